@@ -1,0 +1,83 @@
+"""What is looked at: layouts on disk become tracklets, tracklets become clips.
+
+    import datasets
+    split = datasets.load("mars", "/data/mars")
+    split.counts()["train_tracklets"]        # 8298
+
+A data set is one reader module with a function `load(root, *, split=0, **options) -> Split`, and one line in
+the table below. Nothing here imports torch.
+"""
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets.errors import DataError
+from datasets.tracklet import Split, Tracklet
+
+__all__ = ["DataError", "Split", "Tracklet", "load", "names", "num_splits"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    module: str
+    function: str = "load"
+    splits: int = 1  # how many fixed divisions the data set publishes; accuracies are averaged over them
+
+
+_READERS = {
+    "mars": _Reader("datasets.mars"),
+    "synthwalk": _Reader("datasets.mars", "load_synthwalk"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The data sets that can be read, sorted."""
+    return tuple(sorted(_READERS))
+
+
+def num_splits(name: str) -> int:
+    """How many fixed train/test divisions a data set has (1 for MARS).
+
+    Raises:
+        DataError: for an unknown name.
+    """
+    return _reader(name).splits
+
+
+def load(name: str, root: str | Path, *, split: int = 0, **options: Any) -> Split:
+    """Read a data set from disk and check it.
+
+    Args:
+        name: one of `names()`.
+        root: the data set's folder.
+        split: which of the `num_splits(name)` divisions, from 0.
+        options: passed to the reader, e.g. `check_images=False`.
+
+    Raises:
+        DataError: for an unknown name or split, and for everything that is wrong with the folder.
+    """
+    reader = _reader(name)
+    if not 0 <= split < reader.splits:
+        raise DataError(
+            f"{name} has {reader.splits} split(s), so split {split} does not exist; "
+            f"ask for one of 0 to {reader.splits - 1}"
+        )
+    function = getattr(importlib.import_module(reader.module), reader.function)
+    try:
+        result: Split = function(Path(root), split=split, **options)
+    except TypeError as error:
+        if "unexpected keyword argument" in str(error):
+            raise DataError(f"the reader of {name} was given an option it does not have: {error}") from error
+        raise
+    return result
+
+
+def _reader(name: str) -> _Reader:
+    if name not in _READERS:
+        near = difflib.get_close_matches(name.lower(), _READERS, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names())}."
+        raise DataError(f"there is no data set called {name!r}; {hint}")
+    return _READERS[name]

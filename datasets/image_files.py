@@ -1,0 +1,83 @@
+"""Are the image files there? One directory listing per folder, no file is opened."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+MISSING = -1
+_THREADS = 4  # listing waits for the disk, most of all for a network disk
+_NAMED = 5  # how many files a message names
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """What the listing found.
+
+    Attributes:
+        sizes: bytes of each expected file, int64 [F]; -1 where it is missing.
+        missing: names of the missing files.
+        empty: names of the files of zero bytes.
+        unexpected: how many other image files lie in the same folders.
+    """
+
+    sizes: NDArray[np.int64]
+    missing: tuple[str, ...]
+    empty: tuple[str, ...]
+    unexpected: int
+
+
+def list_images(root: Path, folders: Mapping[str, Sequence[str]], description: str) -> ImageFiles:
+    """Compare the files in folders with the expected names.
+
+    Args:
+        root: where the folders lie.
+        folders: folder (relative to root) -> its expected file names; their order is the order of `sizes`.
+        description: name of the progress bar.
+    """
+    sizes: list[int] = []
+    missing: list[str] = []
+    empty: list[str] = []
+    unexpected = 0
+    with ThreadPoolExecutor(_THREADS) as pool:
+        listings = pool.map(lambda folder: _listing(root / folder), folders)
+        bar = tqdm(
+            zip(folders.items(), listings, strict=True),
+            total=len(folders),
+            desc=description,
+            unit="folder",
+            disable=None,
+            leave=False,
+        )
+        for (folder, expected), there in bar:
+            here = [there.get(name, MISSING) for name in expected]
+            sizes.extend(here)
+            if MISSING in here or 0 in here:
+                pairs = list(zip(expected, here, strict=True))
+                missing.extend(f"{folder}/{name}" for name, size in pairs if size == MISSING)
+                empty.extend(f"{folder}/{name}" for name, size in pairs if size == 0)
+            unexpected += len(there) - len(expected) + here.count(MISSING)
+    return ImageFiles(np.array(sizes, dtype=np.int64), tuple(missing), tuple(empty), unexpected)
+
+
+def name_some(files: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(files[:_NAMED])
+    return shown if len(files) <= _NAMED else f"{shown} and {len(files) - _NAMED:,} more"
+
+
+def _listing(folder: Path) -> dict[str, int]:
+    try:
+        return {entry.name: entry.stat().st_size for entry in _image_entries(folder)}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+
+
+def _image_entries(folder: Path) -> Iterator["os.DirEntry[str]"]:
+    with os.scandir(folder) as entries:
+        yield from (entry for entry in entries if entry.name.endswith(".jpg"))

@@ -1,0 +1,283 @@
+"""MARS, and every data set that is written in its layout (SynthWalk is).
+
+    mars/bbox_train/<person>/<image>.jpg      mars/bbox_test/<person>/<image>.jpg  (also 00-1 and 0000)
+    mars/info/{train_name.txt, test_name.txt, tracks_train_info.mat, tracks_test_info.mat, query_IDX.mat}
+
+Source: L. Zheng et al., "MARS: A Video Benchmark for Large-Scale Person Re-Identification", ECCV 2016, and
+the official evaluation's metadata files. The counts below were taken from those files; the paper's own
+figures (20,715 tracklets, 1,261 identities) do not fit what was released.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets import mars_names
+from datasets.checks import Check, compare_counts, require
+from datasets.errors import DataError
+from datasets.fingerprint import fingerprint
+from datasets.image_files import ImageFiles, list_images, name_some
+from datasets.tracklet import NumberedFrames, Split, Tracklet, camera_ids, person_ids
+
+Counts = Literal["official", "manifest", "any"]
+
+OFFICIAL_COUNTS = {
+    "train_ids": 625,
+    "train_tracklets": 8_298,
+    "train_frames": 509_914,
+    "test_ids": 634,
+    "test_tracklets": 12_180,
+    "test_frames": 681_089,
+    "query_ids": 626,
+    "query_tracklets": 1_980,
+    "query_frames": 114_493,
+    "gallery_tracklets": 12_180,
+    "gallery_frames": 681_089,
+    "distractor_tracklets": 3_248,
+    "distractor_frames": 147_743,
+    "junk_tracklets": 870,
+    "junk_frames": 23_380,
+    "cameras": 6,
+    "unmatched_queries": 0,
+    "unmatched_queries_removed": 140,
+}
+OFFICIAL_VERSION = "2016"
+MANIFEST = Path("truth") / "manifest.json"
+
+_FOLDERS = {"train": "bbox_train", "test": "bbox_test"}
+_INCOMPLETE = (
+    "this is not a complete official MARS: copy it again, or read your own data in this layout with "
+    "counts='any' (--counts any)"
+)
+_UNLIKE_MANIFEST = "files were changed after rendering: render the set again into an empty folder"
+
+
+@dataclass(frozen=True, eq=False)
+class MarsLayout:
+    """A data set in the MARS layout, read but not yet judged.
+
+    Attributes:
+        split: the tracklets.
+        expectation: where the expected counts come from.
+        expected: those counts, or None where any will do.
+        images: the listing of the image folders, by part; empty where it was not asked for.
+    """
+
+    split: Split
+    expectation: Counts
+    expected: dict[str, int] | None
+    images: dict[str, ImageFiles]
+
+
+def load(root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True) -> Split:
+    """Read a folder in the MARS layout and insist that it is right.
+
+    Args:
+        root: the folder that holds `bbox_train`, `bbox_test` and `info`, or its parent.
+        split: must be 0, MARS has one division.
+        counts: what to compare with: the `official` figures, the `manifest` of a rendered set, or `any`.
+            None takes the manifest where there is one and the official figures otherwise.
+        check_images: list the image folders and insist that every frame is there and not empty (some
+            seconds for the 1.2 million of MARS). Without it file sizes do not enter the fingerprint.
+
+    Raises:
+        DataError: one sentence about the first thing that is wrong.
+    """
+    layout = read(root, split=split, counts=counts, check_images=check_images)
+    require(str(layout.split.root), checks(layout))
+    return layout.split
+
+
+def load_synthwalk(root: Path, **options: Any) -> Split:
+    """Read a rendered SynthWalk set: the MARS layout with a manifest beside it.
+
+    Raises:
+        DataError: as `load`, and where the manifest is missing.
+    """
+    return load(root, **{"counts": "manifest", **options})
+
+
+def read(
+    root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True
+) -> MarsLayout:
+    """Read without judging the counts; arguments as for `load`.
+
+    Raises:
+        DataError: if a file is missing, unreadable or contradicts another one.
+    """
+    if split:
+        raise DataError(f"MARS has one division, so split {split} does not exist; ask for split 0")
+    if counts is not None and counts not in get_args(Counts):
+        raise DataError(f"counts={counts!r} is unknown; take one of {', '.join(get_args(Counts))}")
+    root = _find_root(Path(root))
+    manifest = _read_manifest(root, counts)
+    expectation: Counts = counts or ("official" if manifest is None else "manifest")
+
+    rows: dict[str, mars_names.Rows] = {}
+    names: dict[str, mars_names.Names] = {}
+    for part, folder in _FOLDERS.items():
+        table = root / "info" / f"tracks_{part}_info.mat"
+        name_file = root / "info" / f"{part}_name.txt"
+        matrix = mars_names.read_matrix(table, f"track_{part}_info")
+        if name_file.is_file():
+            source, names[part] = str(name_file), mars_names.read_names(name_file)
+        else:
+            source = f"the images under {root / folder}"
+            names[part] = mars_names.names_from_folders(root / folder)
+        rows[part] = mars_names.check_rows(matrix, len(names[part]), table)
+        mars_names.check_names(names[part], rows[part], source, table)
+    query = _read_query(root / "info" / "query_IDX.mat", rows["test"])
+
+    images: dict[str, ImageFiles] = {}
+    if check_images:
+        for part, folder in _FOLDERS.items():
+            if not (root / folder).is_dir():
+                raise DataError(f"{root / folder} is missing; copy the images of MARS there")
+            images[part] = list_images(root, _by_folder(folder, names[part]), f"listing {folder}")
+
+    result = Split(
+        name="mars" if manifest is None else str(manifest.get("name", "synthwalk")),
+        root=root,
+        train=_tracklets(names["train"], rows["train"], _FOLDERS["train"]),
+        test=_tracklets(names["test"], rows["test"], _FOLDERS["test"]),
+        query_index=query,
+        gallery_index=np.arange(len(rows["test"]), dtype=np.int64),
+        fingerprint=_fingerprint(rows, names, query, images) if manifest is None else manifest["fingerprint"],
+        version=OFFICIAL_VERSION if manifest is None else str(manifest["version"]),
+        synthetic=manifest is not None,
+    )
+    expected = {"official": OFFICIAL_COUNTS, "any": None, "manifest": (manifest or {}).get("counts")}
+    return MarsLayout(result, expectation, expected[expectation], images)
+
+
+def checks(layout: MarsLayout) -> tuple[Check, ...]:
+    """Everything that can be said for or against a layout, good news included."""
+    split = layout.split
+    remedy = _INCOMPLETE if layout.expectation == "official" else _UNLIKE_MANIFEST
+    found = list(compare_counts(split.counts(), layout.expected, remedy))
+    train, test = person_ids(split.train), person_ids(split.test)
+    shared = np.intersect1d(train, test)
+    found.append(
+        Check(
+            "people in train and test",
+            0,
+            len(shared),
+            f"identities must not be shared, but {name_some([str(i) for i in shared])} stand in both halves: "
+            "correct the track tables",
+        )
+    )
+    if layout.expectation == "official":
+        found.append(Check("train people with an even number", 0, int((train % 2 == 0).sum()), remedy))
+        found.append(Check("test people with an odd number", 0, int((test[test > 0] % 2 == 1).sum()), remedy))
+        pairs = np.stack([test, camera_ids(split.test)], axis=1)[split.query_index]
+        repeated = len(pairs) - len(np.unique(pairs, axis=0))
+        found.append(Check("queries of one person and camera twice", 0, repeated, remedy))
+    for part, images in layout.images.items():
+        for what, files in (("missing", images.missing), ("empty", images.empty)):
+            found.append(
+                Check(
+                    f"{part} images {what}",
+                    0,
+                    len(files),
+                    f"{what} under {split.root}: {name_some(files)}; copy them again",
+                )
+            )
+        found.append(Check(f"{part} images not listed", None, images.unexpected))
+    return tuple(found)
+
+
+def _find_root(root: Path) -> Path:
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder; give the folder that holds bbox_train, bbox_test and info")
+    if (root / "info").is_dir():
+        return root
+    inside = sorted(child for child in root.iterdir() if (child / "info" / "query_IDX.mat").is_file())
+    if len(inside) == 1:
+        return inside[0]
+    hint = f"; it holds several: name one of {', '.join(str(path) for path in inside)}" if inside else ""
+    raise DataError(
+        f"{root} is not in the MARS layout, expected the folders bbox_train, bbox_test and info in it"
+        f"{hint or '; give the folder that holds them'}"
+    )
+
+
+def _read_manifest(root: Path, counts: Counts | None) -> dict[str, Any] | None:
+    path = root / MANIFEST
+    if not path.is_file():
+        if counts == "manifest":
+            raise DataError(
+                f"{path} is missing, so this is no completely rendered SynthWalk: render it again with "
+                "`python -m runners.data render`"
+            )
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        complete = isinstance(manifest["fingerprint"], str) and isinstance(manifest["counts"], dict)
+        complete = complete and "version" in manifest and bool(manifest["counts"])
+    except (ValueError, KeyError, TypeError):
+        complete = False
+    if not complete:
+        raise DataError(
+            f"{path} is damaged, expected JSON with version, fingerprint and counts: render the set again"
+        )
+    return dict(manifest)
+
+
+def _read_query(path: Path, rows: mars_names.Rows) -> NDArray[np.int64]:
+    query = mars_names.read_matrix(path, "query_IDX").reshape(-1) - 1
+    outside = np.flatnonzero((query < 0) | (query >= len(rows)))
+    if outside.size:
+        entry = int(outside[0])
+        raise DataError(
+            f"{path}: entry {entry + 1} points to row {query[entry] + 1}, expected 1 to {len(rows)} "
+            "(rows of tracks_test_info.mat); take both files from one copy"
+        )
+    if not query.size or len(np.unique(query)) != len(query):
+        raise DataError(f"{path}: expected at least one query and no row twice; copy it again")
+    nobody = np.flatnonzero(rows[query, 2] <= 0)
+    if nobody.size:
+        entry = int(nobody[0])
+        raise DataError(
+            f"{path}: entry {entry + 1} points to row {query[entry] + 1}, which is person "
+            f"{rows[query[entry], 2]} (junk or distractor), expected a real person; "
+            "take query_IDX.mat and tracks_test_info.mat from one copy"
+        )
+    return query
+
+
+def _tracklets(names: mars_names.Names, rows: mars_names.Rows, folder: str) -> tuple[Tracklet, ...]:
+    result = []
+    firsts = names[rows[:, 0] - 1]
+    for first, (start, end, person, camera) in zip(firsts, rows.tolist(), strict=True):
+        key = mars_names.text(first[: mars_names.PREFIX])
+        frames = NumberedFrames(f"{folder}/{key[mars_names.PERSON]}/{key}F", end - start + 1)
+        result.append(Tracklet(key, person, camera, frames))
+    return tuple(result)
+
+
+def _by_folder(folder: str, names: mars_names.Names) -> dict[str, list[str]]:
+    people = names[:, mars_names.PERSON]
+    border = np.flatnonzero((people[1:] != people[:-1]).any(axis=1)) + 1
+    listed: list[bytes] = np.ascontiguousarray(names).view(f"S{mars_names.WIDTH}").reshape(-1).tolist()
+    result: dict[str, list[str]] = {}
+    for start, end in zip([0, *border.tolist()], [*border.tolist(), len(names)], strict=True):
+        key = f"{folder}/{mars_names.text(people[start])}"
+        result.setdefault(key, []).extend(name.decode() for name in listed[start:end])
+    return result
+
+
+def _fingerprint(
+    rows: dict[str, mars_names.Rows],
+    names: dict[str, mars_names.Names],
+    query: NDArray[np.int64],
+    images: dict[str, ImageFiles],
+) -> str:
+    parts: list[Any] = ["mars layout 1", query]
+    for part in _FOLDERS:
+        parts += [part, rows[part], names[part]]
+        parts.append(images[part].sizes if part in images else "sizes unknown")
+    return fingerprint(*parts)
