@@ -1,0 +1,47 @@
+# One verb an activity.  Everything runs in .venv, which the first verb makes.
+PYTHON ?= python3
+PAPER ?= gltr
+ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.PHONY: help install reproduce test test-slow lint bench data list constraints clean
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else "Reproid needs Python 3.11 or newer; this is %d.%d. Name another one: make PYTHON=python3.11 ..." % v[:2])'
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+install: $(STAMP)  ## make .venv with the exact versions of constraints.txt
+
+reproduce: $(STAMP)  ## run a paper end to end: make reproduce PAPER=gltr ARGS="--seeds 3"
+	$(PY) -m runners.reproduce --paper $(PAPER) $(ARGS)
+
+list: $(STAMP)  ## list papers, arms and claims
+	$(PY) -m runners.reproduce --list
+
+test: $(STAMP)  ## all tests but the slow ones (under 10 minutes on two cores)
+	$(PY) -m pytest $(ARGS)
+
+test-slow: $(STAMP)  ## the tests that train
+	$(PY) -m pytest -m slow $(ARGS)
+
+lint: $(STAMP)  ## style, types, and the floors of the house
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(STAMP)  ## timings, each beside its floor
+	$(PY) -m pytest -p no:cacheprovider -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
+
+constraints: $(STAMP)  ## write down the versions of .venv
+	(head -2 constraints.txt; $(PY) -m pip freeze --exclude-editable) > constraints.tmp && mv constraints.tmp constraints.txt
+
+clean:  ## remove .venv and caches; data, runs and the tracking store stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

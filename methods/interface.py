@@ -1,0 +1,135 @@
+"""The contract between a paper and the suite, and nothing else.
+
+A method is an ``nn.Module``.  What every method must offer is :class:`Method`; what some can do on top is a
+small protocol each, found with ``isinstance``, never with a flag.  Shapes use ``B`` tracklets (or clips),
+``T`` frames, ``H x W`` pixels, ``d`` numbers a frame, ``D`` numbers a descriptor.
+
+Rules that the shared contract suite (``tests/methods/test_contract.py``) checks for every arm:
+
+* clips are RGB, ``float32``, normalised by the runner; ``mask[b, t]`` is true where frame ``t`` is real;
+* in eval mode a descriptor depends on its own real frames only: not on padding, not on its batch mates;
+* a tracklet of one frame is a tracklet;
+* ``losses`` returns a named dict, computes only what is wanted, and each value is a differentiable scalar.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+
+@runtime_checkable
+class Method(Protocol):
+    """One paper's network with its training losses.  Every implementation is an ``nn.Module``."""
+
+    descriptor_dim: int
+
+    def forward(self, clips: Tensor, mask: Tensor) -> Tensor:
+        """Encode clips on their own, each in one pass.
+
+        Args:
+            clips: ``[B, T, 3, H, W]`` float, normalised RGB.
+            mask: ``[B, T]`` bool, true for real frames; at least one in each row.
+
+        Returns:
+            Descriptors ``[B, D]``, as the paper compares them, before any normalisation of the protocol.
+        """
+        ...
+
+    def losses(self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
+        """Compute the training losses that a recipe's stage names.
+
+        Args:
+            clips: ``[B, T, 3, H, W]``.
+            mask: ``[B, T]`` bool.
+            labels: ``[B]`` int64, ``0 .. num_ids - 1``.
+            wanted: names out of this method's own losses; an unknown one is a ``MethodError``.
+
+        Returns:
+            name -> scalar tensor, not yet weighted: weights stand in the recipe.
+        """
+        ...
+
+
+@runtime_checkable
+class FrameThenTime(Protocol):
+    """Encodes each frame alone and then aggregates over time.
+
+    It lets the runner compute frame features once and serve every test-time protocol, every control and
+    every training stage with a frozen frame network from them.  ``forward`` must equal ``aggregate`` of
+    ``frame_features``.
+    """
+
+    frame_dim: int
+    descriptor_dim: int
+
+    def frame_features(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> ``[N, d]``."""
+        ...
+
+    def aggregate(self, features: Tensor, mask: Tensor) -> Tensor:
+        """``[B, T, d]`` and ``[B, T]`` bool -> descriptors ``[B, D]``."""
+        ...
+
+    def frame_losses(
+        self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]
+    ) -> dict[str, Tensor]:
+        """As :meth:`Method.losses`, from frame features ``[B, T, d]``."""
+        ...
+
+
+@runtime_checkable
+class TemporalHead(Protocol):
+    """Keeps all that mixes frames in one module, so that a control can take its place.
+
+    ``temporal(features [B, T, d], mask [B, T]) -> [B, D]``.
+    """
+
+    frame_dim: int
+    descriptor_dim: int
+    temporal: nn.Module
+
+
+@runtime_checkable
+class Attends(Protocol):
+    """Weighs frames by learned attention that can be made uniform at test time, as a control."""
+
+    def use_uniform_attention(self, on: bool) -> None:
+        """Replace every learned attention weight by the mean over the real frames, or undo it."""
+        ...
+
+
+@runtime_checkable
+class ImageAndVideo(Protocol):
+    """Has a network of its own for single images, in the same space as the video descriptors (TKP)."""
+
+    def image_descriptor(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> ``[N, D]``."""
+        ...
+
+
+@runtime_checkable
+class Pairwise(Protocol):
+    """Needs both tracklets to score a pair (CSA); single-pass protocols turn it away."""
+
+    def score(self, query: Tensor, query_mask: Tensor, gallery: Tensor, gallery_mask: Tensor) -> Tensor:
+        """``[Q, T, 3, H, W]`` against ``[G, T, 3, H, W]`` -> distances ``[Q, G]``, smaller is more alike."""
+        ...
+
+
+@runtime_checkable
+class Repair(Protocol):
+    """Maps frames to repaired frames (VRSTC)."""
+
+    def repair(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """``[B, T, 3, H, W]`` -> repaired clips of that shape, and which pixels changed ``[B, T, H, W]`` bool."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """Can say where it looks."""
+
+    def explain(self, clips: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Named maps: frame weights ``[B, T]`` (rows sum to 1) or masks ``[B, T, h, w]`` in ``[0, 1]``."""
+        ...

@@ -1,0 +1,9 @@
+"""What a command may end with other than success."""
+
+
+class RunError(ValueError):
+    """The user asked for something that cannot be done as asked; the message says what to do (exit code 2)."""
+
+
+class NotPossible(RuntimeError):
+    """The request is sound, but not on this machine (exit code 3)."""

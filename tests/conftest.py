@@ -1,0 +1,17 @@
+"""Fixtures that several floors share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def official_metadata() -> Path:
+    """Folder of the official metadata files, which carry no licence and so are not part of the repository."""
+    folder = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("official metadata is absent: it has no licence that would let it be shipped")
+    return folder
