@@ -34,7 +34,7 @@ def read_matrix(path: Path, variable: str) -> NDArray[np.int64]:
     Raises:
         DataError: if the file is missing or unreadable, or the variable is absent or not numeric.
     """
-    from scipy.io import loadmat  # a third of a second to import, so not at the top  # noqa: PLC0415
+    from scipy.io import loadmat  # a third of a second to import, so not at the top
 
     if not path.is_file():
         raise DataError(f"{path} is missing; a MARS layout needs it: copy it from the official release")

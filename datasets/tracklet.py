@@ -45,7 +45,7 @@ class NumberedFrames(Sequence[str]):
             return tuple(self._name(i) for i in range(*index.indices(self.length)))
         position = operator.index(index)  # NumPy integers are welcome too
         if position < 0:
-            position += self.count
+            position += self.length
         if not 0 <= position < self.length:
             raise IndexError(f"frame {index} of a tracklet with {self.length} frames ({self.stem}...)")
         return self._name(position)

@@ -1,0 +1,78 @@
+"""From the bytes of an image file to RGB pixels: one function, two libraries behind it.
+
+simplejpeg (libjpeg-turbo) decodes JPEG, Pillow everything else; on JPEG the two agree bit for bit. The fast
+but inexact switches of libjpeg are left off. Decoders and resizers differ numerically between versions,
+so `version()` belongs into every record of a result.
+"""
+
+import io
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
+
+from datasets.errors import DataError
+
+Pixels = NDArray[np.uint8]  # [H,W,3] RGB
+
+
+def version() -> str:
+    """Names and versions of the decoders, e.g. `simplejpeg 1.9.0, pillow 13.0.0`."""
+    return ", ".join(f"{library} {installed_version(library)}" for library in ("simplejpeg", "pillow"))
+
+
+def decode(data: bytes) -> Pixels:
+    """Decode an image.
+
+    Args:
+        data: content of a file, of any format that Pillow knows.
+
+    Returns:
+        uint8 [H,W,3], RGB.
+
+    Raises:
+        ValueError, OSError: if the image is damaged or cut short; half a picture is never returned.
+    """
+    if simplejpeg.is_jpeg(data):
+        return simplejpeg.decode_jpeg(data, colorspace="RGB")
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Resize with an antialiased bilinear filter; an image of the right size is returned untouched.
+
+    Args:
+        pixels: uint8 [H,W,3].
+        size: (height, width) wanted.
+    """
+    if pixels.shape[:2] == size:
+        return pixels
+    height, width = size
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def read(path: Path, size: tuple[int, int] | None = None) -> Pixels:
+    """Read an image file.
+
+    Args:
+        path: the file.
+        size: (height, width) to resize to; None keeps the image's own.
+
+    Returns:
+        uint8 [H,W,3], RGB.
+
+    Raises:
+        DataError: naming the file, if it is missing, unreadable, damaged or cut short.
+    """
+    try:
+        pixels = decode(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing; copy it again") from error
+    except (ValueError, OSError) as error:
+        reason = str(error).replace(f"{path}", "").strip() or type(error).__name__
+        raise DataError(f"{path} cannot be decoded ({reason}); copy it again") from error
+    return pixels if size is None else resize(pixels, size)
