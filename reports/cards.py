@@ -1,0 +1,65 @@
+"""Reading a paper's card from its recorded JSON (``card.json``), in one shape whatever wrote it.
+
+A card may come as the TOML tables (``paper``, ``arms`` by name, ``published``, ``claims``) or flattened from
+the typed card of the methods floor (``key``, ``title`` ... at the top, arms as a list).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+PAPER_KEYS = ("key", "title", "authors", "venue", "year", "pages", "arxiv", "doi", "code", "code_licence")
+HEADLINE_ORDER = ("proposed", "baseline", "ablation")
+
+
+def normalise(card: Mapping[str, Any]) -> dict[str, Any]:
+    """The card with ``paper`` facts at the top level and ``arms`` as a mapping by name."""
+    paper = card.get("paper")
+    facts: dict[str, Any] = dict(paper) if isinstance(paper, Mapping) else {}
+    plain = {key: card[key] for key in PAPER_KEYS if key in card}
+    arms = card.get("arms") or {}
+    if not isinstance(arms, Mapping):
+        arms = {arm["name"]: arm for arm in arms}
+    return {
+        **facts,
+        **plain,
+        "arms": {name: dict(arm) for name, arm in arms.items()},
+        "published": [dict(row) for row in card.get("published") or ()],
+        "claims": [dict(claim) for claim in card.get("claims") or ()],
+        "constraints": dict(card.get("constraints") or {}),
+    }
+
+
+def published_values(card: Mapping[str, Any], arm: str, dataset: str) -> dict[str, float]:
+    """``metric -> published percent`` of an arm on a data set; the first row of a metric counts."""
+    found: dict[str, float] = {}
+    for row in published_rows(card, arm):
+        if row["dataset"] == dataset and row["metric"] not in found:
+            found[row["metric"]] = float(row["value"])
+    return found
+
+
+def published_rows(card: Mapping[str, Any], arm: str) -> list[dict[str, Any]]:
+    """All published numbers of an arm, in the card's order."""
+    return [dict(row) for row in card.get("published") or () if row["arm"] == arm]
+
+
+def published_dataset(card: Mapping[str, Any], dataset: str) -> str | None:
+    """The data set whose published numbers stand beside a measurement on ``dataset``.
+
+    The same one where the paper reports it, else MARS, else the first one of the card, else ``None``.
+    """
+    reported = [row["dataset"] for row in card.get("published") or ()]
+    for choice in (dataset, "mars"):
+        if choice in reported:
+            return choice
+    return reported[0] if reported else None
+
+
+def headline_arm(card: Mapping[str, Any], recorded: list[str]) -> str | None:
+    """The arm a reader came for: the first proposed one that is recorded, else any recorded one."""
+    arms = normalise(card)["arms"]
+    for role in HEADLINE_ORDER:
+        for name in recorded:
+            if arms.get(name, {}).get("role") == role:
+                return name
+    return recorded[0] if recorded else None

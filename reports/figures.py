@@ -1,0 +1,162 @@
+"""Figures: CMC with bands, cost against accuracy, and the plain CMC of one run.
+
+The SVG is written for a page: text stays text, ink is the page's own colour (light or dark), and the bytes
+depend on the data alone (fixed hash salt, no date).
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, QUIET, GRID = "#101418", "#5a6470", "#d5dae0"  # replaced by the page's colours, see _for_page
+_PAGE_COLOURS = {INK: "var(--ink)", QUIET: "var(--quiet)", GRID: "var(--rule)"}
+_SETTINGS: Any = {
+    "svg.hashsalt": "reproid",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10.5,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+}
+MAX_RANK = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One arm's CMC: ``ranks [K]`` in percent with a band; ``reference`` draws it quiet and dashed."""
+
+    label: str
+    ranks: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One arm in the cost plot; accuracy in percent with its interval."""
+
+    label: str
+    cost: float
+    accuracy: float
+    low: float
+    high: float
+    reference: bool = False
+
+
+def single_cmc(cmc: NDArray[np.floating[Any]], label: str) -> bytes:
+    """PNG of one run's CMC (percent by rank from 1), for the run's artifact folder."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(4.8, 3.4), layout="constrained")
+        axes = figure.add_subplot()
+        shown = cmc[:MAX_RANK]
+        axes.plot(np.arange(1, len(shown) + 1), shown, color="#0b6e69", linewidth=2, marker="o", markersize=3)
+        axes.set_title(label, loc="left", fontsize=11)
+        _dress_cmc(axes, float(shown.min()) if len(shown) else 0.0)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def cmc_curves(curves: Sequence[Curve]) -> str:
+    """Inline SVG of several CMC curves with their 95 % bands."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(4.6, 3.5), layout="constrained")
+        axes = figure.add_subplot()
+        for colour, curve in zip(_colours(len(curves)), curves, strict=True):
+            ranks = np.arange(1, len(curve.ranks) + 1)
+            style: dict[str, Any] = {"linewidth": 2}
+            if curve.reference:
+                style = {"linestyle": (0, (4, 2)), "linewidth": 1.4}
+            axes.fill_between(ranks, curve.low, curve.high, color=colour, alpha=0.13, linewidth=0)
+            axes.plot(ranks, curve.ranks, color=colour, label=curve.label, **style)
+        _dress_cmc(axes, min((float(curve.low.min()) for curve in curves), default=0.0))
+        axes.legend(loc="lower right", fontsize=9)
+        return _for_page(figure)
+
+
+def cost_against_accuracy(points: Sequence[Point], cost_label: str, accuracy_label: str) -> str:
+    """Inline SVG: each arm's cost against its accuracy with the 95 % interval."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(4.6, 3.5), layout="constrained")
+        axes = figure.add_subplot()
+        for colour, point in zip(_colours(len(points)), points, strict=True):
+            error = [[max(point.accuracy - point.low, 0.0)], [max(point.high - point.accuracy, 0.0)]]
+            marker = "o" if not point.reference else "D"
+            axes.errorbar(
+                point.cost, point.accuracy, yerr=error, color=colour, marker=marker, markersize=6, capsize=3,
+                linewidth=1.3, label=point.label,
+            )  # fmt: skip
+        axes.set_xlabel(cost_label)
+        axes.set_ylabel(accuracy_label)
+        axes.margins(x=0.18)
+        axes.grid(True)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="best", fontsize=9)
+        return _for_page(figure)
+
+
+def _colours(count: int) -> list[Any]:
+    import seaborn as sns
+
+    return (
+        list(sns.color_palette("colorblind", max(count, 1)))[:count]
+        if count <= 10
+        else list(sns.husl_palette(count, s=0.75, l=0.55))
+    )
+
+
+def _dress_cmc(axes: "Axes", lowest: float) -> None:
+    axes.set_xlabel("rank")
+    axes.set_ylabel("queries answered by then, %")
+    axes.set_xticks([1, 5, 10, 15, 20])
+    axes.set_xlim(0.5, MAX_RANK + 0.5)
+    axes.set_ylim(max(0.0, np.floor(lowest / 10) * 10 - 5), 101)
+    axes.grid(True)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _for_page(figure: "Figure") -> str:
+    """SVG without XML prologue, sized by the page, inked in the page's colours."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<svg\b[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+    svg = svg.replace("xlink:href", "href")
+    for colour, variable in _PAGE_COLOURS.items():
+        svg = svg.replace(colour, variable)
+    return svg.strip()

@@ -1,0 +1,215 @@
+"""What MLflow is told about a result: tags, parameters, metrics, a description; all copied.
+
+Pure functions.  MLflow sorts by name and cuts long names, so names are few and short, accuracies are in
+percent, and every run carries the same tags (a filter on a tag misses the runs that lack it).
+"""
+
+import hashlib
+import json
+import math
+import re
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reports.cards import published_values
+from reports.record import METRIC_LABELS, METRICS, SCHEMA
+
+CURVE_POINTS = 200  # per curve in MLflow; the whole log is an artifact
+LATENCIES = ("cpu_ms_p50", "cpu_ms_p95", "gpu_ms_p50", "gpu_ms_p95")
+
+
+def digest(value: Any, length: int = 32) -> str:
+    """Hex digest of nested plain data, the same for equal content."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def experiment_name(dataset: str, protocol: str) -> str:
+    """One experiment holds only rows that may be compared."""
+    return f"reid/{dataset}/{protocol}"
+
+
+def arm_name(result: Mapping[str, Any]) -> str:
+    """The arm with its control: ``gltr``, ``gltr-shuffled``, ``colour``."""
+    control = result["control"]
+    if control is None:
+        return str(result["arm"])
+    owner = result["of"]
+    return f"{owner}-{control}" if owner else str(control)
+
+
+def run_name(result: Mapping[str, Any]) -> str:
+    """Short, the distinguishing part first: the runs table cuts names at about 14 characters."""
+    return f"{arm_name(result)} s{result['seed']}"
+
+
+def common_tags(
+    dataset: Mapping[str, Any], protocol: Mapping[str, Any], environment: Mapping[str, Any]
+) -> dict[str, str]:
+    """Tags that parents and children share."""
+    device = environment.get("device")
+    name = device.get("name", device.get("kind", "")) if isinstance(device, Mapping) else device
+    return {
+        "dataset": str(dataset["name"]),
+        "dataset_version": str(dataset.get("version", "")),
+        "protocol": str(protocol["name"]),
+        "protocol_version": str(protocol["version"]),
+        "code_sha": str(environment.get("code_sha") or "unknown"),
+        "dirty": str(bool(environment.get("dirty", False))).lower(),
+        "device": str(name or "unknown"),
+        "reproid.schema": str(SCHEMA),
+        "mlflow.source.type": "LOCAL",
+    }
+
+
+def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
+    """Tags of one arm with one seed."""
+    return common_tags(result["dataset"], result["protocol"], result["environment"]) | {
+        "kind": "child",
+        "paper": str(result["paper"]),
+        "method": str(result["method"]),
+        "arm": str(result["arm"]),
+        "control": str(result["control"] or "none"),
+        "of": str(result["of"] or "none"),
+        "profile": str(result["profile"]),
+        "budget": str(result["budget"]),
+        "seed": str(result["seed"]),
+        "fingerprint": str(result["fingerprint"]),
+        "command": str(result["command"])[:5000],
+        "mlflow.source.name": str(result["command"]).split(" --", maxsplit=1)[0][:500] or "reproid",
+    }
+
+
+def child_params(result: Mapping[str, Any]) -> dict[str, str]:
+    """Few parameters, the ones that may differ between compared runs, and a digest of the rest."""
+    params = {
+        "arm": result["arm"],
+        "method": result["method"],
+        "reading": result["reading"],
+        "control": result["control"] or "none",
+        "seed": result["seed"],
+        "dataset": result["dataset"]["name"],
+        "protocol": f"{result['protocol']['name']} v{result['protocol']['version']}",
+        "profile": result["profile"],
+        "budget": result["budget"],
+        "size": "x".join(str(side) for side in result["size"]),
+        "config": result["fingerprint"][:12],
+    }
+    params |= {f"option.{name}": value for name, value in result["options"].items()}
+    return {name: str(value)[:6000] for name, value in params.items()}
+
+
+def child_metrics(result: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, float]:
+    """The final numbers, and the published ones beside them.
+
+    ``delta/...`` is measured minus published in points; it exists only where the paper reports the same data
+    set, because a difference across data sets means nothing.
+    """
+    metrics = {f"test/{name}": result["metrics"][name] for name in METRICS if name in result["metrics"]}
+    for name, (low, high) in result["intervals"].items():
+        metrics |= {f"test/{name}_low": low, f"test/{name}_high": high}
+    if result["control"] is None:
+        own = published_values(card, result["arm"], result["dataset"]["name"])
+        for name, value in own.items():
+            metrics[f"published/{name}"] = value
+            if name in result["metrics"]:
+                metrics[f"delta/{name}"] = result["metrics"][name] - value
+    cost = result["cost"]
+    for name in (
+        "gmacs_per_frame",
+        "gflops_per_frame",
+        "params_m",
+        "throughput_frames_per_s",
+        "peak_memory_mb",
+    ):
+        if cost.get(name) is not None:
+            metrics[f"cost/{name}"] = cost[name]
+    latency = cost.get("latency") or {}
+    metrics |= {f"latency/{name}": latency[name] for name in LATENCIES if latency.get(name) is not None}
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def curve_points(train_log: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, int]]:
+    """Training curves as ``(train/<stage>/<what>, value, step)``, thinned evenly to 200 points a curve.
+
+    A row of the log holds ``stage``, ``step`` and numbers; the last row of a stage is always kept.
+    """
+    curves: dict[str, list[tuple[float, int]]] = {}
+    for index, row in enumerate(train_log):
+        stage, step = str(row.get("stage", "")), int(row.get("step", index))
+        for key, value in row.items():
+            if key in ("stage", "step", "epoch", "seconds") or isinstance(value, bool | str) or value is None:
+                continue
+            name = safe_key("/".join(part for part in ("train", stage, key) if part))
+            curves.setdefault(name, []).append((float(value), step))
+    points = []
+    for name, curve in sorted(curves.items()):
+        stride = math.ceil(len(curve) / CURVE_POINTS)
+        kept = curve[::-1][::stride][::-1]
+        points += [(name, value, step) for value, step in kept]
+    return points
+
+
+def safe_key(text: str) -> str:
+    """A name that MLflow accepts everywhere: letters, digits, ``_ - . /``."""
+    return re.sub(r"[^A-Za-z0-9_./-]+", "-", text).strip("-/")
+
+
+def aggregate_metrics(runs: Iterable[tuple[str, Mapping[str, float]]]) -> dict[str, float]:
+    """Mean and (from two seeds on) standard deviation over seeds of every arm, for the parent run.
+
+    Args:
+        runs: ``(name of arm and control, its MLflow metrics)``, one for each seed.
+    """
+    groups: dict[str, list[Mapping[str, float]]] = {}
+    for name, metrics in runs:
+        groups.setdefault(name, []).append(metrics)
+    found: dict[str, float] = {}
+    for name, group in sorted(groups.items()):
+        for metric in ("mAP", "rank1"):
+            values = [metrics[f"test/{metric}"] for metrics in group]
+            found[safe_key(f"{metric}/{name}")] = statistics.fmean(values)
+            if len(values) > 1:
+                found[safe_key(f"{metric}_std/{name}")] = statistics.stdev(values)
+    return found
+
+
+def child_note(result: Mapping[str, Any]) -> str:
+    """The run's description, in Markdown."""
+    what = f"**{result['label']}**" + (f" with control *{result['control']}*" if result["control"] else "")
+    protocol, dataset = result["protocol"], result["dataset"]
+    rows = []
+    for name in METRICS:
+        if name in result["metrics"]:
+            interval = result["intervals"].get(name)
+            around = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else ""
+            rows.append(f"| {METRIC_LABELS[name]} | {result['metrics'][name]:.2f} | {around} |")
+    return "\n".join(
+        [
+            f"{what}, seed {result['seed']}, on {dataset['name']} {dataset['version']} under "
+            f"`{protocol['name']}` v{protocol['version']} ({protocol['metric']} distance, "
+            f"{protocol['gallery']} gallery, {protocol['ap']} AP).",
+            "",
+            "| metric | % | 95 % interval |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "Made by",
+            "```",
+            str(result["command"]),
+            "```",
+            "`result.json` is the record; every number here is copied from it.",
+        ]
+    )
+
+
+def parent_note(card: Mapping[str, Any], summary: Mapping[str, Any], ledger: Mapping[str, Any] | None) -> str:
+    """The parent's description: the verdicts first."""
+    lines = [f"**{card.get('title', card.get('key', ''))}**", ""]
+    for claim in (ledger or {}).get("claims", []):
+        lines.append(f"- **{claim['verdict']}**: {claim['text']} {claim['words']}")
+    for key, value in summary.items():
+        if isinstance(value, str | int | float):
+            lines.append(f"- {key}: {value}")
+    return "\n".join([*lines, "", "Open the artifact `report/index.html` for the page."])

@@ -1,0 +1,52 @@
+"""The artifacts of a run as bytes: the same file names in every run, so that MLflow can compare them."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def child_files(
+    result: Mapping[str, Any],
+    per_query: Mapping[str, NDArray[Any]],
+    strips: Mapping[str, Any] | None,
+    train_log: Sequence[Mapping[str, Any]],
+) -> dict[str, bytes]:
+    """File name -> content of one arm with one seed; ``result.json`` is the truth."""
+    from reports.figures import single_cmc  # matplotlib takes a second to import
+
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, **{key: np.asarray(value) for key, value in per_query.items()})  # type: ignore[arg-type]
+    return {
+        "result.json": json_bytes(result),
+        "per_query.npz": arrays.getvalue(),
+        "cmc.png": single_cmc(np.asarray(per_query["cmc"]), str(result["label"])),
+        "strips.json": json_bytes(strips or {"size": list(result["size"]), "rows": []}),
+        "environment.json": json_bytes(result["environment"]),
+        "train_log.csv": csv_bytes(train_log),
+    }
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON with sorted keys; NaN and infinity are refused, NumPy numbers and paths become plain."""
+    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False, default=_plain) + "\n").encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return str(value)
+
+
+def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """CSV with all columns that any row has, in order of appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row)) or ["stage", "step"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
