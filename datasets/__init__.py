@@ -4,7 +4,7 @@
     split = datasets.load("mars", "/data/mars")
     split.counts()["train_tracklets"]        # 8298
 
-A data set is one reader module with a function `load(root, *, split=0, **options) -> Split`, and one line in
+A data set is one module with a function `examine(root, *, split, **options) -> Examination`, and one line in
 the table below. Nothing here imports torch.
 """
 
@@ -12,24 +12,27 @@ import difflib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datasets.errors import DataError
 from datasets.tracklet import Split, Tracklet
 
-__all__ = ["DataError", "Split", "Tracklet", "load", "names", "num_splits"]
+if TYPE_CHECKING:
+    from datasets.checks import Examination
+
+__all__ = ["DataError", "Split", "Tracklet", "examine", "load", "names", "num_splits"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
     module: str
-    function: str = "load"
+    function: str = "examine"
     splits: int = 1  # how many fixed divisions the data set publishes; accuracies are averaged over them
 
 
 _READERS = {
     "mars": _Reader("datasets.mars"),
-    "synthwalk": _Reader("datasets.mars", "load_synthwalk"),
+    "synthwalk": _Reader("datasets.mars", "examine_synthwalk"),
 }
 
 
@@ -48,7 +51,7 @@ def num_splits(name: str) -> int:
 
 
 def load(name: str, root: str | Path, *, split: int = 0, **options: Any) -> Split:
-    """Read a data set from disk and check it.
+    """Read a data set from disk, and insist that it is right.
 
     Args:
         name: one of `names()`.
@@ -59,6 +62,14 @@ def load(name: str, root: str | Path, *, split: int = 0, **options: Any) -> Spli
     Raises:
         DataError: for an unknown name or split, and for everything that is wrong with the folder.
     """
+    return examine(name, root, split=split, **options).require()
+
+
+def examine(name: str, root: str | Path, *, split: int = 0, **options: Any) -> "Examination":
+    """Read a data set from disk, and list all checks instead of raising for the first that fails.
+
+    Args and errors as for `load`; DataError is left for what cannot be read at all.
+    """
     reader = _reader(name)
     if not 0 <= split < reader.splits:
         raise DataError(
@@ -67,7 +78,7 @@ def load(name: str, root: str | Path, *, split: int = 0, **options: Any) -> Spli
         )
     function = getattr(importlib.import_module(reader.module), reader.function)
     try:
-        result: Split = function(Path(root), split=split, **options)
+        result: Examination = function(Path(root), split=split, **options)
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
             raise DataError(f"the reader of {name} was given an option it does not have: {error}") from error

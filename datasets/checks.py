@@ -1,9 +1,10 @@
 """Checks of a data set: what was expected, what was found, and whether that is a failure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from datasets.errors import DataError
+from datasets.tracklet import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +41,36 @@ def compare_counts(
     return tuple(Check(what, wanted.get(what), value, remedy) for what, value in found.items())
 
 
-def require(subject: str, checks: Iterable[Check]) -> None:
-    """Raise for the first failed check.
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """A data set as it was read, and all that can be said for or against it.
 
-    Raises:
-        DataError: one sentence about the first failure, with the number of further ones.
+    Attributes:
+        split: the tracklets.
+        checks: good news included.
+        expectation: in a few words, what the counts were compared with.
     """
-    failed: Sequence[Check] = [check for check in checks if not check.passed]
-    if not failed:
-        return
-    first = failed[0]
-    more = (
-        f" ({len(failed) - 1} more checks fail: {', '.join(check.what for check in failed[1:])})"
-        if failed[1:]
-        else ""
-    )
-    raise DataError(
-        f"{subject}: {first.what.replace('_', ' ')} is {first.found:,}, expected {first.expected:,}"
-        f"{more}; {first.detail or 'get a complete copy'}"
-    )
+
+    split: Split
+    checks: tuple[Check, ...]
+    expectation: str
+
+    @property
+    def failed(self) -> Sequence[Check]:
+        """The checks that did not pass."""
+        return [check for check in self.checks if not check.passed]
+
+    def require(self) -> Split:
+        """The split, if every check passed.
+
+        Raises:
+            DataError: one sentence about the first failure, with the names of further ones.
+        """
+        if not self.failed:
+            return self.split
+        first, *others = self.failed
+        more = f" ({len(others)} more: {', '.join(check.what for check in others)})" if others else ""
+        raise DataError(
+            f"{self.split.root}: {first.what.replace('_', ' ')} is {first.found:,}, expected "
+            f"{first.expected:,}{more}; {first.detail or 'get a complete copy'}"
+        )

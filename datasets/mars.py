@@ -9,7 +9,6 @@ figures (20,715 tracklets, 1,261 identities) do not fit what was released.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import mars_names
-from datasets.checks import Check, compare_counts, require
+from datasets.checks import Check, Examination, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
 from datasets.image_files import ImageFiles, list_images, name_some
@@ -53,61 +52,30 @@ _INCOMPLETE = (
     "this is not a complete official MARS: copy it again, or read your own data in this layout with "
     "counts='any' (--counts any)"
 )
+_EXPECTATIONS: dict[Counts, str] = {
+    "official": "official MARS",
+    "manifest": "its manifest",
+    "any": "nothing: any counts will do",
+}
 _UNLIKE_MANIFEST = "files were changed after rendering: render the set again into an empty folder"
 
 
-@dataclass(frozen=True, eq=False)
-class MarsLayout:
-    """A data set in the MARS layout, read but not yet judged.
-
-    Attributes:
-        split: the tracklets.
-        expectation: where the expected counts come from.
-        expected: those counts, or None where any will do.
-        images: the listing of the image folders, by part; empty where it was not asked for.
-    """
-
-    split: Split
-    expectation: Counts
-    expected: dict[str, int] | None
-    images: dict[str, ImageFiles]
-
-
-def load(root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True) -> Split:
-    """Read a folder in the MARS layout and insist that it is right.
+def examine(
+    root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True
+) -> Examination:
+    """Read a folder in the MARS layout, and check it.
 
     Args:
         root: the folder that holds `bbox_train`, `bbox_test` and `info`, or its parent.
         split: must be 0, MARS has one division.
         counts: what to compare with: the `official` figures, the `manifest` of a rendered set, or `any`.
             None takes the manifest where there is one and the official figures otherwise.
-        check_images: list the image folders and insist that every frame is there and not empty (some
-            seconds for the 1.2 million of MARS). Without it file sizes do not enter the fingerprint.
+        check_images: list the image folders and check that every frame is there and not empty (some seconds
+            for the 1.2 million of MARS). Without it file sizes do not enter the fingerprint.
 
     Raises:
-        DataError: one sentence about the first thing that is wrong.
-    """
-    layout = read(root, split=split, counts=counts, check_images=check_images)
-    require(str(layout.split.root), checks(layout))
-    return layout.split
-
-
-def load_synthwalk(root: Path, **options: Any) -> Split:
-    """Read a rendered SynthWalk set: the MARS layout with a manifest beside it.
-
-    Raises:
-        DataError: as `load`, and where the manifest is missing.
-    """
-    return load(root, **{"counts": "manifest", **options})
-
-
-def read(
-    root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True
-) -> MarsLayout:
-    """Read without judging the counts; arguments as for `load`.
-
-    Raises:
-        DataError: if a file is missing, unreadable or contradicts another one.
+        DataError: if a file is missing, unreadable or contradicts another one. What can be read but is not
+            as expected is a failed check instead.
     """
     if split:
         raise DataError(f"MARS has one division, so split {split} does not exist; ask for split 0")
@@ -140,7 +108,7 @@ def read(
             images[part] = list_images(root, _by_folder(folder, names[part]), f"listing {folder}")
 
     result = Split(
-        name="mars" if manifest is None else str(manifest.get("name", "synthwalk")),
+        name="mars" if manifest is None else "synthwalk",
         root=root,
         train=_tracklets(names["train"], rows["train"], _FOLDERS["train"]),
         test=_tracklets(names["test"], rows["test"], _FOLDERS["test"]),
@@ -151,17 +119,28 @@ def read(
         synthetic=manifest is not None,
     )
     expected = {"official": OFFICIAL_COUNTS, "any": None, "manifest": (manifest or {}).get("counts")}
-    return MarsLayout(result, expectation, expected[expectation], images)
+    remedy = _INCOMPLETE if expectation == "official" else _UNLIKE_MANIFEST
+    found = (
+        *compare_counts(result.counts(), expected[expectation], remedy),
+        *_check_people(result, expectation),
+        *_check_images(root, images),
+    )
+    return Examination(result, found, _EXPECTATIONS[expectation])
 
 
-def checks(layout: MarsLayout) -> tuple[Check, ...]:
-    """Everything that can be said for or against a layout, good news included."""
-    split = layout.split
-    remedy = _INCOMPLETE if layout.expectation == "official" else _UNLIKE_MANIFEST
-    found = list(compare_counts(split.counts(), layout.expected, remedy))
+def examine_synthwalk(root: Path, **options: Any) -> Examination:
+    """Read a rendered SynthWalk set: the MARS layout with a manifest beside it.
+
+    Raises:
+        DataError: as `examine`, and where the manifest is missing.
+    """
+    return examine(root, **{"counts": "manifest", **options})
+
+
+def _check_people(split: Split, expectation: Counts) -> list[Check]:
     train, test = person_ids(split.train), person_ids(split.test)
     shared = np.intersect1d(train, test)
-    found.append(
+    found = [
         Check(
             "people in train and test",
             0,
@@ -169,25 +148,26 @@ def checks(layout: MarsLayout) -> tuple[Check, ...]:
             f"identities must not be shared, but {name_some([str(i) for i in shared])} stand in both halves: "
             "correct the track tables",
         )
-    )
-    if layout.expectation == "official":
-        found.append(Check("train people with an even number", 0, int((train % 2 == 0).sum()), remedy))
-        found.append(Check("test people with an odd number", 0, int((test[test > 0] % 2 == 1).sum()), remedy))
+    ]
+    if expectation == "official":
         pairs = np.stack([test, camera_ids(split.test)], axis=1)[split.query_index]
         repeated = len(pairs) - len(np.unique(pairs, axis=0))
-        found.append(Check("queries of one person and camera twice", 0, repeated, remedy))
-    for part, images in layout.images.items():
+        found += [
+            Check("train people with an even number", 0, int((train % 2 == 0).sum()), _INCOMPLETE),
+            Check("test people with an odd number", 0, int((test[test > 0] % 2 == 1).sum()), _INCOMPLETE),
+            Check("queries of one person and camera twice", 0, repeated, _INCOMPLETE),
+        ]
+    return found
+
+
+def _check_images(root: Path, listings: dict[str, ImageFiles]) -> list[Check]:
+    found: list[Check] = []
+    for part, images in listings.items():
         for what, files in (("missing", images.missing), ("empty", images.empty)):
-            found.append(
-                Check(
-                    f"{part} images {what}",
-                    0,
-                    len(files),
-                    f"{what} under {split.root}: {name_some(files)}; copy them again",
-                )
-            )
+            detail = f"{what} under {root}: {name_some(files)}; copy them again"
+            found.append(Check(f"{part} images {what}", 0, len(files), detail))
         found.append(Check(f"{part} images not listed", None, images.unexpected))
-    return tuple(found)
+    return found
 
 
 def _find_root(root: Path) -> Path:

@@ -69,6 +69,29 @@ def decode_frames(
         )
 
 
+def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = True) -> list[str]:
+    """Decode every frame and keep none.
+
+    Args:
+        tracklets: whose frames.
+        root: folder that the frame paths are relative to.
+        progress: show a bar on a terminal.
+
+    Returns:
+        One sentence for each frame that is missing, damaged or cut short.
+    """
+    total = sum(len(tracklet.frames) for tracklet in tracklets)
+    bar = tqdm(
+        total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
+    )
+    found: list[str] = []
+    with ThreadPoolExecutor(_threads()) as pool, bar:
+        for names, problems in pool.map(lambda names: (names, _damaged(names, root)), _blocks(tracklets)):
+            found.extend(problems)
+            bar.update(len(names))
+    return found
+
+
 def write_whole(path: Path, shape: tuple[int, ...], blocks: Callable[[], Iterator[Block]]) -> None:
     """Write blocks as one .npy file, under its final name only when it is complete.
 
@@ -127,6 +150,16 @@ def _decode_block(names: list[str], root: Path, size: tuple[int, int]) -> tuple[
         except DataError as error:
             problems.append(str(error))
     return block, problems
+
+
+def _damaged(names: list[str], root: Path) -> list[str]:
+    problems: list[str] = []
+    for name in names:
+        try:
+            decoding.read(root / name)
+        except DataError as error:
+            problems.append(str(error))
+    return problems
 
 
 def _remove_abandoned(path: Path) -> None:
