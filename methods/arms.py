@@ -1,0 +1,162 @@
+"""Arms as a user writes them: ``gltr``, ``gltr[tsa=off,branches=2]``, ``baseline/trinet``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .card import ArmCard, Card
+from .errors import MethodError, unknown
+from .registry import build, choices, method_folder, names, paper, papers
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_TEXT = re.compile(r"(?P<name>[^\[\]=,]+)(\[(?P<options>[^\[\]]*)\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A method with one choice of options, ready to be trained and measured.
+
+    Attributes:
+        name: the arm's name in its card.
+        text: the same with the user's overrides, in one canonical spelling; names the arm in records.
+        label: for tables.
+        paper: key of the card.
+        method: key of the method that builds it.
+        reading: ``"paper"`` or ``"released"``.
+        options: overrides of the reading's options, card's and user's together, typed.
+        role: see `methods.card.ArmCard`.
+        temporal: see `methods.card.ArmCard`.
+        attention: see `methods.card.ArmCard`.
+        recipe: name of its recipe in the card.
+        folder: where its method lives on this machine; not part of the arm's identity.
+    """
+
+    name: str
+    text: str
+    label: str
+    paper: str
+    method: str
+    reading: str
+    options: Mapping[str, Any]
+    role: Literal["baseline", "proposed", "ablation"]
+    temporal: bool
+    attention: bool
+    recipe: str
+    folder: Path
+
+    def settings(self) -> dict[str, Any]:
+        """Every option with its value, as plain values; what decides the network, together with the code."""
+        options = choices(self.folder).resolve(self.reading, self.options)
+        values = {field.name: getattr(options, field.name) for field in fields(options)}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+    def build(self, num_ids: int) -> nn.Module:
+        """The network with its initial weights (torch's generator); see `methods.create`."""
+        return build(self.folder, num_ids, choices(self.folder).resolve(self.reading, self.options))
+
+
+def arm(text: str, card: Card | str | Path | None = None) -> Arm:
+    """Parse an arm.
+
+    Args:
+        text: ``name``, ``paper/name``, each with optional ``[key=value,...]``. Keys are the method's options,
+            and ``reading``. Switches are on or off, lists are written 1-2-4.
+        card: the paper (card, name or folder) whose arms ``name`` may be. Without one, a paper's own arm is
+            tried first and then the arms of all papers.
+
+    Raises:
+        MethodError: text that is no arm, an unknown or ambiguous name, an unknown option or value.
+
+    Example:
+        >>> arm("gltr[branches=2, tsa=off]").text
+        'gltr[tsa=off,branches=2]'
+    """
+    match = _TEXT.fullmatch(text.strip())
+    if match is None:
+        raise MethodError(
+            f"{text!r} is no arm; write a name, or a name with options like gltr[tsa=off,branches=2]"
+        )
+    found, name = _find(match["name"].strip(), card)
+    entry = found.arms[name]
+    given = _options(match["options"] or "", text)
+    return _make(name, entry, found, given, f"arm {text!r}")
+
+
+def _find(name: str, card: Card | str | Path | None) -> tuple[Card, str]:
+    """The card and the arm's name in it."""
+    home, _, last = name.rpartition("/")
+    if home:
+        card, name = paper(home), last
+    if card is not None:
+        card = card if isinstance(card, Card) else paper(card)
+        if name not in card.arms:
+            raise unknown(f"arm of {card.key}", name, card.arms)
+        return card, name
+    if name in names():
+        own = paper(name)
+        if name in own.arms:
+            return own, name
+    everyone = papers()
+    owners = [key for key, each in everyone.items() if name in each.arms]
+    if not owners:
+        raise unknown("arm", name, sorted({arm for each in everyone.values() for arm in each.arms}))
+    if len(owners) > 1:
+        raise MethodError(f"arm {name!r} exists in {', '.join(owners)}; write {owners[0]}/{name}")
+    return everyone[owners[0]], name
+
+
+def _options(text: str, whole: str) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for part in re.split(r",(?![^(]*\))", text) if text.strip() else []:
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (key and equals and value):
+            raise MethodError(f"{whole!r}: {part.strip()!r} is no option; write key=value")
+        if key in given:
+            raise MethodError(f"{whole!r}: the option {key!r} is given twice")
+        given[key] = value
+    return given
+
+
+def _make(name: str, entry: ArmCard, card: Card, given: dict[str, str], where: str) -> Arm:
+    reading = given.pop("reading", entry.reading)
+    folder = method_folder(entry, card)
+    offered = choices(folder)
+    try:
+        before = offered.resolve(reading, entry.options)
+        after = offered.resolve(reading, {**entry.options, **given})
+    except MethodError as error:
+        raise MethodError(f"{where}: {error}") from None
+    order = [field.name for field in fields(after)]
+    changed = {key: getattr(after, key) for key in order if getattr(after, key) != getattr(before, key)}
+    changed = {key: value for key, value in changed.items() if key in given}
+    spelled = [f"{key}={spell(value)}" for key, value in changed.items()]
+    if reading != entry.reading:
+        spelled.insert(0, f"reading={reading}")
+    suffix = f"[{','.join(spelled)}]" if spelled else ""
+    return Arm(
+        name=name,
+        text=name + suffix,
+        label=f"{entry.label} {suffix}".strip(),
+        paper=card.key,
+        method=entry.method,
+        reading=reading,
+        options={**entry.options, **changed},
+        role=entry.role if not spelled else "ablation",
+        temporal=entry.temporal,
+        attention=entry.attention,
+        recipe=reading if entry.recipe == entry.reading else entry.recipe,
+        folder=folder,
+    )
+
+
+def spell(value: Any) -> str:
+    """An option's value as it is written in an arm's text; `methods.fields.convert` reads it back."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)

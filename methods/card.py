@@ -1,0 +1,277 @@
+"""A paper's card: what it published, what it claims, which arms it has and how they are trained.
+
+The card is the file ``paper.toml`` in the paper's folder. Numbers with a source live there and not in code.
+Reading a card needs no torch, so that listing papers is instant.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import MethodError, unknown
+from .fields import convert, fill
+from .recipe import PROFILES, Recipe, read_recipe
+
+CARD_FILE = "paper.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Who wrote it and where; ``key`` is the folder's name."""
+
+    key: str
+    title: str
+    authors: tuple[str, ...]
+    venue: str
+    year: int
+    pages: str = ""
+    arxiv: str = ""
+    code: str = ""  # the authors' repository, "owner/name" at a commit where known
+    code_licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What the paper says about itself; protocols check the network and do not believe this table."""
+
+    backbone: str = "resnet50"
+    rgb_only: bool = True
+    single_pass: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCard:
+    """One thing that is trained and measured.
+
+    Attributes:
+        label: as it stands in tables.
+        method: folder that builds it; another paper's arm (the baseline) names that paper.
+        reading: ``"paper"`` or ``"released"``, a key of the method's READINGS.
+        options: overrides of the reading's options, already of their fields' types.
+        role: ``baseline`` arms are what claims are measured against.
+        default: trained when no arms are asked for.
+        temporal: claims to use time, so the shuffled and the per-frame controls apply to it.
+        attention: weighs frames by learned attention, so the uniform control applies.
+        recipe: name of its recipe in every profile.
+        summary: one sentence for ``--list``.
+    """
+
+    label: str
+    method: str
+    reading: str = "paper"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    role: Literal["baseline", "proposed", "ablation"] = "ablation"
+    default: bool = False
+    temporal: bool = False
+    attention: bool = False
+    recipe: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """How a published number was obtained; ``unknown`` where the source does not say."""
+
+    gallery: Literal["full", "without-junk", "without-queries", "unknown"] = "unknown"
+    ap: Literal["step", "trapezoid", "unknown"] = "unknown"
+    empty: Literal["skip", "zero", "unknown"] = "unknown"
+    metric: Literal["euclidean", "cosine", "unknown"] = "unknown"
+    normalise: Literal["yes", "no", "unknown"] = "unknown"
+    test_frames: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One published number, in percent, of an arm of this card."""
+
+    arm: str
+    dataset: str
+    metric: str
+    value: float
+    source: str
+    convention: Convention = Convention()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One published number of something that is no arm here but is printed beside these arms."""
+
+    method: str
+    dataset: str
+    metric: str
+    value: float
+    source: str
+    convention: Convention = Convention()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """Published difference, arm minus what it is measured against, in points of percent."""
+
+    dataset: str
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One falsifiable statement: ``arm`` beats ``against`` on ``metric`` under ``protocol``."""
+
+    id: str
+    text: str
+    arm: str
+    against: str
+    source: str
+    metric: str = "rank1"
+    protocol: str = "res50-rgb-single-pass"
+    temporal: bool = False
+    published: tuple[Margin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All of a ``paper.toml``, checked (see `methods.card_checks`)."""
+
+    folder: Path
+    paper: Citation
+    constraints: Constraints
+    arms: Mapping[str, ArmCard]
+    published: tuple[Published, ...]
+    context: tuple[Context, ...]
+    claims: tuple[Claim, ...]
+    recipes: Mapping[str, Mapping[str, Recipe]]  # profile -> name -> recipe
+
+    @property
+    def key(self) -> str:
+        """The paper's short name."""
+        return self.paper.key
+
+    @property
+    def file(self) -> Path:
+        """Where the card was read."""
+        return self.folder / CARD_FILE
+
+    def default_arms(self) -> tuple[str, ...]:
+        """Names of the arms that run when none are asked for, in the card's order."""
+        return tuple(name for name, arm in self.arms.items() if arm.default)
+
+    def claim(self, claim_id: str) -> Claim:
+        """The claim of that id; a `MethodError` with near matches if there is none."""
+        found = {claim.id: claim for claim in self.claims}
+        if claim_id not in found:
+            raise unknown(f"claim of {self.key}", claim_id, found)
+        return found[claim_id]
+
+    def recipe(self, name: str, profile: str) -> Recipe:
+        """The recipe of that name for a profile; a `MethodError` with near matches if there is none."""
+        if profile not in self.recipes:
+            raise unknown(f"profile of {self.key}", profile, self.recipes)
+        if name not in self.recipes[profile]:
+            raise unknown(f"{profile} recipe of {self.key}", name, self.recipes[profile])
+        return self.recipes[profile][name]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The card as plain values, ready for ``json.dumps``, without any path of this machine."""
+        values = dataclasses.asdict(dataclasses.replace(self, folder=Path()))
+        del values["folder"]
+        return _plain(values)
+
+
+def read_card(folder: Path) -> Card:
+    """Read ``folder/paper.toml`` strictly.
+
+    Args:
+        folder: a paper's folder.
+
+    Raises:
+        MethodError: no such file, no TOML, an unknown or missing key, a value of a wrong type. References
+            between parts of the card are checked by `methods.card_checks.check`.
+    """
+    path = folder / CARD_FILE
+    where = f"{folder.name}/{CARD_FILE}"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MethodError(f"{path}: no such file; a paper's folder holds a card of this name") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise MethodError(f"{path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise MethodError(f"{path} is no valid TOML: {error}; correct that line") from None
+    known = ("paper", "constraints", "conventions", "arms", "published", "context", "claims", "recipes")
+    for key in table:
+        if key not in known:
+            raise MethodError(f"{where}: {unknown('section', key, known)}")
+    for key in ("paper", "arms", "recipes"):
+        if not isinstance(table.get(key), dict) or not table[key]:
+            raise MethodError(f"{where}: the section [{key}] is missing or empty")
+    paper = fill(Citation, table["paper"], f"{where}: paper")
+    conventions = {
+        name: fill(Convention, values, f"{where}: conventions.{name}")
+        for name, values in table.get("conventions", {}).items()
+    }
+    return Card(
+        folder=folder,
+        paper=paper,
+        constraints=fill(Constraints, table.get("constraints", {}), f"{where}: constraints"),
+        arms={name: _arm(name, values, paper.key, where) for name, values in table["arms"].items()},
+        published=_numbers(Published, table, "published", conventions, where),
+        context=_numbers(Context, table, "context", conventions, where),
+        claims=tuple(
+            fill(Claim, values, f"{where}: claims[{i}]") for i, values in enumerate(table.get("claims", ()))
+        ),
+        recipes=_recipes(table["recipes"], where),
+    )
+
+
+def _arm(name: str, values: Any, key: str, where: str) -> ArmCard:
+    values = {"method": key, **convert(values, Mapping[str, object], f"{where}: arms.{name}")}
+    arm = fill(ArmCard, values, f"{where}: arms.{name}")
+    return dataclasses.replace(arm, recipe=arm.recipe or arm.reading)
+
+
+def _numbers(
+    kind: type[Any], table: Mapping[str, Any], key: str, conventions: Mapping[str, Convention], where: str
+) -> tuple[Any, ...]:
+    """Entries of one section; ``values = {mAP = 1.0, rank1 = 2.0}`` stands for one entry a metric."""
+    found = []
+    for i, entry in enumerate(table.get(key, ())):
+        place = f"{where}: {key}[{i}]"
+        row = dict(convert(entry, Mapping[str, object], place))
+        name = row.get("convention")
+        if isinstance(name, str):
+            if name not in conventions:
+                raise MethodError(f"{place}: {unknown('convention', name, conventions)}")
+            row["convention"] = conventions[name]
+        if "values" in row:
+            if "metric" in row or "value" in row:
+                raise MethodError(f"{place}: give either values = {{...}} or metric and value, not both")
+            several = convert(row.pop("values"), Mapping[str, float], f"{place}: values")
+            found += [fill(kind, {**row, "metric": m, "value": v}, place) for m, v in several.items()]
+        else:
+            found.append(fill(kind, row, place))
+    return tuple(found)
+
+
+def _recipes(table: Mapping[str, Any], where: str) -> dict[str, dict[str, Recipe]]:
+    for profile in table:
+        if profile not in PROFILES:
+            raise MethodError(f"{where}: recipes: {unknown('profile', profile, PROFILES)}")
+    return {
+        profile: {
+            name: read_recipe(values, f"{where}: recipes.{profile}.{name}")
+            for name, values in table.get(profile, {}).items()
+        }
+        for profile in PROFILES
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,136 @@
+"""What must hold between the parts of a card, beyond each part's own types.
+
+Every message names the card and the entry, so that whoever writes a card reads where to look.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .card import CARD_FILE, ArmCard, Card
+from .errors import MethodError, unknown
+from .recipe import PROFILES
+
+if TYPE_CHECKING:
+    from .registry import Choices
+
+METRICS = ("mAP", "rank1", "rank5", "rank10", "rank20")
+_NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+
+
+def check(card: Card, choices_of: Callable[[ArmCard, Card], Choices]) -> Card:
+    """Check a card's references and return it with every arm's options in their typed form.
+
+    Args:
+        card: as read.
+        choices_of: gives what the method of an arm offers.
+
+    Raises:
+        MethodError: a name that points nowhere, a missing recipe, a number outside of its range.
+    """
+    where = f"{card.folder.name}/{CARD_FILE}"
+    for name in (card.key, *card.arms):
+        if not _NAME.fullmatch(name):
+            raise MethodError(
+                f"{where}: the name {name!r} must be lower case letters, digits and single - . _"
+            )
+    arms = {name: _check_arm(name, arm, card, choices_of, where) for name, arm in card.arms.items()}
+    card = dataclasses.replace(card, arms=arms)
+    if not card.default_arms():
+        raise MethodError(f"{where}: no arm has default = true, so there is nothing to run")
+    for name in card.arms:
+        for profile in PROFILES:
+            _no_circle(name, profile, card, where)
+    _check_numbers("published", card.published, where)
+    _check_numbers("context", card.context, where)
+    for entry in card.published:
+        if entry.arm not in card.arms:
+            raise MethodError(f"{where}: published, {entry.source}: {unknown('arm', entry.arm, card.arms)}")
+    _check_claims(card, where)
+    return card
+
+
+def arm_of_start(start: str, arms: Mapping[str, ArmCard]) -> str | None:
+    """Name of the arm that a stage starts from, or None; a `MethodError` if the card has no such arm."""
+    kind, _, text = start.partition(":")
+    if kind != "arm":
+        return None
+    name = text.partition("[")[0]
+    if name not in arms:
+        raise unknown("arm", name, arms)
+    return name
+
+
+def _check_arm(
+    name: str, arm: ArmCard, card: Card, choices_of: Callable[[ArmCard, Card], Choices], where: str
+) -> ArmCard:
+    place = f"{where}: arms.{name}"
+    try:
+        offered = choices_of(arm, card)
+        settings = offered.resolve(arm.reading, arm.options)
+    except MethodError as error:
+        raise MethodError(f"{place}: {error}") from None
+    for profile in PROFILES:
+        known: Mapping[str, Any] = card.recipes[profile]
+        if arm.recipe not in known:
+            raise MethodError(f"{place}: {unknown(f'{profile} recipe', arm.recipe, known)}")
+        for stage in known[arm.recipe].stages:
+            at = f"{where}: recipes.{profile}.{arm.recipe}, stage {stage.name!r} (of arm {name!r})"
+            for loss in stage.losses:
+                if loss not in offered.losses:
+                    raise MethodError(f"{at}: {unknown('loss', loss, offered.losses)}")
+            try:
+                arm_of_start(stage.start, card.arms)
+            except MethodError as error:
+                raise MethodError(f"{at}: start: {error}") from None
+    return dataclasses.replace(arm, options={key: getattr(settings, key) for key in arm.options})
+
+
+def _no_circle(name: str, profile: str, card: Card, where: str) -> None:
+    """Follow ``start = "arm:..."`` from an arm; coming back to it would never end."""
+    waiting, seen = [name], set()
+    while waiting:
+        arm = waiting.pop()
+        seen.add(arm)
+        for stage in card.recipe(card.arms[arm].recipe, profile).stages:
+            start = arm_of_start(stage.start, card.arms)
+            if start == name:
+                raise MethodError(
+                    f"{where}: in recipes.{profile} the arm {name!r} starts, in the end, from itself"
+                )
+            if start is not None and start not in seen:
+                waiting.append(start)
+
+
+def _check_numbers(section: str, entries: Iterable[Any], where: str) -> None:
+    seen = set()
+    for entry in entries:
+        who = entry.arm if section == "published" else entry.method
+        place = f"{where}: {section}, {who} on {entry.dataset}, {entry.source}"
+        if entry.metric not in METRICS:
+            raise MethodError(f"{place}: {unknown('metric', entry.metric, METRICS)}")
+        if not 0 <= entry.value <= 100:
+            raise MethodError(f"{place}: {entry.metric} = {entry.value} is no percentage")
+        mark = (who, entry.dataset, entry.metric, entry.source)
+        if mark in seen:
+            raise MethodError(f"{place}: {entry.metric} is given twice")
+        seen.add(mark)
+
+
+def _check_claims(card: Card, where: str) -> None:
+    seen = set()
+    for claim in card.claims:
+        place = f"{where}: claim {claim.id!r}"
+        if claim.id in seen:
+            raise MethodError(f"{place}: this id is used twice")
+        seen.add(claim.id)
+        for name in (claim.arm, claim.against):
+            if name not in card.arms:
+                raise MethodError(f"{place}: {unknown('arm', name, card.arms)}")
+        if claim.arm == claim.against:
+            raise MethodError(f"{place}: an arm cannot be measured against itself")
+        if claim.metric not in METRICS:
+            raise MethodError(f"{place}: {unknown('metric', claim.metric, METRICS)}")

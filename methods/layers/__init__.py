@@ -1,0 +1,1 @@
+"""Standard parts that several papers cite; no paper is imported here."""

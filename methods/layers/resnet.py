@@ -1,0 +1,116 @@
+"""The ResNet trunk of the field: torchvision's network without its classifier, with the last stride as a
+choice.
+
+The parameters keep torchvision's flat names (``conv1``, ``bn1``, ``layer1.0.conv1``, ...), so that
+checkpoints of the field map onto it.  ResNet-50 has 23,508,032 parameters here.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from ..errors import MethodError
+
+DEPTHS = (18, 34, 50, 101, 152)
+
+
+class Trunk(nn.Module):
+    """Images to feature maps.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        last_stride: stride of layer4; 1 doubles the height and width of the last map (common in re-ID since
+            2018).
+        zero_init_residual: start each residual branch at zero, so that training from scratch is stable;
+            weights that are loaded afterwards replace it.
+
+    Attributes:
+        channels: channels of the map, 2048 at depth 50.
+    """
+
+    def __init__(
+        self, depth: int = 50, last_stride: Literal[1, 2] = 2, zero_init_residual: bool = True
+    ) -> None:
+        super().__init__()
+        if depth not in DEPTHS:
+            raise MethodError(f"there is no ResNet-{depth}; choose one of {', '.join(map(str, DEPTHS))}")
+        net = torchvision.models.get_model(
+            f"resnet{depth}", weights=None, zero_init_residual=zero_init_residual, num_classes=1
+        )
+        self.depth = depth
+        self.conv1, self.bn1, self.relu, self.maxpool = net.conv1, net.bn1, net.relu, net.maxpool
+        self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
+        self.channels: int = net.fc.in_features
+        if last_stride == 1:
+            _unstride(self.layer4[0])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> ``[N, channels, H / 32, W / 32]``, or ``/ 16`` with last stride 1."""
+        maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        return self.layer4(self.layer3(self.layer2(self.layer1(maps))))
+
+
+def _unstride(block: BasicBlock | Bottleneck) -> None:
+    """Take the stride out of a stage's first block: its strided 3x3 and its shortcut."""
+    strided = block.conv2 if isinstance(block, Bottleneck) else block.conv1
+    strided.stride = (1, 1)
+    if block.downsample is not None:
+        block.downsample[0].stride = (1, 1)
+
+
+def global_average(maps: Tensor) -> Tensor:
+    """``[N, C, h, w]`` -> ``[N, C]``."""
+    return maps.mean(dim=(2, 3))
+
+
+def load_imagenet(network: nn.Module) -> int:
+    """Load torchvision's first ImageNet weights (those that the papers had) into every `Trunk` inside a
+    network.
+
+    Returns:
+        How many trunks were filled.
+
+    Raises:
+        MethodError: there is no trunk, or the weights are neither in torch's cache nor can they be fetched;
+            the message names the file and the folder that it must be put in.
+    """
+    trunks = [module for module in network.modules() if isinstance(module, Trunk)]
+    if not trunks:
+        raise MethodError("imagenet weights were asked for, but this network has no ResNet trunk")
+    for trunk in trunks:
+        state = _imagenet_state(trunk.depth)
+        missing = [
+            key for key in trunk.state_dict() if key not in state and not key.endswith("num_batches_tracked")
+        ]
+        if missing:
+            raise MethodError(
+                f"the ImageNet file of ResNet-{trunk.depth} lacks {', '.join(missing[:3])}; replace it"
+            )
+        # Older files have no num_batches_tracked, which no computation here reads.
+        trunk.load_state_dict(
+            {key: value for key, value in state.items() if not key.startswith("fc.")}, strict=False
+        )
+    return len(trunks)
+
+
+def _imagenet_state(depth: int) -> dict[str, Tensor]:
+    weights = torchvision.models.get_model_weights(f"resnet{depth}")["IMAGENET1K_V1"]
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    file = folder / Path(weights.url).name
+    present = file.is_file()
+    try:
+        return dict(weights.get_state_dict(progress=True, check_hash=True))
+    except Exception as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if present:
+            raise MethodError(
+                f"{file} is no readable weights file ({why}); replace it by torchvision's own"
+            ) from error
+        raise MethodError(
+            f"the ImageNet weights of ResNet-{depth} are not here and could not be fetched ({why}); "
+            f"put torchvision's file {file.name} into {folder}"
+        ) from error

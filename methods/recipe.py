@@ -1,0 +1,204 @@
+"""Recipes: how an arm is trained, as a short list of named stages.
+
+These are values only; the runner gives them their meaning. Lengths, milestones and batch sizes are those of
+the paper; nothing here has a default that a paper would have to state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .errors import MethodError
+from .fields import fill
+
+PROFILES = ("embedded", "paper")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Which frames of a tracklet make a training clip.
+
+    Attributes:
+        kind: ``consecutive`` from a random start, ``strided``, ``chunked``, ``evenly`` spread, ``every``
+            frame, or a paper's own rule by its name (``gltr``, ``jg``), which fixes ``short`` too.
+        length: frames a clip.
+        short: what a tracklet with fewer frames does: ``loop``, ``pad`` (masked out) or ``repeat-last``.
+        stride: frames from one to the next, of ``strided``.
+    """
+
+    kind: Literal["consecutive", "strided", "chunked", "evenly", "every", "gltr", "jg"] = "consecutive"
+    length: int = 0
+    short: Literal["loop", "pad", "repeat-last"] = "loop"
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind != "every" and self.length < 1:
+            raise MethodError(f"a clip of kind {self.kind} needs a length of at least 1")
+        if self.stride < 1:
+            raise MethodError("stride must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """How a batch is drawn: ``batch`` shuffled items, or ``ids`` identities x ``tracklets`` of each."""
+
+    kind: Literal["shuffled", "identity"] = "shuffled"
+    batch: int = 0
+    ids: int = 0
+    tracklets: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind == "shuffled" and self.batch < 1:
+            raise MethodError("a shuffled sampler needs batch = how many")
+        if self.kind == "identity" and (self.ids < 1 or self.tracklets < 1):
+            raise MethodError("an identity sampler needs ids = how many and tracklets = how many of each")
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """Random changes of a training clip, drawn once a clip or for each frame on its own.
+
+    Attributes:
+        flip: chance of a mirror image.
+        pad: pixels added on each side before a random crop back to size.
+        crop_scale: 1.125 = enlarge by that and crop back, half of the time; 1 = never.
+        erase: chance of a random rectangle being erased.
+        per: ``frame`` where a paper's code draws anew for each frame.
+    """
+
+    flip: float = 0.0
+    pad: int = 0
+    crop_scale: float = 1.0
+    erase: float = 0.0
+    per: Literal["clip", "frame"] = "clip"
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.flip <= 1 and 0 <= self.erase <= 1):
+            raise MethodError("flip and erase are chances between 0 and 1")
+        if self.pad < 0 or self.crop_scale < 1:
+            raise MethodError("pad must not be negative and crop_scale not below 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """The optimiser and its numbers; ``decay_norm_and_bias`` says whether weight decay touches those too."""
+
+    kind: Literal["sgd", "adam", "adamw"]
+    lr: float
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    decay_norm_and_bias: bool = True
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0 or self.weight_decay < 0 or not 0 <= self.momentum < 1:
+            raise MethodError("lr must be positive, weight_decay not negative, momentum in [0, 1)")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The learning rate over a stage.
+
+    Attributes:
+        kind: ``step`` multiplies by ``gamma`` at each milestone; ``one-cycle`` and ``cosine`` end near zero.
+        milestones: in the unit of the stage's length (epochs, steps or frames).
+        gamma: factor at a milestone.
+        warmup: share of the stage in which the rate rises.
+    """
+
+    kind: Literal["constant", "step", "cosine", "one-cycle"] = "constant"
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.kind == "step") != bool(self.milestones):
+            raise MethodError("milestones belong to the schedule of kind step, which needs at least one")
+        if list(self.milestones) != sorted(set(self.milestones)) or any(m < 1 for m in self.milestones):
+            raise MethodError("milestones must rise and be positive")
+        if not 0 <= self.warmup < 1:
+            raise MethodError("warmup is a share of the stage, in [0, 1)")
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long a stage lasts, in exactly one unit: frames seen, epochs, or optimiser steps."""
+
+    frames: int = 0
+    epochs: int = 0
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        given = [value for value in (self.frames, self.epochs, self.steps) if value]
+        if len(given) != 1 or given[0] < 1:
+            raise MethodError("a length is given as one of frames, epochs or steps, and is positive")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One recorded step of training.
+
+    Attributes:
+        name: unique in its recipe.
+        start: ``scratch``, ``imagenet`` (torchvision's weights in the trunk), ``arm:<arm text>`` (that arm's
+            final weights) or ``stage:<name>`` (an earlier stage of this recipe).
+        fresh: module prefixes that do not come from the start but keep their initial values.
+        trains: module prefixes that learn; ``["*"]`` is all. The rest is frozen, BN statistics included.
+        data: ``frames`` (each image alone, as a clip of one frame) or ``clips``.
+        losses: name -> weight; the names are those of the method.
+        normalise: ``imagenet`` mean and deviation, or ``bgr-mean`` (BGR order, mean subtracted).
+        quick: the length under the quick budget.
+    """
+
+    name: str
+    start: str
+    data: Literal["frames", "clips"]
+    sampler: Sampler
+    losses: Mapping[str, float]
+    optimizer: Optimizer
+    length: Length
+    trains: tuple[str, ...] = ("*",)
+    fresh: tuple[str, ...] = ()
+    clip: Clip | None = None
+    augment: Augment = Augment()
+    normalise: Literal["imagenet", "bgr-mean"] = "imagenet"
+    schedule: Schedule = Schedule()
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    quick: Length | None = None
+
+    def __post_init__(self) -> None:
+        if (self.data == "clips") != (self.clip is not None):
+            raise MethodError("clip = {...} belongs to data = 'clips', which needs it")
+        if not self.losses or any(weight <= 0 for weight in self.losses.values()):
+            raise MethodError("losses needs at least one name with a positive weight")
+        if not self.trains:
+            raise MethodError("trains is empty, so the stage would learn nothing; write ['*'] for all")
+        kind, _, name = self.start.partition(":")
+        plain = kind in ("scratch", "imagenet") and not name
+        if not plain and not (kind in ("arm", "stage") and name):
+            raise MethodError(f"start = {self.start!r} is not scratch, imagenet, arm:<arm> or stage:<name>")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Stages in order, at one image size (height, width)."""
+
+    size: tuple[int, ...]
+    stages: tuple[Stage, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.size) != 2 or any(side < 32 for side in self.size):
+            raise MethodError("size is [height, width] in pixels, each at least 32")
+        names = [stage.name for stage in self.stages]
+        if not names or len(set(names)) != len(names):
+            raise MethodError("a recipe needs at least one stage, and its stages different names")
+        for i, stage in enumerate(self.stages):
+            kind, _, name = stage.start.partition(":")
+            if kind == "stage" and name not in names[:i]:
+                raise MethodError(f"stage {stage.name!r} starts from {name!r}, which is no earlier stage")
+
+
+def read_recipe(values: Mapping[str, Any], where: str) -> Recipe:
+    """A recipe from its table, strictly; a `MethodError` names the place of what is wrong."""
+    return fill(Recipe, values, where)

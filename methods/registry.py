@@ -1,0 +1,201 @@
+"""Finding papers by folder and making networks out of them.
+
+A paper is a folder that holds ``paper.toml`` (the card), ``options.py`` (typed choices, without torch) and
+``model.py`` (``build(num_ids, options)``). The folders beside this file are found by themselves; a folder
+anywhere else is named by its path and is loaded as a package of its own, so that relative imports inside it
+work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .card import CARD_FILE, ArmCard, Card, read_card
+from .card_checks import check
+from .errors import MethodError, unknown
+from .fields import fill
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_HOME = Path(__file__).resolve().parent
+_EXTERNAL = "methods_outside"
+
+
+def names() -> tuple[str, ...]:
+    """Keys of the papers in this repository, sorted."""
+    return tuple(sorted(file.parent.name for file in _HOME.glob(f"*/{CARD_FILE}")))
+
+
+def papers() -> dict[str, Card]:
+    """Key -> card of every paper in this repository, read and checked; torch is not imported."""
+    return {name: paper(name) for name in names()}
+
+
+def paper(name_or_path: str | Path) -> Card:
+    """The card of one paper, by its name or by the path of a folder that holds a ``paper.toml``.
+
+    Raises:
+        MethodError: no such paper (near matches are named), or something in its card is wrong.
+    """
+    folder = find(name_or_path)
+    card = check(read_card(folder), lambda arm, card: choices(method_folder(arm, card)))
+    if folder.parent == _HOME and card.key != folder.name:
+        raise MethodError(
+            f"{folder.name}/{CARD_FILE}: paper.key is {card.key!r} but the folder is {folder.name!r}"
+        )
+    return card
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The folder of a paper, as an absolute path."""
+    known = names()
+    if isinstance(name_or_path, str) and name_or_path in known:
+        return _HOME / name_or_path
+    path = Path(name_or_path).expanduser()
+    if (path / CARD_FILE).is_file():
+        return path.resolve()
+    if isinstance(name_or_path, Path) or path.is_dir() or len(path.parts) > 1:
+        raise MethodError(
+            f"{path / CARD_FILE}: no such file; --paper takes a name or a folder that holds a card"
+        )
+    raise unknown("paper", name_or_path, known)
+
+
+def method_folder(arm: ArmCard, card: Card) -> Path:
+    """Where an arm's network is built: the card's own folder, or another paper of this repository."""
+    return card.folder if arm.method == card.key else find(arm.method)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choices:
+    """What a method's ``options.py`` declares.
+
+    Attributes:
+        kind: the frozen dataclass ``Options``.
+        readings: reading -> overrides of its defaults.
+        losses: names that the method's ``losses`` knows.
+        where: the file, for messages.
+    """
+
+    kind: type[Any]
+    readings: Mapping[str, Mapping[str, Any]]
+    losses: tuple[str, ...]
+    where: str
+
+    def resolve(self, reading: str, options: Mapping[str, Any]) -> Any:
+        """Options of a reading with overrides, which may be texts; unknown ones are a `MethodError`."""
+        if reading not in self.readings:
+            raise MethodError(f"{self.where}: {unknown('reading', reading, self.readings)}")
+        return fill(self.kind, {**self.readings[reading], **options}, self.where, noun="option")
+
+
+def choices(folder: Path) -> Choices:
+    """The options, readings and losses that a method's folder declares, without importing torch."""
+    module = _load(folder, "options")
+    where = f"{folder.name}/options.py"
+    kind, readings, losses = (getattr(module, name, None) for name in ("Options", "READINGS", "LOSSES"))
+    params = getattr(kind, "__dataclass_params__", None)
+    if kind is None or params is None or not params.frozen:
+        raise MethodError(f"{where}: expected a frozen dataclass named Options")
+    if not isinstance(readings, Mapping) or "paper" not in readings:
+        raise MethodError(f"{where}: expected READINGS = {{'paper': {{...}}, ...}}")
+    if not isinstance(losses, tuple) or not losses:
+        raise MethodError(f"{where}: expected LOSSES, a tuple of the names that losses() knows")
+    return Choices(kind, readings, losses, where)
+
+
+def create(name: str | Path, num_ids: int, reading: str = "paper", **options: Any) -> nn.Module:
+    """Build a paper's network.
+
+    Args:
+        name: a paper's name, or the path of its folder.
+        num_ids: identities of the training set, the width of classifiers.
+        reading: ``"paper"`` or ``"released"``, which source is followed where they differ.
+        options: overrides, typed or as text (``tsa=False`` and ``tsa="off"`` are the same).
+
+    Returns:
+        An ``nn.Module`` that satisfies `methods.interface.Method`, with its initial weights drawn from
+        torch's
+        generator: seed that first for equal weights.
+
+    Raises:
+        MethodError: unknown paper, reading, option or value (near matches are named).
+
+    Example:
+        >>> network = create("gltr", num_ids=625, reading="released")
+        >>> network.descriptor_dim
+        512
+    """
+    folder = find(name)
+    return build(folder, num_ids, choices(folder).resolve(reading, options))
+
+
+def build(folder: Path, num_ids: int, options: Any) -> nn.Module:
+    """The network of the folder's ``model.py`` for resolved options; imports torch."""
+    if isinstance(num_ids, bool) or not isinstance(num_ids, int) or num_ids < 1:
+        raise MethodError(
+            f"num_ids = {num_ids!r} is not accepted: expected the number of training identities, at least 1"
+        )
+    module = _load(folder, "model")
+    where = f"{folder.name}/model.py"
+    if not callable(getattr(module, "build", None)):
+        raise MethodError(f"{where}: expected a function build(num_ids, options)")
+    network = module.build(num_ids, options)
+    from .interface import Method
+
+    if not isinstance(network, Method):
+        raise MethodError(
+            f"{where}: build() returned no Method; see methods/interface.py for what it must offer"
+        )
+    return network  # type: ignore[return-value]
+
+
+def _load(folder: Path, name: str) -> ModuleType:
+    """Import one module of a paper's folder as part of that folder's package."""
+    if not (folder / f"{name}.py").is_file():
+        raise MethodError(f"{folder / name}.py: no such file; a paper's folder needs it")
+    package = f"methods.{folder.name}" if folder.parent == _HOME else _outside(folder)
+    try:
+        return importlib.import_module(f"{package}.{name}")
+    except MethodError:
+        raise
+    except Exception as error:
+        if folder.parent == _HOME:
+            raise
+        raise MethodError(
+            f"{folder / name}.py cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _outside(folder: Path) -> str:
+    """Make a package of a folder that is on no import path, once; its name carries a hash of the path."""
+    name = f"{_EXTERNAL}_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return name
+    init = folder / "__init__.py"
+    if init.is_file():
+        spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(folder)])
+    else:
+        spec = ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = [str(folder)]
+    if spec is None:
+        raise MethodError(f"{init} cannot be imported as a package")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    if spec.loader is not None:
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            raise MethodError(f"{init} cannot be imported: {type(error).__name__}: {error}") from error
+    return name
