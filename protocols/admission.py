@@ -1,0 +1,188 @@
+"""Checks by which a protocol decides who may enter: the network is run on probe frames and looked at.
+
+Tolerance of "the same descriptor": relative L2 distance of at most 1e-4. In float32, the same tracklet encoded in
+another batch size or with padding differs by some 1e-6 because convolutions sum in another order; a leak of real
+information between tracklets is larger by orders of magnitude.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from methods.interface import Method, Pairwise
+
+from . import trunk
+from .errors import ProtocolError
+from .interface import Admission, Check, CheckName
+
+TOLERANCE = 1e-4
+LENGTHS = (1, 2, 7, 33)
+
+
+def examine(method: nn.Module, requires: Sequence[CheckName], frame_size: tuple[int, int]) -> Admission:
+    """Runs the named checks.
+
+    Raises:
+        ProtocolError: the method does not satisfy the contract at all, or a frame size without pixels.
+    """
+    if not isinstance(method, nn.Module) or not isinstance(method, Method):
+        raise ProtocolError(
+            f"{type(method).__name__} is no method: it needs to be an nn.Module with descriptor_dim, forward and losses"
+        )
+    if min(frame_size) < 1:
+        raise ProtocolError(f"frame_size={frame_size} must be (height, width) of at least one pixel")
+    probe = Probe(method, frame_size)
+    checks = []
+    with evaluating(method):
+        for name in requires:
+            try:
+                passed, detail = _CHECKS[name](probe)
+            except Exception as error:  # a crash of the network under examination is an outcome, not ours
+                passed, detail = False, f"the network failed with {type(error).__name__}: {_first_line(error)}"
+            checks.append(Check(name, passed, detail))
+    return Admission(all(check.passed for check in checks), tuple(checks))
+
+
+@contextmanager
+def evaluating(method: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients; every submodule's own mode is put back afterwards."""
+    modes = [(module, module.training) for module in method.modules()]
+    method.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+class Probe:
+    """Feeds probe frames to a method, on its device."""
+
+    def __init__(self, method: nn.Module, frame_size: tuple[int, int]) -> None:
+        first = next(method.parameters(), torch.zeros(()))
+        self.method, self.frame_size = method, frame_size
+        self.device, self.dtype = first.device, first.dtype
+
+    def clip(self, length: int, seed: int, channels: int = 3) -> Tensor:
+        """[1, T, C, H, W] smooth random frames with about unit variance, a function of the seed."""
+        generator = torch.Generator().manual_seed(seed)
+        coarse = torch.randn(length, channels, 4, 2, generator=generator)
+        frames = nn.functional.interpolate(coarse, size=self.frame_size, mode="bilinear")
+        frames = frames + 0.3 * torch.randn(frames.shape, generator=generator)
+        return frames[None].to(self.device, self.dtype)
+
+    def encode(self, clips: Tensor, lengths: Sequence[int]) -> Tensor:
+        """[B, D] descriptors of padded clips [B, T, C, H, W]; refuses what is not one finite row a tracklet."""
+        places = torch.arange(clips.shape[1], device=self.device)
+        mask = places[None] < torch.tensor(lengths, device=self.device)[:, None]  # [B, T]
+        out = self.method(clips, mask)
+        if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != len(clips):
+            shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+            raise ProtocolError(f"forward gave {shape} for {len(clips)} tracklets instead of [{len(clips)}, D]")
+        if not torch.isfinite(out).all():
+            raise ProtocolError(f"descriptors of tracklets of {list(lengths)} frames are not finite")
+        return out
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0]
+
+
+def difference(a: Tensor, b: Tensor) -> float:
+    """Relative L2 distance of two descriptors."""
+    scale = max(float(a.double().norm()), float(b.double().norm()), 1e-30)
+    return float((a.double() - b.double()).norm()) / scale
+
+
+def _convolutions_run(probe: Probe) -> list[trunk.Conv]:
+    """The convolutions that run in one forward pass, in order."""
+    ran: list[trunk.Conv] = []
+
+    def note(module: nn.Module, *_: Any) -> None:
+        ran.append(module)  # type: ignore[arg-type]
+
+    hooks = [conv.register_forward_pre_hook(note) for _, conv in trunk.convolutions(probe.method)]
+    try:
+        probe.encode(probe.clip(2, seed=0), [2])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return ran
+
+
+def rgb(probe: Probe) -> tuple[bool, str]:
+    """The first convolution reads 3 channels, and no other number of input channels is accepted."""
+    ran = _convolutions_run(probe)
+    if not ran:
+        return False, "no convolution ran, so it cannot be seen what the network reads"
+    if ran[0].in_channels != 3:
+        return False, f"the first convolution reads {ran[0].in_channels} channels, not the 3 of an RGB frame"
+    for channels in (1, 2, 4, 5, 6):
+        try:
+            probe.encode(probe.clip(2, seed=0, channels=channels), [2])
+        except Exception:  # refusing is what it should do; how is its own business
+            continue
+        return False, f"frames of {channels} channels are accepted too, so more than RGB may enter"
+    return True, "the first convolution reads 3 channels; 1, 2, 4, 5 and 6 are refused"
+
+
+def resnet50(probe: Probe) -> tuple[bool, str]:
+    """Exactly one plain ResNet-50 runs."""
+    ran = _convolutions_run(probe)
+    found = trunk.find_blocks(probe.method)
+    return trunk.describe(found, {id(conv) for conv in ran}, ran[0] if ran else None, probe.method)
+
+
+def single_pass(probe: Probe) -> tuple[bool, str]:
+    """A descriptor depends on its own tracklet only: not on batch mates, not on chance."""
+    if isinstance(probe.method, Pairwise):
+        return False, "it scores pairs (it has `score`), so query and gallery meet before the distance"
+    mine, other, third = (probe.clip(6, seed) for seed in (1, 2, 3))
+    alone = probe.encode(mine, [6])
+    again = difference(alone[0], probe.encode(mine, [6])[0])
+    if again > TOLERANCE:
+        return False, f"the same tracklet encoded twice differs by {again:.1e}: something random runs in eval mode"
+    worst = 0.0
+    for mates in ((other,), (3 * third, other), (mine, mine)):
+        clips = torch.cat([*mates, mine])  # [B, T, 3, H, W]
+        lengths = [4] * len(mates) + [6]
+        worst = max(worst, difference(alone[0], probe.encode(clips, lengths)[-1]))
+    if worst > TOLERANCE:
+        return False, f"a descriptor changes by {worst:.1e} with its batch mates (allowed {TOLERANCE:.0e})"
+    return True, f"descriptors do not depend on batch mates (largest change {worst:.1e}, allowed {TOLERANCE:.0e})"
+
+
+def whole_sequence(probe: Probe) -> tuple[bool, str]:
+    """Tracklets of any length go in as one sequence, every frame counts, and padding does not."""
+    worst = 0.0
+    for length in LENGTHS:
+        clip = probe.clip(length, seed=4)
+        try:
+            plain = probe.encode(clip, [length])
+        except Exception as error:
+            return False, f"a tracklet of {length} frames fails with {type(error).__name__}: {_first_line(error)}"
+        padded = torch.cat([clip, 5 * probe.clip(3, seed=5)], dim=1)  # [1, T + 3, 3, H, W]
+        change = difference(plain[0], probe.encode(padded, [length])[0])
+        if change > TOLERANCE:
+            return False, f"padding of 3 frames changes the descriptor of {length} frames by {change:.1e}"
+        worst = max(worst, change)
+        other = clip.clone()
+        other[:, -1] = -2 * probe.clip(1, seed=6)[:, 0]
+        if torch.equal(plain, probe.encode(other, [length])):
+            return False, f"the last of {length} frames is never read"
+    lengths = ", ".join(str(n) for n in LENGTHS)
+    return True, f"lengths {lengths} pass, the last frame counts, padding changes nothing (at most {worst:.1e})"
+
+
+_CHECKS: dict[CheckName, Callable[[Probe], tuple[bool, str]]] = {
+    "rgb": rgb,
+    "resnet50": resnet50,
+    "single-pass": single_pass,
+    "whole-sequence": whole_sequence,
+}

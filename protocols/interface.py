@@ -1,0 +1,137 @@
+"""What a protocol is: who may enter, what is fed at test time, how it is scored. Values only; torch is not needed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from numpy.typing import ArrayLike
+
+from .conventions import Convention, Empty, Gallery, Precision, Ties, every_convention
+from .distances import Metric
+from .ranking import Ranking, rank_features_conventions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TestFrames = Literal["all"]
+CheckName = Literal["rgb", "resnet50", "single-pass", "whole-sequence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried on an arm.
+
+    Attributes:
+        name: what was checked.
+        passed: whether the arm may enter as far as this goes.
+        detail: what was seen, in plain words; the reason where it did not pass.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The outcome of all checks of a protocol on one arm."""
+
+    admitted: bool
+    checks: tuple[Check, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the arm is turned away; empty if it is not."""
+        return tuple(f"{check.name}: {check.detail}" for check in self.checks if not check.passed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the result record."""
+        return {"admitted": self.admitted, "checks": [asdict(check) for check in self.checks]}
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A named, versioned set of rules; bump `version` with any change that moves a score.
+
+    Attributes:
+        name: as users write it; the file is named alike, with underscores.
+        version: whole number.
+        summary: one sentence for lists and reports.
+        requires: checks that an arm must pass to enter.
+        test_frames: ``all`` = every frame of a tracklet, in one pass.
+        metric: between descriptors.
+        normalise: scale descriptors to unit length before the metric.
+        gallery, ap, empty, ties: the headline convention; the others are scored beside it.
+    """
+
+    name: str
+    version: int
+    summary: str
+    requires: tuple[CheckName, ...]
+    test_frames: TestFrames
+    metric: Metric
+    normalise: bool
+    gallery: Gallery
+    ap: Precision
+    empty: Empty
+    ties: Ties
+
+    @property
+    def convention(self) -> Convention:
+        """The convention of the headline numbers."""
+        return Convention(self.gallery, self.ap, self.empty, self.ties)
+
+    @property
+    def conventions(self) -> tuple[Convention, ...]:
+        """All conventions that are scored from the one set of descriptors, the headline one among them."""
+        return every_convention(self.ties)
+
+    def admit(self, method: nn.Module, frame_size: tuple[int, int] = (64, 32)) -> Admission:
+        """Examines an arm by its structure and its behaviour; nothing it says about itself is believed.
+
+        Args:
+            method: satisfies `methods.interface.Method`; its mode and device are left as they were.
+            frame_size: (height, width) of the probe frames.
+        """
+        from .admission import examine
+
+        return examine(method, self.requires, frame_size)
+
+    def score(
+        self,
+        query: Any,
+        gallery_features: Any,
+        query_ids: ArrayLike,
+        query_cams: ArrayLike,
+        gallery_ids: ArrayLike,
+        gallery_cams: ArrayLike,
+        *,
+        query_in_gallery: ArrayLike | None = None,
+        max_rank: int | None = 50,
+    ) -> dict[Convention, Ranking]:
+        """Scores descriptors under every convention in one pass; `[protocol.convention]` is the headline.
+
+        Without `query_in_gallery` the conventions that leave the queries out are skipped: the data set does not hold
+        its queries in its gallery. Arguments and errors otherwise as in `ranking.rank_features`.
+        """
+        held = query_in_gallery is not None
+        chosen = [c for c in self.conventions if held or c.gallery != "without-queries"]
+        return rank_features_conventions(
+            query, gallery_features, query_ids, query_cams, gallery_ids, gallery_cams, conventions=chosen,
+            metric=self.metric, normalise=self.normalise, query_in_gallery=query_in_gallery, max_rank=max_rank,
+        )  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the result record: all that a score depends on."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "gallery": self.gallery,
+            "ap": self.ap,
+            "empty": self.empty,
+            "ties": self.ties,
+            "metric": self.metric,
+            "normalise": self.normalise,
+            "test_frames": self.test_frames,
+        }
