@@ -11,8 +11,7 @@ from datasets.errors import DataError
 from methods.errors import MethodError
 from protocols.errors import ProtocolError
 from reports.errors import ReportError
-
-from runners.errors import NotPossible, RunError
+from runners.errors import NotPossible, RunError, TrainingFailed
 
 BAD_INPUT = (DataError, MethodError, ProtocolError, ReportError, RunError)
 # An OSError of these kinds is about the user's machine (a full disk, a folder that may not be written), not
@@ -39,6 +38,8 @@ def guarded(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
             return main(argv)
         except BAD_INPUT as error:
             return _say(f"error: {one_line(error)}", 2)
+        except TrainingFailed as error:
+            return _say(f"failed: {one_line(error)}", 1)
         except NotPossible as error:
             return _say(f"not possible here: {one_line(error)}", 3)
         except OSError as error:

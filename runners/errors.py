@@ -7,3 +7,7 @@ class RunError(ValueError):
 
 class NotPossible(RuntimeError):
     """The request is sound, but not on this machine (exit code 3)."""
+
+
+class TrainingFailed(RuntimeError):
+    """Training broke down; the message names the loss and the place (exit code 1)."""

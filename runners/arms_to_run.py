@@ -1,0 +1,58 @@
+"""Which arms and seeds a job runs, from what the user typed."""
+
+from collections.abc import Sequence
+
+import methods
+from methods.arms import Arm
+from methods.card import Card
+from runners.errors import RunError
+from runners.plan import ArmRun, controls_for
+
+MAX_SEED = 2**31 - 1
+
+
+def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
+    """Arms by name or text; none named are the card's default ones, ``all`` is every one.
+
+    The arms that claims of chosen arms are measured against are added, so that no claim goes unjudged.
+    """
+    names = list(card.arms) if list(wanted) == ["all"] else list(wanted) or list(card.default_arms())
+    if not names:
+        raise RunError(f"{card.file}: no arm is marked default = true; name some with --arms.")
+    arms = {arm.text: arm for arm in (methods.arm(name, card) for name in names)}
+    for claim in card.claims:
+        if claim.arm in arms and claim.against not in arms and wanted:
+            against = methods.arm(claim.against, card)
+            arms[against.text] = against
+    order = {"baseline": 0, "proposed": 1, "ablation": 2}
+    return sorted(arms.values(), key=lambda arm: order[arm.role])
+
+
+def choose_runs(arms: Sequence[Arm], controls: str) -> list[ArmRun]:
+    """Every arm, followed by those of its controls that are wanted."""
+    return [ArmRun(arm, control) for arm in arms for control in (None, *controls_for(arm, controls))]
+
+
+def choose_seeds(first: int, count: int) -> list[int]:
+    """``count`` seeds from ``first`` on.
+
+    Raises:
+        RunError: a negative or huge seed, or none at all.
+    """
+    if not 0 <= first <= MAX_SEED - count:
+        raise RunError(f"--seed {first}: expected a whole number from 0 to {MAX_SEED - count}.")
+    if count < 1:
+        raise RunError(f"--seeds {count}: expected the number of seeds, 1 or more.")
+    return list(range(first, first + count))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``64x32`` -> (64, 32), height first.
+
+    Raises:
+        RunError: anything else, or sides below 32.
+    """
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit()) or int(height) < 32 or int(width) < 32:
+        raise RunError(f"--size {text}: expected height x width in pixels, each at least 32, such as 64x32 or 256x128.")
+    return int(height), int(width)

@@ -1,0 +1,139 @@
+"""What a number was made on: versions, processor, threads, git state.
+
+Bit-equality is promised within one :func:`runtime` only, so that part is in every fingerprint; the rest is
+recorded beside the result.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from runners.errors import NotPossible, RunError
+from runners.sources import HOUSE
+
+Precision = Literal["fp32", "bf16"]
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "numba",
+    "pillow",
+    "simplejpeg",
+    "mlflow",
+    "pandas",
+    "fvcore",
+)
+
+
+def choose_device(wanted: str) -> str:
+    """``auto`` -> ``cuda`` where there is one, else ``cpu``.
+
+    Raises:
+        NotPossible: a GPU was asked for by name and there is none.
+        RunError: the name is not a device.
+    """
+    import torch
+
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind = wanted.split(":", maxsplit=1)[0]
+    if kind not in ("cpu", "cuda"):
+        raise RunError(f"--device {wanted}: expected auto, cpu or cuda (cuda:1 for the second GPU).")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise NotPossible("no CUDA device was found; use --device cpu, or --device auto to take what is there.")
+    return wanted
+
+
+def choose_precision(wanted: str, device: str) -> Precision:
+    """``auto`` -> ``bf16`` where the hardware multiplies it natively, else ``fp32``."""
+    import torch
+
+    if wanted == "fp32":
+        return "fp32"
+    if wanted == "bf16":
+        return "bf16"
+    if device.startswith("cuda"):
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    flags = _processor()["flags"]
+    return "bf16" if {"avx512_bf16", "amx_bf16"} & flags else "fp32"
+
+
+def runtime(device: str) -> dict[str, Any]:
+    """What bits depend on besides the inputs: library versions, instruction set, threads, device."""
+    import torch
+
+    made_of: dict[str, Any] = {
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "isa": torch.backends.cpu.get_cpu_capability(),
+        "onednn_isa": os.environ.get("ONEDNN_MAX_CPU_ISA", "default"),
+        "device": "cpu",
+    }
+    if device.startswith("cuda"):
+        made_of["device"] = torch.cuda.get_device_name(device)
+        made_of["cuda"] = torch.version.cuda
+    return made_of
+
+
+@cache
+def describe() -> dict[str, Any]:
+    """The machine, the libraries and the state of the code, for the record."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "absent"
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": _processor()["name"],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "libraries": versions,
+        **git_state(HOUSE),
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """``{"code_sha": ..., "dirty": ...}``; unknown outside a checkout."""
+    try:
+        sha = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return {"code_sha": "unknown", "dirty": False}
+    return {"code_sha": sha, "dirty": bool(changed)}
+
+
+def command_line() -> str:
+    """The command as a user would type it again."""
+    import shlex
+
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    name = f"python -m {spec.name}" if spec is not None else f"python {Path(sys.argv[0]).name}"
+    return " ".join([name, *map(shlex.quote, sys.argv[1:])])
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=20)
+    return done.stdout.strip()
+
+
+@cache
+def _processor() -> dict[str, Any]:
+    name, flags = platform.processor() or platform.machine(), set[str]()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                name = value.strip()
+            elif key.strip() == "flags":
+                flags = set(value.split())
+    return {"name": name, "flags": flags}

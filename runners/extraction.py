@@ -1,0 +1,165 @@
+"""Descriptors of whole tracklets: frame features once, every aggregation from them.
+
+A frame network is recognised by what it does: two arms whose networks give bit-equal features on a fixed probe
+share one pass over the frames.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from datasets.store import FrameStore
+from datasets.transforms import to_tensor
+from methods.interface import FrameThenTime
+from runners.environment import Precision
+from runners.progress import step_bar
+from runners.steps import write_json
+from runners.training import autocast, laid_out
+
+Floats = NDArray[np.float32]
+Orders = list[NDArray[np.int64]]
+_PROBE_IMAGES = 32
+_PIXELS_A_BATCH = 1 << 19  # 256 frames at 64x32, 16 at 256x128
+_FRAMES_A_BATCH = 8192  # padded frame features that an aggregation sees at once
+
+
+def frames_per_batch(size: tuple[int, int]) -> int:
+    """How many frames a pass takes at once at this height and width."""
+    return max(1, _PIXELS_A_BATCH // (size[0] * size[1]))
+
+
+def probe_digest(
+    method: FrameThenTime, size: tuple[int, int], normalise: str, device: str, precision: Precision
+) -> str:
+    """Digest of the frame network's answer to fixed noise: the same for networks that do the same."""
+    noise = np.random.Generator(np.random.Philox(key=20)).integers(0, 256, (_PROBE_IMAGES, *size, 3), dtype=np.uint8)
+    features = _encode(method, noise, normalise, device, precision)
+    return hashlib.sha256(f"{features.shape}".encode() + features.tobytes()).hexdigest()[:32]
+
+
+def extract_frame_features(
+    method: FrameThenTime,
+    store: FrameStore,
+    normalise: str,
+    *,
+    device: str,
+    precision: Precision,
+    folder: Path,
+    title: str,
+) -> None:
+    """Write ``features.npy`` ``[F, d]`` float32 of all frames of a store into ``folder``; resumes there."""
+    flat = store.flat()
+    size = store.size
+    batch = frames_per_batch(size)
+    target, state = folder / "features.npy", folder / "done.json"
+    begin = int(state.read_text()) if state.is_file() and target.is_file() else 0
+    mode = "r+" if begin else "w+"
+    out = np.lib.format.open_memmap(target, mode=mode, dtype=np.float32, shape=(len(flat), method.frame_dim))
+    with step_bar(title, len(flat), "frames", done=begin) as bar:
+        for count, start in enumerate(range(begin, len(flat), batch)):
+            block = np.asarray(flat[start : start + batch])
+            out[start : start + len(block)] = _encode(method, block, normalise, device, precision)
+            bar.update(len(block))
+            if count % 64 == 63:
+                out.flush()
+                write_json(state, start + len(block))
+    out.flush()
+    state.unlink(missing_ok=True)
+
+
+@torch.inference_mode()
+def aggregate(
+    method: FrameThenTime,
+    features: Floats,
+    offsets: NDArray[np.int64],
+    *,
+    device: str,
+    orders: Orders | None = None,
+) -> Floats:
+    """Descriptors ``[N, D]`` of whole tracklets from frame features ``[F, d]``.
+
+    Args:
+        method: in eval mode, on ``device``.
+        features: of all frames, tracklet by tracklet.
+        offsets: first row of each tracklet, ``[N + 1]``.
+        device: such as ``cpu``.
+        orders: frame numbers of each tracklet in the order to feed them; the natural one if not given.
+    """
+    lengths = np.diff(offsets)
+    found: Floats | None = None
+    for rows in _by_length(lengths):
+        longest = int(lengths[rows].max())
+        padded = np.zeros((len(rows), longest, features.shape[1]), dtype=np.float32)
+        mask = np.zeros((len(rows), longest), dtype=bool)
+        for place, row in enumerate(rows):
+            own = features[offsets[row] : offsets[row + 1]]
+            padded[place, : len(own)] = own if orders is None else own[orders[row]]
+            mask[place, : len(own)] = True
+        answer = method.aggregate(torch.from_numpy(padded).to(device), torch.from_numpy(mask).to(device))
+        if found is None:
+            found = np.empty((len(lengths), answer.shape[1]), dtype=np.float32)
+        found[rows] = answer.float().cpu().numpy()
+    assert found is not None  # a split without test tracklets is refused when it is read
+    return found
+
+
+@torch.inference_mode()
+def describe_clips(
+    method: nn.Module,
+    store: FrameStore,
+    normalise: str,
+    *,
+    device: str,
+    precision: Precision,
+    title: str,
+    orders: Orders | None = None,
+) -> Floats:
+    """Descriptors ``[N, D]`` of methods that must see pixels and time together; tracklets by like length."""
+    lengths = store.lengths
+    found: Floats | None = None
+    with step_bar(title, int(lengths.sum()), "frames") as bar:
+        for rows in _by_length(lengths, frames_per_batch(store.size)):
+            longest = int(lengths[rows].max())
+            clips = np.zeros((len(rows), longest, *store.size, 3), dtype=np.uint8)
+            mask = np.zeros((len(rows), longest), dtype=bool)
+            for place, row in enumerate(rows):
+                order = np.arange(lengths[row]) if orders is None else orders[row]
+                clips[place, : lengths[row]] = store.clip(int(row), order)
+                mask[place, : lengths[row]] = True
+            with autocast(device, precision):
+                answer = method(
+                    to_tensor(torch.from_numpy(clips).to(device), normalise),  # type: ignore[arg-type]  # checked there
+                    torch.from_numpy(mask).to(device),
+                )
+            if found is None:
+                found = np.empty((len(lengths), answer.shape[1]), dtype=np.float32)
+            found[rows] = answer.float().cpu().numpy()
+            bar.update(int(lengths[rows].sum()))
+    assert found is not None  # a split without test tracklets is refused when it is read
+    return found
+
+
+@torch.inference_mode()
+def _encode(
+    method: FrameThenTime, images: NDArray[np.uint8], normalise: str, device: str, precision: Precision
+) -> Floats:
+    """uint8 ``[N, H, W, 3]`` -> ``[N, d]``."""
+    batch = to_tensor(torch.from_numpy(np.ascontiguousarray(images)).to(device), normalise)  # type: ignore[arg-type]
+    with autocast(device, precision):
+        return method.frame_features(laid_out(batch, precision)).float().cpu().numpy()
+
+
+def _by_length(lengths: NDArray[np.int64], most: int = _FRAMES_A_BATCH) -> list[NDArray[np.int64]]:
+    """Rows in groups of like length, so that a group times its longest stays below ``most`` frames."""
+    groups: list[list[int]] = []
+    for row in np.argsort(lengths, kind="stable"):
+        longest = int(lengths[row])  # rising
+        if groups and (len(groups[-1]) + 1) * longest <= most:
+            groups[-1].append(int(row))
+        else:
+            groups.append([int(row)])
+    return [np.array(group, dtype=np.int64) for group in groups]

@@ -1,0 +1,221 @@
+"""The main job: train a paper's arms, judge them under one protocol, record, report, and print the verdicts."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import methods
+import protocols
+from methods.recipe import PROFILES
+from runners import listing
+from runners.arms_to_run import choose_arms, choose_runs, choose_seeds, parse_size
+from runners.cli import guarded
+from runners.errors import RunError
+
+if TYPE_CHECKING:
+    from methods.card import Card
+    from runners.plan import ArmRun
+
+EXAMPLES = """examples:
+  python -m runners.reproduce --paper gltr                    the default: SynthWalk, minutes on two cores
+  python -m runners.reproduce --paper gltr --budget quick     a first honest page in 3 minutes
+  python -m runners.reproduce --paper gltr --seeds 3          three seeds, pooled in every interval
+  python -m runners.reproduce --paper gltr --arms gltr 'gltr[branches=1]' --controls none
+  python -m runners.reproduce --paper gltr --profile paper --dataset mars --data-root /data/mars --device cuda
+  python -m runners.reproduce --paper my/folder               a method of your own, see README
+  python -m runners.reproduce --list                          papers, arms and claims
+
+Finished steps are kept in --work and never run twice; a run that was stopped goes on where it was, with the same
+numbers in the end. Results go to MLflow (MLFLOW_TRACKING_URI, by default sqlite:///mlflow.db) and to a page in --out.
+No choice is ever made on test data: the weights of the last training step are what is judged.
+
+exit codes: 0 done, 1 training broke down, 2 bad input, 3 not possible on this machine"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options, with help that teaches."""
+    p = argparse.ArgumentParser(
+        prog="python -m runners.reproduce",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--list", action="store_true", help="list papers, arms and claims, and stop")
+    p.add_argument("--paper", help="a paper's name (see --list), or the path of a folder with a paper.toml")
+    what = p.add_argument_group("what is run")
+    what.add_argument(
+        "--arms",
+        nargs="+",
+        default=[],
+        metavar="ARM",
+        help="arms by name, with options as in gltr[tsa=off]; or all",
+    )
+    what.add_argument(
+        "--controls",
+        choices=("none", "default", "all"),
+        default="default",
+        help="shuffled time, per-frame MLP and uniform attention: for the proposed arm (default), for every arm that "
+        "claims to use time (all), or not at all",
+    )
+    what.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, pooled (default 1)")
+    what.add_argument("--seed", type=int, default=0, metavar="FIRST", help="the first seed (default 0)")
+    what.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="embedded",
+        help="embedded: minutes on a CPU; paper: the published recipe",
+    )
+    what.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipes' short lengths")
+    what.add_argument(
+        "--pretrained",
+        choices=("card", "imagenet", "none"),
+        default="card",
+        help="starting weights: as the recipe says, ImageNet through torchvision, or from scratch",
+    )
+    what.add_argument("--protocol", default="res50-rgb-single-pass", help="how it is judged (default %(default)s)")
+    data = p.add_argument_group("on what data")
+    data.add_argument("--dataset", default="synthwalk", help="synthwalk (rendered if absent) or mars")
+    data.add_argument("--data-root", metavar="FOLDER", help="where the data set lies; needed for all but synthwalk")
+    data.add_argument("--size", metavar="HxW", help="image size; default: the recipe's")
+    where = p.add_argument_group("where")
+    where.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    where.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")
+    where.add_argument("--out", metavar="FOLDER", help="the report (default out/PAPER-DATASET)")
+    where.add_argument(
+        "--tracking-uri", metavar="URI", help="MLflow; default MLFLOW_TRACKING_URI or sqlite:///mlflow.db"
+    )
+    where.add_argument("--json", action="store_true", help="print the results as JSON in place of tables")
+    return p
+
+
+@guarded
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see ``--help``."""
+    options = parser().parse_args(argv)
+    if options.list:
+        cards = methods.papers() if options.paper is None else {options.paper: methods.paper(options.paper)}
+        print(json.dumps(listing.as_data(cards), indent=1) if options.json else listing.as_text(cards))
+        return 0
+    if options.paper is None:
+        raise RunError(f"--paper is missing: name one of {', '.join(methods.papers())}, or see --list.")
+    began = time.monotonic()
+    request = check(options)
+    finished = run(request, options)
+    finished["seconds"] = round(time.monotonic() - began, 1)
+    show(finished, as_json=options.json)
+    return 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, checked as far as that needs no torch."""
+
+    card: "Card"
+    runs: "list[ArmRun]"
+    seeds: list[int]
+    size: tuple[int, int]
+    work: Path
+    out: Path
+    protocol: Any
+
+
+def check(options: argparse.Namespace) -> Request:
+    """Everything that can be wrong with the command is found here, before anything slow begins."""
+    from runners.plan import folder_of_work
+
+    card = methods.paper(options.paper)
+    seeds = choose_seeds(options.seed, options.seeds)
+    runs = choose_runs(choose_arms(card, options.arms), options.controls)
+    protocol = protocols.load(options.protocol)
+    if options.size:
+        size = parse_size(options.size)
+    else:
+        height, width = (
+            card.recipe(runs[0].arm.recipe, options.profile).size
+            if runs[0].arm.paper == card.key
+            else (methods.paper(runs[0].arm.paper).recipe(runs[0].arm.recipe, options.profile).size)
+        )
+        size = (height, width)
+    work = folder_of_work(options.work)
+    out = folder_of_work(options.out or f"out/{card.key}-{options.dataset}")
+    return Request(card, runs, seeds, size, work, out, protocol)
+
+
+def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
+    """All steps of the job; returns what is to be shown."""
+    from runners import tracking
+    from runners.dataset import load_data
+    from runners.environment import choose_device, command_line, describe, runtime
+    from runners.job import Job
+    from runners.plan import Setting
+    from runners.progress import note
+    from runners.steps import StepStore
+
+    device = choose_device(options.device)
+    split = load_data(options.dataset, options.data_root, request.size)
+    setting = Setting(
+        card=request.card,
+        profile=options.profile,
+        budget=options.budget,
+        pretrained=options.pretrained,
+        size=request.size if options.size else None,
+        num_ids=split.num_train_ids,
+        data=split.fingerprint,
+        device=device,
+        runtime=runtime(device),
+    )
+    command = command_line()
+    job = Job(setting, split, request.protocol, StepStore(request.work), request.work, command)
+    store = tracking.open_store(options.tracking_uri)
+    parent: str | None = None
+    made = 0
+    for outcome in job.outcomes(request.runs, request.seeds):
+        if parent is None:
+            parent = store.begin(
+                request.card.as_dict(),
+                outcome.result["dataset"],
+                outcome.result["protocol"],
+                options.profile,
+                command,
+                {**describe(), "device": device},
+                budget=options.budget,
+            )
+        store.record_arm(parent, outcome.result, outcome.per_query, outcome.strips, outcome.train_log)
+        made += outcome.fresh
+    assert parent is not None  # there is always at least the colour row
+    note(f"{made} results made now, the rest found in {request.work}")
+    return finish(request, store, parent)
+
+
+def finish(request: Request, store: Any, parent: str) -> dict[str, Any]:
+    """Build the report from the tracking store alone, and close the parent run."""
+    from reports import build
+
+    report = build.build(store.uri, parent, request.out)
+    store.finish(parent, report.summary, report.ledger, request.out)
+    return {
+        "report": str(report.page),
+        "terminal": report.terminal,
+        "data": report.data,
+        "tracking": store.uri,
+    }
+
+
+def show(finished: dict[str, Any], *, as_json: bool) -> None:
+    """Print tables, or JSON where a machine reads."""
+    if as_json:
+        print(json.dumps({**finished["data"], "report": finished["report"], "seconds": finished["seconds"]}, indent=1))
+        return
+    print(finished["terminal"])
+    print(f"\nreport    {finished['report']}")
+    print(f"tracking  mlflow ui --backend-store-uri {finished['tracking']}")
+    print(f"time      {finished['seconds']:.0f} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""Run one planned stage: build the network, take over weights, choose pixels or features, train, save whole."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from datasets.randomness import generator
+from datasets.store import FrameStore
+from datasets.tracklet import Split
+from methods.interface import FrameThenTime
+from methods.layers.controls import replace_temporal
+from methods.layers.resnet import load_imagenet
+from methods.recipe import Augment
+from runners.environment import Precision
+from runners.errors import RunError
+from runners.extraction import extract_frame_features, probe_digest
+from runners.feeding import Feed
+from runners.optimisation import trains
+from runners.plan import ArmRun, PlannedStage, length_of
+from runners.steps import Step, StepStore, read_json, write_json
+from runners.training import FeatureSource, PixelSource, Source, train_stage
+
+WEIGHTS = "weights.safetensors"
+
+
+def run_stage(planned: PlannedStage, split: Split, store: FrameStore, steps: StepStore, device: str) -> None:
+    """Train a stage and record it; one that is recorded already is not run again.
+
+    Args:
+        planned: the stage, and all it starts from, which must be done.
+        split: whose training half is used.
+        store: frames of ``split.train``.
+        steps: where results are kept.
+        device: such as ``cpu``.
+    """
+    if steps.done(planned.step):
+        return
+    with steps.running(planned.step) as folder:
+        method = build_method(planned.run, split.num_train_ids, planned.seed, device, planned.precision)
+        left_behind = _start(method, planned, steps)
+        feed = Feed(
+            planned.stage,
+            store.lengths,
+            split.train_labels,
+            seed=planned.seed,
+            shuffle_time=planned.run.control == "shuffled",
+        )
+        source = choose_source(method, planned, split, store, steps, device)
+        amount, unit = length_of(planned.stage)
+        count = feed.steps(amount, unit)
+        began = time.monotonic()
+        log = train_stage(
+            method,
+            planned.stage,
+            feed,
+            source,
+            steps=count,
+            unit=unit,
+            seed=planned.seed,
+            device=device,
+            folder=folder,
+            title=f"train {planned.run.text}: {planned.stage.name}, seed {planned.seed}",
+        )
+        save_weights(method, folder / WEIGHTS)
+        write_json(folder / "log.json", log)
+        write_json(
+            folder / "stage.json",
+            {
+                "name": planned.stage.name,
+                "fingerprint": planned.step.fingerprint,
+                "frames": count * feed.frames_per_step,
+                "seconds": round(time.monotonic() - began, 1),
+                "steps": count,
+                "final_loss": log[-1]["loss"] if log else None,
+                "from": "features" if isinstance(source, FeatureSource) else "pixels",
+                "left_behind": left_behind,
+            },
+        )
+
+
+def build_method(run: ArmRun, num_ids: int, seed: int, device: str, precision: Precision) -> nn.Module:
+    """An arm's network with initial weights that depend on the seed and on nothing else."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(generator(seed, "initial weights", run.arm.method).integers(2**62)))
+        method = run.arm.build(num_ids)
+        if run.control == "mlp":
+            method = replace_temporal(method)
+    if precision == "bf16":
+        method = method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    return method.to(device)
+
+
+def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device: str) -> nn.Module:
+    """The network of a finished stage, in eval mode."""
+    method = build_method(planned.run, num_ids, planned.seed, device, planned.precision)
+    method.load_state_dict(_weights(planned, steps))
+    return method.eval()
+
+
+def save_weights(method: nn.Module, path: Path) -> None:
+    """Write a state dict as safetensors."""
+    state = {name: value.detach().cpu().contiguous().clone() for name, value in method.state_dict().items()}
+    save_file(state, path)
+
+
+def choose_source(
+    method: nn.Module, planned: PlannedStage, split: Split, store: FrameStore, steps: StepStore, device: str
+) -> Source:
+    """Cached features where the stage cannot tell them from pixels; pixels everywhere else."""
+    stage = planned.stage
+    if isinstance(method, FrameThenTime) and stage.augment == Augment():
+        learning = [p for name, p in method.named_parameters() if trains(stage.trains, name)]
+        if frame_network_is_frozen(method, learning, planned.size, device):
+            method.eval()
+            features = frame_features(method, "train", split, store, stage.normalise, steps, device, planned.precision)
+            return FeatureSource(np.load(features, mmap_mode="r"), store.offsets, device)
+    return PixelSource(store, stage, planned.seed, device, planned.precision)
+
+
+def frame_network_is_frozen(
+    method: FrameThenTime, learning: list[nn.Parameter], size: tuple[int, int], device: str
+) -> bool:
+    """Whether no learning parameter reaches the frame features: found by following gradients, not names."""
+    assert isinstance(method, nn.Module)  # every method is one
+    method.eval()
+    before = [(p, p.requires_grad) for p in method.parameters()]
+    for parameter, _ in before:
+        parameter.requires_grad_(True)
+    out = method.frame_features(torch.zeros(2, 3, *size, device=device)).float().sum()
+    reached = torch.autograd.grad(out, learning, allow_unused=True) if learning else ()
+    for parameter, required in before:
+        parameter.requires_grad_(required)
+    return all(gradient is None for gradient in reached)
+
+
+def frame_features(
+    method: FrameThenTime,
+    part: str,
+    split: Split,
+    store: FrameStore,
+    normalise: str,
+    steps: StepStore,
+    device: str,
+    precision: Precision,
+) -> Path:
+    """The file of frame features ``[F, d]`` of one half of a split, extracted now or before."""
+    answer = probe_digest(method, store.size, normalise, device, precision)
+    step = Step(
+        "features",
+        f"frame features of the {part} half",
+        {
+            "network": answer,
+            "data": split.fingerprint,
+            "part": part,
+            "size": list(store.size),
+            "normalise": normalise,
+            "precision": precision,
+        },
+    )
+    if not steps.done(step):
+        with steps.running(step) as folder:
+            extract_frame_features(
+                method,
+                store,
+                normalise,
+                device=device,
+                precision=precision,
+                folder=folder,
+                title=f"extract {step.name}",
+            )
+    return steps.folder(step) / "features.npy"
+
+
+def stage_records(planned: PlannedStage, steps: StepStore) -> list[dict[str, object]]:
+    """What was recorded of each stage up to this one."""
+    return [read_json(steps.folder(each.step) / "stage.json") for each in planned.chain()]
+
+
+def training_log(planned: PlannedStage, steps: StepStore) -> list[dict[str, object]]:
+    """The training curve of all stages, each row naming its stage."""
+    return [
+        {"stage": each.stage.name, **row}
+        for each in planned.chain()
+        for row in read_json(steps.folder(each.step) / "log.json")
+    ]
+
+
+def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[str]:
+    """Take over starting weights; returns the modules of the start that this network has no place for."""
+    if planned.start is None:
+        if planned.stage.start == "imagenet":
+            load_imagenet(method)
+        return []
+    state = _weights(planned.start, steps)
+    own = method.state_dict()
+    wanted = {name for name in own if not trains(planned.stage.fresh, name)} if planned.stage.fresh else set(own)
+    missing = sorted(wanted - set(state))
+    unlike = sorted(name for name in wanted & set(state) if own[name].shape != state[name].shape)
+    if missing or unlike:
+        name = (missing or unlike)[0]
+        raise RunError(
+            f"{planned.run.text}, stage {planned.stage.name}: {name} is {'absent' if missing else 'of another shape'} in "
+            f"the weights of {planned.start.step.name}; list its module under fresh in the recipe, or start from another."
+        )
+    method.load_state_dict({**own, **{name: state[name] for name in wanted}})
+    return sorted({name.split(".")[0] for name in set(state) - wanted})
+
+
+def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:
+    path = steps.folder(planned.step) / WEIGHTS
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors raises its own kind for damage and OSError for absence
+        raise RunError(f"{path}: cannot be read ({error}); remove the folder {path.parent} and run again.") from error

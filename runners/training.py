@@ -1,0 +1,263 @@
+"""Train one stage: batches in, weights out, resumable at any step with the same result.
+
+No choice is made on test data, or on any held-out data: the weights of the last step are the result.
+"""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from datasets.randomness import generator
+from datasets.store import FrameStore
+from datasets.transforms import to_tensor
+from methods.interface import FrameThenTime
+from methods.recipe import Stage
+from runners.environment import Precision
+from runners.errors import TrainingFailed
+from runners.feeding import Feed, Picks, pixels
+from runners.optimisation import build_optimizer, learning_rate, milestone_steps, set_trainable
+from runners.progress import step_bar
+
+LOG_ROWS = 60  # points of the training curve
+CHECKPOINT_SECONDS = 45.0
+CHECKPOINT = "checkpoint.pt"
+
+
+class Source(Protocol):
+    """Gives the losses of a batch, from pixels or from frame features that were computed before."""
+
+    def fetch(self, picks: Picks) -> Tensor:
+        """Gather a batch in host memory; runs in a thread of its own, one batch ahead."""
+        ...
+
+    def losses(self, method: nn.Module, batch: Tensor, picks: Picks, wanted: Iterable[str]) -> dict[str, Tensor]:
+        """Named losses of a fetched batch."""
+        ...
+
+
+def autocast(device: str, precision: Precision) -> AbstractContextManager[Any]:
+    """Mixed precision where it was chosen, and nothing otherwise."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.split(":", maxsplit=1)[0], torch.bfloat16)
+
+
+def laid_out(images: Tensor, precision: Precision) -> Tensor:
+    """Images ``[N, 3, H, W]`` in the memory order that convolutions of that precision are fastest with."""
+    return images.contiguous(memory_format=torch.channels_last) if precision == "bf16" else images.contiguous()
+
+
+def encode_frames(method: FrameThenTime, clips: Tensor, mask: Tensor, precision: Precision) -> Tensor:
+    """Frame features of clips ``[B, T, 3, H, W]`` -> ``[B, T, d]`` float32, zeros on padding."""
+    real = method.frame_features(laid_out(clips[mask], precision)).float()  # [real frames, d]
+    return real.new_zeros(*mask.shape, real.shape[-1]).masked_scatter(mask[..., None], real)
+
+
+@dataclass
+class PixelSource:
+    """Decoded frames, augmented in uint8 and normalised on the device."""
+
+    store: FrameStore
+    stage: Stage
+    seed: int
+    device: str
+    precision: Precision
+
+    def fetch(self, picks: Picks) -> Tensor:
+        """uint8 ``[B, T, H, W, 3]``."""
+        return torch.from_numpy(pixels(picks, self.store, self.stage, self.seed))
+
+    def losses(self, method: nn.Module, batch: Tensor, picks: Picks, wanted: Iterable[str]) -> dict[str, Tensor]:
+        """Frame network in mixed precision, aggregation and losses in float32 where they can be told apart."""
+        clips = to_tensor(batch.to(self.device, non_blocking=True), self.stage.normalise)
+        mask = torch.from_numpy(picks.mask).to(self.device)
+        labels = torch.from_numpy(picks.labels).to(self.device)
+        if isinstance(method, FrameThenTime):
+            with autocast(self.device, self.precision):
+                features = encode_frames(method, clips, mask, self.precision)
+            return method.frame_losses(features.float(), mask, labels, wanted)
+        with autocast(self.device, self.precision):
+            return method.losses(clips, mask, labels, wanted)  # type: ignore[operator]  # nn.Module attributes are untyped
+
+
+@dataclass
+class FeatureSource:
+    """Frame features of a frozen frame network, computed once for all stages and arms that share it.
+
+    Equal to :class:`PixelSource` without augmentation (tested).
+    """
+
+    features: NDArray[np.float32]  # [F, d]
+    offsets: NDArray[np.int64]  # [N + 1]
+    device: str
+
+    def fetch(self, picks: Picks) -> Tensor:
+        """float32 ``[B, T, d]``, zeros on padding."""
+        rows = self.offsets[picks.tracklets][:, None] + picks.frames
+        return torch.from_numpy(self.features[rows] * picks.mask[..., None].astype(np.float32))
+
+    def losses(self, method: nn.Module, batch: Tensor, picks: Picks, wanted: Iterable[str]) -> dict[str, Tensor]:
+        """Losses from features."""
+        assert isinstance(method, FrameThenTime)  # the runner makes this source for no other
+        mask = torch.from_numpy(picks.mask).to(self.device)
+        labels = torch.from_numpy(picks.labels).to(self.device)
+        return method.frame_losses(batch.to(self.device), mask, labels, wanted)
+
+
+def train_stage(
+    method: nn.Module,
+    stage: Stage,
+    feed: Feed,
+    source: Source,
+    *,
+    steps: int,
+    unit: str,
+    seed: int,
+    device: str,
+    folder: Path,
+    title: str,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> list[dict[str, float]]:
+    """Train in place.
+
+    Args:
+        method: at its starting weights, on ``device``.
+        stage: what to train, with which losses and optimiser.
+        feed: its batches.
+        source: pixels or features.
+        steps: optimiser steps.
+        unit: of the stage's length, which its milestones are written in.
+        seed: of the run.
+        device: such as ``cpu``.
+        folder: for the checkpoint; one that lies there is taken up.
+        title: for the bar.
+        checkpoint_seconds: a checkpoint is written when this much time has passed.
+
+    Returns:
+        Rows of the training curve: ``step``, ``frames``, ``lr``, ``loss`` and each loss by name.
+
+    Raises:
+        TrainingFailed: a loss is not finite; the message names which one, where, and what else was odd.
+    """
+    set_trainable(method, stage.trains)
+    optimizer = build_optimizer(method, stage.optimizer)
+    milestones = milestone_steps(stage.schedule, feed, unit)
+    log: list[dict[str, float]] = []
+    sums: dict[str, float] = {}  # of each loss since the last row
+    begin = _take_up(folder / CHECKPOINT, method, optimizer, log, sums, device)
+    every = max(1, steps // LOG_ROWS)
+    saved = time.monotonic()
+    # Dropout draws from torch's global generator: seeded anew for each step, and given back afterwards.
+    with (
+        torch.random.fork_rng(),
+        ThreadPoolExecutor(1) as ahead,
+        step_bar(title, steps * feed.frames_per_step, "frames", done=begin * feed.frames_per_step) as bar,
+    ):
+        coming = ahead.submit(_fetch, feed, source, begin) if begin < steps else None
+        for step in range(begin, steps):
+            assert coming is not None
+            picks, batch = coming.result()
+            if step + 1 < steps:
+                coming = ahead.submit(_fetch, feed, source, step + 1)
+            rate = learning_rate(stage.optimizer.lr, stage.schedule, step, steps, milestones)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            torch.manual_seed(int(generator(seed, stage.name, "dropout", step).integers(2**62)))
+            named = source.losses(method, batch, picks, tuple(stage.losses))
+            total = sum(weight * named[name] for name, weight in stage.losses.items())
+            assert isinstance(total, Tensor)
+            values = {"loss": float(total.detach()), **{n: float(v.detach()) for n, v in named.items()}}
+            if not np.isfinite(list(values.values())).all():
+                raise TrainingFailed(_diagnosis(method, title, step, rate, values, log))
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value
+            if (step + 1) % every == 0 or step + 1 == steps:
+                behind = (step + 1) - (int(log[-1]["step"]) if log else 0)
+                row = {"step": step + 1, "frames": (step + 1) * feed.frames_per_step, "lr": rate}
+                log.append({**row, **{name: total_of / behind for name, total_of in sums.items()}})
+                sums = {}
+            bar.update(feed.frames_per_step)
+            bar.set_postfix(loss=f"{values['loss']:.2f}", refresh=False)
+            if time.monotonic() - saved > checkpoint_seconds and step + 1 < steps:
+                _save(folder / CHECKPOINT, method, optimizer, log, sums, step + 1)
+                saved = time.monotonic()
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    method.eval()
+    return log
+
+
+def _fetch(feed: Feed, source: Source, step: int) -> tuple[Picks, Tensor]:
+    picks = feed.picks(step)
+    return picks, source.fetch(picks)
+
+
+def _save(
+    path: Path,
+    method: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    log: list[dict[str, float]],
+    sums: dict[str, float],
+    step: int,
+) -> None:
+    temporary = path.with_suffix(".new")
+    state = {
+        "method": method.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "log": log,
+        "sums": sums,
+        "step": step,
+    }
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def _take_up(
+    path: Path,
+    method: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    log: list[dict[str, float]],
+    sums: dict[str, float],
+    device: str,
+) -> int:
+    if not path.is_file():
+        return 0
+    state = torch.load(path, map_location=device, weights_only=True)
+    method.load_state_dict(state["method"])
+    optimizer.load_state_dict(state["optimizer"])
+    log.extend(state["log"])
+    sums.update(state["sums"])
+    return int(state["step"])
+
+
+def _diagnosis(
+    method: nn.Module,
+    title: str,
+    step: int,
+    rate: float,
+    values: dict[str, float],
+    log: list[dict[str, float]],
+) -> str:
+    wrong = [name for name, value in values.items() if name != "loss" and not np.isfinite(value)] or ["loss"]
+    spoilt = [name for name, p in method.named_parameters() if not bool(torch.isfinite(p).all())]
+    cause = (
+        f"the parameters {spoilt[0]} and {len(spoilt) - 1} more are not finite"
+        if spoilt
+        else "all parameters are finite"
+    )
+    before = f"; the last mean loss was {log[-1]['loss']:.3g}" if log and "loss" in log[-1] else ""
+    return (
+        f"{title}: the loss {', '.join(wrong)} is not finite at step {step + 1} (learning rate {rate:.3g}; {cause}"
+        f"{before}). Lower the stage's lr or train with precision = 'fp32'; finished steps are kept."
+    )
