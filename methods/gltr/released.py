@@ -1,0 +1,100 @@
+"""The authors' checkpoint layout, mapped onto this model; nothing is skipped and nothing is guessed.
+
+No weights were ever published; the layout is that of the released code (a bare state dict, 343 entries with
+the classifier, 341 without).  The names are flat: torchvision's for the trunk, ``feat`` for the frame
+embedding, ``feat1`` .. ``feat3`` for the pyramid (2-D convolutions over time x channel), ``Nonlocal_block0``
+for TSA.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import MethodError
+from .model import GLTR
+
+_PARTS = {
+    "embed": "feat",
+    "temporal.attention.query": "Nonlocal_block0.theta",
+    "temporal.attention.key": "Nonlocal_block0.phi",
+    "temporal.attention.value": "Nonlocal_block0.g",
+    "temporal.attention.out": "Nonlocal_block0.W",
+    "neck.0": "feat_bn",
+    "classifier": "classifier",
+}
+_BRANCH = "temporal.pyramid.branches."
+_SHOWN = 5
+
+
+def load_released(method: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load a checkpoint of the released code, strictly.
+
+    Args:
+        method: ``methods.create("gltr", num_ids, reading="released")``.
+        state: the authors' names to tensors.  Without both classifier entries (a test-only checkpoint) the
+            classifier keeps its values.
+
+    Raises:
+        MethodError: the method has another structure; entries are missing, unknown or of another shape.  The
+            message names them and the method is unchanged.
+    """
+    if not isinstance(method, GLTR) or method.options.rates != (1, 2, 3) or not _same_structure(method):
+        raise MethodError("this checkpoint layout needs methods.create('gltr', ..., reading='released')")
+    own = method.state_dict()
+    names = {theirs(name): name for name in own}
+    without = {"classifier.weight", "classifier.bias"}
+    expected = set(names) if without & set(state) else set(names) - without
+    missing, extra = sorted(expected - set(state)), sorted(set(state) - expected)
+    if missing or extra:
+        raise MethodError(
+            f"the checkpoint is not of GLTR's released layout ({len(names)} entries, {len(names) - 2} without"
+            f" classifier): missing {_list(missing)}; unknown {_list(extra)}"
+        )
+    ready = {}
+    for key in sorted(expected):
+        tensor = _to_conv1d(state[key]) if names[key].startswith(_BRANCH) else state[key]
+        if tensor.shape != own[names[key]].shape:
+            hint = "; create the method with that many num_ids" if key.startswith("classifier") else ""
+            raise MethodError(
+                f"checkpoint entry {key} has shape {list(state[key].shape)}, which does not fit "
+                f"{names[key]} of shape {list(own[names[key]].shape)}{hint}"
+            )
+        ready[names[key]] = tensor
+    method.load_state_dict({**own, **ready}, strict=True)
+
+
+def theirs(name: str) -> str:
+    """The released code's name for an entry of our state dict."""
+    if name.startswith("trunk."):
+        return name.removeprefix("trunk.")
+    if name.startswith(_BRANCH):
+        return f"feat{int(name.removeprefix(_BRANCH).split('.')[0]) + 1}.weight"
+    for ours, part in _PARTS.items():
+        if name.startswith(ours + "."):
+            return part + name.removeprefix(ours)
+    raise MethodError(f"{name} has no counterpart in GLTR's released layout")
+
+
+def _to_conv1d(weight: Tensor) -> Tensor:
+    """A 2-D kernel over (time, channel) ``[out, 1, 3, in]`` as a 1-D one over time ``[out, in, 3]``."""
+    if weight.ndim != 4 or weight.shape[1] != 1:
+        return weight  # its shape is reported by the caller
+    return torch.as_tensor(weight[:, 0].transpose(1, 2)).contiguous()
+
+
+def _same_structure(method: GLTR) -> bool:
+    options = method.options
+    same = (options.depth, options.pyramid, options.identity_branch, options.tsa) == (
+        50,
+        "dilated",
+        True,
+        True,
+    )
+    plain = (options.tsa_norm, options.tsa_zero, options.neck) == ("none", "bn-gain", "bn-relu-dropout")
+    return same and plain and hasattr(method.temporal, "pyramid")
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (", ".join(names[:_SHOWN]) or "nothing") + more
