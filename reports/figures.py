@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from protocols.statistics import Interval
+
 INK, QUIET, GRID = "#101418", "#5a6470", "#d5dae0"  # replaced by the page's colours, see _for_page
 _PAGE_COLOURS = {INK: "var(--ink)", QUIET: "var(--quiet)", GRID: "var(--rule)"}
 _SETTINGS: Any = {
@@ -38,6 +40,7 @@ _SETTINGS: Any = {
     "figure.dpi": 100,
 }
 MAX_RANK = 20
+PALETTE = (0, 3, 2, 4, 1, 5, 9, 7)  # of seaborn's colour-blind palette, without its pale yellow and pink
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,12 @@ class Point:
     low: float
     high: float
     reference: bool = False
+
+
+def curve(label: str, ends: Sequence["Interval"], reference: bool = False) -> Curve:
+    """A curve from one interval for each rank, in percent."""
+    table = np.array([(end.mean, end.low, end.high) for end in ends]).reshape(-1, 3)
+    return Curve(label, table[:, 0], table[:, 1], table[:, 2], reference)
 
 
 def single_cmc(cmc: NDArray[np.floating[Any]], label: str) -> bytes:
@@ -97,7 +106,7 @@ def cmc_curves(curves: Sequence[Curve]) -> str:
             axes.plot(ranks, curve.ranks, color=colour, label=curve.label, **style)
         _dress_cmc(axes, min((float(curve.low.min()) for curve in curves), default=0.0))
         axes.legend(loc="lower right", fontsize=9)
-        return _for_page(figure)
+        return _for_page(figure, "cmc")
 
 
 def cost_against_accuracy(points: Sequence[Point], cost_label: str, accuracy_label: str) -> str:
@@ -122,17 +131,17 @@ def cost_against_accuracy(points: Sequence[Point], cost_label: str, accuracy_lab
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(loc="best", fontsize=9)
-        return _for_page(figure)
+        return _for_page(figure, "cost")
 
 
 def _colours(count: int) -> list[Any]:
+    """Colours that keep apart for colour-blind readers and show on light and dark ground alike."""
     import seaborn as sns
 
-    return (
-        list(sns.color_palette("colorblind", max(count, 1)))[:count]
-        if count <= 10
-        else list(sns.husl_palette(count, s=0.75, l=0.55))
-    )
+    if count > len(PALETTE):
+        return list(sns.husl_palette(count, s=0.75, l=0.55))
+    palette = sns.color_palette("colorblind")
+    return [palette[index] for index in PALETTE[:count]]
 
 
 def _dress_cmc(axes: "Axes", lowest: float) -> None:
@@ -146,7 +155,7 @@ def _dress_cmc(axes: "Axes", lowest: float) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _for_page(figure: "Figure") -> str:
+def _for_page(figure: "Figure", prefix: str) -> str:
     """SVG without XML prologue, sized by the page, inked in the page's colours."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -157,6 +166,14 @@ def _for_page(figure: "Figure") -> str:
     svg = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
     svg = svg.replace("xlink:href", "href")
+    svg = _own_ids(svg, prefix)
     for colour, variable in _PAGE_COLOURS.items():
         svg = svg.replace(colour, variable)
     return svg.strip()
+
+
+def _own_ids(svg: str, prefix: str) -> str:
+    """Drop ids that nothing refers to and make the others unique on a page with several figures."""
+    wanted = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in wanted else "", svg)
+    return re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", svg)

@@ -293,8 +293,8 @@ class Store:
 
         source = CodeDatasetSource({"name": str(dataset["name"]), "version": str(dataset.get("version", ""))})
         name = str(dataset["name"])
-        meta = MetaDataset(source, name=name, digest=str(dataset["fingerprint"])[:36])  # type: ignore[abstract]
-        facts = meta.to_dict()
+        digest = str(dataset["fingerprint"])[:36]
+        facts = MetaDataset(source, name=name, digest=digest).to_dict()  # type: ignore[abstract]
         entity = Dataset(
             name=facts["name"],
             digest=facts["digest"],
@@ -358,8 +358,8 @@ class Store:
 
 _EXPERIMENT_NOTE = (
     "Rows of this experiment share data set and protocol, so they may be compared. A parent run is one "
-    "paper; its children are arms by seed. In this list: add the columns test/mAP and test/rank1, and open a parent "
-    "with its arrow. Accuracies are in percent."
+    "paper; its children are arms by seed. In this list: add the columns test/mAP and test/rank1; open a "
+    "parent with its arrow. Accuracies are in percent."
 )
 
 

@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports.cards import published_values
+from reports.cards import published_dataset, published_values
 from reports.record import METRIC_LABELS, METRICS, SCHEMA
 
 CURVE_POINTS = 200  # per curve in MLflow; the whole log is an artifact
@@ -49,7 +49,7 @@ def common_tags(
 ) -> dict[str, str]:
     """Tags that parents and children share."""
     device = environment.get("device")
-    name = device.get("name", device.get("kind", "")) if isinstance(device, Mapping) else device
+    name = device.get("name") if isinstance(device, Mapping) else device
     return {
         "dataset": str(dataset["name"]),
         "dataset_version": str(dataset.get("version", "")),
@@ -57,7 +57,7 @@ def common_tags(
         "protocol_version": str(protocol["version"]),
         "code_sha": str(environment.get("code_sha") or "unknown"),
         "dirty": str(bool(environment.get("dirty", False))).lower(),
-        "device": str(name or "unknown"),
+        "device": str(name or environment.get("processor") or "unknown"),
         "reproid.schema": str(SCHEMA),
         "mlflow.source.type": "LOCAL",
     }
@@ -70,6 +70,7 @@ def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
         "paper": str(result["paper"]),
         "method": str(result["method"]),
         "arm": str(result["arm"]),
+        "label": str(result["label"]),
         "control": str(result["control"] or "none"),
         "of": str(result["of"] or "none"),
         "profile": str(result["profile"]),
@@ -104,14 +105,19 @@ def child_metrics(result: Mapping[str, Any], card: Mapping[str, Any]) -> dict[st
     """The final numbers, and the published ones beside them.
 
     ``delta/...`` is measured minus published in points; it exists only where the paper reports the same data
-    set, because a difference across data sets means nothing.
+    set, because a difference across data sets means nothing.  Numbers of another data set are called by it,
+    ``published_mars/...``.
     """
     metrics = {f"test/{name}": result["metrics"][name] for name in METRICS if name in result["metrics"]}
     for name, (low, high) in result["intervals"].items():
         metrics |= {f"test/{name}_low": low, f"test/{name}_high": high}
     if result["control"] is None:
-        own = published_values(card, result["arm"], result["dataset"]["name"])
-        for name, value in own.items():
+        measured_on = result["dataset"]["name"]
+        published_on = published_dataset(card, measured_on)
+        for name, value in published_values(card, result["arm"], published_on or "").items():
+            if published_on != measured_on:
+                metrics[safe_key(f"published_{published_on}/{name}")] = value
+                continue
             metrics[f"published/{name}"] = value
             if name in result["metrics"]:
                 metrics[f"delta/{name}"] = result["metrics"][name] - value

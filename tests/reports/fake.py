@@ -95,7 +95,7 @@ def card() -> dict[str, Any]:
 EFFECTS: dict[tuple[str, str | None, str | None], float] = {
     ("baseline", None, None): 0.0,
     ("dtp", None, None): 0.55,
-    ("tsa", None, None): 0.02,
+    ("tsa", None, None): -0.2,
     ("gltr", None, None): 0.6,
     ("gltr", "shuffled", "gltr"): 0.25,
     ("gltr", "mlp", "gltr"): 0.2,

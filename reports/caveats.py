@@ -1,0 +1,74 @@
+"""What a report must admit: everything that the recorded runs do not show."""
+
+from reports import cards
+from reports.ledger import TEMPORAL_CONTROLS, Ledger
+from reports.runs import CONTROL_LABELS, Job
+from reports.tables import dataset_label
+
+
+def unverified(job: Job, ledger: Ledger) -> tuple[str, ...]:
+    """Sentences for the section that says what was not verified."""
+    return tuple([*_data(job), *_scope(job, ledger), *_runs(job)])
+
+
+def _data(job: Job) -> list[str]:
+    first = job.any_result
+    here = first["dataset"]["name"]
+    found = []
+    reported = cards.published_dataset(job.card, here)
+    if reported and reported != here:
+        found.append(
+            f"The published numbers themselves: they are of {dataset_label(reported)}, and this job ran on "
+            f"{dataset_label(here)}."
+        )
+    if first["profile"] != "paper":
+        height, width = first["size"]
+        found.append(
+            f"The published recipe at full size: this is the {first['profile']} profile, with {height}×{width} "
+            "pixels and a shortened training."
+        )
+    if first["budget"] != "full":
+        found.append(f"The full budget: this is a first look with budget {first['budget']}; expect wider margins.")
+    return found
+
+
+def _scope(job: Job, ledger: Ledger) -> list[str]:
+    found = []
+    missing = [str(arm.get("label", name)) for name, arm in job.card["arms"].items() if name not in job.by_name]
+    if missing:
+        found.append(f"Arms of the card that were not run: {', '.join(missing)}.")
+    elsewhere = [claim["id"] for claim in job.card["claims"] if claim.get("protocol") not in (None, ledger.protocol)]
+    if elsewhere:
+        found.append(f"Claims that are made under another protocol: {', '.join(elsewhere)}.")
+    for claim in ledger.claims:
+        if claim.temporal and claim.difference is not None:
+            ran = {one.control for one in claim.controls}
+            absent = [CONTROL_LABELS[name] for name in TEMPORAL_CONTROLS[:2] if name not in ran]
+            if absent:
+                found.append(f"Claim {claim.id} against its control with {' and '.join(absent)}, which was not run.")
+    if not any(group.control == "colour" for group in job.groups):
+        found.append("How far colour alone goes: the colour sanity row was not run.")
+    return found
+
+
+def _runs(job: Job) -> list[str]:
+    found = []
+    seeds = {len(group.seeds) for group in job.arms()}
+    if min(seeds) == 1:
+        found.append("Spread over training seeds: some arms have one seed, so their intervals hold queries only.")
+    elif min(seeds) < 5:
+        found.append(f"Rare seeds: {min(seeds)} seeds show the typical spread of training, not its tails.")
+    turned_away = [group.label for group in job.arms() if not group.first["admission"].get("admitted", True)]
+    if turned_away:
+        found.append(f"Admission: the protocol turns away {', '.join(turned_away)}; read these rows as a remark.")
+    if not any("gpu_ms_p50" in (group.first["cost"].get("latency") or {}) for group in job.groups):
+        found.append("Latency on a GPU: none was there.")
+    states = {(run.result["environment"].get("code_sha"), bool(run.result["environment"].get("dirty")))
+              for group in job.groups for run in group.runs}  # fmt: skip
+    if len({sha for sha, _ in states}) > 1:
+        found.append("That one state of the code made all rows: the runs name several commits.")
+    if any(dirty for _, dirty in states):
+        found.append("The exact code: some runs were made with uncommitted changes.")
+    if not job.finished:
+        found.append("Completeness: the job has not finished; more arms may follow.")
+    return found

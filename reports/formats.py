@@ -1,0 +1,171 @@
+"""One table, four outputs: plain data, CSV, LaTeX (booktabs) and text for a terminal.
+
+A cell is a text, a number, ``None`` (shown as a dash) or an :class:`Estimate`, a number with its interval.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+DASH = "–"
+MINUS = "\u2212"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with the ends of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+Cell = str | int | float | Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How one column reads: ``title`` for people, ``key`` for programs, decimals for people only."""
+
+    key: str
+    title: str
+    kind: Literal["text", "number", "estimate"] = "text"
+    decimals: int = 1
+    signed: bool = False
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Cells in the order of the columns; ``kind`` lets a page set rows apart; ``run_ids`` say where they are from."""
+
+    cells: tuple[Cell, ...]
+    kind: str = ""
+    run_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that knows its name (also the file's), caption and notes."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def column(self, key: str) -> tuple[Cell, ...]:
+        """All cells of a column."""
+        index = [column.key for column in self.columns].index(key)
+        return tuple(row.cells[index] for row in self.rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data at full precision."""
+        rows = []
+        for row in self.rows:
+            values: dict[str, Any] = {}
+            for column, cell in zip(self.columns, row.cells, strict=True):
+                values[column.key] = (
+                    {"mean": cell.mean, "low": cell.low, "high": cell.high} if isinstance(cell, Estimate) else cell
+                )
+            rows.append(values | {"kind": row.kind, "run_ids": list(row.run_ids)})
+        return {"name": self.name, "caption": self.caption, "notes": list(self.notes), "rows": rows}
+
+    def as_csv(self) -> str:
+        """CSV at full precision; an estimate takes three columns (``x``, ``x_low``, ``x_high``)."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        heads: list[str] = []
+        for column in self.columns:
+            ends = ("", "_low", "_high") if column.kind == "estimate" else ("",)
+            heads += [column.key + end for end in ends]
+        writer.writerow([*heads, "run_ids"])
+        for row in self.rows:
+            values: list[Any] = []
+            for column, cell in zip(self.columns, row.cells, strict=True):
+                if isinstance(cell, Estimate):
+                    values += [repr(cell.mean), repr(cell.low), repr(cell.high)]
+                else:
+                    blank = "" if cell is None else cell
+                    values += [blank, "", ""] if column.kind == "estimate" else [blank]
+            writer.writerow([*values, " ".join(row.run_ids)])
+        return text.getvalue()
+
+    def as_latex(self) -> str:
+        """A ``table`` environment for the booktabs package, ready to be ``\\input``."""
+        align = "".join("l" if column.kind == "text" else "r" for column in self.columns)
+        head = " & ".join(latex(_title(column)) for column in self.columns)
+        lines = ["% needs \\usepackage{booktabs}", "\\begin{table}", "  \\centering", "  \\small"]
+        lines += [f"  \\caption{{{latex(self.caption)}}}", f"  \\label{{tab:{self.name}}}"]
+        lines += [f"  \\begin{{tabular}}{{{align}}}", "    \\toprule", f"    {head} \\\\", "    \\midrule"]
+        for before, row in zip((None, *self.rows), self.rows, strict=False):
+            if before is not None and (before.kind == "colour") != (row.kind == "colour"):
+                lines.append("    \\midrule")
+            cells = [_latex_cell(column, cell) for column, cell in zip(self.columns, row.cells, strict=True)]
+            lines.append(f"    {' & '.join(cells)} \\\\")
+        lines += ["    \\bottomrule", "  \\end{tabular}"]
+        lines += [f"  % {latex(note)}" for note in self.notes]
+        return "\n".join([*lines, "\\end{table}", ""])
+
+    def as_text(self) -> str:
+        """Aligned columns for a terminal."""
+        heads = [_title(column) for column in self.columns]
+        body = [[shown(c, cell) for c, cell in zip(self.columns, row.cells, strict=True)] for row in self.rows]
+        widths = [max(len(line[index]) for line in [heads, *body]) for index in range(len(heads))]
+        lines = [_line(heads, widths, self.columns), "  ".join("-" * width for width in widths)]
+        return "\n".join([*lines, *(_line(cells, widths, self.columns) for cells in body)])
+
+
+def shown(column: Column, cell: Cell) -> str:
+    """A cell as a reader sees it: rounded, with a true minus sign, a dash where there is nothing."""
+    if cell is None:
+        return DASH
+    if isinstance(cell, Estimate):
+        return f"{number(cell.mean, column)} [{number(cell.low, column)}, {number(cell.high, column)}]"
+    if isinstance(cell, str):
+        return cell
+    return number(cell, column)
+
+
+def number(value: float, column: Column) -> str:
+    """A rounded number; integers stay integers."""
+    sign = "+" if column.signed else ""
+    text = f"{value:{sign}d}" if isinstance(value, int) else f"{value:{sign}.{column.decimals}f}"
+    return text.replace("-", MINUS)
+
+
+def latex(text: str) -> str:
+    """Text with everything escaped that LaTeX would read as a command."""
+    out = []
+    for character in text:
+        out.append(_LATEX.get(character, character))
+    return "".join(out)
+
+
+_LATEX = {
+    "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}",
+    "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "[": "{[}", "]": "{]}", "<": "\\textless{}",
+    ">": "\\textgreater{}", "\u2212": "$-$", "–": "--", "×": "$\\times$", "≤": "$\\le$", "≥": "$\\ge$",
+    "∆": "$\\Delta$", "Δ": "$\\Delta$",
+}  # fmt: skip
+
+
+def _title(column: Column) -> str:
+    return f"{column.title} ({column.unit})" if column.unit else column.title
+
+
+def _latex_cell(column: Column, cell: Cell) -> str:
+    if isinstance(cell, Estimate):
+        low, high = latex(number(cell.low, column)), latex(number(cell.high, column))
+        return f"{latex(number(cell.mean, column))} {{\\scriptsize [{low}, {high}]}}"
+    return latex(shown(column, cell))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
+    shown_cells = [
+        text.ljust(width) if column.kind == "text" else text.rjust(width)
+        for text, width, column in zip(cells, widths, columns, strict=True)
+    ]
+    return "  ".join(shown_cells).rstrip()

@@ -1,0 +1,331 @@
+"""One self-contained page for a paper: the verdict first, then all that it rests on."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from protocols.statistics import clustered_bootstrap
+from reports import cards, figures, tables
+from reports.caveats import unverified
+from reports.errors import ReportError
+from reports.formats import Column, Estimate, Table, number, shown
+from reports.ledger import VERDICTS, Claim, Difference, Ledger
+from reports.record import METRIC_LABELS
+from reports.runs import Job
+
+TEMPLATES = Path(__file__).parent / "templates"
+SYMBOLS = {"holds": "✓", "does not hold": "✗", "cannot tell": "?"}
+SECTIONS = {
+    "verdict": "Verdict", "results": "Measured and published", "curves": "Ranks and cost", "strips": "Retrievals",
+    "conventions": "Conventions", "training": "Training", "environment": "Environment", "again": "Make it again",
+    "unverified": "Not verified",
+}  # fmt: skip
+_POINTS = Column("points", "", "number", decimals=1, signed=True)
+NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row of a claim's forest plot; positions in percent of the track."""
+
+    label: str
+    verdict: str
+    mean: str
+    range: str
+    spoken: str
+    zero: float
+    left: float
+    width: float
+    dot: float
+    claimed: tuple[float, ...]
+
+
+@cache
+def environment() -> Any:
+    """The template environment; an undefined name in a template is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=False
+    )
+    found.globals |= {"zip": zip, "number": number, "shown": shown, "symbols": SYMBOLS}
+    return found
+
+
+def paper_page(job: Job, ledger: Ledger) -> str:
+    """The page as HTML text: no script, no font, no picture from elsewhere.
+
+    Raises:
+        ReportError: a strip's picture is not a data URI.
+    """
+    from markupsafe import Markup
+
+    first = job.any_result
+    results = tables.results(job)
+    shown_strips = strips(job)
+    convention_tables = [t for t in (tables.conventions(job, "mAP"), tables.conventions(job, "rank1")) if t.rows]
+    cost = cost_figure(job, results)
+    present = {"strips": bool(shown_strips), "conventions": bool(convention_tables)}
+    scale = _scale(ledger, first["dataset"]["name"])
+    claims = [(claim, _bars(claim, scale)) for claim in ledger.claims]
+    arm = cards.headline_arm(job.card, [group.name for group in job.arms()]) or job.groups[0].name
+    people = job.groups[0].people()
+    html: str = environment().get_template("paper.html.j2").render(
+        css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        card=job.card,
+        citation=_citation(job.card),
+        dataset={"label": tables.dataset_label(first["dataset"]["name"])},
+        protocol=first["protocol"],
+        facts=_facts(job),
+        sections=[(anchor, title) for anchor, title in SECTIONS.items() if present.get(anchor, True)],
+        headline=headline(ledger),
+        ledger=ledger,
+        claims=claims,
+        any_bars=any(bars for _, bars in claims),
+        any_claimed=any(bar.claimed for _, bars in claims for bar in bars),
+        claimed_on=", ".join(dict.fromkeys(
+            tables.dataset_label(row["dataset"]) for claim in ledger.claims for row in claim.published
+        )),
+        claimed_metrics=" or ".join(dict.fromkeys(METRIC_LABELS.get(c.metric, c.metric) for c in ledger.claims)),
+        counts={
+            "queries": len(people), "identities": len(set(people.tolist())),
+            "seeds": max(len(group.seeds) for group in job.arms()),
+        },
+        results=results,
+        colour_note=_colour_note(job, arm),
+        cmc=Markup(cmc_figure(job)),
+        cost=Markup(cost) if cost else None,
+        size="×".join(map(str, first["size"])),
+        strips=shown_strips,
+        conventions=convention_tables,
+        conventions_words=_conventions_words(job, convention_tables, arm),
+        stages=tables.stages(job),
+        admission=_admission(job),
+        environment=_environment(job),
+        command=job.tags.get("command", first["command"]),
+        build_command=build_command(job),
+        runs=tables.runs(job),
+        unverified=unverified(job, ledger),
+        experiment=job.experiment,
+        parent_id=job.parent_id,
+        ended=job.ended,
+    )  # fmt: skip
+    return html
+
+
+def headline(ledger: Ledger) -> str:
+    """The verdict in one sentence."""
+    total = len(ledger.claims)
+    where = tables.dataset_label(ledger.dataset)
+    if not total:
+        return f"The card makes no claim under {ledger.protocol}; the measurements stand for themselves."
+    counts = {verdict: ledger.count(verdict) for verdict in VERDICTS}
+    if total == 1:
+        return f"The paper's claim {ledger.claims[0].verdict} on {where}." if counts["cannot tell"] == 0 else (
+            f"Whether the paper's claim holds on {where} cannot be told yet."
+        )
+    parts = []
+    if counts["holds"]:
+        parts.append(f"{_word(counts['holds'])} of {_word(total)} claims {_verb(counts['holds'], 'hold')}")
+    if counts["does not hold"]:
+        verb = "does not hold" if counts["does not hold"] == 1 else "do not hold"
+        parts.append(f"{_word(counts['does not hold'])} {verb}" if parts else
+                     f"{_word(counts['does not hold'])} of {_word(total)} claims {verb}")  # fmt: skip
+    if counts["cannot tell"]:
+        if not parts:
+            return f"None of the {_word(total)} claims can be told apart from no effect yet on {where}."
+        parts.append(f"{_word(counts['cannot tell'])} cannot be told yet")
+    text = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"On {where}, {text}."
+
+
+def cmc_figure(job: Job) -> str:
+    """CMC of the arms and the colour row, with bands from resampled identities."""
+    curves = []
+    for group in job.groups:
+        if group.control not in (None, "colour"):
+            continue
+        ends = [
+            clustered_bootstrap(group.values(f"rank{rank}"), group.people(), bounds=(0.0, 100.0), resamples=1000)
+            for rank in range(1, figures.MAX_RANK + 1)
+        ]
+        curves.append(figures.curve(group.label, ends, reference=group.control is not None))
+    return figures.cmc_curves(curves)
+
+
+def cost_figure(job: Job, results: Table) -> str:
+    """mAP against GMACs a frame, for the arms whose cost was measured; empty text without any."""
+    keys = [column.key for column in results.columns]
+    points = []
+    for group, row in zip(job.groups, results.rows, strict=True):
+        values = dict(zip(keys, row.cells, strict=True))
+        accuracy, cost = values["mAP"], values["gmacs_per_frame"]
+        if isinstance(accuracy, Estimate) and isinstance(cost, float) and group.control is None:
+            points.append(figures.Point(group.label, cost, accuracy.mean, accuracy.low, accuracy.high))
+    return figures.cost_against_accuracy(points, "GMACs a frame", "mAP, %") if points else ""
+
+
+def strips(job: Job) -> list[dict[str, Any]]:
+    """Retrieval strips of the first seed that has some: the headline arm first, the others after it."""
+    found = []
+    names = [group.name for group in job.arms()]
+    first = cards.headline_arm(job.card, names)
+    for group in sorted(job.arms(), key=lambda one: one.name != first):
+        for run in group.runs:
+            rows = run.strips.get("rows") or []
+            for row in rows:
+                for image in (row["query"]["image"], *(one["image"] for one in row["top"])):
+                    if not str(image).startswith("data:image/"):
+                        raise ReportError(f"strips.json of run {run.run_id} holds a picture that is no data URI.")
+            if rows:
+                found.append({"label": group.label, "seed": run.seed, "run_id": run.run_id, "rows": rows})
+                break
+    return found
+
+
+def build_command(job: Job) -> str:
+    """The command that builds the page again; the store is named by the environment or a flag."""
+    words = ["python", "-m", "reports.build", "--experiment", job.experiment, "--parent", job.parent_id]
+    return shlex.join(words)
+
+
+def _scale(ledger: Ledger, dataset: str) -> tuple[float, float]:
+    """One scale for all claims of the page, so that bars compare."""
+    ends = [0.0]
+    for claim in ledger.claims:
+        for one in (claim.difference, *claim.controls):
+            if one is not None:
+                ends += [one.low, one.high]
+        ends += [float(row["margin"]) for row in _margins(claim, dataset)]
+    low, high = min(ends), max(ends)
+    pad = 0.06 * ((high - low) or 1.0)
+    return low - pad, high + pad
+
+
+def _margins(claim: Claim, dataset: str) -> list[dict[str, Any]]:
+    same = [row for row in claim.published if row["dataset"] == dataset]
+    return same or [row for row in claim.published if row["dataset"] == "mars"] or list(claim.published)
+
+
+def _bars(claim: Claim, scale: tuple[float, float]) -> list[Bar]:
+    found = []
+    for index, one in enumerate((claim.difference, *claim.controls)):
+        if one is not None:
+            margins = [float(row["margin"]) for row in _margins(claim, "")] if index == 0 else []
+            found.append(_bar(claim, one, scale, margins))
+    return found
+
+
+def _bar(claim: Claim, one: Difference, scale: tuple[float, float], margins: Sequence[float]) -> Bar:
+    low, high = scale
+
+    def at(value: float) -> float:
+        return round(100 * (value - low) / (high - low), 2)
+
+    label = one.label if one.control is None else f"control: {one.label.rpartition(', ')[2]}"
+    mean, ends = number(one.mean, _POINTS), f"{number(one.low, _POINTS)} to {number(one.high, _POINTS)}"
+    name = METRIC_LABELS.get(claim.metric, claim.metric)
+    return Bar(
+        label=f"vs {label}",
+        verdict=one.verdict,
+        mean=mean,
+        range=ends,
+        spoken=f"{claim.arm_label} minus {one.label}: {mean} points of {name}, 95 % interval {ends}",
+        zero=at(0.0),
+        left=at(one.low),
+        width=round(at(one.high) - at(one.low), 2),
+        dot=at(one.mean),
+        claimed=tuple(at(margin) for margin in margins),
+    )
+
+
+def _citation(card: dict[str, Any]) -> str:
+    authors = ", ".join(card.get("authors") or ())
+    place = " ".join(str(card[key]) for key in ("venue", "year") if card.get(key))
+    pages = f"pp. {str(card['pages']).replace('-', '–')}" if card.get("pages") else ""
+    arxiv = f"arXiv:{card['arxiv']}" if card.get("arxiv") else ""
+    return ". ".join(part for part in (authors, ", ".join(p for p in (place, pages, arxiv) if p)) if part) + "."
+
+
+def _facts(job: Job) -> list[tuple[str, str]]:
+    first = job.any_result
+    seeds = sorted({seed for group in job.arms() for seed in group.seeds})
+    dataset, protocol = first["dataset"], first["protocol"]
+    drawn = ", drawn" if dataset["synthetic"] else ""
+    return [
+        ("Data set", f"{tables.dataset_label(dataset['name'])} {dataset['version']}{drawn}"),
+        ("Protocol", f"{protocol['name']} v{protocol['version']}"),
+        ("Profile", first["profile"] + ("" if first["budget"] == "full" else f", {first['budget']} budget")),
+        ("Frames", "×".join(map(str, first["size"]))),
+        ("Seeds", ", ".join(map(str, seeds))),
+        *([("Finished", job.ended)] if job.ended else []),
+    ]
+
+
+def _colour_note(job: Job, arm: str) -> str:
+    colour = [group for group in job.groups if group.control == "colour"]
+    if not colour:
+        return ""
+    share = number(float(colour[0].values("rank1").mean()), Column("", "", "number"))
+    same = job.by_name[arm].first["slices"].get("same_camera_share_of_top1_errors")
+    text = f"{colour[0].label}: a descriptor of colours alone, with no network, reaches {share} % Rank-1; it is the floor."
+    if same is not None:
+        text += f" Of {job.by_name[arm].label}'s wrong first answers, {same:.0%} come from the query's own camera."
+    return text
+
+
+def _conventions_words(job: Job, convention_tables: list[Table], arm: str) -> str:
+    if not convention_tables:
+        return ""
+    table = convention_tables[0]
+    if arm not in [column.key for column in table.columns]:
+        return "Each row is another published way to count; nothing else changes."
+    cells = [cell for cell in table.column(arm)[:-1] if isinstance(cell, float)]
+    ends = f"{min(cells):.1f} to {max(cells):.1f} %"
+    return (
+        f"Published tables count in different ways. The same descriptors of {job.by_name[arm].label} score {ends} mAP "
+        f"depending on the convention alone: {max(cells) - min(cells):.1f} points that are no property of the method."
+    )
+
+
+def _admission(job: Job) -> list[dict[str, str]]:
+    found: dict[str, dict[str, Any]] = {}
+    for group in job.arms():
+        for check in group.first["admission"].get("checks", []):
+            entry = found.setdefault(check["name"], {"name": check["name"], "passed": [], "failed": [], "detail": {}})
+            entry["passed" if check["passed"] else "failed"].append(group.label)
+            entry["detail"][check["detail"]] = None
+    rows = []
+    for entry in found.values():
+        arms = "all arms" if not entry["failed"] else ", ".join(entry["passed"]) or "no arm"
+        failed = f"; not by {', '.join(entry['failed'])}" if entry["failed"] else ""
+        rows.append({"name": entry["name"], "arms": arms + failed, "detail": "; ".join(entry["detail"])})
+    return rows
+
+
+def _environment(job: Job) -> list[tuple[str, str]]:
+    """The environment as term and text; nested facts on one line."""
+    rows = []
+    for key, value in job.environment.items():
+        if isinstance(value, dict):
+            text = ", ".join(f"{name} {version}" for name, version in value.items())
+        elif isinstance(value, bool):
+            text = "yes" if value else "no"
+        else:
+            text = str(value)
+        rows.append((key.replace("_", " "), text))
+    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in job.any_result["dataset"]["counts"].items())
+    fingerprint = job.any_result["dataset"]["fingerprint"]
+    return [*rows, ("data fingerprint", fingerprint), *([("data counts", counts)] if counts else [])]
+
+
+def _word(count: int) -> str:
+    return NUMBER_WORDS[count] if count < len(NUMBER_WORDS) else str(count)
+
+
+def _verb(count: int, verb: str) -> str:
+    return f"{verb}s" if count == 1 else verb
+

@@ -1,0 +1,218 @@
+"""The recorded runs of one job (a parent run and its children), read whole from the tracking store."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports import cards, record
+from reports.errors import NothingToReport, ReportError
+from reports.store import Reader
+
+Floats = NDArray[np.float64]
+CONTROL_ORDER = {None: 0, "shuffled": 1, "mlp": 2, "uniform": 3, "colour": 9}
+CONTROL_LABELS = {
+    "shuffled": "shuffled frames",
+    "mlp": "per-frame MLP",
+    "uniform": "uniform weights",
+    "colour": "colour only",
+}
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """One arm with one seed, as recorded."""
+
+    run_id: str
+    result: dict[str, Any]
+    per_query: Mapping[str, NDArray[Any]]
+    strips: dict[str, Any]
+
+    @property
+    def seed(self) -> int:
+        """The training seed."""
+        return int(self.result["seed"])
+
+
+@dataclass(frozen=True)
+class Group:
+    """All seeds of one arm (or of one control of an arm), over the same queries in the same order."""
+
+    name: str
+    runs: tuple[ArmRun, ...]
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The record of the first seed."""
+        return self.runs[0].result
+
+    @property
+    def control(self) -> str | None:
+        """Which control this is, if it is one."""
+        control: str | None = self.first["control"]
+        return control
+
+    @property
+    def label(self) -> str:
+        """For a reader: ``GLTR``, ``GLTR, shuffled frames``."""
+        own = str(self.first["label"])
+        if self.control in (None, "colour"):
+            return own
+        control = CONTROL_LABELS[str(self.control)]
+        return own if control.lower() in own.lower() else f"{own}, {control}"
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that were recorded, ascending."""
+        return tuple(run.seed for run in self.runs)
+
+    def people(self) -> NDArray[Any]:
+        """``[Q]``: the person of each query that counts, by which intervals are clustered."""
+        per_query = self.runs[0].per_query
+        keep = record.counted(per_query, self.first["protocol"]["empty"])
+        return np.asarray(per_query["person"])[keep]
+
+    def values(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
+        """``[S, Q]`` per-query values in percent of the queries that count, one row for each seed."""
+        empty = self.first["protocol"]["empty"]
+        wanted = self.seeds if seeds is None else tuple(seeds)
+        rows = {run.seed: record.query_values(run.per_query, metric, empty) for run in self.runs}
+        return np.stack([rows[seed] for seed in wanted])
+
+
+@dataclass(frozen=True)
+class Job:
+    """A parent run with all that its children recorded."""
+
+    experiment: str
+    parent_id: str
+    uri: str
+    tags: Mapping[str, str]
+    card: dict[str, Any]
+    environment: dict[str, Any]
+    groups: tuple[Group, ...]
+    finished: bool
+    ended: str  # UTC, to the second, or "" while it runs
+
+    @cached_property
+    def by_name(self) -> dict[str, Group]:
+        """Groups by name."""
+        return {group.name: group for group in self.groups}
+
+    @property
+    def any_result(self) -> dict[str, Any]:
+        """One record, for what all of them share: data set, protocol, profile, frame size."""
+        return self.groups[0].first
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the data set is drawn, not filmed."""
+        return bool(self.any_result["dataset"]["synthetic"])
+
+    def arms(self) -> tuple[Group, ...]:
+        """Groups that are arms, not controls."""
+        return tuple(group for group in self.groups if group.control is None)
+
+    def controls_of(self, arm: str) -> tuple[Group, ...]:
+        """The recorded controls of an arm."""
+        return tuple(group for group in self.groups if group.control and group.first["of"] == arm)
+
+
+def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: str | None = None) -> Job:
+    """Read a job: the latest finished parent of the experiment, or the one that is named.
+
+    Args:
+        reader: an open store.
+        experiment: e.g. ``reid/synthwalk/res50-rgb-single-pass``.
+        paper: only parents of this paper.
+        parent: a parent's run id; then ``paper`` is not looked at.
+
+    Raises:
+        ReportError: an unknown experiment, paper or parent (with near matches), or artifacts that are missing.
+        NothingToReport: nothing is recorded yet.
+    """
+    run = reader.parent(experiment, paper, parent)
+    parent_id = str(run.info.run_id)
+    card = cards.normalise(reader.json(run, "card.json"))
+    found: dict[str, list[ArmRun]] = {}
+    for child in reader.children(run):
+        arm_run = _load_arm(reader, child)
+        found.setdefault(_group_name(arm_run.result), []).append(arm_run)
+    if not found:
+        raise NothingToReport(
+            f"parent run {parent_id} of {experiment} has no finished arm yet; let the job run on:"
+            f" {run.data.tags.get('command', 'python -m runners.reproduce')}"
+        )
+    groups = [Group(name, tuple(sorted(runs, key=lambda one: one.seed))) for name, runs in found.items()]
+    order = list(card["arms"])
+    groups.sort(key=lambda group: _position(group, order))
+    _check_same_queries(groups)
+    return Job(
+        experiment=experiment,
+        parent_id=parent_id,
+        uri=reader.uri,
+        tags=dict(run.data.tags),
+        card=card,
+        environment=reader.json(run, "environment.json"),
+        groups=tuple(groups),
+        finished=run.info.status == "FINISHED",
+        ended=reader.time(run.info.end_time),
+    )
+
+
+def _group_name(result: Mapping[str, Any]) -> str:
+    control, owner = result["control"], result["of"]
+    if control is None:
+        return str(result["arm"])
+    return f"{owner}-{control}" if owner else str(control)
+
+
+def _position(group: Group, order: list[str]) -> tuple[int, int, int, str]:
+    """Arms in the card's order, each followed by its controls; the colour row last."""
+    owner = group.first["of"] if group.control else group.name
+    rank = order.index(owner) if owner in order else len(order)
+    return (group.control == "colour", rank, CONTROL_ORDER[group.control], group.name)
+
+
+def _load_arm(reader: Reader, run: Any) -> ArmRun:
+    folder = reader.folder(run, ("result.json", "per_query.npz"))
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    record.check_result(result)
+    try:
+        with np.load(folder / "per_query.npz", allow_pickle=False) as arrays:
+            per_query = {key: arrays[key] for key in arrays.files}
+    except (OSError, ValueError) as error:
+        raise ReportError(
+            f"per_query.npz of run {run.info.run_id} cannot be read ({error}); record it again with: "
+            f"{result['command']}"
+        ) from None
+    record.check_per_query(result, per_query)
+    strips = _optional_json(folder / "strips.json")
+    return ArmRun(str(run.info.run_id), result, per_query, strips)
+
+
+def _optional_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {"size": [], "rows": []}
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def _check_same_queries(groups: list[Group]) -> None:
+    """Pairs of arms are compared query by query, so all of them must have been judged on the same ones."""
+    reference = groups[0].runs[0]
+    for group in groups:
+        for run in group.runs:
+            if not np.array_equal(run.per_query["key"], reference.per_query["key"]) or not np.array_equal(
+                run.per_query["valid"], reference.per_query["valid"]
+            ):
+                raise ReportError(
+                    f"run {run.run_id} ({group.name}, seed {run.seed}) was judged on other queries than run "
+                    f"{reference.run_id} ({groups[0].name}); runs of one job share data and protocol, so record "
+                    "one of them again."
+                )

@@ -1,0 +1,205 @@
+"""Reading the tracking store: experiments, runs and artifacts.  Nothing here writes.
+
+    import reports
+    frame = reports.load("reid/synthwalk/res50-rgb-single-pass")     # one row for each arm and seed
+"""
+
+import datetime
+import difflib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.errors import NothingToReport, ReportError
+from reports.location import check_reachable, check_readable, tracking_uri
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+TAGS = ("paper", "arm", "control", "of", "seed", "method", "profile", "budget", "code_sha", "device", "fingerprint")
+
+
+def open_reader(uri: str | None = None) -> "Reader":
+    """Open a tracking store for reading.
+
+    Args:
+        uri: any tracking URI; ``None`` reads ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db`` here.
+
+    Raises:
+        ReportError: for a URI that cannot be used.
+        NothingToReport: when there is no such file, or no server answers.
+    """
+    resolved = tracking_uri(uri)
+    check_reachable(resolved)
+    check_readable(resolved)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    from mlflow import MlflowClient  # takes seconds, so only here
+
+    return Reader(MlflowClient(tracking_uri=resolved), resolved)
+
+
+def load(experiment: str, tracking_uri: str | None = None) -> "pd.DataFrame":
+    """Recorded results of an experiment as a frame, one row for each arm and seed.
+
+    Columns: ``run_id, parent_id, paper, arm, label, control, of, seed, ...`` from the run's tags, every metric
+    under its MLflow name (``test/mAP`` ... in percent), and ``artifact_uri``, where ``result.json`` and
+    ``per_query.npz`` lie; :meth:`Reader.folder` fetches them.
+
+    Raises:
+        ReportError: an unknown experiment; the message lists near matches.
+        NothingToReport: no store, no server, or no finished arm.
+    """
+    import pandas as pd
+
+    reader = open_reader(tracking_uri)
+    rows = [_row(run) for run in reader.finished_children(experiment)]
+    if not rows:
+        raise NothingToReport(f"experiment {experiment} has no finished arm yet; run `python -m runners.reproduce`.")
+    frame = pd.DataFrame(rows)
+    return frame.sort_values(["paper", "arm", "control", "seed", "run_id"], ignore_index=True)
+
+
+def _row(run: "Run") -> dict[str, Any]:
+    tags = run.data.tags
+    row: dict[str, Any] = {"run_id": run.info.run_id, "parent_id": tags.get("mlflow.parentRunId")}
+    row |= {name: tags.get(name) for name in TAGS}
+    row["seed"] = int(tags["seed"])
+    row["label"] = tags.get("label", tags.get("arm"))
+    row |= {name: run.data.metrics[name] for name in sorted(run.data.metrics) if not name.startswith("train/")}
+    return row | {"artifact_uri": run.info.artifact_uri, "command": tags.get("command")}
+
+
+@dataclass
+class Reader:
+    """A tracking store, open for reading."""
+
+    client: "MlflowClient"
+    uri: str
+    _scratch: Any = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="reproid-"))
+
+    def experiment_id(self, name: str) -> str:
+        """Id of an experiment by name.
+
+        Raises:
+            ReportError: no such experiment; the message lists near matches.
+        """
+        found = self._ask(lambda: self.client.get_experiment_by_name(name))
+        if found is not None and found.lifecycle_stage == "active":
+            return str(found.experiment_id)
+        names = [one.name for one in self._ask(self.client.search_experiments) if one.name != "Default"]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)[:5]
+        hint = f"did you mean {', '.join(near)}?" if near else "the store holds no experiment yet."
+        raise ReportError(f"no experiment {name!r} in {self.uri}; {hint}")
+
+    def parent(self, experiment: str, paper: str | None = None, parent: str | None = None) -> "Run":
+        """The parent run to report: the named one, else the latest finished one, else the latest.
+
+        Raises:
+            ReportError: no such paper or parent there.
+            NothingToReport: no parent at all.
+        """
+        runs = self._search(self.experiment_id(experiment), "tags.kind = 'parent'")
+        if not runs:
+            raise NothingToReport(f"experiment {experiment} holds no job yet; run `python -m runners.reproduce`.")
+        if parent is not None:
+            runs = [run for run in runs if run.info.run_id.startswith(parent)]
+            if len(runs) != 1:
+                raise ReportError(f"{len(runs)} parent runs of {experiment} have an id that starts with {parent!r}.")
+        elif paper is not None:
+            papers = sorted({str(run.data.tags.get("paper")) for run in runs})
+            runs = [run for run in runs if run.data.tags.get("paper") == paper]
+            if not runs:
+                near = difflib.get_close_matches(paper, papers, n=3, cutoff=0.4) or papers
+                raise ReportError(f"paper {paper!r} is not recorded in {experiment}; there are {', '.join(near)}.")
+        return max(runs, key=lambda run: (run.info.status == "FINISHED", run.info.end_time or 0, run.info.start_time))
+
+    def children(self, parent: "Run") -> "list[Run]":
+        """The finished children that count, ordered by name."""
+        return self._current(parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+
+    def finished_children(self, experiment: str) -> "list[Run]":
+        """All finished arms of an experiment that count, whatever their parent."""
+        return self._current(self.experiment_id(experiment), "tags.kind = 'child'")
+
+    def folder(self, run: "Run", needed: Sequence[str] = ()) -> Path:
+        """Fetch a run's artifacts; gives the folder, which lives as long as this reader.
+
+        Raises:
+            ReportError: a needed file is not there.
+        """
+        run_id = str(run.info.run_id)
+        target = Path(self._scratch.name) / run_id
+        if not target.is_dir():
+            target.mkdir()
+            for name in ("result.json", "per_query.npz", "strips.json", "card.json", "environment.json"):
+                self._fetch(run_id, name, target)
+        missing = [name for name in needed if not (target / name).is_file()]
+        if missing:
+            raise ReportError(
+                f"run {run_id} ({run.info.run_name}) lacks the artifact {', '.join(missing)} at "
+                f"{run.info.artifact_uri}; restore it, or record the run again with: "
+                f"{run.data.tags.get('command', 'python -m runners.reproduce')}"
+            )
+        return target
+
+    def json(self, run: "Run", name: str) -> dict[str, Any]:
+        """One JSON artifact of a run."""
+        path = self.folder(run, (name,)) / name
+        try:
+            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ReportError(f"artifact {name} of run {run.info.run_id} is not JSON ({error}).") from None
+        return value
+
+    @staticmethod
+    def time(milliseconds: int | None) -> str:
+        """``2025-01-31 12:00:00 UTC``, or an empty text."""
+        if not milliseconds:
+            return ""
+        moment = datetime.datetime.fromtimestamp(milliseconds / 1000, tz=datetime.UTC)
+        return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+    def _fetch(self, run_id: str, name: str, target: Path) -> None:
+        """Leave the file in ``target`` if the run has it; what is needed is checked by the caller."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.download_artifacts(run_id, name, str(target))
+        except (MlflowException, OSError):
+            (target / name).unlink(missing_ok=True)
+
+    def _current(self, experiment_id: str, text: str) -> "list[Run]":
+        found = self._search(experiment_id, f"{text} and attributes.status = 'FINISHED'")
+        current = [run for run in found if run.data.tags.get("superseded") != "true"]
+        return sorted(current, key=lambda run: (str(run.info.run_name), str(run.info.run_id)))
+
+    def _search(self, experiment_id: str, text: str) -> "list[Run]":
+        runs: list[Run] = []
+        token = None
+        while True:
+            page = self._ask(
+                lambda token=token: self.client.search_runs([experiment_id], text, max_results=1000, page_token=token)
+            )
+            runs += list(page)
+            token = page.token
+            if not token:
+                return runs
+
+    def _ask(self, question: Any) -> Any:
+        """Turn what MLflow and SQLAlchemy raise into one sentence."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return question()
+        except MlflowException as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ReportError(f"the tracking store {self.uri} did not answer: {first.rstrip('.')}.") from None

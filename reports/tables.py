@@ -1,0 +1,234 @@
+"""The tables of a job: results, ranking conventions side by side, training stages, runs."""
+
+import statistics
+from typing import Any
+
+from protocols.statistics import clustered_bootstrap
+from reports import cards
+from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.ledger import VERDICTS, Ledger
+from reports.record import METRIC_LABELS
+from reports.runs import Group, Job
+
+DATASET_LABELS = {
+    "mars": "MARS", "synthwalk": "SynthWalk", "duke": "DukeMTMC-VideoReID", "ilids": "iLIDS-VID", "prid": "PRID 2011",
+    "ls-vid": "LS-VID", "lsvid": "LS-VID",
+}  # fmt: skip
+TEXT_COLUMNS = ("arm", "mAP", "rank1", "seeds")
+
+
+def dataset_label(name: str) -> str:
+    """The data set's own spelling."""
+    return DATASET_LABELS.get(name, name)
+
+
+def estimate(group: Group, metric: str) -> Estimate:
+    """Mean over queries and seeds in percent, with its identity-clustered 95 % interval."""
+    found = clustered_bootstrap(group.values(metric), group.people(), bounds=(0.0, 100.0))
+    return Estimate(found.mean, found.low, found.high)
+
+
+def results(job: Job) -> Table:
+    """Measured with intervals, published beside it, delta where the data set is the same, cost."""
+    here = job.any_result["dataset"]["name"]
+    reported = cards.published_dataset(job.card, here)
+    protocol = job.any_result["protocol"]
+    columns = [
+        Column("arm", "Arm"),
+        Column("mAP", "mAP", "estimate", unit="%"),
+        Column("rank1", "Rank-1", "estimate", unit="%"),
+        Column("rank5", "Rank-5", "number", unit="%"),
+        Column("seeds", "Seeds", "number"),
+        Column("std_mAP", "SD over seeds, mAP", "number", decimals=2),
+    ]
+    if reported:
+        where = f"published, {dataset_label(reported)}"
+        columns += [
+            Column("published_mAP", f"mAP {where}", "number", decimals=2),
+            Column("published_rank1", f"Rank-1 {where}", "number", decimals=2),
+            Column("published_in", "From"),
+        ]
+    if reported == here:
+        columns += [
+            Column("delta_mAP", "Δ mAP", "number", signed=True),
+            Column("delta_rank1", "Δ Rank-1", "number", signed=True),
+        ]
+    latencies = [name for name in ("cpu_ms_p50", "gpu_ms_p50") if any(name in _latency(g) for g in job.groups)]
+    columns += [
+        Column("gmacs_per_frame", "GMACs a frame", "number", decimals=3),
+        Column("params_m", "Parameters", "number", decimals=2, unit="M"),
+        *[Column(name, f"Latency {name[:3].upper()}, median", "number", unit="ms") for name in latencies],
+    ]
+    rows = tuple(_result_row(job, group, [column.key for column in columns], reported) for group in job.groups)
+    measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
+    notes = [f"Measured on {dataset_label(here)} under {measured}. Brackets: 95 % interval, identities resampled."]
+    if reported and reported != here:
+        notes.append(
+            f"Published numbers were obtained on {dataset_label(reported)}; measured ones here are of "
+            f"{dataset_label(here)}, so only the order of arms and the gains can be compared."
+        )
+    return Table("results", f"Measured and published accuracy, {dataset_label(here)}", tuple(columns), rows, tuple(notes))
+
+
+def describe_protocol(protocol: dict[str, Any]) -> str:
+    """The headline convention in words."""
+    normalise = protocol.get("normalise")
+    normalised = ", L2-normalised" if normalise in (True, "yes") else ""
+    frames = f", test frames: {protocol['test_frames']}" if protocol.get("test_frames") else ""
+    return (
+        f"{protocol['gallery']} gallery, {protocol['ap']} AP, queries without a match: {protocol['empty']}, "
+        f"{protocol['metric']} distance{normalised}{frames}"
+    )
+
+
+def _latency(group: Group) -> dict[str, Any]:
+    return dict(group.first["cost"].get("latency") or {})
+
+
+def _result_row(job: Job, group: Group, keys: list[str], reported: str | None) -> Row:
+    precision = group.values("mAP").mean(axis=1)
+    published = cards.published_values(job.card, group.name, reported) if reported and not group.control else {}
+    sources = {
+        row["source"]: describe_convention(row.get("convention") or {})
+        for row in cards.published_rows(job.card, group.name)
+        if row["dataset"] == reported and not group.control
+    }
+    values: dict[str, Cell] = {
+        "arm": group.label,
+        "mAP": estimate(group, "mAP"),
+        "rank1": estimate(group, "rank1"),
+        "rank5": float(group.values("rank5").mean()),
+        "seeds": len(group.seeds),
+        "std_mAP": float(precision.std(ddof=1)) if len(precision) > 1 else None,
+        "published_mAP": published.get("mAP"),
+        "published_rank1": published.get("rank1"),
+        "published_in": "; ".join(f"{source} ({words})" for source, words in sources.items()) or None,
+    }
+    for metric in ("mAP", "rank1"):
+        measured = values[metric]
+        if metric in published and isinstance(measured, Estimate):
+            values[f"delta_{metric}"] = measured.mean - published[metric]
+    cost = group.first["cost"]
+    values |= {"gmacs_per_frame": cost.get("gmacs_per_frame"), "params_m": cost.get("params_m")} | _latency(group)
+    kind = group.control or job.card["arms"].get(group.name, {}).get("role", "")
+    cells = tuple(values.get(key) for key in keys)
+    return Row(cells, kind, tuple(run.run_id for run in group.runs))
+
+
+def describe_convention(convention: dict[str, Any]) -> str:
+    """How a published number was obtained, as far as its source says."""
+    words = {"gallery": "{} gallery", "ap": "{} AP", "metric": "{}"}
+    known = [text.format(convention[key]) for key, text in words.items() if convention.get(key, "unknown") != "unknown"]
+    return ", ".join(known) or "convention not stated"
+
+
+def conventions(job: Job, metric: str) -> Table:
+    """The same descriptors under every ranking convention, arms side by side; the last row is the spread."""
+    arms = [group for group in job.arms() if group.first["conventions"]]
+    protocol = job.any_result["protocol"]
+    keys = [key for key in ("gallery", "ap", "empty", "metric") if any(key in c for c in _conventions(arms))]
+    if metric != "mAP":
+        keys = [key for key in keys if key != "ap"]
+    titles = {"gallery": "Gallery", "ap": "AP", "empty": "Query without match", "metric": "Distance"}
+    columns = [Column(key, titles[key]) for key in keys]
+    columns += [Column(group.name, group.label, "number", unit="%") for group in arms]
+    seen: dict[tuple[str, ...], list[Cell]] = {}
+    for choice in dict.fromkeys(tuple(str(c.get(key)) for key in keys) for c in _conventions(arms)):
+        seen[choice] = [_convention_mean(group, keys, choice, metric) for group in arms]
+    headline = tuple(str(protocol.get(key)) for key in keys)
+    rows = [Row((*choice, *cells), "headline" if choice == headline else "") for choice, cells in seen.items()]
+    spread = [_spread([cells[index] for cells in seen.values()]) for index in range(len(arms))]
+    if rows:
+        rows.append(Row(("spread", *[None] * (len(keys) - 1), *spread), "spread"))
+    name = METRIC_LABELS[metric]
+    return Table(f"conventions_{metric}", f"{name} under every ranking convention", tuple(columns), tuple(rows))
+
+
+def _conventions(groups: list[Group]) -> list[dict[str, Any]]:
+    return [convention for group in groups for convention in group.first["conventions"]]
+
+
+def _convention_mean(group: Group, keys: list[str], choice: tuple[str, ...], metric: str) -> float | None:
+    values = [
+        float(one[metric])
+        for run in group.runs
+        for one in run.result["conventions"]
+        if tuple(str(one.get(key)) for key in keys) == choice
+    ]
+    return statistics.fmean(values) if values else None
+
+
+def _spread(cells: list[Cell]) -> float | None:
+    values = [cell for cell in cells if isinstance(cell, float)]
+    return max(values) - min(values) if values else None
+
+
+def stages(job: Job) -> Table:
+    """What was trained, stage by stage; a stage that arms share appears once."""
+    columns = (
+        Column("stage", "Stage"),
+        Column("arms", "Of"),
+        Column("seed", "Seed", "number"),
+        Column("frames", "Frames seen", "number", decimals=0),
+        Column("steps", "Steps", "number", decimals=0),
+        Column("seconds", "Time", "number", decimals=0, unit="s"),
+        Column("final_loss", "Last loss", "number", decimals=3),
+        Column("fingerprint", "Fingerprint"),
+    )
+    found: dict[tuple[str, int], tuple[dict[str, Any], list[str], list[str]]] = {}
+    for group in job.groups:
+        for run in group.runs:
+            for stage in run.result["stages"]:
+                entry = found.setdefault((stage["fingerprint"], run.seed), (stage, [], []))
+                entry[1].append(group.label)
+                entry[2].append(run.run_id)
+    rows = tuple(
+        Row(
+            (
+                stage["name"], ", ".join(dict.fromkeys(labels)), seed, stage["frames"], stage["steps"],
+                float(stage["seconds"]), stage["final_loss"], fingerprint[:12],
+            ),
+            run_ids=tuple(run_ids),
+        )
+        for (fingerprint, seed), (stage, labels, run_ids) in found.items()
+    )  # fmt: skip
+    return Table("stages", "Training stages", columns, rows)
+
+
+def runs(job: Job) -> Table:
+    """One row for each recorded run, with the command that makes it again."""
+    columns = (
+        Column("arm", "Arm"),
+        Column("seed", "Seed", "number"),
+        Column("mAP", "mAP", "number", decimals=2, unit="%"),
+        Column("rank1", "Rank-1", "number", decimals=2, unit="%"),
+        Column("run_id", "Run"),
+        Column("command", "Command"),
+    )
+    rows = tuple(
+        Row(
+            (
+                group.label, run.seed, float(run.result["metrics"]["mAP"]), float(run.result["metrics"]["rank1"]),
+                run.run_id, str(run.result["command"]),
+            ),
+            run_ids=(run.run_id,),
+        )
+        for group in job.groups
+        for run in group.runs
+    )  # fmt: skip
+    return Table("runs", "Recorded runs", columns, rows)
+
+
+def terminal(job: Job, ledger: Ledger) -> str:
+    """What the main job prints at its end: the results table, then the verdicts."""
+    table = results(job)
+    published = [c for c in table.columns if c.key.startswith("published_") and c.key != "published_in"]
+    keys = [*TEXT_COLUMNS, *(column.key for column in published)]
+    index = {column.key: place for place, column in enumerate(table.columns)}
+    columns = tuple(table.columns[index[key]] for key in keys)
+    rows = tuple(Row(tuple(row.cells[index[key]] for key in keys)) for row in table.rows)
+    lines = [Table(table.name, table.caption, columns, rows).as_text(), ""]
+    width = max(len(verdict) for verdict in VERDICTS)
+    for claim in ledger.claims:
+        lines += [f"{claim.verdict.upper():<{width}}  {claim.text}", f"{'':<{width}}  {claim.words}"]
+    return "\n".join([*lines, *(["", ledger.note] if ledger.note else [])])
