@@ -110,7 +110,7 @@ def test_a_manifest_replaces_the_official_counts(mars_root: Path) -> None:
 
 def test_a_rendered_set_that_was_changed_is_refused(mars_root: Path) -> None:
     write_manifest(mars_root, counts={"train_tracklets": 4})
-    with pytest.raises(DataError, match="train tracklets is 3, expected 4.*render"):
+    with pytest.raises(DataError, match=r"train tracklets is 3, expected 4.*render"):
         datasets.load("synthwalk", mars_root)
 
 
@@ -238,9 +238,7 @@ def test_a_mat_file_of_another_content_is_named(mars_root: Path) -> None:
         (2, 3, 6, ("line 6", "row 3", "camera 6")),
     ],
 )
-def test_a_wrong_row_is_named(
-    mars_root: Path, row: int, column: int, value: int, words: tuple[str, ...]
-) -> None:
+def test_a_wrong_row_is_named(mars_root: Path, row: int, column: int, value: int, words: tuple[str, ...]) -> None:
     rows = table(mars_root, "train")
     rows[row, column] = value
     mars_folder.save_table(mars_root, "train", rows)

@@ -98,9 +98,7 @@ def test_labels_are_the_rank_of_the_odd_person_numbers(mars: datasets.Split) -> 
 def test_attribute_table_names_exactly_these_tracklets(mars: datasets.Split, official_metadata: Path) -> None:
     path = official_metadata / "mars_attributes" / "mars_attributes_v1.csv"
     listed = {tuple(map(int, line.split(",")[:3])) for line in path.read_text().splitlines()[1:]}
-    read = {
-        (t.person_id, t.camera_id, int(t.key[7:])) for t in (*mars.train, *mars.test) if t.person_id > 0
-    }
+    read = {(t.person_id, t.camera_id, int(t.key[7:])) for t in (*mars.train, *mars.test) if t.person_id > 0}
     assert read == listed
     assert len(read) == 16_360
 

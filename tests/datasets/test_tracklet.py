@@ -17,9 +17,7 @@ def tracklet(key: str, person: int, camera: int, frames: int) -> Tracklet:
 def split_of(train: list[Tracklet], test: list[Tracklet], query: list[int], gallery: list[int]) -> Split:
     from pathlib import Path
 
-    return Split(
-        "toy", Path(), tuple(train), tuple(test), np.array(query), np.array(gallery), "0" * 32, "1", True
-    )
+    return Split("toy", Path(), tuple(train), tuple(test), np.array(query), np.array(gallery), "0" * 32, "1", True)
 
 
 def test_numbered_frames_are_a_sequence_of_names() -> None:

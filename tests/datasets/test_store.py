@@ -1,0 +1,191 @@
+"""The store of decoded frames."""
+
+import errno
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import datasets
+from datasets import decoding, store_building
+from datasets.errors import DataError
+from datasets.store import FrameStore
+from tests.datasets import mars_folder
+
+SIZE = (16, 8)
+
+
+@pytest.fixture
+def split(mars_root: Path) -> datasets.Split:
+    return datasets.load("mars", mars_root, counts="any")
+
+
+def build(split: datasets.Split, cache: Path | None, **changes: object) -> FrameStore:
+    options = {"tracklets": split.test, "size": SIZE, "fingerprint": split.fingerprint, **changes}
+    return FrameStore.build(root=split.root, cache=cache, progress=False, **options)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("size", [SIZE, (24, 10)])
+def test_the_store_holds_what_decoding_gives(
+    split: datasets.Split, tmp_path: Path, cached: bool, size: tuple[int, int]
+) -> None:
+    store = build(split, tmp_path / "cache" if cached else None, size=size)
+    assert len(store) == len(split.test)
+    assert store.lengths.tolist() == [2, 3, 2, 5, 1, 2]
+    assert store.offsets.tolist() == [0, 2, 5, 7, 12, 13, 15]
+    direct = [decoding.read(split.root / frame, size) for t in split.test for frame in t.frames]
+    assert np.array_equal(store.flat(), np.stack(direct))
+    assert np.array_equal(store.clip(3, np.array([4, 0, 0])), np.stack([direct[11], direct[7], direct[7]]))
+    assert store.clip(3, np.array([[1, 2], [3, 4]])).shape == (2, 2, *size, 3)
+
+
+def test_more_frames_than_a_block(tmp_path: Path) -> None:
+    root = mars_folder.write(tmp_path / "mars", train=[("0001", 1, 1, 150), ("0003", 1, 1, 131)])
+    split = datasets.load("mars", root, counts="any")
+    store = build(split, tmp_path / "cache", tracklets=split.train)
+    for row, frame in ((0, 0), (0, 149), (1, 0), (1, 130)):
+        expected = decoding.read(root / split.train[row].frames[frame])
+        assert np.array_equal(store.clip(row, np.array([frame]))[0], expected)
+
+
+def test_the_second_build_decodes_nothing(
+    split: datasets.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = build(split, tmp_path)
+    monkeypatch.setattr(decoding, "read", lambda *_: pytest.fail("decoded again"))
+    second = build(split, tmp_path)
+    assert second.path == first.path
+    assert np.array_equal(second.flat(), first.flat())
+
+
+def test_the_cache_is_never_taken_for_another(
+    split: datasets.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [
+        build(split, tmp_path).path,
+        build(split, tmp_path, fingerprint="another").path,
+        build(split, tmp_path, size=(8, 16)).path,
+        build(split, tmp_path, tracklets=split.test[1:]).path,
+        build(split, tmp_path, tracklets=split.test[::-1]).path,
+    ]
+    monkeypatch.setattr(decoding, "version", lambda: "another decoder 1.0")
+    paths.append(build(split, tmp_path).path)
+    assert len(set(paths)) == 6
+    assert sorted(p.name for p in tmp_path.glob("frames-*")) == sorted(p.name for p in paths if p)
+
+
+def test_a_damaged_cache_is_made_anew(split: datasets.Split, tmp_path: Path) -> None:
+    path = build(split, tmp_path).path
+    assert path is not None
+    whole = path.read_bytes()
+    for content in (b"", whole[: len(whole) // 2], b"junk" * 100):
+        path.write_bytes(content)
+        assert np.array_equal(build(split, tmp_path).flat(), np.load(path))
+        assert path.read_bytes() == whole
+
+
+def test_damaged_frames_are_counted_and_named_and_nothing_is_left(split: datasets.Split, tmp_path: Path) -> None:
+    cut = split.root / split.test[1].frames[2]
+    cut.write_bytes(cut.read_bytes()[:-40])
+    gone = split.root / split.test[3].frames[0]
+    gone.unlink()
+    for cache in (None, tmp_path / "cache"):
+        with pytest.raises(DataError) as caught:
+            build(split, cache)
+        message = str(caught.value)
+        assert message.startswith("2 of 15 frames cannot be used")
+        assert cut.name in message
+        assert gone.name in message
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert [name for name in store_building.find_damaged(split.test, split.root) if cut.name in name]
+
+
+class FullDisk:
+    """A file that has room for its header only."""
+
+    def __init__(self, file: object) -> None:
+        self.file = file
+
+    def __enter__(self) -> "FullDisk":
+        self.file.__enter__()  # type: ignore[attr-defined]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.__exit__(*error)  # type: ignore[attr-defined]
+
+    def write(self, data: bytes) -> int:
+        if memoryview(data).nbytes > 500:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return int(self.file.write(data))  # type: ignore[attr-defined]
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    split: datasets.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_open = Path.open
+
+    def opened(self: Path, *mode: str) -> object:
+        file = really_open(self, *mode)
+        return FullDisk(file) if self.suffix == ".partial" else file
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(DataError, match=r"frames-16x8.*No space left on device.*another cache folder"):
+        build(split, tmp_path)
+    assert list(tmp_path.glob(".*")) + list(tmp_path.glob("frames-*")) == []
+
+
+def test_too_little_room_is_said_before_decoding(
+    split: datasets.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type("usage", (), {"free": 100})
+    monkeypatch.setattr(store_building.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(decoding, "read", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(DataError, match="are needed"):
+        build(split, tmp_path)
+
+
+def test_a_cache_folder_that_cannot_be_made_is_named(split: datasets.Split, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match=r"file/cache.*another cache folder"):
+        build(split, tmp_path / "file" / "cache")
+
+
+def test_leftovers_of_a_killed_build_are_removed(split: datasets.Split, tmp_path: Path) -> None:
+    import socket
+
+    path = build(split, tmp_path).path
+    assert path is not None
+    path.unlink()
+    dead, alive = (
+        tmp_path / f".{path.name}.{socket.gethostname()}.{process}.partial" for process in (2**22 + 1, os.getppid())
+    )
+    dead.write_bytes(b"half")
+    alive.write_bytes(b"half")
+    build(split, tmp_path)
+    assert not dead.exists()
+    assert alive.exists()
+
+
+def test_a_worker_gets_the_name_of_the_file_not_its_content(tmp_path: Path) -> None:
+    root = mars_folder.write(tmp_path / "mars", train=[("0001", 1, 1, 100)])
+    split = datasets.load("mars", root, counts="any")
+    store = build(split, tmp_path / "cache", tracklets=split.train)
+    store.flat()
+    sent = pickle.dumps(store)
+    assert len(sent) < 1_000 < store.flat().nbytes
+    assert np.array_equal(pickle.loads(sent).flat(), store.flat())
+    in_memory = build(split, None, tracklets=split.train)
+    assert np.array_equal(pickle.loads(pickle.dumps(in_memory)).flat(), store.flat())
+
+
+def test_frames_that_do_not_exist_are_refused(split: datasets.Split) -> None:
+    store = build(split, None)
+    with pytest.raises(IndexError, match="2 frames"):
+        store.clip(0, np.array([0, 2]))
+    with pytest.raises(IndexError, match="-1"):
+        store.clip(1, np.array([-1]))
+    with pytest.raises(DataError, match="0x8"):
+        build(split, None, size=(0, 8))
