@@ -111,7 +111,7 @@ class Job:
         descriptors = self._descriptors(method, run, last, store)
         judged = judging.judge(descriptors, self.split, self.protocol, store)
         note(
-            f"judge {run.text}, seed {last.seed}: mAP {judged.metrics['mAP']:.1f}, rank-1 {judged.metrics['rank1']:.1f} "
+            f"judge {run.text} seed {last.seed}: mAP {judged.metrics['mAP']:.1f}, rank-1 {judged.metrics['rank1']:.1f} "
             f"({time.monotonic() - began:.0f} s)"
         )
         self._write(

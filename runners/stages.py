@@ -204,8 +204,8 @@ def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[s
     if missing or unlike:
         name = (missing or unlike)[0]
         raise RunError(
-            f"{planned.run.text}, stage {planned.stage.name}: {name} is {'absent' if missing else 'of another shape'} in "
-            f"the weights of {planned.start.step.name}; list its module under fresh in the recipe, or start from another."
+            f"{planned.run.text}, stage {planned.stage.name}: {name} is {'absent' if missing else 'of another shape'} "
+            f"in the weights of {planned.start.step.name}; list its module under fresh in the recipe."
         )
     method.load_state_dict({**own, **{name: state[name] for name in wanted}})
     return sorted({name.split(".")[0] for name in set(state) - wanted})
