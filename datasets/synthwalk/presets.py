@@ -1,0 +1,186 @@
+"""The parameters that decide every byte of a rendered world, and the three presets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version as installed_version
+from typing import Any
+
+from datasets.errors import DataError
+
+VERSION = "1"
+"""Version of the renderer. Raise it with every change that alters a rendered byte."""
+
+MAX_HEIGHT, MAX_WIDTH = 256, 128
+MAX_FRAMES_OF_A_NAME = 999  # three digits stand in a MARS frame name
+MAX_CAMERAS_OF_A_NAME = 9  # one digit stands in a MARS frame name
+MAX_PERSON = 9999
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All parameters of a SynthWalk world. Two worlds that compare equal render to the same bytes.
+
+    Lengths are frames, shares and probabilities lie in [0, 1].
+
+    Attributes:
+        name: what the preset is called; part of the manifest.
+        version: of the renderer; only the current `VERSION` can be rendered.
+        seed: of everything random. Seeds from 101 on served for tuning; the default 1 never did.
+        height, width: of a frame in pixels, up to 256 x 128.
+        train_ids, test_ids: identities of the two halves (odd and even person numbers, as in MARS).
+        distractors, junk: tracklets of the pseudo persons 0000 and 00-1 in the test half.
+        cameras: how many there are.
+        cameras_per_person: pairs (number of cameras, probability) of an identity.
+        second_tracklet: probability that an identity has a further tracklet under a camera.
+        train_tracklets, test_tracklets: exact number of tracklets of real persons in each half; None
+            leaves it to `second_tracklet`.
+        length_median, length_spread: median and log standard deviation of the tracklet length.
+        length_min, length_max: where the lengths are clipped.
+        motion_share: share of identities that have a twin in body, clothes, things carried and
+            poses, and differ from it by the timing of their walk alone.
+        lookalike_share: share of identities that wear the same outfit as one to three others.
+        lookalike_largest: identities in the largest look-alike group.
+        top_colours, bottom_colours: how many clothing colours there are in this world.
+        occluded_share: probability that something passes in front of a tracklet.
+        crowd_share: probability that another pedestrian walks behind the person.
+        camera_spread: strength of the photometric differences between cameras; 1 is the default.
+    """
+
+    name: str = "embedded"
+    version: str = VERSION
+    seed: int = 1
+    height: int = 64
+    width: int = 32
+    train_ids: int = 72
+    test_ids: int = 120
+    distractors: int = 30
+    junk: int = 15
+    cameras: int = 4
+    cameras_per_person: tuple[tuple[int, float], ...] = ((2, 0.3), (3, 0.4), (4, 0.3))
+    second_tracklet: float = 0.06
+    train_tracklets: int | None = None
+    test_tracklets: int | None = None
+    length_median: float = 19.0
+    length_spread: float = 0.75
+    length_min: int = 3
+    length_max: int = 80
+    motion_share: float = 0.28
+    lookalike_share: float = 0.6
+    lookalike_largest: int = 4
+    top_colours: int = 6
+    bottom_colours: int = 4
+    occluded_share: float = 0.48
+    crowd_share: float = 0.1
+    camera_spread: float = 1.0
+
+    def check(self) -> None:
+        """Raise DataError with one sentence when a parameter is out of its range."""
+        for problem in _problems(self):
+            raise DataError(f"SynthWalk cannot render this world: {problem}.")
+
+
+def _problems(world: World) -> list[str]:
+    """What is wrong with the parameters, one sentence each without the full stop."""
+    found: list[str] = []
+    if world.version != VERSION:
+        found.append(f"version {world.version!r} is not that of the installed renderer, {VERSION!r}")
+    if not 0 <= world.seed < 2**63:
+        found.append(f"seed is {world.seed}, but a seed is a whole number from 0 to 2**63 - 1")
+    if not (16 <= world.height <= MAX_HEIGHT and 8 <= world.width <= MAX_WIDTH):
+        found.append(
+            f"frames of {world.height} x {world.width} were asked for, but any size from 16 x 8 up to "
+            f"{MAX_HEIGHT} x {MAX_WIDTH} can be drawn"
+        )
+    if min(world.train_ids, world.test_ids) < 1 or 2 * max(world.train_ids, world.test_ids) > MAX_PERSON:
+        found.append(f"train_ids and test_ids must lie between 1 and {MAX_PERSON // 2}")
+    if not 2 <= world.cameras <= MAX_CAMERAS_OF_A_NAME:
+        found.append(f"cameras is {world.cameras}, but a MARS name holds 2 to {MAX_CAMERAS_OF_A_NAME}")
+    if not 1 <= world.length_min <= world.length_median <= world.length_max <= MAX_FRAMES_OF_A_NAME:
+        found.append(
+            "lengths must satisfy 1 <= length_min <= length_median <= length_max <= "
+            f"{MAX_FRAMES_OF_A_NAME}, but they are {world.length_min}, {world.length_median}, {world.length_max}"
+        )
+    shares = ("second_tracklet", "motion_share", "lookalike_share", "occluded_share", "crowd_share")
+    found += [
+        f"{name} is {getattr(world, name)}, but it is a share between 0 and 1"
+        for name in shares
+        if not 0.0 <= getattr(world, name) <= 1.0
+    ]
+    if not world.cameras_per_person or abs(sum(p for _, p in world.cameras_per_person) - 1.0) > 1e-9:
+        found.append("the probabilities of cameras_per_person must add up to 1")
+    elif any(not 1 <= number <= world.cameras for number, _ in world.cameras_per_person):
+        found.append(f"cameras_per_person asks for more than the {world.cameras} cameras that there are")
+    if min(world.distractors, world.junk) < 0 or max(world.distractors, world.junk) > MAX_PERSON:
+        found.append(f"distractors and junk must lie between 0 and {MAX_PERSON}")
+    if world.lookalike_largest < 2:
+        found.append("lookalike_largest is below 2, and one identity alone looks like nobody else")
+    return found
+
+
+PRESETS: dict[str, World] = {
+    "embedded": World(),
+    "tiny": World(
+        name="tiny",
+        train_ids=8,
+        test_ids=10,
+        distractors=3,
+        junk=2,
+        cameras=3,
+        cameras_per_person=((2, 0.5), (3, 0.5)),
+        length_median=9.0,
+        length_spread=0.4,
+        length_max=20,
+    ),
+    "mars-size": World(
+        name="mars-size",
+        train_ids=625,
+        test_ids=634,
+        distractors=3248,
+        junk=870,
+        cameras=6,
+        cameras_per_person=((2, 0.3), (3, 0.35), (4, 0.2), (5, 0.1), (6, 0.05)),
+        train_tracklets=8298,
+        test_tracklets=8062,
+        length_median=34.0,
+        length_spread=1.08,
+        length_min=2,
+        length_max=920,
+    ),
+}
+"""Ready-made worlds: the default, one of seconds for tests, and one with the counts of MARS."""
+
+
+def preset(name: str, **changes: Any) -> World:
+    """The preset of that name with some parameters changed.
+
+    Raises:
+        DataError: for an unknown preset or parameter.
+    """
+    if name not in PRESETS:
+        raise DataError(f"SynthWalk has no preset {name!r}; there are: {', '.join(PRESETS)}.")
+    unknown = sorted(set(changes) - set(World.__dataclass_fields__))
+    if unknown:
+        known = ", ".join(World.__dataclass_fields__)
+        raise DataError(f"SynthWalk has no parameter {unknown[0]!r}; there are: {known}.")
+    world = replace(PRESETS[name], **changes)
+    world.check()
+    return world
+
+
+def encoder() -> str:
+    """Name and version of the JPEG encoder, whose bytes differ from version to version."""
+    return f"simplejpeg {installed_version('simplejpeg')}"
+
+
+def parameters(world: World) -> dict[str, Any]:
+    """The world as plain JSON values."""
+    return json.loads(json.dumps(asdict(world)))
+
+
+def fingerprint(world: World) -> str:
+    """32 hexadecimal digits that change with every parameter, the renderer and the JPEG encoder."""
+    decides = {"parameters": parameters(world), "encoder": encoder()}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]

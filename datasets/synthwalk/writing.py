@@ -1,0 +1,308 @@
+"""Render a world to disk in the MARS layout, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.io
+import simplejpeg
+from tqdm import tqdm
+
+from datasets.errors import DataError
+from datasets.synthwalk import materials, presets, sprites, truth
+from datasets.synthwalk.population import Population, Track, populate
+from datasets.synthwalk.presets import World
+from datasets.synthwalk.shooting import Studio, open_studio, take, truth_of
+
+_MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
+_AHEAD = 8  # tracklets in flight per worker, so that memory stays bounded
+
+
+class _Record(NamedTuple):
+    """What is kept of a tracklet after its files are written."""
+
+    start: float
+    wobble: float
+    attributes: list[int] | None
+    digest: bytes
+    visible: np.ndarray
+
+
+def render(world: World, root: Path, *, workers: int | None = None, progress: bool = True) -> Path:
+    """Render a world to `root` and return it.
+
+    The data set is written into a folder beside `root` and moved there at the end, so whatever stands at
+    `root` is complete. A root that already holds this very world is returned as it is.
+
+    Args:
+        world: what to render.
+        root: folder of the data set; it must be absent, empty, or hold the same world.
+        workers: threads; None takes one for each CPU core that this process may use. The bytes do not
+            depend on it.
+        progress: show a bar on a terminal.
+
+    Raises:
+        DataError: for parameters out of range, a root that holds something else, and a folder that
+            cannot be written.
+    """
+    world.check()
+    if workers is not None and workers < 1:
+        raise DataError(f"workers is {workers}, but at least one thread has to render; leave it out to use all cores.")
+    root = Path(root)
+    if _is_rendered(world, root):
+        return root
+    partial = root.parent / f".{root.name}.partial-{os.getpid()}"
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(root)
+        partial.mkdir()
+        _write(world, partial, workers or len(os.sched_getaffinity(0)), progress)
+        os.replace(partial, root)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and _is_rendered(world, root):
+            return root  # another process rendered the same world meanwhile
+        raise DataError(_sentence(root, error)) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return root
+
+
+def _sentence(root: Path, error: OSError) -> str:
+    """What went wrong while writing, and the way out."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full while SynthWalk is rendered to {root}: free some space or choose another folder."
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return f"SynthWalk cannot be written to {root} ({reason}): choose a folder that you may write to."
+
+
+def _is_rendered(world: World, root: Path) -> bool:
+    """Whether root holds this world; False where nothing stands in the way.
+
+    Raises:
+        DataError: where root holds anything else.
+    """
+    if not root.exists():
+        return False
+    if not root.is_dir():
+        raise DataError(f"{root} is a file, but SynthWalk is a folder: choose another place for it.")
+    path = root / "truth" / "manifest.json"
+    if not path.exists():
+        if any(root.iterdir()):
+            raise DataError(
+                f"{root} is not empty and holds no complete SynthWalk ({path.relative_to(root)} is missing): "
+                "remove the folder or choose another one."
+            )
+        return False
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} cannot be read: remove the folder {root} and render it again.") from error
+    if found != presets.fingerprint(world):
+        raise DataError(
+            f"{root} holds another SynthWalk (fingerprint {found}, expected {presets.fingerprint(world)}: other "
+            "parameters, renderer or JPEG encoder): remove the folder or choose another one."
+        )
+    return True
+
+
+def _sweep(root: Path) -> None:
+    """Remove what renderings that were killed left beside root."""
+    for left in root.parent.glob(f".{root.name}.partial-*"):
+        owner = left.name.rpartition("-")[2]
+        if owner.isdecimal() and int(owner) != os.getpid() and Path(f"/proc/{owner}").exists():
+            continue  # still at work
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _write(world: World, root: Path, workers: int, progress: bool) -> None:
+    """Write all files of a world below root."""
+    population = populate(world)
+    for track in population.tracks:
+        (root / _image_folder(track)).mkdir(parents=True, exist_ok=True)
+        (root / "truth" / "tracklets" / track.folder).mkdir(parents=True, exist_ok=True)
+    studio = open_studio(world)
+    total = sum(track.length for track in population.tracks)
+    records: list[_Record] = []
+    with tqdm(total=total, desc="rendering SynthWalk", unit="frame", disable=None if progress else True) as bar:
+        for track, record in zip(population.tracks, _shoot_all(studio, population.tracks, root, workers), strict=True):
+            records.append(record)
+            bar.update(track.length)
+    _write_info(population, root / "info")
+    _write_truth(world, population, studio, records, root)
+
+
+def _shoot_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int) -> Iterator[_Record]:
+    """Render and write tracklets in threads; the records come in order."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: list[Future[_Record]] = []
+        try:
+            for track in tracks:
+                waiting.append(pool.submit(_shoot_one, studio, track, root))
+                if len(waiting) >= _AHEAD * workers:
+                    yield waiting.pop(0).result()
+            for future in waiting:
+                yield future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _image_folder(track: Track) -> Path:
+    return Path(f"bbox_{track.half}") / track.folder
+
+
+def _shoot_one(studio: Studio, track: Track, root: Path) -> _Record:
+    """Render one tracklet and write its frames and its truth."""
+    shot = take(studio, track)
+    folder = str(root / _image_folder(track) / track.key)
+    digest = hashlib.sha256()
+    for number, frame in enumerate(shot.frames, 1):
+        jpeg = _encode(frame, shot.quality)
+        digest.update(jpeg)
+        _put(f"{folder}F{number:03d}.jpg", jpeg)
+    twins = tuple(
+        _encode(twin, shot.quality) if touched else None for twin, touched in zip(shot.twins, shot.touched, strict=True)
+    )
+    shares = truth_of(shot)
+    told = truth.Truth(
+        shot.labels, shot.occluders, shares["visible"], shares["visible_thirds"], shot.walk.yaw.astype(np.float32),
+        shot.walk.elevation.astype(np.float32), twins,
+    )  # fmt: skip
+    packed = truth.pack(told)
+    digest.update(packed)
+    _put(str(truth.truth_path(root, track.key)), packed)
+    attributes = truth.attribute_row(track, told, shot.crowded) if track.role == "person" else None
+    return _Record(shot.start, shot.wobble, attributes, digest.digest(), told.visible)
+
+
+def _encode(frame: np.ndarray, quality: int) -> bytes:
+    encoded: bytes = simplejpeg.encode_jpeg(frame, quality, "RGB", "420")
+    return encoded
+
+
+def _put(path: str, data: bytes) -> None:
+    """Write a file with as few calls as possible: there are very many."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        written = os.write(handle, data)
+        if written != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+    finally:
+        os.close(handle)
+
+
+def _write_info(population: Population, folder: Path) -> None:
+    """The metadata of MARS: names of all frames, rows of all tracklets, rows of the queries."""
+    folder.mkdir()
+    for half, tracks in (("train", population.train), ("test", population.test)):
+        names = [f"{track.key}F{number:03d}.jpg\r\n" for track in tracks for number in range(1, track.length + 1)]
+        (folder / f"{half}_name.txt").write_bytes("".join(names).encode("ascii"))
+        ends = np.cumsum([track.length for track in tracks])
+        starts = ends - [track.length for track in tracks] + 1
+        rows = [starts, ends, [track.person for track in tracks], [track.camera for track in tracks]]
+        _write_mat(folder / f"tracks_{half}_info.mat", f"track_{half}_info", np.stack(rows, axis=1).astype(np.int32))
+    queries = np.array([row + 1 for row in population.queries], dtype=np.uint16)[None]
+    _write_mat(folder / "query_IDX.mat", "query_IDX", queries)
+
+
+def _write_mat(path: Path, name: str, values: np.ndarray) -> None:
+    """A MATLAB file without the date that SciPy puts into its header."""
+    buffer = io.BytesIO()
+    scipy.io.savemat(buffer, {name: values})
+    data = bytearray(buffer.getvalue())
+    data[:116] = _MAT_HEADER.ljust(116)
+    path.write_bytes(bytes(data))
+
+
+def _counts(population: Population) -> dict[str, int]:
+    """Sizes of all parts under the names that `Split.counts` uses."""
+    train, test = population.train, population.test
+    query = [test[row] for row in population.queries]
+    persons = {track.person for track in test if track.role == "person"}
+    frames = {role: sum(t.length for t in test if t.role == role) for role in ("distractor", "junk")}
+    rows = set(population.queries)
+    unmatched = sum(
+        not any(
+            other.person == asked.person and other.camera != asked.camera
+            for row, other in enumerate(test)
+            if row not in rows
+        )
+        for asked in query
+    )
+    return {
+        "train_ids": len({track.person for track in train}),
+        "train_tracklets": len(train),
+        "train_frames": sum(track.length for track in train),
+        "test_ids": len(persons),
+        "test_tracklets": len(test),
+        "test_frames": sum(track.length for track in test),
+        "query_ids": len({track.person for track in query}),
+        "query_tracklets": len(query),
+        "query_frames": sum(track.length for track in query),
+        "gallery_tracklets": len(test),
+        "gallery_frames": sum(track.length for track in test),
+        "distractor_tracklets": sum(track.role == "distractor" for track in test),
+        "distractor_frames": frames["distractor"],
+        "junk_tracklets": sum(track.role == "junk" for track in test),
+        "junk_frames": frames["junk"],
+        "cameras": len({track.camera for track in population.tracks}),
+        "unmatched_queries": 0,
+        "unmatched_queries_removed": unmatched,
+    }
+
+
+def _write_truth(
+    world: World, population: Population, studio: Studio, records: list[_Record], root: Path
+) -> None:
+    """Everything under truth/ that is not of one tracklet; the manifest last."""
+    folder = root / "truth"
+    starts = {
+        track.key: (record.start, record.wobble) for track, record in zip(population.tracks, records, strict=True)
+    }
+    rows = [record.attributes for record in records if record.attributes is not None]
+    _write_csv(folder / "attributes.csv", truth.ATTRIBUTE_COLUMNS, rows)
+    _write_csv(folder / "identities.csv", truth.IDENTITY_COLUMNS, map(truth.identity_row, population.identities))
+    _write_json(folder / "gait.json", truth.gait_json(population, starts))
+    _write_json(folder / "cameras.json", truth.cameras_json(studio.cameras))
+    _write_json(folder / "groups.json", truth.groups_json(population))
+    visible = np.concatenate([record.visible for record in records])
+    manifest: dict[str, Any] = {
+        "name": "synthwalk",
+        "version": world.version,
+        "seed": world.seed,
+        "fingerprint": presets.fingerprint(world),
+        "content": hashlib.sha256(b"".join(record.digest for record in records)).hexdigest()[:32],
+        "encoder": presets.encoder(),
+        "parameters": presets.parameters(world),
+        "counts": _counts(population),
+        "share_of_frames_with_a_third_hidden": round(float(np.nanmean(visible < HIDDEN_FRAME)), 4),
+        "labels": list(materials.LABELS),
+        "occluders": list(sprites.OCCLUDERS),
+    }
+    _write_json(folder / "manifest.json", manifest)
+
+
+HIDDEN_FRAME = 0.7
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[list[Any]]) -> None:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    path.write_text(buffer.getvalue(), encoding="utf-8")
