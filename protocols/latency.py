@@ -1,0 +1,126 @@
+"""Time and memory of a forward pass: warmed up, synchronised, within a time budget, samples kept."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .errors import ProtocolError
+
+MIN_SAMPLES = 3
+MAX_SAMPLES = 200
+WARM_UP_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds of single calls, in the order they were taken.
+
+    Attributes:
+        samples: ms each; warm-up calls are not among them.
+        warm_up: calls before the first sample (allocation, autotuning, caches).
+    """
+
+    samples: tuple[float, ...]
+    warm_up: int
+
+    @property
+    def p50(self) -> float:
+        """Median, ms."""
+        return float(np.percentile(self.samples, 50))
+
+    @property
+    def p95(self) -> float:
+        """95th percentile, ms; with few samples near the slowest."""
+        return float(np.percentile(self.samples, 95))
+
+
+def time_calls(call: Callable[[], object], device: torch.device, budget_s: float) -> Timing:
+    """Times a call again and again until the budget is spent.
+
+    A GPU is timed by CUDA events on its own clock, and waited for after every call; a CPU by the wall clock.
+    A quarter of the budget warms up (two calls at least). At least three samples are taken, also where that takes
+    longer than the budget: a call of c seconds takes at most max(budget, 5 c) and one call more.
+
+    Args:
+        call: runs once and gives work to the device.
+        device: where it works.
+        budget_s: seconds.
+
+    Raises:
+        ProtocolError: the budget is not above 0.
+    """
+    if not budget_s > 0:
+        raise ProtocolError(f"budget_s={budget_s} must be above 0 seconds")
+    once = _gpu_call if device.type == "cuda" else _cpu_call
+    start = time.perf_counter()
+    warm_up = 0
+    while warm_up < 2 or (time.perf_counter() - start < WARM_UP_SHARE * budget_s and warm_up < MAX_SAMPLES):
+        once(call, device)
+        warm_up += 1
+    samples: list[float] = []
+    while len(samples) < MIN_SAMPLES or (time.perf_counter() - start < budget_s and len(samples) < MAX_SAMPLES):
+        samples.append(once(call, device))
+    return Timing(tuple(samples), warm_up)
+
+
+def _cpu_call(call: Callable[[], object], device: torch.device) -> float:
+    start = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - start)
+
+
+def _gpu_call(call: Callable[[], object], device: torch.device) -> float:
+    stream = torch.cuda.current_stream(device)
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    start.record(stream)
+    call()
+    end.record(stream)
+    end.synchronize()
+    return float(start.elapsed_time(end))
+
+
+def peak_memory_mb(call: Callable[[], object], device: torch.device) -> float | None:
+    """Memory that one call needs at its peak beyond what was held before, in MB (10^6 bytes).
+
+    On a GPU: torch's allocator (`max_memory_allocated`), weights not counted. On a CPU: growth of the process's
+    resident set, after freed pages were given back to the system, so that reused pages are seen too as far as the
+    allocator lets go of them: read it as a lower bound. None where the system does not tell (not Linux).
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        call()
+        torch.cuda.synchronize(device)
+        return (torch.cuda.max_memory_allocated(device) - before) / 1e6
+    _give_back_freed_pages()
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the high-water mark
+    except OSError:
+        return None
+    before = _status_kb("VmRSS")
+    call()
+    peak = _status_kb("VmHWM")
+    return None if before is None or peak is None else max(0, peak - before) * 1024 / 1e6
+
+
+def _give_back_freed_pages() -> None:
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # another C library: the figure is then a looser lower bound
+        return
+
+
+def _status_kb(field: str) -> int | None:
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), None)

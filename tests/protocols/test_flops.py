@@ -1,0 +1,138 @@
+"""MACs by hand, and two independent counters held against each other."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional
+
+from protocols.errors import ProtocolError
+from protocols.flops import count_macs
+
+
+class Do(nn.Module):
+    """A module out of a function."""
+
+    def __init__(self, function, *parts):
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.function = function
+
+    def forward(self, *inputs):
+        return self.function(*self.parts, *inputs)
+
+
+def trunk(last_stride=2):
+    net = torchvision.models.resnet50(weights=None)
+    net.fc = nn.Identity()
+    if last_stride == 1:
+        net.layer4[0].conv2.stride = net.layer4[0].downsample[0].stride = (1, 1)
+    return net
+
+
+def first(function):
+    return lambda part, x: function(part(x))
+
+
+def non_local(theta, phi, value, out, x):
+    weights = (theta(x).transpose(1, 2) @ phi(x)).softmax(dim=-1)  # [B, T, T]
+    return x + out(torch.einsum("bct,bst->bcs", value(x), weights))
+
+
+def pyramid(a, b, c, norm, x):
+    return norm(torch.cat([x, a(x), b(x), c(x)], dim=1)).relu().mean(dim=2)
+
+
+CASES = {
+    "linear": (lambda: nn.Linear(6, 5), [(3, 6)], 3 * 6 * 5),
+    "conv in groups": (lambda: nn.Conv2d(8, 16, 3, padding=1, groups=4, bias=False), [(2, 8, 5, 7)], 2 * 16 * 2 * 9 * 35),
+    "conv3d": (lambda: nn.Conv3d(3, 4, 3, padding=1), [(1, 3, 4, 5, 6)], 4 * 3 * 27 * 120),
+    "transposed conv": (lambda: nn.ConvTranspose2d(4, 2, 2, stride=2), [(1, 4, 3, 3)], 4 * 2 * 4 * 9),
+    "matmul": (lambda: Do(torch.matmul), [(2, 3, 4), (2, 4, 5)], 2 * 3 * 4 * 5),
+    "bmm": (lambda: Do(torch.bmm), [(2, 3, 4), (2, 4, 5)], 2 * 3 * 4 * 5),
+    "baddbmm": (lambda: Do(torch.baddbmm), [(2, 3, 5), (2, 3, 4), (2, 4, 5)], 2 * 3 * 4 * 5),
+    "einsum": (lambda: Do(lambda a, b: torch.einsum("btc,bsc->bts", a, b)), [(2, 7, 4), (2, 5, 4)], 2 * 7 * 5 * 4),
+    "attention": (lambda: Do(functional.scaled_dot_product_attention), [(2, 4, 16, 8)] * 3, 2 * 4 * 16 * 16 * 16),
+    "multi-head": (
+        lambda: Do(lambda m, x: m(x, x, x, need_weights=False)[0], nn.MultiheadAttention(32, 4, batch_first=True)),
+        [(2, 9, 32)],
+        2 * 9 * 32 * 32 * 4 + 2 * 9 * 9 * 32 * 2,
+    ),
+    "lstm": (lambda: Do(first(lambda o: o[0]), nn.LSTM(6, 5)), [(7, 2, 6)], 4 * 5 * (6 + 5) * 14),
+    "lstm, both directions, two layers": (
+        lambda: Do(first(lambda o: o[0]), nn.LSTM(6, 5, 2, bidirectional=True, batch_first=True)),
+        [(2, 7, 6)],
+        14 * 4 * 5 * 2 * ((6 + 5) + (10 + 5)),
+    ),
+    "gru": (lambda: Do(first(lambda o: o[0]), nn.GRU(6, 5)), [(7, 2, 6)], 3 * 5 * (6 + 5) * 14),
+    "rnn": (lambda: Do(first(lambda o: o[0]), nn.RNN(6, 5)), [(7, 2, 6)], 5 * (6 + 5) * 14),
+    "lstm cell": (lambda: Do(first(lambda o: o[0]), nn.LSTMCell(6, 5)), [(3, 6)], 4 * 5 * (6 + 5) * 3),
+    "non-local block": (
+        lambda: Do(non_local, *(nn.Conv1d(16, 8, 1) for _ in range(3)), nn.Conv1d(8, 16, 1)),
+        [(2, 16, 11)],
+        2 * 11 * (16 * 8 * 4) + 2 * 11 * 11 * 8 * 2,
+    ),
+    "dilated pyramid": (
+        lambda: Do(
+            pyramid, *(nn.Conv1d(8, 8, 3, dilation=r, padding=r, bias=False) for r in (1, 2, 4)), nn.BatchNorm1d(32)
+        ),
+        [(2, 8, 11)],
+        2 * 11 * 3 * 8 * 8 * 3,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_counts_by_hand_and_by_both_counters(name):
+    build, shapes, by_hand = CASES[name]
+    torch.manual_seed(0)
+    model, inputs = build(), tuple(torch.randn(shape) for shape in shapes)
+    assert count_macs(model, inputs, "fvcore").macs == by_hand
+    if name != "lstm cell":  # fused on the CPU, seen on meta
+        assert count_macs(model, inputs, "torch").macs == by_hand
+    with torch.device("meta"):
+        meta = build()
+    assert count_macs(meta, tuple(x.to("meta") for x in inputs), "torch").macs == by_hand
+
+
+@pytest.mark.parametrize(
+    ("last_stride", "size", "by_hand"), [(2, (256, 128), 2_669_150_208), (1, (256, 128), 4_053_270_528)]
+)
+def test_resnet50_trunk_as_in_the_field(last_stride, size, by_hand):
+    with torch.device("meta"):
+        meta = trunk(last_stride)
+    by_torch = count_macs(meta, (torch.empty(1, 3, *size, device="meta"),), "torch")
+    by_fvcore = count_macs(trunk(last_stride), (torch.randn(1, 3, *size),), "fvcore")
+    assert by_torch.macs == by_fvcore.macs == pytest.approx(by_hand, rel=2e-6)
+    assert by_fvcore.flops == 2 * by_fvcore.macs
+    assert set(by_fvcore.by_operation) == {"conv"}
+
+
+def test_pairwise_distances_count():
+    assert count_macs(Do(torch.cdist), (torch.randn(3, 8), torch.randn(5, 8)), "fvcore").macs == 3 * 5 * 8
+
+
+def test_a_skipped_operation_is_an_error_that_names_it():
+    with pytest.raises(ProtocolError, match="aten::fft_fft"):
+        count_macs(Do(lambda x: torch.fft.fft(x).abs()), (torch.randn(3, 8),), "fvcore")
+    with pytest.raises(ProtocolError, match="einsum"):
+        many = Do(lambda a, b, c: torch.einsum("ij,jk,kl->il", a, b, c))
+        count_macs(many, tuple(torch.randn(3, 3) for _ in range(3)), "fvcore")
+    with pytest.raises(ProtocolError, match="without fvcore"):
+        count_macs(Do(lambda a, b: torch.cdist(a, b)), (torch.randn(30, 8), torch.randn(50, 8)), "torch")
+    with pytest.raises(ProtocolError, match="choose auto"):
+        count_macs(nn.Linear(2, 2), (torch.randn(1, 2),), "thop")
+
+
+def test_counting_changes_neither_mode_nor_weights():
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)).train()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    count_macs(model, (torch.randn(3, 4),))
+    assert model.training
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_without_fvcore_the_other_counter_takes_over_and_says_so(monkeypatch):
+    monkeypatch.setattr("protocols.flops._has_fvcore", lambda: False)
+    count = count_macs(nn.Linear(6, 5), (torch.randn(3, 6),))
+    assert (count.macs, count.counter) == (90, "torch.utils.flop_counter")
