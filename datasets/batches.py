@@ -36,9 +36,7 @@ def identity_batches(
     """
     members = _members(labels, ids_per_batch, tracklets_per_id)
     if len(members) < ids_per_batch:
-        raise DataError(
-            f"{ids_per_batch} identities a batch were asked for but there are {len(members)}; take fewer"
-        )
+        raise DataError(f"{ids_per_batch} identities a batch were asked for but there are {len(members)}; take fewer")
     order = rng.permutation(len(members))
     stop = len(order) - len(order) % ids_per_batch if drop_last else len(order)
     for start in range(0, stop, ids_per_batch):
@@ -78,9 +76,7 @@ def grouped_batches(
         yield np.concatenate([groups[i] for i in order[start : start + ids_per_batch]])
 
 
-def shuffled_batches(
-    number: int, size: int, rng: np.random.Generator, *, drop_last: bool = False
-) -> Iterator[Batch]:
+def shuffled_batches(number: int, size: int, rng: np.random.Generator, *, drop_last: bool = False) -> Iterator[Batch]:
     """Every tracklet once, in random order (GLTR: 830 batches of 10 on MARS).
 
     Yields:

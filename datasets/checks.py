@@ -33,9 +33,7 @@ class Check:
         return {**asdict(self), "passed": self.passed}
 
 
-def compare_counts(
-    found: dict[str, int], expected: dict[str, int] | None, remedy: str = ""
-) -> tuple[Check, ...]:
+def compare_counts(found: dict[str, int], expected: dict[str, int] | None, remedy: str = "") -> tuple[Check, ...]:
     """Turn counts into checks; counts without an expectation pass."""
     wanted = expected or {}
     return tuple(Check(what, wanted.get(what), value, remedy) for what, value in found.items())

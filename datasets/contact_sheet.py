@@ -56,9 +56,7 @@ def contact_sheet(
         DataError: if a frame cannot be read, or the sheet would have no row or column.
     """
     if not tracklets or columns < 1 or min(size) < 1:
-        raise DataError(
-            f"a sheet of {len(tracklets)} rows and {columns} columns is not possible; ask for more"
-        )
+        raise DataError(f"a sheet of {len(tracklets)} rows and {columns} columns is not possible; ask for more")
     height, width = size
     widest = max(min(columns, len(tracklet.frames)) for tracklet in tracklets)
     sheet = Image.new(
@@ -99,9 +97,7 @@ def save(sheet: Image.Image, path: Path) -> None:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror or error}); name another place"
-        ) from error
+        raise DataError(f"{path} cannot be written ({error.strerror or error}); name another place") from error
 
 
 def _scaled(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:

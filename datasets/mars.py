@@ -60,9 +60,7 @@ _EXPECTATIONS: dict[Counts, str] = {
 _UNLIKE_MANIFEST = "files were changed after rendering: render the set again into an empty folder"
 
 
-def examine(
-    root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True
-) -> Examination:
+def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True) -> Examination:
     """Read a folder in the MARS layout, and check it.
 
     Args:
@@ -201,9 +199,7 @@ def _read_manifest(root: Path, counts: Counts | None) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError):
         complete = False
     if not complete:
-        raise DataError(
-            f"{path} is damaged, expected JSON with version, fingerprint and counts: render the set again"
-        )
+        raise DataError(f"{path} is damaged, expected JSON with version, fingerprint and counts: render the set again")
     return dict(manifest)
 
 
@@ -239,14 +235,14 @@ def _tracklets(names: mars_names.Names, rows: mars_names.Rows, folder: str) -> t
     return tuple(result)
 
 
-def _by_folder(folder: str, names: mars_names.Names) -> dict[str, list[str]]:
+def _by_folder(folder: str, names: mars_names.Names) -> dict[str, list[bytes]]:
     people = names[:, mars_names.PERSON]
     border = np.flatnonzero((people[1:] != people[:-1]).any(axis=1)) + 1
     listed: list[bytes] = np.ascontiguousarray(names).view(f"S{mars_names.WIDTH}").reshape(-1).tolist()
-    result: dict[str, list[str]] = {}
+    result: dict[str, list[bytes]] = {}
     for start, end in zip([0, *border.tolist()], [*border.tolist(), len(names)], strict=True):
         key = f"{folder}/{mars_names.text(people[start])}"
-        result.setdefault(key, []).extend(name.decode() for name in listed[start:end])
+        result.setdefault(key, []).extend(listed[start:end])
     return result
 
 

@@ -85,9 +85,7 @@ def names_from_folders(folder: Path) -> Names:
         raise DataError(f"{folder} is missing; without it the name files cannot be rebuilt: copy both")
     people = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     listed = [
-        image.encode()
-        for person in people
-        for image in sorted(entry.name for entry in (folder / person).glob("*.jpg"))
+        image.encode() for person in people for image in sorted(entry.name for entry in (folder / person).glob("*.jpg"))
     ]
     return pack(listed, f"the images under {folder}")
 

@@ -126,10 +126,8 @@ def chunked(
         return _fit(np.arange(clip), length, short)
     borders = np.arange(clip + 1) * length // clip
     sizes = np.diff(borders)
-    if rng is not None:
-        inside = rng.integers(sizes)
-    else:
-        inside = (sizes - 1) // 2 if pick == "middle" else np.zeros_like(sizes)
+    fixed = (sizes - 1) // 2 if pick == "middle" else np.zeros_like(sizes)
+    inside = fixed if rng is None else rng.integers(sizes)
     return _fit(borders[:-1] + inside, length, short)
 
 

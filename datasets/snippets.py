@@ -64,6 +64,5 @@ def windows(length: int, clip: int, stride: int) -> Clip:
 def _check(length: int, clip: int) -> None:
     if length < 1 or clip < 1:
         raise DataError(
-            f"{length} frames cannot be cut into clips of {clip}; both must be 1 or more: "
-            "leave empty tracklets out"
+            f"{length} frames cannot be cut into clips of {clip}; both must be 1 or more: leave empty tracklets out"
         )

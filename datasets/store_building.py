@@ -43,9 +43,7 @@ def decode_frames(
     """
     total = sum(len(tracklet.frames) for tracklet in tracklets)
     damaged: list[str] = []
-    bar = tqdm(
-        total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
-    )
+    bar = tqdm(total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False)
     threads = _threads()
     with ThreadPoolExecutor(threads) as pool, bar:
         waiting: deque[Future[tuple[Block, list[str]]]] = deque()
@@ -64,9 +62,7 @@ def decode_frames(
             yield finish_first()
     if damaged:
         more = f" and {len(damaged) - _NAMED:,} more" if len(damaged) > _NAMED else ""
-        raise DataError(
-            f"{len(damaged):,} of {total:,} frames cannot be used: {'; '.join(damaged[:_NAMED])}{more}"
-        )
+        raise DataError(f"{len(damaged):,} of {total:,} frames cannot be used: {'; '.join(damaged[:_NAMED])}{more}")
 
 
 def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = True) -> list[str]:
@@ -81,9 +77,7 @@ def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = 
         One sentence for each frame that is missing, damaged or cut short.
     """
     total = sum(len(tracklet.frames) for tracklet in tracklets)
-    bar = tqdm(
-        total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
-    )
+    bar = tqdm(total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False)
     found: list[str] = []
     with ThreadPoolExecutor(_threads()) as pool, bar:
         for names, problems in pool.map(lambda names: (names, _damaged(names, root)), _blocks(tracklets)):
@@ -112,7 +106,7 @@ def write_whole(path: Path, shape: tuple[int, ...], blocks: Callable[[], Iterato
         _remove_abandoned(path)
         free = shutil.disk_usage(path.parent).free
         if free < size:
-            raise OSError(errno.ENOSPC, f"{size / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB are free")
+            raise OSError(errno.ENOSPC, f"{size / 1e6:,.1f} MB are needed, {free / 1e6:,.1f} MB are free")
         try:
             with partial.open("wb") as file:
                 header = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -124,9 +118,7 @@ def write_whole(path: Path, shape: tuple[int, ...], blocks: Callable[[], Iterato
             partial.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(
-            f"{path} cannot be written ({reason}); make room, or name another cache folder"
-        ) from error
+        raise DataError(f"{path} cannot be written ({reason}); make room, or name another cache folder") from error
 
 
 def _blocks(tracklets: Sequence[Tracklet]) -> Iterator[list[str]]:

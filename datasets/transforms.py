@@ -165,9 +165,7 @@ def to_tensor(clip: "Pixels | Tensor", normalise: Normalisation = "imagenet") ->
     import torch  # the rest of this floor works without it
 
     if normalise not in get_args(Normalisation):
-        raise DataError(
-            f"normalise={normalise!r} is unknown; take one of {', '.join(get_args(Normalisation))}"
-        )
+        raise DataError(f"normalise={normalise!r} is unknown; take one of {', '.join(get_args(Normalisation))}")
     pixels = torch.from_numpy(np.ascontiguousarray(clip)) if isinstance(clip, np.ndarray) else clip
     if pixels.dtype != torch.uint8 or pixels.shape[-1] != 3:
         raise DataError(f"pixels must be uint8 [...,H,W,3], not {pixels.dtype} {tuple(pixels.shape)}")

@@ -17,7 +17,7 @@ DESCRIPTION = """\
 Render the SynthWalk data set, verify a data set on disk, show what is in it, draw a contact sheet.
 
 examples:
-  # the default world, about 10,000 frames of 64x32, in seconds
+  # the default world at 64x32
   python -m runners.data render data/synthwalk
 
   # another seed and size, fewer people
@@ -28,7 +28,8 @@ examples:
   python -m runners.data verify /data/mars --pixels      # decode every image as well: minutes
 
   # my own recordings, written in the MARS layout
-  python -m runners.data show /data/mine --counts any --json
+  python -m runners.data verify /data/mine --counts any
+  python -m runners.data show /data/mine --json
 
   # look at it
   python -m runners.data contact-sheet data/synthwalk sheet.png --part query --rows 8
@@ -221,9 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_source(sheet)
     sheet.add_argument("output", type=Path, help="file to write, .png or .jpg")
     sheet.add_argument("--part", default="test", help="train, test (default), query or gallery")
-    sheet.add_argument(
-        "--rows", type=_positive, default=8, help="tracklets, spread over the part (default 8)"
-    )
+    sheet.add_argument("--rows", type=_positive, default=8, help="tracklets, spread over the part (default 8)")
     sheet.add_argument("--columns", type=_positive, default=12, help="frames of each, spread (default 12)")
     sheet.add_argument("--person", type=int, action="append", default=[], help="only this person; repeatable")
     sheet.add_argument("--size", type=_size, metavar="HxW", help="of a frame on the sheet (default 128x64)")
@@ -239,9 +238,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(datasets.names())} (default mars, which recognises a SynthWalk folder)",
     )
     parser.add_argument("--split", type=int, default=0, help="which of several train/test divisions, from 0")
-    parser.add_argument(
-        "--counts", choices=("official", "manifest", "any"), help="what to compare the counts with"
-    )
+    parser.add_argument("--counts", choices=("official", "manifest", "any"), help="what to compare the counts with")
     parser.add_argument("--no-images", action="store_true", help="do not list the image folders")
 
 

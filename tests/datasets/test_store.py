@@ -127,8 +127,8 @@ def test_a_disk_that_fills_up_leaves_nothing(
 ) -> None:
     really_open = Path.open
 
-    def opened(self: Path, *mode: str) -> object:
-        file = really_open(self, *mode)
+    def opened(self: Path, *mode: str, **options: str) -> object:
+        file = really_open(self, *mode, **options)
         return FullDisk(file) if self.suffix == ".partial" else file
 
     monkeypatch.setattr(Path, "open", opened)
