@@ -58,7 +58,7 @@ def consecutive(
 
 
 def gltr(length: int, clip: int, rng: np.random.Generator) -> Clip:
-    """GLTR (ICCV 2019), released code: start = int(u * (n - T)), frames taken modulo n; T is 16 there."""
+    """GLTR (ICCV 2019), released code: start = int(u * (n - T)), 0 where n < T; frames modulo n; T is 16."""
     return consecutive(length, clip, rng, starts="all-but-last", short="loop")
 
 

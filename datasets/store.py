@@ -77,14 +77,16 @@ class FrameStore:
             progress: show a bar with the remaining time, on a terminal.
 
         Raises:
-            DataError: if frames are missing or damaged (counted, the first named), or the disk is full. No
-                half-written file is left.
+            DataError: if there is no frame, if frames are missing or damaged (counted, the first ones named),
+                or if the disk is full. No half-written file is left.
         """
         height, width = size
         if height < 1 or width < 1:
             raise DataError(f"frames of {height}x{width} pixels are not possible; give height and width")
         counts = frame_counts(tracklets)
         shape = (int(counts.sum()), height, width, 3)
+        if not shape[0]:
+            raise DataError(f"{root}: {len(counts)} tracklets hold no frame to decode; check the data set")
         if cache is None:
             try:
                 frames = np.empty(shape, dtype=np.uint8)

@@ -187,5 +187,7 @@ def test_frames_that_do_not_exist_are_refused(split: datasets.Split) -> None:
         store.clip(0, np.array([0, 2]))
     with pytest.raises(IndexError, match="-1"):
         store.clip(1, np.array([-1]))
+    with pytest.raises(DataError, match="no frame"):
+        build(split, None, tracklets=[])
     with pytest.raises(DataError, match="0x8"):
         build(split, None, size=(0, 8))

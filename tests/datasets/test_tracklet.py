@@ -1,7 +1,9 @@
 """The data model."""
 
 import pickle
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +17,6 @@ def tracklet(key: str, person: int, camera: int, frames: int) -> Tracklet:
 
 
 def split_of(train: list[Tracklet], test: list[Tracklet], query: list[int], gallery: list[int]) -> Split:
-    from pathlib import Path
-
     return Split("toy", Path(), tuple(train), tuple(test), np.array(query), np.array(gallery), "0" * 32, "1", True)
 
 
@@ -81,3 +81,11 @@ def test_counts_of_a_world_small_enough_to_count_by_hand() -> None:
 def test_a_row_outside_the_test_tracklets_is_refused() -> None:
     with pytest.raises(DataError, match="query row"):
         split_of([], [tracklet("a", 2, 1, 1)], [1], [0])
+
+
+def test_the_data_model_needs_no_torch() -> None:
+    modules = "mars, store, sampling, snippets, batches, randomness, transforms, decoding, contact_sheet"
+    code = f"import sys, datasets; from datasets import {modules}; print('torch' in sys.modules)"
+    root = Path(__file__).resolve().parent.parent.parent
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.strip() == "False"

@@ -98,3 +98,19 @@ def test_help_teaches_by_example(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert out.count("python -m runners.data") >= 6
     assert "exit codes" in out
+
+
+def test_a_rendered_world_is_verified_shown_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = str(tmp_path / "walk")
+    small = ["--preset", "tiny", "--size", "32x16", "--set", "train_ids=2", "--set", "test_ids=2", "--seed", "5"]
+    assert main(["render", root, *small, "--json"]) == 0
+    rendered = json.loads(capsys.readouterr().out)
+    assert rendered["synthetic"] is True
+    assert rendered["counts"]["train_ids"] == 2
+    assert main(["verify", root, "--pixels"]) == 0
+    assert "compared with its manifest" in capsys.readouterr().out
+    assert main(["contact-sheet", root, str(tmp_path / "walk.png")]) == 0
+    victim = next((tmp_path / "walk" / "bbox_test").rglob("*.jpg"))
+    victim.unlink()
+    assert main(["verify", root]) == 1
+    assert victim.name in capsys.readouterr().out
