@@ -40,7 +40,8 @@ def load(name: str) -> Protocol:
         near = get_close_matches(name, names(), n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names())}"
         raise ProtocolError(f"no protocol is called {name!r}; {hint}")
-    protocol: Protocol = import_module(f".{name.replace('-', '_')}", __package__).PROTOCOL
+    stem = name.replace("-", "_")
+    protocol: Protocol = import_module(f".{stem}", __package__).PROTOCOL
     if protocol.name != name:
-        raise ProtocolError(f"protocols/{name.replace('-', '_')}.py holds a protocol that calls itself {protocol.name!r}")
+        raise ProtocolError(f"protocols/{stem}.py holds a protocol that calls itself {protocol.name!r}")
     return protocol

@@ -181,6 +181,4 @@ def split_ties_by_index(
         tied = np.flatnonzero((row == nearest) & allowed)
         extra[which == group] = np.flatnonzero(np.isin(tied, positives))
     ones = np.ones(len(which), dtype=np.int64)
-    return TieGroups(
-        groups.query[which], groups.before[which] + extra, ones, groups.right_before[which] + nth, ones
-    )
+    return TieGroups(groups.query[which], groups.before[which] + extra, ones, groups.right_before[which] + nth, ones)

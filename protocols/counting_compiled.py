@@ -37,7 +37,7 @@ def _counter(lengths: Ints) -> Ints:
 
 
 @numba.njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
-def _sweep_rows(
+def _sweep_rows(  # noqa: PLR0912 - one loop, compiled whole
     rows: NDArray[Any], start: Ints, end: Ints, offsets: Ints, order: Ints, gallery_cams: Ints, query_cams: Ints,
     role: NDArray[np.uint8], before: Ints, tied: Ints, right: Ints, filled: Ints,
 ) -> None:  # fmt: skip  # pragma: no cover - compiled

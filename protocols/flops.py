@@ -36,9 +36,10 @@ ZERO_BY_DEFINITION = frozenset(
         "abs add add_ sub sub_ rsub mul mul_ div div_ neg pow sqrt rsqrt exp log log1p reciprocal square sign "
         "floor ceil round remainder floor_divide clamp clamp_ clamp_min clamp_min_ clamp_max maximum minimum "
         "relu relu_ relu6 leaky_relu leaky_relu_ elu gelu silu silu_ hardtanh hardtanh_ hardswish hardsigmoid "
-        "sigmoid sigmoid_ tanh tanh_ softplus prelu sin cos where lerp addcmul addcdiv dropout dropout_ feature_dropout "
-        "eq ne lt le gt ge logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_not "
-        "__and__ __or__ isnan isfinite nan_to_num nan_to_num_ masked_fill masked_fill_ masked_scatter masked_scatter_",
+        "sigmoid sigmoid_ tanh tanh_ softplus prelu sin cos where lerp addcmul addcdiv "
+        "dropout dropout_ feature_dropout eq ne lt le gt ge logical_and logical_or logical_not logical_xor "
+        "bitwise_and bitwise_or bitwise_not __and__ __or__ isnan isfinite nan_to_num nan_to_num_ "
+        "masked_fill masked_fill_ masked_scatter masked_scatter_",
         # reductions and scans
         "sum mean amax amin max min argmax argmin prod var std norm linalg_vector_norm all any cumsum logsumexp "
         "count_nonzero topk sort argsort median softmax log_softmax _softmax _log_softmax cosine_similarity",
@@ -51,7 +52,8 @@ ZERO_BY_DEFINITION = frozenset(
         # movement, shape and creation
         "arange linspace zeros zeros_like ones ones_like full full_like empty empty_like new_zeros new_ones new_full "
         "new_empty scalar_tensor tensor eye zero_ fill_ detach clone contiguous copy_ to type_as cat stack concat "
-        "chunk unsafe_chunk split unsafe_split split_with_sizes unbind slice select narrow index index_select index_put index_put_ index_add "
+        "chunk unsafe_chunk split unsafe_split split_with_sizes unbind slice select narrow index index_select "
+        "index_put index_put_ index_add "
         "index_copy index_fill gather scatter scatter_ scatter_add scatter_add_ take take_along_dim roll flip repeat "
         "repeat_interleave tile expand expand_as broadcast_tensors permute transpose t numpy_T swapaxes movedim "
         "reshape reshape_as view view_as flatten unflatten squeeze squeeze_ unsqueeze unsqueeze_ unfold im2col pad "
@@ -150,10 +152,12 @@ def _count_torch(model: nn.Module, inputs: tuple[Tensor, ...]) -> Count:
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import FlopCounterMode
 
-    class Blind(TorchDispatchMode):
+    class Blind(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Notes operations that multiply matrices but count nothing in FlopCounterMode."""
 
-        seen: set[str] = set()
+        def __init__(self) -> None:
+            super().__init__()  # type: ignore[no-untyped-call]
+            self.seen: set[str] = set()
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             name = func.overloadpacket.__name__

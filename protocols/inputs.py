@@ -50,9 +50,9 @@ def to_ids(value: ArrayLike, name: str, length: int) -> NDArray[np.int64]:
     array = to_numpy(value)
     if array.shape != (length,):
         raise ProtocolError(f"{name} must have {length} entries, got an array of shape {array.shape}")
-    if array.dtype.kind not in "iub":
-        if length and not (array.dtype.kind == "f" and np.all(array == np.floor(array))):
-            raise ProtocolError(f"{name} must be whole numbers, got dtype {array.dtype}")
+    whole = array.dtype.kind in "iub" or (array.dtype.kind == "f" and bool(np.all(array == np.floor(array))))
+    if length and not whole:
+        raise ProtocolError(f"{name} must be whole numbers, got {array.dtype} with fractions or text")
     return array.astype(np.int64)
 
 

@@ -325,5 +325,9 @@ def average_splits(rankings: Sequence[Ranking]) -> SplitAverage:
     curves = np.stack([r.cmc[:length] for r in rankings])  # [S, K]
     ddof = 1 if len(rankings) > 1 else 0
     return SplitAverage(
-        len(rankings), float(maps.mean()), float(maps.std(ddof=ddof)), curves.mean(axis=0), curves.std(axis=0, ddof=ddof)
+        splits=len(rankings),
+        mAP=float(maps.mean()),
+        mAP_std=float(maps.std(ddof=ddof)),
+        cmc=curves.mean(axis=0),
+        cmc_std=curves.std(axis=0, ddof=ddof),
     )

@@ -18,7 +18,7 @@ def kept(
     gallery: Sequence[tuple[int, int]],
     left_out: frozenset[int] = frozenset(),
 ) -> list[tuple[float, int, bool]]:
-    """(distance, column, is positive) of all that this query may retrieve; `query` and `gallery` are (person, camera)."""
+    """(distance, column, is positive) of all that this query may retrieve; labels are (person, camera)."""
     out = []
     for column, (person, camera) in enumerate(gallery):
         if person == JUNK or (person, camera) == query or column in left_out:
@@ -30,8 +30,9 @@ def kept(
 def lists(entries: list[tuple[float, int, bool]], ties: str) -> Iterator[list[bool]]:
     """The relevance lists that the tie rule allows: one, or under ``expected`` each distinct one, equally likely."""
     if ties != "expected":
-        last = {"index": lambda e: e[1], "pessimistic": lambda e: e[2], "optimistic": lambda e: not e[2]}[ties]
-        yield [e[2] for e in sorted(entries, key=lambda e: (e[0], last(e)))]
+        place = {"index": 1, "pessimistic": 2, "optimistic": 2}[ties]
+        turn = -1 if ties == "optimistic" else 1
+        yield [e[2] for e in sorted(entries, key=lambda e: (e[0], turn * e[place]))]
         return
     blocks = []
     for _, same in groupby(sorted(entries), key=lambda e: e[0]):

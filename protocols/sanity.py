@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,4 +39,4 @@ def stripe_colours(frames: NDArray[np.uint8], mask: NDArray[np.bool_] | None = N
         raise ProtocolError(f"need at least one frame of {STRIPES} rows, got shape {frames.shape}")
     edges = np.arange(STRIPES + 1) * height // STRIPES
     rows = frames.mean(axis=(0, 2))  # [H, 3]
-    return np.concatenate([rows[a:b].mean(axis=0) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    return np.concatenate([rows[a:b].mean(axis=0) for a, b in pairwise(edges)])

@@ -50,7 +50,7 @@ def settle(groups: TieGroups, ties: Ties) -> TieGroups:
 
 def average_precision(groups: TieGroups, ap: Precision, num_queries: int) -> Floats:
     """[Q] AP of every query, 0 where it has no positive; `groups` are settled."""
-    c, n, p, m = (x.astype(np.float64) for x in (groups.before, groups.tied, groups.right_before, groups.right_tied))
+    c, p = groups.before.astype(np.float64), groups.right_before.astype(np.float64)
     gain = (p + 1) / (c + 1)
     if ap == "trapezoid":
         gain = 0.5 * (gain + np.where(c == 0, 1.0, p / np.maximum(c, 1)))
@@ -58,7 +58,7 @@ def average_precision(groups: TieGroups, ap: Precision, num_queries: int) -> Flo
     if mixed.any():
         gain[mixed] = _expected_gain(groups, mixed, ap)
     total = np.bincount(groups.query, weights=gain, minlength=num_queries)
-    positives = np.bincount(groups.query, weights=m, minlength=num_queries)
+    positives = np.bincount(groups.query, weights=groups.right_tied, minlength=num_queries)
     return total / np.maximum(positives, 1)
 
 

@@ -169,7 +169,9 @@ def _checked(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, NDArray[np
     table = np.atleast_2d(table)
     labels = to_numpy(clusters)
     if labels.shape != table.shape[1:]:
-        raise ProtocolError(f"clusters must name the person of each of the {table.shape[1]} queries, got {labels.shape}")
+        raise ProtocolError(
+            f"clusters must name the person of each of the {table.shape[1]} queries, got shape {labels.shape}"
+        )
     if not np.isfinite(table).all():
         raise ProtocolError(f"value of query {int(np.argwhere(~np.isfinite(table))[0, 1])} is not finite")
     numbers = np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
@@ -196,11 +198,12 @@ def _interval(
     mean = float(table.mean())
     sizes = np.bincount(labels).astype(np.float64)  # [C]
     # [S, C] how far each person's sum lies from what it would be if every query scored the mean
-    excess = np.stack([np.bincount(labels, weights=row - mean) for row in table])
+    excess: Floats = np.stack([np.bincount(labels, weights=row - mean) for row in table]).astype(np.float64)
     seeds, people = excess.shape
     stretch = _student_stretch(excess, sizes, level)
     shared = excess.mean(axis=0)
-    excess = math.sqrt(people / max(people - 1, 1)) * (shared + math.sqrt(seeds / max(seeds - 1, 1)) * (excess - shared))
+    excess = shared + math.sqrt(seeds / max(seeds - 1, 1)) * (excess - shared)
+    excess *= math.sqrt(people / max(people - 1, 1))
     deviations = _draw(excess, sizes, resamples, np.random.default_rng(seed))  # [B]
     spread = stretch * deviations
     tail = (1 - level) / 2

@@ -96,7 +96,9 @@ def _extra(module: nn.Module, middle: Conv) -> str:
     return "" if narrow and widen else "not the three convolutions of a bottleneck"
 
 
-def describe(blocks: list[Block], ran: set[int], stem: Conv | None, method: nn.Module) -> tuple[bool, str]:
+def describe(  # noqa: PLR0911 - one reason a line
+    blocks: list[Block], ran: set[int], stem: Conv | None, method: nn.Module
+) -> tuple[bool, str]:
     """Whether what ran is one plain ResNet-50, and what was seen.
 
     Args:

@@ -114,11 +114,11 @@ def test_timing_warms_up_and_keeps_to_its_budget():
     start = time.perf_counter()
     timing = time_calls(lambda: calls.append(time.sleep(0.005)), CPU, 0.2)
     assert time.perf_counter() - start < 2
-    assert timing.warm_up >= 2
+    assert timing.warm_up >= 1
     assert len(calls) == timing.warm_up + len(timing.samples)
     assert min(timing.samples) >= 5
     slow = time_calls(lambda: time.sleep(0.05), CPU, 0.01)
-    assert (slow.warm_up, len(slow.samples)) == (2, 3)
+    assert (slow.warm_up, len(slow.samples)) == (1, 3)
     with pytest.raises(ProtocolError, match="budget_s"):
         time_calls(lambda: None, CPU, 0)
 
