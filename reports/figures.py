@@ -98,12 +98,13 @@ def cmc_curves(curves: Sequence[Curve]) -> str:
         figure = Figure(figsize=(4.6, 3.5), layout="constrained")
         axes = figure.add_subplot()
         for colour, curve in zip(_colours(len(curves)), curves, strict=True):
+            hue = QUIET if curve.reference else colour
             ranks = np.arange(1, len(curve.ranks) + 1)
             style: dict[str, Any] = {"linewidth": 2}
             if curve.reference:
                 style = {"linestyle": (0, (4, 2)), "linewidth": 1.4}
-            axes.fill_between(ranks, curve.low, curve.high, color=colour, alpha=0.13, linewidth=0)
-            axes.plot(ranks, curve.ranks, color=colour, label=curve.label, **style)
+            axes.fill_between(ranks, curve.low, curve.high, color=hue, alpha=0.13, linewidth=0)
+            axes.plot(ranks, curve.ranks, color=hue, label=curve.label, **style)
         _dress_cmc(axes, min((float(curve.low.min()) for curve in curves), default=0.0))
         axes.legend(loc="lower right", fontsize=9)
         return _for_page(figure, "cmc")
@@ -126,7 +127,7 @@ def cost_against_accuracy(points: Sequence[Point], cost_label: str, accuracy_lab
             )  # fmt: skip
         axes.set_xlabel(cost_label)
         axes.set_ylabel(accuracy_label)
-        axes.margins(x=0.18)
+        _widen(axes, [point.cost for point in points])
         axes.grid(True)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
@@ -142,6 +143,13 @@ def _colours(count: int) -> list[Any]:
         return list(sns.husl_palette(count, s=0.75, l=0.55))
     palette = sns.color_palette("colorblind")
     return [palette[index] for index in PALETTE[:count]]
+
+
+def _widen(axes: "Axes", costs: Sequence[float]) -> None:
+    """Span at least a fifth of the cost itself, so that a head of a few per mille does not look dear."""
+    low, high = min(costs), max(costs)
+    half = max(0.1 * high, 0.6 * (high - low)) or 1.0
+    axes.set_xlim((low + high) / 2 - half, (low + high) / 2 + half)
 
 
 def _dress_cmc(axes: "Axes", lowest: float) -> None:

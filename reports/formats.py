@@ -35,6 +35,7 @@ class Column:
     decimals: int = 1
     signed: bool = False
     unit: str = ""
+    data_only: bool = False  # in CSV and JSON, but not shown: too long for a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,13 @@ class Table:
         """All cells of a column."""
         index = [column.key for column in self.columns].index(key)
         return tuple(row.cells[index] for row in self.rows)
+
+    def visible(self) -> "Table":
+        """The table without the columns that are data only."""
+        keep = [index for index, column in enumerate(self.columns) if not column.data_only]
+        rows = (Row(tuple(row.cells[index] for index in keep), row.kind, row.run_ids) for row in self.rows)
+        columns = tuple(self.columns[index] for index in keep)
+        return Table(self.name, self.caption, columns, tuple(rows), self.notes)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data at full precision."""
@@ -95,15 +103,16 @@ class Table:
 
     def as_latex(self) -> str:
         """A ``table`` environment for the booktabs package, ready to be ``\\input``."""
-        align = "".join("l" if column.kind == "text" else "r" for column in self.columns)
-        head = " & ".join(latex(_title(column)) for column in self.columns)
+        table = self.visible()
+        align = "".join("l" if column.kind == "text" else "r" for column in table.columns)
+        head = " & ".join(latex(_title(column)) for column in table.columns)
         lines = ["% needs \\usepackage{booktabs}", "\\begin{table}", "  \\centering", "  \\small"]
         lines += [f"  \\caption{{{latex(self.caption)}}}", f"  \\label{{tab:{self.name}}}"]
         lines += [f"  \\begin{{tabular}}{{{align}}}", "    \\toprule", f"    {head} \\\\", "    \\midrule"]
-        for before, row in zip((None, *self.rows), self.rows, strict=False):
+        for before, row in zip((None, *table.rows), table.rows, strict=False):
             if before is not None and (before.kind == "colour") != (row.kind == "colour"):
                 lines.append("    \\midrule")
-            cells = [_latex_cell(column, cell) for column, cell in zip(self.columns, row.cells, strict=True)]
+            cells = [_latex_cell(column, cell) for column, cell in zip(table.columns, row.cells, strict=True)]
             lines.append(f"    {' & '.join(cells)} \\\\")
         lines += ["    \\bottomrule", "  \\end{tabular}"]
         lines += [f"  % {latex(note)}" for note in self.notes]
@@ -111,11 +120,12 @@ class Table:
 
     def as_text(self) -> str:
         """Aligned columns for a terminal."""
-        heads = [_title(column) for column in self.columns]
-        body = [[shown(c, cell) for c, cell in zip(self.columns, row.cells, strict=True)] for row in self.rows]
+        table = self.visible()
+        heads = [_title(column) for column in table.columns]
+        body = [[shown(c, cell) for c, cell in zip(table.columns, row.cells, strict=True)] for row in table.rows]
         widths = [max(len(line[index]) for line in [heads, *body]) for index in range(len(heads))]
-        lines = [_line(heads, widths, self.columns), "  ".join("-" * width for width in widths)]
-        return "\n".join([*lines, *(_line(cells, widths, self.columns) for cells in body)])
+        lines = [_line(heads, widths, table.columns), "  ".join("-" * width for width in widths)]
+        return "\n".join([*lines, *(_line(cells, widths, table.columns) for cells in body)])
 
 
 def shown(column: Column, cell: Cell) -> str:

@@ -24,9 +24,10 @@ VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "cannot tell")
 TEMPORAL_CONTROLS = ("shuffled", "mlp", "uniform")
 
 RULE = (
-    "A claim holds when the whole 95 % interval of the difference lies above zero. It does not hold when the interval "
-    f"lies at or below zero, or touches zero and stays below {SMALLEST_SHARE:.0%} of the published margin. Anything "
-    "else cannot be told apart yet. A claim about time must pass against its baseline and against every control."
+    "A claim holds when the whole 95 % interval of the difference lies above zero. It does not hold when the "
+    f"interval lies at or below zero, or touches zero and stays below {100 * SMALLEST_SHARE:.0f} % of the "
+    "published margin. Anything else cannot be told apart yet. A claim about time must pass against its baseline "
+    "and against every control."
 )
 SYNTHETIC = (
     "These verdicts are about SynthWalk, the drawn data set of this suite: they say what the method's mechanism does "
@@ -265,23 +266,26 @@ def _words(
     if difference is None:
         return "Not judged: the two arms were not run with a common seed."
     name = METRIC_LABELS.get(metric, metric)
-    range_ = f"{_points(difference.mean)} {name} ({_signed(difference.low)} to {_signed(difference.high)})"
+    range_ = f"{_points(difference.mean)} of {name} ({_signed(difference.low)} to {_signed(difference.high)})"
     first = f"Measured {range_} against {difference.label}."
     if difference.verdict == "does not hold":
         return f"{first} {'It is worse.' if difference.high <= 0 else 'That is no gain worth the name.'}"
     if difference.verdict == "cannot tell":
         first += " Both no gain and a real one fit this interval."
-    if not temporal:
-        return first
-    if not controls:
-        return f"{first} No control was run, so nothing shows that time made the difference; add --controls."
+    return f"{first} {_about_time(outcome, controls)}" if temporal else first
+
+
+def _about_time(outcome: Verdict, controls: Sequence[Difference]) -> str:
+    """What the controls say."""
     lost = [one for one in controls if one.verdict == "does not hold"]
     unclear = [one for one in controls if one.verdict == "cannot tell"]
+    if not controls:
+        return "No control was run, so nothing shows that time made the difference; add --controls."
     if lost:
-        return f"{first} But it does not beat {_names(lost)}, so time is not what helps."
+        return f"It does not beat {_names(lost)}, so time is not what helps."
     if unclear:
-        return f"{first} Whether it beats {_names(unclear)} cannot be told yet."
-    return f"{first} It also beats {_names(controls)}, so time is used." if outcome == "holds" else first
+        return f"Whether it beats {_names(unclear)} cannot be told yet."
+    return f"It also beats {_names(controls)}" + (", so time is used." if outcome == "holds" else ".")
 
 
 def _names(differences: Sequence[Difference]) -> str:

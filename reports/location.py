@@ -51,9 +51,7 @@ def sqlite_file(uri: str) -> Path | None:
         return None
     path = rest.partition("?")[0].removeprefix("/")  # sqlite:///relative or ////absolute
     if not path or path == ":memory:":
-        raise ReportError(
-            f"tracking URI {uri!r} names no file; an in-memory store would be lost, use {DEFAULT_URI}."
-        )
+        raise ReportError(f"tracking URI {uri!r} names no file; an in-memory store would be lost, use {DEFAULT_URI}.")
     return Path(path).expanduser().absolute()
 
 

@@ -94,7 +94,7 @@ def paper_page(job: Job, ledger: Ledger) -> str:
             "queries": len(people), "identities": len(set(people.tolist())),
             "seeds": max(len(group.seeds) for group in job.arms()),
         },
-        results=results,
+        results=results.visible(),
         colour_note=_colour_note(job, arm),
         cmc=Markup(cmc_figure(job)),
         cost=Markup(cost) if cost else None,
@@ -102,7 +102,7 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         strips=shown_strips,
         conventions=convention_tables,
         conventions_words=_conventions_words(job, convention_tables, arm),
-        stages=tables.stages(job),
+        stages=tables.stages(job).visible(),
         admission=_admission(job),
         environment=_environment(job),
         command=job.tags.get("command", first["command"]),
@@ -124,8 +124,10 @@ def headline(ledger: Ledger) -> str:
         return f"The card makes no claim under {ledger.protocol}; the measurements stand for themselves."
     counts = {verdict: ledger.count(verdict) for verdict in VERDICTS}
     if total == 1:
-        return f"The paper's claim {ledger.claims[0].verdict} on {where}." if counts["cannot tell"] == 0 else (
-            f"Whether the paper's claim holds on {where} cannot be told yet."
+        return (
+            f"The paper's claim {ledger.claims[0].verdict} on {where}."
+            if counts["cannot tell"] == 0
+            else (f"Whether the paper's claim holds on {where} cannot be told yet.")
         )
     parts = []
     if counts["holds"]:
@@ -271,9 +273,13 @@ def _colour_note(job: Job, arm: str) -> str:
         return ""
     share = number(float(colour[0].values("rank1").mean()), Column("", "", "number"))
     same = job.by_name[arm].first["slices"].get("same_camera_share_of_top1_errors")
-    text = f"{colour[0].label}: a descriptor of colours alone, with no network, reaches {share} % Rank-1; it is the floor."
+    text = (
+        f"{colour[0].label}: a descriptor of colours alone, with no network, reaches {share} % Rank-1; it is the floor."
+    )
     if same is not None:
-        text += f" Of {job.by_name[arm].label}'s wrong first answers, {same:.0%} come from the query's own camera."
+        text += (
+            f" Of {job.by_name[arm].label}'s wrong first answers, {100 * same:.0f} % come from the query's own camera."
+        )
     return text
 
 
@@ -317,7 +323,9 @@ def _environment(job: Job) -> list[tuple[str, str]]:
         else:
             text = str(value)
         rows.append((key.replace("_", " "), text))
-    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in job.any_result["dataset"]["counts"].items())
+    counts = ", ".join(
+        f"{name.replace('_', ' ')} {count}" for name, count in job.any_result["dataset"]["counts"].items()
+    )
     fingerprint = job.any_result["dataset"]["fingerprint"]
     return [*rows, ("data fingerprint", fingerprint), *([("data counts", counts)] if counts else [])]
 
@@ -328,4 +336,3 @@ def _word(count: int) -> str:
 
 def _verb(count: int, verb: str) -> str:
     return f"{verb}s" if count == 1 else verb
-

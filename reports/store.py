@@ -1,7 +1,7 @@
 """Reading the tracking store: experiments, runs and artifacts.  Nothing here writes.
 
-    import reports
-    frame = reports.load("reid/synthwalk/res50-rgb-single-pass")     # one row for each arm and seed
+import reports
+frame = reports.load("reid/synthwalk/res50-rgb-single-pass")     # one row for each arm and seed
 """
 
 import datetime

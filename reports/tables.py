@@ -39,14 +39,14 @@ def results(job: Job) -> Table:
         Column("rank1", "Rank-1", "estimate", unit="%"),
         Column("rank5", "Rank-5", "number", unit="%"),
         Column("seeds", "Seeds", "number"),
-        Column("std_mAP", "SD over seeds, mAP", "number", decimals=2),
+        Column("std_mAP", "SD of mAP over seeds", "number", decimals=2),
     ]
     if reported:
-        where = f"published, {dataset_label(reported)}"
+        where = f"published on {dataset_label(reported)}"
         columns += [
             Column("published_mAP", f"mAP {where}", "number", decimals=2),
             Column("published_rank1", f"Rank-1 {where}", "number", decimals=2),
-            Column("published_in", "From"),
+            Column("published_in", "Published in", data_only=True),
         ]
     if reported == here:
         columns += [
@@ -56,18 +56,36 @@ def results(job: Job) -> Table:
     latencies = [name for name in ("cpu_ms_p50", "gpu_ms_p50") if any(name in _latency(g) for g in job.groups)]
     columns += [
         Column("gmacs_per_frame", "GMACs a frame", "number", decimals=3),
-        Column("params_m", "Parameters", "number", decimals=2, unit="M"),
+        Column("params_m", "Params", "number", decimals=2, unit="M"),
         *[Column(name, f"Latency {name[:3].upper()}, median", "number", unit="ms") for name in latencies],
     ]
     rows = tuple(_result_row(job, group, [column.key for column in columns], reported) for group in job.groups)
     measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
-    notes = [f"Measured on {dataset_label(here)} under {measured}. Brackets: 95 % interval, identities resampled."]
+    notes = [f"Measured on {dataset_label(here)} under {measured}. Ranges: 95 % intervals, identities resampled."]
+    notes += _sources(columns, rows)
     if reported and reported != here:
         notes.append(
             f"Published numbers were obtained on {dataset_label(reported)}; measured ones here are of "
             f"{dataset_label(here)}, so only the order of arms and the gains can be compared."
         )
-    return Table("results", f"Measured and published accuracy, {dataset_label(here)}", tuple(columns), rows, tuple(notes))
+    return Table(
+        "results", f"Measured and published accuracy, {dataset_label(here)}", tuple(columns), rows, tuple(notes)
+    )
+
+
+def _sources(columns: list[Column], rows: tuple[Row, ...]) -> list[str]:
+    """Where the published numbers stand, once where all rows share it."""
+    places = {column.key: index for index, column in enumerate(columns)}
+    if "published_in" not in places:
+        return []
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        source = row.cells[places["published_in"]]
+        if source is not None:
+            found.setdefault(str(source), []).append(str(row.cells[0]))
+    if len(found) == 1:
+        return [f"Published: {next(iter(found))}."]
+    return [f"Published for {'; '.join(labels)}: {source}." for source, labels in found.items()]
 
 
 def describe_protocol(protocol: dict[str, Any]) -> str:
@@ -164,35 +182,51 @@ def _spread(cells: list[Cell]) -> float | None:
 
 
 def stages(job: Job) -> Table:
-    """What was trained, stage by stage; a stage that arms share appears once."""
+    """What was trained, stage by stage, as means over seeds; arms that share a stage stand in one row."""
     columns = (
         Column("stage", "Stage"),
         Column("arms", "Of"),
-        Column("seed", "Seed", "number"),
+        Column("seeds", "Seeds"),
         Column("frames", "Frames seen", "number", decimals=0),
         Column("steps", "Steps", "number", decimals=0),
-        Column("seconds", "Time", "number", decimals=0, unit="s"),
+        Column("seconds", "Time a seed", "number", decimals=0, unit="s"),
         Column("final_loss", "Last loss", "number", decimals=3),
-        Column("fingerprint", "Fingerprint"),
+        Column("fingerprints", "Fingerprints", data_only=True),
     )
-    found: dict[tuple[str, int], tuple[dict[str, Any], list[str], list[str]]] = {}
+    shared: dict[tuple[str, int], list[tuple[Group, str, dict[str, Any]]]] = {}
     for group in job.groups:
         for run in group.runs:
             for stage in run.result["stages"]:
-                entry = found.setdefault((stage["fingerprint"], run.seed), (stage, [], []))
-                entry[1].append(group.label)
-                entry[2].append(run.run_id)
-    rows = tuple(
-        Row(
-            (
-                stage["name"], ", ".join(dict.fromkeys(labels)), seed, stage["frames"], stage["steps"],
-                float(stage["seconds"]), stage["final_loss"], fingerprint[:12],
-            ),
-            run_ids=tuple(run_ids),
-        )
-        for (fingerprint, seed), (stage, labels, run_ids) in found.items()
-    )  # fmt: skip
-    return Table("stages", "Training stages", columns, rows)
+                shared.setdefault((stage["fingerprint"], run.seed), []).append((group, run.run_id, stage))
+    rows: dict[tuple[str, tuple[str, ...]], list[tuple[int, dict[str, Any], list[str]]]] = {}
+    for (_, seed), users in shared.items():
+        labels = tuple(dict.fromkeys(group.label for group, _, _ in users))
+        run_ids = [run_id for _, run_id, _ in users]
+        rows.setdefault((users[0][2]["name"], labels), []).append((seed, users[0][2], run_ids))
+    trained = sum(bool(group.first["stages"]) for group in job.groups)
+    return Table(
+        "stages", "Training stages", columns, tuple(_stage_row(key, value, trained) for key, value in rows.items())
+    )
+
+
+def _stage_row(
+    key: tuple[str, tuple[str, ...]], seeds: list[tuple[int, dict[str, Any], list[str]]], trained: int
+) -> Row:
+    name, labels = key
+    who = "all arms and controls" if len(labels) == trained > 1 else "; ".join(labels)
+    facts = [stage for _, stage, _ in seeds]
+    losses = [float(stage["final_loss"]) for stage in facts if stage["final_loss"] is not None]
+    cells: tuple[Cell, ...] = (
+        name,
+        who,
+        ", ".join(str(seed) for seed, _, _ in seeds),
+        statistics.fmean(stage["frames"] for stage in facts),
+        statistics.fmean(stage["steps"] for stage in facts),
+        statistics.fmean(float(stage["seconds"]) for stage in facts),
+        statistics.fmean(losses) if losses else None,
+        " ".join(dict.fromkeys(str(stage["fingerprint"]) for stage in facts)),
+    )
+    return Row(cells, run_ids=tuple(run_id for _, _, run_ids in seeds for run_id in run_ids))
 
 
 def runs(job: Job) -> Table:

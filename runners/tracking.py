@@ -4,7 +4,9 @@
     parent = store.begin(card, dataset, protocol, "embedded", command, environment)
     for result, per_query, strips, log in measured:
         store.record_arm(parent, result, per_query, strips, log)
-    store.finish(parent, summary, ledger, "report/index.html")
+    store.finish(parent, summary)
+    # build the page from the store, then:
+    store.attach_report(parent, ledger.as_dict(), "report/gltr-synthwalk-res50-rgb-single-pass", summary)
 
 A parent run is (paper, dataset, protocol, profile, budget); its children are arm x seed.  Recording is
 idempotent: a result is found again by its fingerprint, so a job that is started twice, or killed half-way and
@@ -89,21 +91,8 @@ class Store:
         experiment = self._experiment(content.experiment_name(dataset["name"], protocol["name"]))
         identity = [paper, dataset["name"], dataset["fingerprint"], protocol["name"], protocol["version"]]
         fingerprint = content.digest([*identity, profile, budget])
-        tags = content.common_tags(dataset, protocol, environment) | {
-            "kind": "parent",
-            "paper": paper,
-            "method": paper,
-            "arm": "all",
-            "control": "none",
-            "of": "none",
-            "seed": "all",
-            "profile": profile,
-            "budget": budget,
-            "status": "running",
-            "fingerprint": fingerprint,
-            "command": command[:5000],
-            "mlflow.source.name": command.split(" --", maxsplit=1)[0][:500] or "reproid",
-        }
+        tags = content.parent_tags(paper, dataset, protocol, environment, profile, budget, command)
+        tags["fingerprint"] = fingerprint
         run = self._find(experiment, f"tags.kind = 'parent' and tags.fingerprint = '{fingerprint}'")
         if run is None:
             name = f"{paper} {profile}" + ("" if budget == "full" else f" {budget}")
@@ -197,11 +186,7 @@ class Store:
             files["ledger.json"] = json_bytes(ledger)
         self._files(parent, files)
         if report_html is not None:
-            path = Path(report_html)
-            if not path.exists():
-                raise RunError(f"the report {path} does not exist; build it before the job is closed.")
-            upload = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
-            upload(parent, str(path), "report")
+            self._upload_report(parent, Path(report_html))
         seeds = sorted({int(data.tags["seed"]) for data in runs})
         tags = {
             "status": "finished",
@@ -210,6 +195,19 @@ class Store:
         }
         self._log(parent, metrics=[(name, value, 0) for name, value in metrics.items()], tags=tags)
         self.client.set_terminated(parent, "FINISHED")
+
+    def attach_report(
+        self, parent: str, ledger: Mapping[str, Any], report: Path | str, summary: Mapping[str, Any] | None = None
+    ) -> None:
+        """Add ledger and page to a closed job, whose state and end stay as they are.
+
+        A page built before :meth:`finish` would have to say that its job is unfinished; so close the job, build
+        the page from the store, attach it.
+        """
+        self._files(parent, {"ledger.json": json_bytes(ledger)})
+        self._upload_report(parent, Path(report))
+        note = content.parent_note(self._card(parent), summary or {}, ledger)
+        self._log(parent, tags={"mlflow.note.content": note})
 
     def fail(self, run_id: str, sentence: str) -> None:
         """Mark a run as failed, with the reason in its description."""
@@ -302,9 +300,7 @@ class Store:
             source=facts["source"],
             profile=json.dumps(dataset.get("counts", {}), sort_keys=True),
         )
-        self.client.log_inputs(
-            run.info.run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "testing")])]
-        )
+        self.client.log_inputs(run.info.run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "testing")])])
 
     def _write_metrics(
         self,
@@ -319,6 +315,12 @@ class Store:
         for path, value in record.non_finite({name: value for name, value, _ in finals}):
             raise RunError(f"metric {path} of {content.run_name(result)} is {value}; it must be finite.")
         self._log(run_id, metrics=points)
+
+    def _upload_report(self, parent: str, path: Path) -> None:
+        if not path.exists():
+            raise RunError(f"the report {path} does not exist; build it first with `python -m reports.build`.")
+        upload = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
+        upload(parent, str(path), "report")
 
     def _files(self, run_id: str, files: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory(prefix="reproid-") as folder:

@@ -16,7 +16,9 @@ from reports.cards import published_dataset, published_values
 from reports.record import METRIC_LABELS, METRICS, SCHEMA
 
 CURVE_POINTS = 200  # per curve in MLflow; the whole log is an artifact
-LATENCIES = ("cpu_ms_p50", "cpu_ms_p95", "gpu_ms_p50", "gpu_ms_p95")
+DECIMALS = 6  # so that 63.75 does not show as 63.74999999999999; the record keeps every digit
+COSTS = ("gmacs_per_frame", "params_m")  # the compare page shows seven rows by name, and test/... comes last
+LATENCIES = ("cpu_ms_p50", "gpu_ms_p50")
 
 
 def digest(value: Any, length: int = 32) -> str:
@@ -60,6 +62,32 @@ def common_tags(
         "device": str(name or environment.get("processor") or "unknown"),
         "reproid.schema": str(SCHEMA),
         "mlflow.source.type": "LOCAL",
+    }
+
+
+def parent_tags(
+    paper: str,
+    dataset: Mapping[str, Any],
+    protocol: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    profile: str,
+    budget: str,
+    command: str,
+) -> dict[str, str]:
+    """Tags of a job; those that belong to one arm say so, because a filter misses runs without the tag."""
+    return common_tags(dataset, protocol, environment) | {
+        "kind": "parent",
+        "paper": paper,
+        "method": paper,
+        "arm": "all",
+        "control": "none",
+        "of": "none",
+        "seed": "all",
+        "profile": profile,
+        "budget": budget,
+        "status": "running",
+        "command": command[:5000],
+        "mlflow.source.name": command.split(" --", maxsplit=1)[0][:500] or "reproid",
     }
 
 
@@ -122,18 +150,10 @@ def child_metrics(result: Mapping[str, Any], card: Mapping[str, Any]) -> dict[st
             if name in result["metrics"]:
                 metrics[f"delta/{name}"] = result["metrics"][name] - value
     cost = result["cost"]
-    for name in (
-        "gmacs_per_frame",
-        "gflops_per_frame",
-        "params_m",
-        "throughput_frames_per_s",
-        "peak_memory_mb",
-    ):
-        if cost.get(name) is not None:
-            metrics[f"cost/{name}"] = cost[name]
     latency = cost.get("latency") or {}
+    metrics |= {f"cost/{name}": cost[name] for name in COSTS if cost.get(name) is not None}
     metrics |= {f"latency/{name}": latency[name] for name in LATENCIES if latency.get(name) is not None}
-    return {name: float(value) for name, value in metrics.items()}
+    return {name: round(float(value), DECIMALS) for name, value in metrics.items()}
 
 
 def curve_points(train_log: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, int]]:

@@ -32,8 +32,8 @@ def child_files(
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON with sorted keys; NaN and infinity are refused, NumPy numbers and paths become plain."""
-    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False, default=_plain) + "\n").encode()
+    """JSON in the order given (a card's arms have one); NaN is refused, NumPy numbers become plain."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n").encode()
 
 
 def _plain(value: Any) -> Any:

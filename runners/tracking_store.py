@@ -117,6 +117,7 @@ def _use_write_ahead_log(file: Path, busy_seconds: float) -> None:
 def _client(uri: str) -> "MlflowClient":
     """Import MLflow (seconds, so only here), quietly, and prove with one request that the store answers."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for --json
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient

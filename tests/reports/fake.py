@@ -6,6 +6,9 @@ real ones are; ``gain`` is what an arm adds, in logits.
 
 import base64
 import io
+import sqlite3
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +130,7 @@ def per_query(gain: float, seed: int, name: str) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def result(
-    arm: str, control: str | None, of: str | None, seed: int, arrays: dict[str, np.ndarray]
-) -> dict[str, Any]:
+def result(arm: str, control: str | None, of: str | None, seed: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """The record that belongs to the arrays."""
     label = {"baseline": "ResNet-50, mean over frames", "colour": "Stripe colours"}.get(arm, arm.upper())
     heads = {"baseline": 0.0, "dtp": 0.15, "tsa": 0.07, "gltr": 0.7}
@@ -165,8 +166,10 @@ def result(
             {"name": "input is RGB", "passed": True, "detail": "first convolution takes 3 channels"},
             {"name": "one pass a tracklet", "passed": True, "detail": "descriptors unchanged in any batch"}]},
         "stages": [] if not trained else [
-            {"name": "frames", "fingerprint": "aa11bb22cc33", "frames": 40000, "seconds": 93.5, "steps": 312, "final_loss": 0.81},
-            {"name": "head", "fingerprint": f"dd44{arm}", "frames": 9000, "seconds": 14.2, "steps": 140, "final_loss": 0.42}],
+            {"name": "frames", "fingerprint": f"aa11bb22cc33{seed}", "frames": 40000, "seconds": 93.5,
+             "steps": 312, "final_loss": 0.81},
+            {"name": "head", "fingerprint": f"dd44{arm}{control}{seed}", "frames": 9000, "seconds": 14.2,
+             "steps": 140, "final_loss": 0.42}],
         "fingerprint": f"{arm}-{control}-{seed}-f00d", "environment": ENVIRONMENT, "command": COMMAND,
     }  # fmt: skip
 
@@ -232,8 +235,22 @@ def write(
     return parent
 
 
-def copy_template(template: Path, folder: Path) -> str:
-    """A fresh store from a migrated database: opening it takes milliseconds, migrating one takes seconds."""
+@cache
+def template() -> bytes:
+    """A migrated, empty database: copying it takes milliseconds, migrating a new one takes seconds."""
+    from runners.tracking import open_store
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "mlflow.db"
+        open_store(f"sqlite:///{file}")
+        connection = sqlite3.connect(file)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        return file.read_bytes()
+
+
+def fresh(folder: Path) -> str:
+    """URI of an empty store in a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mlflow.db").write_bytes(template.read_bytes())
+    (folder / "mlflow.db").write_bytes(template())
     return f"sqlite:///{folder / 'mlflow.db'}"

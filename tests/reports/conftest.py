@@ -1,0 +1,36 @@
+"""One recorded experiment that the tests of this floor read and never change."""
+
+from pathlib import Path
+
+import pytest
+
+from reports.runs import Job, load_job
+from reports.store import Reader, open_reader
+from runners.tracking import open_store
+from tests.reports import fake
+
+EXPERIMENT = "reid/synthwalk/res50-rgb-single-pass"
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URI of a store with one finished job: four arms and two controls by three seeds, and the colour row."""
+    uri = fake.fresh(tmp_path_factory.mktemp("recorded"))
+    fake.write(open_store(uri))
+    return uri
+
+
+@pytest.fixture(scope="session")
+def reader(recorded: str) -> Reader:
+    return open_reader(recorded)
+
+
+@pytest.fixture(scope="session")
+def job(reader: Reader) -> Job:
+    return load_job(reader, EXPERIMENT)
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    """URI of an empty store of the test's own."""
+    return fake.fresh(tmp_path / "store")
