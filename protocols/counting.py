@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import ProtocolError
 from .gallery_index import JUNK, KEPT, QUERY, GalleryIndex, Ints
 
 Engine = Literal["auto", "numpy", "numba"]
@@ -56,10 +57,22 @@ class TieGroups:
 
 
 def choose_engine(engine: Engine, pairs: int) -> Engine:
-    """Resolves ``auto`` by the number of distances."""
+    """Resolves ``auto`` by the number of distances.
+
+    Raises:
+        ProtocolError: an unknown engine.
+    """
+    if engine not in ("auto", "numpy", "numba"):
+        raise ProtocolError(f"engine={engine!r} is unknown; choose auto, numpy or numba")
     if engine != "auto":
         return engine
-    return "numba" if pairs >= COMPILED_FROM_PAIRS else "numpy"
+    if pairs < COMPILED_FROM_PAIRS:
+        return "numpy"
+    try:
+        from . import counting_compiled  # noqa: F401
+    except (ImportError, RuntimeError):  # numba is absent, or finds no folder that it may keep its cache in
+        return "numpy"
+    return "numba"
 
 
 def count_block(
