@@ -75,13 +75,11 @@ def arm(text: str, card: Card | str | Path | None = None) -> Arm:
 
     Example:
         >>> arm("gltr[branches=2, tsa=off]").text
-        'gltr[tsa=off,branches=2]'
+        'gltr[branches=2,tsa=off]'
     """
     match = _TEXT.fullmatch(text.strip())
     if match is None:
-        raise MethodError(
-            f"{text!r} is no arm; write a name, or a name with options like gltr[tsa=off,branches=2]"
-        )
+        raise MethodError(f"{text!r} is no arm; write a name, or a name with options like gltr[tsa=off,branches=2]")
     found, name = _find(match["name"].strip(), card)
     entry = found.arms[name]
     given = _options(match["options"] or "", text)

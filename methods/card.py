@@ -222,9 +222,7 @@ def read_card(folder: Path) -> Card:
         arms={name: _arm(name, values, paper.key, where) for name, values in table["arms"].items()},
         published=_numbers(Published, table, "published", conventions, where),
         context=_numbers(Context, table, "context", conventions, where),
-        claims=tuple(
-            fill(Claim, values, f"{where}: claims[{i}]") for i, values in enumerate(table.get("claims", ()))
-        ),
+        claims=tuple(fill(Claim, values, f"{where}: claims[{i}]") for i, values in enumerate(table.get("claims", ()))),
         recipes=_recipes(table["recipes"], where),
     )
 

@@ -34,9 +34,7 @@ def check(card: Card, choices_of: Callable[[ArmCard, Card], Choices]) -> Card:
     where = f"{card.folder.name}/{CARD_FILE}"
     for name in (card.key, *card.arms):
         if not _NAME.fullmatch(name):
-            raise MethodError(
-                f"{where}: the name {name!r} must be lower case letters, digits and single - . _"
-            )
+            raise MethodError(f"{where}: the name {name!r} must be lower case letters, digits and single - . _")
     arms = {name: _check_arm(name, arm, card, choices_of, where) for name, arm in card.arms.items()}
     card = dataclasses.replace(card, arms=arms)
     if not card.default_arms():
@@ -98,9 +96,7 @@ def _no_circle(name: str, profile: str, card: Card, where: str) -> None:
         for stage in card.recipe(card.arms[arm].recipe, profile).stages:
             start = arm_of_start(stage.start, card.arms)
             if start == name:
-                raise MethodError(
-                    f"{where}: in recipes.{profile} the arm {name!r} starts, in the end, from itself"
-                )
+                raise MethodError(f"{where}: in recipes.{profile} the arm {name!r} starts, in the end, from itself")
             if start is not None and start not in seen:
                 waiting.append(start)
 

@@ -67,9 +67,7 @@ def convert(value: Any, kind: Any, where: str) -> Any:
         return _choice(value, get_args(kind), where)
     if origin is tuple:
         item = get_args(kind)[0]
-        return tuple(
-            convert(part, item, f"{where}[{i}]") for i, part in enumerate(_items(value, item, where))
-        )
+        return tuple(convert(part, item, f"{where}[{i}]") for i, part in enumerate(_items(value, item, where)))
     if origin is not None and issubclass(origin, Mapping):
         item = get_args(kind)[1]
         return {str(key): convert(v, item, f"{where}.{key}") for key, v in _table(value, where).items()}

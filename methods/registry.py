@@ -50,9 +50,7 @@ def paper(name_or_path: str | Path) -> Card:
     folder = find(name_or_path)
     card = check(read_card(folder), lambda arm, card: choices(method_folder(arm, card)))
     if folder.parent == _HOME and card.key != folder.name:
-        raise MethodError(
-            f"{folder.name}/{CARD_FILE}: paper.key is {card.key!r} but the folder is {folder.name!r}"
-        )
+        raise MethodError(f"{folder.name}/{CARD_FILE}: paper.key is {card.key!r} but the folder is {folder.name!r}")
     return card
 
 
@@ -65,9 +63,7 @@ def find(name_or_path: str | Path) -> Path:
     if (path / CARD_FILE).is_file():
         return path.resolve()
     if isinstance(name_or_path, Path) or path.is_dir() or len(path.parts) > 1:
-        raise MethodError(
-            f"{path / CARD_FILE}: no such file; --paper takes a name or a folder that holds a card"
-        )
+        raise MethodError(f"{path / CARD_FILE}: no such file; --paper takes a name or a folder that holds a card")
     raise unknown("paper", name_or_path, known)
 
 
@@ -154,9 +150,7 @@ def build(folder: Path, num_ids: int, options: Any) -> nn.Module:
     from .interface import Method
 
     if not isinstance(network, Method):
-        raise MethodError(
-            f"{where}: build() returned no Method; see methods/interface.py for what it must offer"
-        )
+        raise MethodError(f"{where}: build() returned no Method; see methods/interface.py for what it must offer")
     return network  # type: ignore[return-value]
 
 
@@ -172,9 +166,7 @@ def _load(folder: Path, name: str) -> ModuleType:
     except Exception as error:
         if folder.parent == _HOME:
             raise
-        raise MethodError(
-            f"{folder / name}.py cannot be imported: {type(error).__name__}: {error}"
-        ) from error
+        raise MethodError(f"{folder / name}.py cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def _outside(folder: Path) -> str:

@@ -43,9 +43,7 @@ class Baseline(nn.Module):
         """The wanted ones of the losses in ``options.LOSSES``, see :meth:`frame_losses`."""
         return self.frame_losses(self._frames(clips, mask), mask, labels, wanted)
 
-    def frame_losses(
-        self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]
-    ) -> dict[str, Tensor]:
+    def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
         """Cross entropy of the clip or of each frame alone, and the triplet loss before the neck."""
         margin, smoothing = self.options.margin, self.options.label_smoothing
 

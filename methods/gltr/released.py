@@ -8,7 +8,6 @@ for TSA.
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from ..errors import MethodError
@@ -53,14 +52,13 @@ def load_released(method: nn.Module, state: Mapping[str, Tensor]) -> None:
         )
     ready = {}
     for key in sorted(expected):
-        tensor = _to_conv1d(state[key]) if names[key].startswith(_BRANCH) else state[key]
-        if tensor.shape != own[names[key]].shape:
+        shape = list(own[names[key]].shape)
+        branch = names[key].startswith(_BRANCH)
+        wanted = [shape[0], 1, shape[2], shape[1]] if branch else shape
+        if list(state[key].shape) != wanted:
             hint = "; create the method with that many num_ids" if key.startswith("classifier") else ""
-            raise MethodError(
-                f"checkpoint entry {key} has shape {list(state[key].shape)}, which does not fit "
-                f"{names[key]} of shape {list(own[names[key]].shape)}{hint}"
-            )
-        ready[names[key]] = tensor
+            raise MethodError(f"checkpoint entry {key} has shape {list(state[key].shape)}, expected {wanted}{hint}")
+        ready[names[key]] = _to_conv1d(state[key]) if branch else state[key]
     method.load_state_dict({**own, **ready}, strict=True)
 
 
@@ -78,9 +76,7 @@ def theirs(name: str) -> str:
 
 def _to_conv1d(weight: Tensor) -> Tensor:
     """A 2-D kernel over (time, channel) ``[out, 1, 3, in]`` as a 1-D one over time ``[out, in, 3]``."""
-    if weight.ndim != 4 or weight.shape[1] != 1:
-        return weight  # its shape is reported by the caller
-    return torch.as_tensor(weight[:, 0].transpose(1, 2)).contiguous()
+    return weight[:, 0].transpose(1, 2)
 
 
 def _same_structure(method: GLTR) -> bool:

@@ -57,14 +57,10 @@ def replace_temporal(method: Net) -> Net:
     from ..interface import TemporalHead
 
     if not isinstance(method, TemporalHead):
-        raise MethodError(
-            f"{type(method).__name__} has no temporal head that a per-frame control could replace"
-        )
+        raise MethodError(f"{type(method).__name__} has no temporal head that a per-frame control could replace")
     count = sum(parameter.numel() for parameter in method.temporal.parameters())
     if count == 0:
-        raise MethodError(
-            "the temporal head has no parameters, so a per-frame control of its size does not exist"
-        )
+        raise MethodError("the temporal head has no parameters, so a per-frame control of its size does not exist")
     device = next(method.parameters()).device
     method.temporal = PerFrameMLP(method.frame_dim, method.descriptor_dim, count).to(device)
     return method

@@ -25,9 +25,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Ten
     return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
 
 
-def batch_hard_triplet(
-    embeddings: Tensor, labels: Tensor, margin: float | Literal["soft"] = "soft"
-) -> Tensor:
+def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float | Literal["soft"] = "soft") -> Tensor:
     """Batch-hard triplet loss (Hermans et al. 2017): each anchor with its farthest positive and nearest
     negative.
 

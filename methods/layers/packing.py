@@ -28,6 +28,4 @@ def expand(mask: Tensor, like: Tensor) -> Tensor:
 
 def hide(features: Tensor, mask: Tensor) -> Tensor:
     """Zeros where there is no frame, whatever stood there (also NaN)."""
-    return torch.where(
-        expand(mask, features), features, torch.zeros((), dtype=features.dtype, device=features.device)
-    )
+    return torch.where(expand(mask, features), features, torch.zeros((), dtype=features.dtype, device=features.device))

@@ -32,9 +32,7 @@ class Trunk(nn.Module):
         channels: channels of the map, 2048 at depth 50.
     """
 
-    def __init__(
-        self, depth: int = 50, last_stride: Literal[1, 2] = 2, zero_init_residual: bool = True
-    ) -> None:
+    def __init__(self, depth: int = 50, last_stride: Literal[1, 2] = 2, zero_init_residual: bool = True) -> None:
         super().__init__()
         if depth not in DEPTHS:
             raise MethodError(f"there is no ResNet-{depth}; choose one of {', '.join(map(str, DEPTHS))}")
@@ -83,17 +81,11 @@ def load_imagenet(network: nn.Module) -> int:
         raise MethodError("imagenet weights were asked for, but this network has no ResNet trunk")
     for trunk in trunks:
         state = _imagenet_state(trunk.depth)
-        missing = [
-            key for key in trunk.state_dict() if key not in state and not key.endswith("num_batches_tracked")
-        ]
+        missing = [key for key in trunk.state_dict() if key not in state and not key.endswith("num_batches_tracked")]
         if missing:
-            raise MethodError(
-                f"the ImageNet file of ResNet-{trunk.depth} lacks {', '.join(missing[:3])}; replace it"
-            )
+            raise MethodError(f"the ImageNet file of ResNet-{trunk.depth} lacks {', '.join(missing[:3])}; replace it")
         # Older files have no num_batches_tracked, which no computation here reads.
-        trunk.load_state_dict(
-            {key: value for key, value in state.items() if not key.startswith("fc.")}, strict=False
-        )
+        trunk.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")}, strict=False)
     return len(trunks)
 
 
@@ -107,9 +99,7 @@ def _imagenet_state(depth: int) -> dict[str, Tensor]:
     except Exception as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         if present:
-            raise MethodError(
-                f"{file} is no readable weights file ({why}); replace it by torchvision's own"
-            ) from error
+            raise MethodError(f"{file} is no readable weights file ({why}); replace it by torchvision's own") from error
         raise MethodError(
             f"the ImageNet weights of ResNet-{depth} are not here and could not be fetched ({why}); "
             f"put torchvision's file {file.name} into {folder}"

@@ -1,0 +1,157 @@
+"""Cards: the numbers of this repository's, and what happens to a faulty one."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+import methods
+import methods.card
+import methods.recipe
+from methods.recipe import PROFILES
+
+CARDS = methods.papers()
+
+
+@pytest.mark.parametrize("key", CARDS)
+def test_published_margins_are_differences_of_published_numbers(key: str) -> None:
+    card = CARDS[key]
+    numbers = {(p.arm, p.dataset, p.metric, p.source): p.value for p in card.published}
+    for claim in card.claims:
+        for margin in claim.published:
+            where = margin.dataset, claim.metric, claim.source
+            expected = numbers[(claim.arm, *where)] - numbers[(claim.against, *where)]
+            assert margin.margin == pytest.approx(expected, abs=1e-6), (claim.id, margin.dataset)
+
+
+@pytest.mark.parametrize("key", CARDS)
+def test_card_is_json_without_a_path(key: str) -> None:
+    text = json.dumps(CARDS[key].as_dict())
+    assert json.loads(text)["paper"]["key"] == key
+    assert str(CARDS[key].folder) not in text
+
+
+@pytest.mark.parametrize("module", [methods.card, methods.recipe])
+def test_every_value_is_frozen(module: object) -> None:
+    kinds = [kind for kind in vars(module).values() if dataclasses.is_dataclass(kind)]
+    assert len(kinds) >= 7
+    assert all(kind.__dataclass_params__.frozen for kind in kinds)
+
+
+def number(key: str, arm: str, dataset: str, metric: str, source: str) -> float:
+    found = [
+        p.value
+        for p in CARDS[key].published
+        if (p.arm, p.dataset, p.metric, p.source) == (arm, dataset, metric, source)
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_gltr_numbers_that_everybody_quotes() -> None:
+    assert number("gltr", "gltr", "mars", "rank1", "Table 2") == 87.02
+    assert number("gltr", "gltr", "mars", "mAP", "Table 5") == 78.47
+    assert number("gltr", "baseline", "ls-vid", "rank1", "Table 2") == 46.18
+    assert number("gltr", "gltr", "ls-vid", "mAP", "Table 3") == 44.43  # sic
+    assert number("gltr", "pooling-n5", "duke", "rank1", "Fig. 6, digitised") == 95.2
+    assert number("baseline", "trinet", "mars", "mAP", "ADFD, Table 3") == 67.7
+    claims = {claim.id: claim for claim in CARDS["gltr"].claims}
+    assert claims["gltr-beats-baseline-rank1"].published[0].margin == 8.59
+    assert claims["gltr-beats-baseline-map"].published[0].margin == 13.02
+    assert CARDS["gltr"].default_arms() == ("baseline", "gltr", "dtp", "tsa")
+
+
+def test_gltr_recipes_have_the_papers_numbers() -> None:
+    card = CARDS["gltr"]
+    (images,) = card.recipe("baseline", "paper").stages
+    assert (images.sampler.batch, images.optimizer.kind, images.optimizer.lr) == (128, "sgd", 0.01)
+    assert (images.schedule.milestones, images.length.epochs, images.start) == ((10,), 20, "imagenet")
+    (head,) = card.recipe("paper", "paper").stages
+    assert (head.clip.kind, head.clip.length, head.sampler.batch) == ("consecutive", 16, 10)
+    assert (head.optimizer.lr, head.schedule.milestones, head.length.epochs) == (0.01, (120,), 400)
+    assert (head.start, head.trains) == ("arm:baseline", ("temporal", "neck", "classifier"))
+    (whole,) = card.recipe("released", "paper").stages
+    assert (whole.trains, whole.length.epochs, whole.clip.kind, whole.start) == (("*",), 501, "gltr", "imagenet")
+    assert (whole.optimizer.momentum, whole.optimizer.weight_decay) == (0.9, 5e-4)
+    assert {card.recipe(n, "paper").size for n in ("baseline", "paper", "released", "e2e")} == {(256, 128)}
+
+
+@pytest.mark.parametrize("key", CARDS)
+def test_embedded_recipes_need_no_download_and_have_a_quick_length(key: str) -> None:
+    for name, recipe in CARDS[key].recipes["embedded"].items():
+        for stage in recipe.stages:
+            assert stage.start != "imagenet", name
+            assert stage.quick is not None, name
+
+
+def test_a_complete_card_is_accepted(folder: Path) -> None:
+    card = methods.paper(folder)
+    assert card.arms["tiny"].options == {"width": 4}  # typed by the field
+    assert [(p.arm, p.metric, p.value) for p in card.published] == [
+        ("tiny", "mAP", 50.5),
+        ("baseline", "mAP", 40.0),
+        ("baseline", "rank1", 60.0),
+    ]
+    assert card.published[0].convention.ap == "trapezoid"
+    assert card.published[1].convention == methods.card.Convention(metric="cosine")
+    assert card.arms["wide"].recipe == "late"
+    assert all(set(card.recipes[profile]) == {"paper", "released", "late", "images"} for profile in PROFILES)
+    assert card.claim("better").against == "baseline"
+    with pytest.raises(methods.MethodError, match="did you mean 'better'"):
+        card.claim("beter")
+    with pytest.raises(methods.MethodError, match="unknown embedded recipe of tiny 'lat'"):
+        card.recipe("lat", "embedded")
+
+
+FAULTS = [
+    ('title = "A tiny method"', "", "the key 'title' is missing"),
+    ('venue = "Nowhere"', 'venu = "Nowhere"', "unknown key 'venu': did you mean 'venue'"),
+    ("year = 2026", 'year = "soon"', "year = 'soon' is not accepted: expected a whole number"),
+    ("year = 2026", "year = 2026\nyear = 2027", "is no valid TOML"),
+    ("[arms.tiny]", "[arm.tiny]", "unknown section 'arm': did you mean 'arms'"),
+    ("[arms.wide]", "[arms.Wide]", "the name 'Wide' must be lower case"),
+    ("default = true", "default = 1", "default = 1 is not accepted: expected on or off"),
+    ("default = true", "default = false", "no arm has default = true"),
+    ('role = "proposed"', 'role = "propsed"', "unknown value 'propsed': did you mean 'proposed'"),
+    ("width = 8", "widht = 8", "arms.wide: .*unknown option 'widht': did you mean 'width'"),
+    ("width = 8", "width = 8.5", "width = 8.5 is not accepted: expected a whole number"),
+    ('method = "baseline"', 'method = "baselin"', "unknown paper 'baselin': did you mean 'baseline'"),
+    ('label = "Wide"', 'label = "Wide"\nreading = "relesed"', "unknown reading 'relesed'"),
+    ('recipe = "late"', 'recipe = "later"', "unknown embedded recipe 'later': did you mean 'late'"),
+    ('arm = "tiny"\ndataset', 'arm = "tin"\ndataset', "published, Table 1: unknown arm 'tin': did you mean 'tiny'"),
+    ('against = "baseline"', 'against = "base-line"', "claim 'better': unknown arm 'base-line': did you mean"),
+    ('against = "baseline"', 'against = "tiny"', "cannot be measured against itself"),
+    ('metric = "mAP"\nsource', 'metric = "map"\nsource', "unknown metric 'map'"),
+    ("value = 50.5", "value = 150.5", "mAP = 150.5 is no percentage"),
+    ("value = 50.5", "value = nan", "expected a number"),
+    ("value = 50.5", "value = 50.5\nvalues = { mAP = 1.0 }", "not both"),
+    ('convention = "official"', 'convention = "oficial"', "unknown convention 'oficial': did you mean 'official'"),
+    ('ap = "trapezoid"', 'ap = "trapezium"', "ap: unknown value 'trapezium'"),
+    ("margin = 10.5", "margins = 10.5", r"published\[0\]: unknown key 'margins': did you mean 'margin'"),
+    ("[recipes.embedded.late]", "[recipes.embeded.late]", "unknown profile 'embeded': did you mean 'embedded'"),
+    ("size = [64, 32]", "size = [64]", "size is .height, width."),
+    ('start = "arm:tiny"', 'start = "arm:tinny"', "start: unknown arm 'tinny': did you mean 'tiny'"),
+    ('start = "arm:tiny"', 'start = "arm:wide"', "'wide' starts, in the end, from itself"),
+    ('start = "arm:tiny"', 'start = "stage:two"', "starts from 'two', which is no earlier stage"),
+    ('start = "arm:tiny"', 'start = "imagnet"', "is not scratch, imagenet"),
+    ("losses = { cross_entropy = 1.0 }", "losses = { triplet = 1.0 }", "unknown loss 'triplet'"),
+    ("losses = { cross_entropy = 1.0 }", "losses = {}", "losses needs at least one name"),
+    ("batch = 8", "batch = 0", "a shuffled sampler needs batch"),
+    ('data = "frames"', 'data = "clips"', "clip = .* belongs to data"),
+    ("length = { epochs = 2 }", "length = { epochs = 2, steps = 5 }", "one of frames, epochs or steps"),
+    ("length = { epochs = 2 }", "length = { epoch = 2 }", r"stages\[0\]: length: unknown key 'epoch'"),
+    ("lr = 0.1", "lr = -0.1", "lr must be positive"),
+    ('kind = "sgd"', 'kind = "sdg"', "unknown value 'sdg': did you mean 'sgd'"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "message"), FAULTS, ids=[fault[2][:40] for fault in FAULTS])
+def test_a_faulty_card_is_named_in_one_line(folder: Path, good: str, bad: str, message: str) -> None:
+    path = folder / "paper.toml"
+    assert good in path.read_text()
+    path.write_text(path.read_text().replace(good, bad))
+    with pytest.raises(methods.MethodError, match=message) as caught:
+        methods.paper(folder)
+    assert "\n" not in str(caught.value)
+    assert "paper.toml" in str(caught.value)

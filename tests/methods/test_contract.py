@@ -1,0 +1,260 @@
+"""What `methods.interface` promises, for every arm of every paper in the repository.
+
+The arm that bears its paper's name runs as it is; the others with a ResNet-18 where their method has that
+option, as the trunk is the same code and this suite should take seconds.  Weights are perturbed so that what
+starts at zero cannot hide a leak.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import methods
+from methods.interface import Attends, Explains, FrameThenTime, Method, TemporalHead
+from methods.layers.controls import PerFrameMLP, replace_temporal
+from methods.recipe import PROFILES, Stage
+
+NUM_IDS = 5
+LENGTHS = (4, 2, 1)
+ARMS = [(card, name) for card in methods.papers().values() for name in card.arms]
+
+
+@dataclass
+class Case:
+    card: methods.card.Card
+    arm: methods.Arm
+    network: nn.Module
+    clips: Tensor
+    mask: Tensor
+    labels: Tensor
+    first: Tensor  # a parameter as seed 0 makes it
+
+
+@pytest.fixture(scope="module", params=ARMS, ids=[f"{card.key}/{name}" for card, name in ARMS])
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    card, name = request.param
+    arm = cheap(card, name)
+    torch.manual_seed(0)
+    network = arm.build(NUM_IDS)
+    first = next(iter(network.parameters())).detach().clone()
+    perturb(network)
+    generator = torch.Generator().manual_seed(1)
+    height = 64 if arm.text == name else 32
+    clips = torch.randn(len(LENGTHS), max(LENGTHS), 3, height, 32, generator=generator)
+    mask = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]
+    yield Case(card, arm, network.eval(), clips, mask, torch.tensor([0, 0, 1]), first)
+
+
+def cheap(card: methods.card.Card, name: str) -> methods.Arm:
+    if name != card.key and "depth" in methods.arm(name, card).settings():
+        return methods.arm(f"{name}[depth=18]", card)
+    return methods.arm(name, card)
+
+
+def perturb(network: nn.Module) -> None:
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim == 1 or parameter.abs().max() < 0.02:
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+        for name, buffer in network.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.add_(0.1 * torch.randn(buffer.shape, generator=generator))
+
+
+def padded_with(case: Case, value: float) -> Tensor:
+    return case.clips.masked_fill(~case.mask[..., None, None, None], value)
+
+
+@torch.no_grad()
+def descriptors(case: Case) -> Tensor:
+    return case.network(case.clips, case.mask)
+
+
+def assert_close(found: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_is_a_method_whose_descriptor_has_the_stated_width(case: Case) -> None:
+    assert isinstance(case.network, Method)
+    found = descriptors(case)
+    assert found.shape == (len(LENGTHS), case.network.descriptor_dim)
+    assert found.isfinite().all()
+    assert found.std(dim=0).max() > 0, "every tracklet gets one and the same descriptor"
+
+
+@torch.no_grad()
+def test_padding_never_leaks_into_a_descriptor(case: Case) -> None:
+    expected = descriptors(case)
+    for value in (1e3, float("nan")):
+        assert_close(case.network(padded_with(case, value), case.mask), expected)
+    longer = torch.cat([case.clips, torch.full_like(case.clips, 7.0)], dim=1)
+    mask = torch.cat([case.mask, torch.zeros_like(case.mask)], dim=1)
+    assert_close(case.network(longer, mask), expected)
+
+
+@torch.no_grad()
+def test_a_descriptor_does_not_depend_on_its_batch(case: Case) -> None:
+    alone = [case.network(case.clips[i : i + 1, :n], torch.ones(1, n, dtype=torch.bool)) for i, n in enumerate(LENGTHS)]
+    assert_close(torch.cat(alone), descriptors(case))
+
+
+def test_same_input_same_output(case: Case) -> None:
+    assert torch.equal(descriptors(case), descriptors(case))
+
+
+def test_weights_survive_saving_and_a_seed_decides_them(case: Case) -> None:
+    expected, file = descriptors(case), io.BytesIO()
+    torch.save(case.network.state_dict(), file)
+    file.seek(0)
+    torch.manual_seed(0)
+    other = case.arm.build(NUM_IDS).eval()
+    assert torch.equal(next(iter(other.parameters())), case.first)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    with torch.no_grad():
+        assert torch.equal(other(case.clips, case.mask), expected)
+
+
+@torch.no_grad()
+def test_frame_then_time_is_the_forward_pass(case: Case) -> None:
+    if not isinstance(case.network, FrameThenTime):
+        pytest.skip("this method does not encode frames alone")
+    rows = case.network.frame_features(case.clips[case.mask])
+    assert rows.shape == (sum(LENGTHS), case.network.frame_dim)
+    features = torch.full((*case.mask.shape, case.network.frame_dim), float("nan"))
+    features[case.mask] = rows
+    assert_close(case.network.aggregate(features, case.mask), descriptors(case))
+
+
+def stages(case: Case) -> list[Stage]:
+    """Different stages of the arm's recipes, in both profiles, with regard to what they train and by what."""
+    found = {
+        (tuple(stage.losses), stage.trains, stage.fresh): stage
+        for profile in PROFILES
+        for stage in case.card.recipe(case.arm.recipe, profile).stages
+    }
+    return list(found.values())
+
+
+def under(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(prefix in ("*", name) or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+@pytest.fixture
+def training(case: Case) -> Iterator[nn.Module]:
+    before = {key: value.clone() for key, value in case.network.state_dict().items()}
+    yield case.network.train()
+    case.network.eval().load_state_dict(before)
+    case.network.zero_grad(set_to_none=True)
+
+
+def total(case: Case, clips: Tensor, names: tuple[str, ...]) -> Tensor:
+    torch.manual_seed(4)  # dropout
+    found = case.network.losses(clips, case.mask, case.labels, names)
+    assert set(found) == set(names), "exactly what is wanted is computed"
+    assert all(value.ndim == 0 for value in found.values())
+    return torch.stack([found[name] for name in names]).sum()
+
+
+def test_gradient_reaches_everything_that_the_recipe_trains(case: Case, training: nn.Module) -> None:
+    for stage in stages(case):
+        training.zero_grad(set_to_none=True)
+        total(case, case.clips, tuple(stage.losses)).backward()
+        learning = {name: p for name, p in training.named_parameters() if under(name, stage.trains)}
+        assert learning
+        without = [name for name, p in learning.items() if p.grad is None or not p.grad.isfinite().all()]
+        assert not without, f"stage {stage.name}"
+        dead = [name for name, p in learning.items() if not p.grad.any()]
+        assert not dead, f"stage {stage.name}"
+
+
+def test_losses_do_not_see_padding(case: Case, training: nn.Module) -> None:
+    before = {key: value.clone() for key, value in training.state_dict().items()}
+    names = tuple(stages(case)[0].losses)
+    values = []
+    for value in (0.0, 1e3):
+        training.load_state_dict(before)
+        values.append(total(case, padded_with(case, value), names).detach())
+        statistics = {key: v for key, v in training.state_dict().items() if "running" in key}
+        values.append(torch.cat([v.flatten() for v in statistics.values()]))
+    assert_close(values[2], values[0])
+    assert_close(values[3], values[1])
+
+
+def test_frame_losses_are_the_losses(case: Case, training: nn.Module) -> None:
+    if not isinstance(training, FrameThenTime):
+        pytest.skip("this method does not encode frames alone")
+    training.get_submodule("trunk").eval()
+    names = tuple(stages(case)[0].losses)
+    expected = total(case, case.clips, names).detach()
+    features = torch.zeros(*case.mask.shape, training.frame_dim)
+    features[case.mask] = training.frame_features(case.clips[case.mask])
+    torch.manual_seed(4)
+    found = training.frame_losses(features, case.mask, case.labels, names)
+    assert_close(torch.stack(list(found.values())).sum(), expected)
+
+
+def test_an_unknown_loss_is_named(case: Case) -> None:
+    with pytest.raises(methods.MethodError, match=r"unknown loss 'cross_entropi'.*did you mean"):
+        case.network.losses(case.clips, case.mask, case.labels, ["cross_entropi"])
+
+
+def test_what_a_stage_starts_from_fits(case: Case) -> None:
+    """Every entry that is not fresh exists in the start with the same shape."""
+    for stage in stages(case):
+        kind, _, text = stage.start.partition(":")
+        assert all(any(under(name, (p,)) for name, _ in case.network.named_modules()) for p in stage.fresh)
+        if kind != "arm":
+            continue
+        option = "[depth=18]" if "depth=18" in case.arm.text else ""
+        start = methods.arm(text + option, case.card).build(NUM_IDS).state_dict()
+        for name, value in case.network.state_dict().items():
+            if not under(name, stage.fresh):
+                assert start[name].shape == value.shape, name
+
+
+@torch.no_grad()
+def test_attention_can_be_seen_and_made_uniform(case: Case) -> None:
+    assert isinstance(case.network, Attends) == case.arm.attention
+    if not isinstance(case.network, Attends):
+        return
+    assert isinstance(case.network, Explains)
+    expected = descriptors(case)
+    weights = case.network.explain(case.clips, case.mask)["frames"]
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(LENGTHS)))
+    assert not weights[~case.mask].any()
+    case.network.use_uniform_attention(True)
+    uniform = case.network.explain(case.clips, case.mask)["frames"]
+    torch.testing.assert_close(uniform, case.mask / case.mask.sum(dim=1, keepdim=True))
+    changed = descriptors(case)
+    case.network.use_uniform_attention(False)
+    assert not torch.allclose(changed[0], expected[0])
+    assert_close(changed[2], expected[2])  # one frame has one weight
+    assert torch.equal(descriptors(case), expected)
+
+
+@torch.no_grad()
+def test_the_per_frame_control_has_the_same_size_and_no_sense_of_time(case: Case) -> None:
+    if not case.arm.temporal:
+        pytest.skip("this arm does not claim to use time")
+    assert isinstance(case.network, TemporalHead)
+    head = case.network.temporal
+    wanted = sum(p.numel() for p in head.parameters())
+    try:
+        replace_temporal(case.network)
+        assert isinstance(case.network.temporal, PerFrameMLP)
+        assert sum(p.numel() for p in case.network.temporal.parameters()) == pytest.approx(wanted, rel=0.01)
+        found = descriptors(case)
+        assert found.shape[1] == case.network.descriptor_dim
+        order = torch.tensor([2, 0, 3, 1])
+        shuffled = case.network(case.clips[:1, order], case.mask[:1])
+        assert_close(shuffled, found[:1])
+        if isinstance(case.network, Attends):
+            with pytest.raises(methods.MethodError, match="replaced by a control"):
+                case.network.use_uniform_attention(True)
+    finally:
+        case.network.temporal = head
