@@ -5,8 +5,8 @@ A cell is a text, a number, ``None`` (shown as a dash) or an :class:`Estimate`, 
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 DASH = "–"
@@ -64,10 +64,7 @@ class Table:
 
     def visible(self) -> "Table":
         """The table without the columns that are data only."""
-        keep = [index for index, column in enumerate(self.columns) if not column.data_only]
-        rows = (Row(tuple(row.cells[index] for index in keep), row.kind, row.run_ids) for row in self.rows)
-        columns = tuple(self.columns[index] for index in keep)
-        return Table(self.name, self.caption, columns, tuple(rows), self.notes)
+        return self.only([column.key for column in self.columns if not column.data_only])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data at full precision."""
@@ -79,7 +76,30 @@ class Table:
                     {"mean": cell.mean, "low": cell.low, "high": cell.high} if isinstance(cell, Estimate) else cell
                 )
             rows.append(values | {"kind": row.kind, "run_ids": list(row.run_ids)})
-        return {"name": self.name, "caption": self.caption, "notes": list(self.notes), "rows": rows}
+        columns = [asdict(column) for column in self.columns]
+        notes = list(self.notes)
+        return {"name": self.name, "caption": self.caption, "notes": notes, "columns": columns, "rows": rows}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Table":
+        """The table that :meth:`as_dict` wrote."""
+        columns = tuple(Column(**column) for column in plain["columns"])
+        rows = tuple(
+            Row(
+                tuple(Estimate(**row[c.key]) if isinstance(row[c.key], Mapping) else row[c.key] for c in columns),
+                row["kind"],
+                tuple(row["run_ids"]),
+            )
+            for row in plain["rows"]
+        )
+        return cls(plain["name"], plain["caption"], columns, rows, tuple(plain["notes"]))
+
+    def only(self, keys: Sequence[str]) -> "Table":
+        """The table with some of its columns, in the order asked for; unknown keys are left out."""
+        places = {column.key: index for index, column in enumerate(self.columns)}
+        keep = [places[key] for key in keys if key in places]
+        rows = (Row(tuple(row.cells[index] for index in keep), row.kind, row.run_ids) for row in self.rows)
+        return Table(self.name, self.caption, tuple(self.columns[index] for index in keep), tuple(rows), self.notes)
 
     def as_csv(self) -> str:
         """CSV at full precision; an estimate takes three columns (``x``, ``x_low``, ``x_high``)."""

@@ -89,9 +89,9 @@ class Ledger:
     rule: str
     claims: tuple[Claim, ...]
 
-    def count(self, which: Verdict) -> int:
-        """How many claims got this verdict."""
-        return sum(claim.verdict == which for claim in self.claims)
+    def judged(self) -> tuple[Claim, ...]:
+        """The claims whose arms were run; the others cannot be told for that reason alone."""
+        return tuple(claim for claim in self.claims if claim.difference is not None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, as written to ``ledger.json``."""

@@ -70,7 +70,7 @@ def paper_page(job: Job, ledger: Ledger) -> str:
     cost = cost_figure(job, results)
     present = {"strips": bool(shown_strips), "conventions": bool(convention_tables)}
     scale = _scale(ledger, first["dataset"]["name"])
-    claims = [(claim, _bars(claim, scale)) for claim in ledger.claims]
+    claims = [(claim, _bars(claim, scale, ledger.dataset)) for claim in ledger.judged()]
     arm = cards.headline_arm(job.card, [group.name for group in job.arms()]) or job.groups[0].name
     people = job.groups[0].people()
     html: str = environment().get_template("paper.html.j2").render(
@@ -84,12 +84,14 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         headline=headline(ledger),
         ledger=ledger,
         claims=claims,
+        not_judged=[claim for claim in ledger.claims if claim.difference is None],
+        metric_labels=METRIC_LABELS,
         any_bars=any(bars for _, bars in claims),
         any_claimed=any(bar.claimed for _, bars in claims for bar in bars),
         claimed_on=", ".join(dict.fromkeys(
-            tables.dataset_label(row["dataset"]) for claim in ledger.claims for row in claim.published
+            tables.dataset_label(row["dataset"]) for claim in ledger.judged() for row in _margins(claim, ledger.dataset)
         )),
-        claimed_metrics=" or ".join(dict.fromkeys(METRIC_LABELS.get(c.metric, c.metric) for c in ledger.claims)),
+        claimed_metrics=" or ".join(dict.fromkeys(METRIC_LABELS.get(c.metric, c.metric) for c in ledger.judged())),
         counts={
             "queries": len(people), "identities": len(set(people.tolist())),
             "seeds": max(len(group.seeds) for group in job.arms()),
@@ -117,28 +119,31 @@ def paper_page(job: Job, ledger: Ledger) -> str:
 
 
 def headline(ledger: Ledger) -> str:
-    """The verdict in one sentence."""
-    total = len(ledger.claims)
+    """The verdict in one sentence, over the claims whose arms were run."""
+    total = len(ledger.judged())
     where = tables.dataset_label(ledger.dataset)
+    if not total and ledger.claims:
+        return "None of the paper's claims was judged: the arms that they name were not run."
     if not total:
         return f"The card makes no claim under {ledger.protocol}; the measurements stand for themselves."
-    counts = {verdict: ledger.count(verdict) for verdict in VERDICTS}
+    counts = {which: sum(claim.verdict == which for claim in ledger.judged()) for which in VERDICTS}
+    judged = "claims" if total == len(ledger.claims) else "judged claims"
     if total == 1:
         return (
-            f"The paper's claim {ledger.claims[0].verdict} on {where}."
+            f"The paper's claim {ledger.judged()[0].verdict} on {where}."
             if counts["cannot tell"] == 0
             else (f"Whether the paper's claim holds on {where} cannot be told yet.")
         )
     parts = []
     if counts["holds"]:
-        parts.append(f"{_word(counts['holds'])} of {_word(total)} claims {_verb(counts['holds'], 'hold')}")
+        parts.append(f"{_word(counts['holds'])} of {_word(total)} {judged} {_verb(counts['holds'], 'hold')}")
     if counts["does not hold"]:
         verb = "does not hold" if counts["does not hold"] == 1 else "do not hold"
         parts.append(f"{_word(counts['does not hold'])} {verb}" if parts else
-                     f"{_word(counts['does not hold'])} of {_word(total)} claims {verb}")  # fmt: skip
+                     f"{_word(counts['does not hold'])} of {_word(total)} {judged} {verb}")  # fmt: skip
     if counts["cannot tell"]:
         if not parts:
-            return f"None of the {_word(total)} claims can be told apart from no effect yet on {where}."
+            return f"None of the {_word(total)} {judged} can be told apart from no effect yet on {where}."
         parts.append(f"{_word(counts['cannot tell'])} cannot be told yet")
     text = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"On {where}, {text}."
@@ -197,7 +202,7 @@ def build_command(job: Job) -> str:
 def _scale(ledger: Ledger, dataset: str) -> tuple[float, float]:
     """One scale for all claims of the page, so that bars compare."""
     ends = [0.0]
-    for claim in ledger.claims:
+    for claim in ledger.judged():
         for one in (claim.difference, *claim.controls):
             if one is not None:
                 ends += [one.low, one.high]
@@ -212,11 +217,11 @@ def _margins(claim: Claim, dataset: str) -> list[dict[str, Any]]:
     return same or [row for row in claim.published if row["dataset"] == "mars"] or list(claim.published)
 
 
-def _bars(claim: Claim, scale: tuple[float, float]) -> list[Bar]:
+def _bars(claim: Claim, scale: tuple[float, float], dataset: str) -> list[Bar]:
     found = []
     for index, one in enumerate((claim.difference, *claim.controls)):
         if one is not None:
-            margins = [float(row["margin"]) for row in _margins(claim, "")] if index == 0 else []
+            margins = [float(row["margin"]) for row in _margins(claim, dataset)] if index == 0 else []
             found.append(_bar(claim, one, scale, margins))
     return found
 

@@ -6,7 +6,6 @@ from typing import Any
 from protocols.statistics import clustered_bootstrap
 from reports import cards
 from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.ledger import VERDICTS, Ledger
 from reports.record import METRIC_LABELS
 from reports.runs import Group, Job
 
@@ -14,7 +13,6 @@ DATASET_LABELS = {
     "mars": "MARS", "synthwalk": "SynthWalk", "duke": "DukeMTMC-VideoReID", "ilids": "iLIDS-VID", "prid": "PRID 2011",
     "ls-vid": "LS-VID", "lsvid": "LS-VID",
 }  # fmt: skip
-TEXT_COLUMNS = ("arm", "mAP", "rank1", "seeds")
 
 
 def dataset_label(name: str) -> str:
@@ -251,18 +249,3 @@ def runs(job: Job) -> Table:
         for run in group.runs
     )  # fmt: skip
     return Table("runs", "Recorded runs", columns, rows)
-
-
-def terminal(job: Job, ledger: Ledger) -> str:
-    """What the main job prints at its end: the results table, then the verdicts."""
-    table = results(job)
-    published = [c for c in table.columns if c.key.startswith("published_") and c.key != "published_in"]
-    keys = [*TEXT_COLUMNS, *(column.key for column in published)]
-    index = {column.key: place for place, column in enumerate(table.columns)}
-    columns = tuple(table.columns[index[key]] for key in keys)
-    rows = tuple(Row(tuple(row.cells[index[key]] for key in keys)) for row in table.rows)
-    lines = [Table(table.name, table.caption, columns, rows).as_text(), ""]
-    width = max(len(verdict) for verdict in VERDICTS)
-    for claim in ledger.claims:
-        lines += [f"{claim.verdict.upper():<{width}}  {claim.text}", f"{'':<{width}}  {claim.words}"]
-    return "\n".join([*lines, *(["", ledger.note] if ledger.note else [])])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from reports import terminal
 from reports.build import main, write
 from reports.errors import ReportError
 from reports.formats import shown
@@ -172,6 +173,30 @@ def test_the_page_says_what_was_not_verified(job: Job, page: str) -> None:
     assert "one seed" in section
     assert "colour sanity row was not run" in section
     assert "has not finished" in section
+
+
+def test_claims_whose_arms_were_not_run_are_listed_apart(job: Job) -> None:
+    extra = job.card["claims"][0] | {"id": "extra", "text": "Five branches beat three.", "arm": "gltr[branches=5]"}
+    more = dataclasses.replace(job, card=job.card | {"claims": [*job.card["claims"], extra]})
+    ledger = build_ledger(more)
+    page = paper_page(more, ledger)
+    assert "1 more claim of the paper, not judged here" in page
+    assert (
+        headline(ledger)
+        == "On SynthWalk, two of four judged claims hold, one does not hold and one cannot be told yet."
+    )
+    nothing = dataclasses.replace(ledger, claims=ledger.claims[-1:])
+    assert "None of the paper's claims was judged" in headline(nothing)
+
+
+def test_the_terminal_shows_what_the_page_shows(job: Job, tmp_path: Path) -> None:
+    built = json.loads(json.dumps(write(job, tmp_path)))
+    text = terminal.page(built, width=100)
+    table = results(job).only(terminal.COLUMNS)
+    assert table.as_text() in text
+    assert "DOES NOT HOLD  Temporal self-attention alone beats averaging frames." in text
+    assert "SynthWalk, the drawn data set" in text
+    assert max(len(line) for line in text[len(table.as_text()) :].splitlines() if "index.html" not in line) <= 100
 
 
 def test_a_job_without_strips_conventions_and_cost_still_gives_a_page(job: Job) -> None:
