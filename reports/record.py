@@ -176,7 +176,8 @@ class Strips(TypedDict):
 
 PerQuery = Mapping[str, NDArray[Any]]
 """``per_query.npz``: person, camera, key, average_precision (percent), first_hit (1-based rank of the first
-right answer, 0 where there is none), valid, length, each ``[Q]``; and cmc ``[<= 50]`` in percent."""
+right answer, 0 where there is none), valid, length, each ``[Q]``; where recorded hit1, hit5 ... (percent; between 0
+and 100 only where the first right answer ties), ``[Q]``; and cmc ``[<= 50]`` in percent."""
 
 PER_QUERY_ARRAYS = ("person", "camera", "key", "average_precision", "first_hit", "valid", "length")
 
@@ -272,5 +273,7 @@ def query_values(per_query: PerQuery, metric: str, empty: str) -> NDArray[np.flo
         return np.where(np.asarray(per_query["valid"], dtype=bool), precision, 0.0)[keep]
     if not (metric.startswith("rank") and metric[4:].isdigit()):
         raise ReportError(f"no per-query values for metric {metric!r}; use mAP, rank1, rank5 or rank10.")
+    if f"hit{metric[4:]}" in per_query:  # exact under ties, where the first hit is a mean rank
+        return np.asarray(per_query[f"hit{metric[4:]}"], dtype=np.float64)[keep]
     first = np.asarray(per_query["first_hit"])
     return np.where((first >= 1) & (first <= int(metric[4:])), 100.0, 0.0)[keep]

@@ -3,7 +3,6 @@
 Nothing here knows MLflow or reports; it yields results in the form that both read.
 """
 
-import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,13 +21,13 @@ from protocols.interface import Protocol
 from runners import extraction, judging, stages
 from runners.environment import describe
 from runners.errors import NotPossible
-from runners.plan import ArmRun, PlannedStage, Setting, cost_step, judge_step, plan_stages
+from runners.plan import ArmRun, PlannedStage, Setting, examine_step, judge_step, plan_stages
 from runners.progress import note
 from runners.steps import Step, StepStore, read_json, write_bytes, write_json
 
 SCHEMA = 1
 COST_LENGTHS = (8, 64)
-COST_SECONDS = 3.0
+COST_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -82,37 +81,62 @@ class Job:
     def _arm(self, run: ArmRun, seed: int) -> Outcome:
         planned = plan_stages(run, seed, self.setting)
         last = planned[-1]
-        step = judge_step(run, last, self._protocol_record(), self.setting)
+        step = judge_step(run, last, self.protocol.as_dict(), self.setting)
         fresh = not self.steps.done(step)
         if fresh:
+            examined = self._examine(run, last.size)
             for stage in planned:
                 if not self.steps.done(stage.step):
                     stages.run_stage(
                         stage, self.split, self.store("train", stage.size), self.steps, self.setting.device
                     )
-            cost = self._cost(run, last) if run.control is None else {}
             with self.steps.running(step) as folder:
-                self._judge(run, last, step, cost, folder)
+                self._judge(run, last, step, examined, folder)
         return self._load(step, stages.training_log(last, self.steps), fresh)
 
-    def _judge(self, run: ArmRun, last: PlannedStage, step: Step, cost: dict[str, Any], folder: Path) -> None:
+    def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
+        """Admission and cost of an arm, before anything is trained for it; its controls share them.
+
+        Raises:
+            NotPossible: the protocol turns the arm away.
+        """
+        from protocols import cost
+
+        step = examine_step(run, size, self.protocol.as_dict(), self.setting)
+        if not self.steps.done(step):
+            note(f"examine {run.arm.text}: admission to {self.protocol.name}, operations, latency ...")
+            began = time.monotonic()
+            plain = ArmRun(run.arm)
+            method = stages.build_method(plain, self.split.num_train_ids, 0, self.setting.device, "fp32").eval()
+            admission = self.protocol.admit(method, size)
+            if not admission.admitted:
+                raise NotPossible(
+                    f"{self.protocol.name} does not admit {run.arm.text} ({'; '.join(admission.reasons)}); "
+                    "nothing was trained for it. Leave the arm out, or judge it under another protocol."
+                )
+            with self.steps.running(step) as folder:
+                measured = cost.measure(
+                    method, size, lengths=COST_LENGTHS, device=self.setting.device, budget_s=COST_SECONDS
+                )
+                examined = {"admission": admission.as_dict(), "cost": measured.as_dict()}
+                write_json(folder / "examined.json", examined)
+            note(f"examine {run.arm.text}: admitted ({time.monotonic() - began:.0f} s)")
+        found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
+        return found
+
+    def _judge(
+        self, run: ArmRun, last: PlannedStage, step: Step, examined: dict[str, Any], folder: Path
+    ) -> None:
         store = self.store("test", last.size)
         method = stages.trained_method(last, self.split.num_train_ids, self.steps, self.setting.device)
         if run.control == "uniform":
             assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
             method.use_uniform_attention(True)
-        admission = self.protocol.admit(method, last.size)
-        if not admission.admitted:
-            failed = [f"{check.name}: {check.detail}" for check in admission.checks if not check.passed]
-            raise NotPossible(
-                f"{self.protocol.name} does not admit {run.text} ({'; '.join(failed)}); choose another protocol."
-            )
         began = time.monotonic()
-        descriptors = self._descriptors(method, run, last, store)
-        judged = judging.judge(descriptors, self.split, self.protocol, store)
+        judged = judging.judge(self._descriptors(method, run, last, store), self.split, self.protocol, store)
         note(
-            f"judge {run.text} seed {last.seed}: mAP {judged.metrics['mAP']:.1f}, rank-1 {judged.metrics['rank1']:.1f} "
-            f"({time.monotonic() - began:.0f} s)"
+            f"judge {run.text} seed {last.seed}: mAP {judged.metrics['mAP']:.1f}, "
+            f"rank-1 {judged.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
         )
         self._write(
             folder,
@@ -127,8 +151,8 @@ class Job:
                 "of": run.arm.text if run.control else None,
                 "seed": last.seed,
                 "size": list(last.size),
-                "cost": cost,
-                "admission": dataclasses.asdict(admission),
+                "cost": {} if run.control else examined["cost"],
+                "admission": examined["admission"],
                 "stages": stages.stage_records(last, self.steps),
                 "fingerprint": step.fingerprint,
                 "precision": last.precision,
@@ -161,21 +185,6 @@ class Job:
             orders=orders,
         )
 
-    def _cost(self, run: ArmRun, last: PlannedStage) -> dict[str, Any]:
-        from protocols import cost
-
-        step = cost_step(run, last.size, self.setting)
-        if not self.steps.done(step):
-            note(f"cost {run.text} ...")
-            method = stages.build_method(run, self.split.num_train_ids, 0, self.setting.device, "fp32").eval()
-            with self.steps.running(step) as folder:
-                measured = cost.measure(
-                    method, last.size, lengths=COST_LENGTHS, device=self.setting.device, budget_s=COST_SECONDS
-                )
-                write_json(folder / "cost.json", measured.as_dict())
-        found: dict[str, Any] = read_json(self.steps.folder(step) / "cost.json")
-        return found
-
     def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
         """The sanity row: what the colour of clothes alone gets."""
         step = Step(
@@ -184,7 +193,7 @@ class Job:
             {
                 "control": "colour",
                 "paper": self.setting.card.key,
-                "protocol": self._protocol_record(),
+                "protocol": self.protocol.as_dict(),
                 "data": self.setting.data,
                 "profile": self.setting.profile,
                 "budget": self.setting.budget,
@@ -225,7 +234,7 @@ class Job:
             "paper": self.setting.card.key,
             "profile": self.setting.profile,
             "budget": self.setting.budget,
-            "protocol": self._protocol_record(),
+            "protocol": self.protocol.as_dict(),
             "dataset": {
                 "name": self.split.name,
                 "version": self.split.version,
@@ -250,20 +259,6 @@ class Job:
         with np.load(folder / "per_query.npz") as file:
             arrays = {name: file[name] for name in file.files}
         return Outcome(read_json(folder / "result.json"), arrays, read_json(folder / "strips.json"), log, fresh)
-
-    def _protocol_record(self) -> dict[str, Any]:
-        p = self.protocol
-        return {
-            "name": p.name,
-            "version": p.version,
-            "gallery": p.gallery,
-            "ap": p.ap,
-            "empty": p.empty,
-            "ties": p.ties,
-            "metric": p.metric,
-            "normalise": p.normalise,
-            "test_frames": p.test_frames,
-        }
 
 
 def judge_code() -> str:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from datasets.store import FrameStore
 from datasets.tracklet import Split
-from protocols.conventions import Convention, every_convention
+from protocols.conventions import Convention
 from protocols.interface import Protocol
-from protocols.ranking import Ranking, rank_features_conventions
+from protocols.ranking import Ranking
 from protocols.retrieval import same_camera_error_share, top_columns
 from protocols.sanity import stripe_colours
 from protocols.statistics import clustered_bootstrap
@@ -64,19 +64,10 @@ def judge(descriptors: Floats, split: Split, protocol: Protocol, store: FrameSto
     column = {int(row): place for place, row in enumerate(gallery)}
     in_gallery = np.array([column.get(int(row), -1) for row in query])
     labels = (people[query], cameras[query], people[gallery], cameras[gallery])
-    own = Convention(protocol.gallery, protocol.ap, protocol.empty, protocol.ties)
-    asked = [own, *(c for c in every_convention(protocol.ties) if c != own)]
-    if (in_gallery < 0).any():  # some data sets keep queries out of the gallery: nothing to take out of it
-        asked = [c for c in asked if c.gallery != "without-queries"]
-    rankings = rank_features_conventions(
-        descriptors[query],
-        descriptors[gallery],
-        *labels,
-        conventions=asked,
-        metric=protocol.metric,
-        normalise=protocol.normalise,
-        query_in_gallery=None if (in_gallery < 0).any() else in_gallery,
-        max_rank=CMC_LENGTH,
+    # Some data sets keep their queries out of the gallery; then there is nothing to take out of it.
+    inside = in_gallery if (in_gallery >= 0).all() else None
+    rankings = protocol.score(
+        descriptors[query], descriptors[gallery], *labels, query_in_gallery=inside, max_rank=CMC_LENGTH
     )
     top = top_columns(
         descriptors[query],
@@ -86,7 +77,7 @@ def judge(descriptors: Floats, split: Split, protocol: Protocol, store: FrameSto
         metric=protocol.metric,
         normalise=protocol.normalise,
     )
-    ranking = rankings[own]
+    ranking = rankings[protocol.convention]
     slices = {}
     share = same_camera_error_share(top, *labels)
     if np.isfinite(share):

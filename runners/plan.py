@@ -213,17 +213,18 @@ def judge_step(run: ArmRun, last: PlannedStage, protocol: Mapping[str, Any], set
     return Step("judge", f"{run.text} seed {last.seed}", inputs)
 
 
-def cost_step(run: ArmRun, size: tuple[int, int], setting: Setting) -> Step:
-    """The step that measures what an arm costs at test time; seeds and weights do not matter to it."""
+def examine_step(run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any], setting: Setting) -> Step:
+    """The step that asks whether a protocol admits an arm and what it costs; weights do not matter to either."""
     inputs = {
         "method": run.arm.method,
         "settings": run.arm.settings(),
         "ids": setting.num_ids,
         "size": list(size),
+        "protocol": dict(protocol),
         "runtime": dict(setting.runtime),
         "code": code_digest("methods/layers", run.arm.folder, "protocols"),
     }
-    return Step("cost", run.text, inputs)
+    return Step("examine", run.arm.text, inputs)
 
 
 def controls_for(arm: Arm, wanted: str) -> tuple[Control, ...]:

@@ -20,6 +20,7 @@ from runners.errors import RunError
 if TYPE_CHECKING:
     from methods.card import Card
     from runners.plan import ArmRun
+    from runners.tracking import Store
 
 EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr                    the default: SynthWalk, minutes on two cores
@@ -155,6 +156,7 @@ def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
     from runners.plan import Setting
     from runners.progress import note
     from runners.steps import StepStore
+    from runners.tracking_content import experiment_name
 
     device = choose_device(options.device)
     split = load_data(options.dataset, options.data_root, request.size)
@@ -189,32 +191,28 @@ def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
         made += outcome.fresh
     assert parent is not None  # there is always at least the colour row
     note(f"{made} results made now, the rest found in {request.work}")
-    return finish(request, store, parent)
+    return finish(request, store, parent, experiment_name(split.name, request.protocol.name))
 
 
-def finish(request: Request, store: Any, parent: str) -> dict[str, Any]:
+def finish(request: Request, store: "Store", parent: str, experiment: str) -> dict[str, Any]:
     """Build the report from the tracking store alone, and close the parent run."""
     from reports import build
 
-    report = build.build(store.uri, parent, request.out)
-    store.finish(parent, report.summary, report.ledger, request.out)
-    return {
-        "report": str(report.page),
-        "terminal": report.terminal,
-        "data": report.data,
-        "tracking": store.uri,
-    }
+    store.finish(parent, {})  # the page says when the job ended
+    made = build.build(experiment, parent=parent, tracking_uri=store.uri, out=request.out)
+    counts = {v: list(made["verdicts"].values()).count(v) for v in ("holds", "cannot tell", "does not hold")}
+    store.attach_report(parent, made["ledger"], request.out, counts)
+    return {**made, "tracking": store.uri}
 
 
 def show(finished: dict[str, Any], *, as_json: bool) -> None:
-    """Print tables, or JSON where a machine reads."""
+    """Print tables and verdicts, or JSON where a machine reads."""
     if as_json:
-        print(json.dumps({**finished["data"], "report": finished["report"], "seconds": finished["seconds"]}, indent=1))
+        print(json.dumps(finished, indent=1, ensure_ascii=False))
         return
-    print(finished["terminal"])
-    print(f"\nreport    {finished['report']}")
-    print(f"tracking  mlflow ui --backend-store-uri {finished['tracking']}")
-    print(f"time      {finished['seconds']:.0f} s")
+    from reports import terminal
+
+    print(terminal.page(finished))
 
 
 if __name__ == "__main__":
