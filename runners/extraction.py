@@ -24,6 +24,7 @@ Floats = NDArray[np.float32]
 Orders = list[NDArray[np.int64]]
 _PROBE_IMAGES = 32
 _PIXELS_A_BATCH = 1 << 19  # 256 frames at 64x32, 16 at 256x128
+_BATCHES_A_NOTE = 64  # how often a pass writes down how far it is
 _FRAMES_A_BATCH = 8192  # padded frame features that an aggregation sees at once
 
 
@@ -64,7 +65,7 @@ def extract_frame_features(
             block = np.asarray(flat[start : start + batch])
             out[start : start + len(block)] = _encode(method, block, normalise, device, precision)
             bar.update(len(block))
-            if count % 64 == 63:
+            if (count + 1) % _BATCHES_A_NOTE == 0:
                 out.flush()
                 write_json(state, start + len(block))
     out.flush()

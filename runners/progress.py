@@ -1,17 +1,30 @@
-"""Progress on stderr: a bar with an ETA on a terminal, one line at the start and end of a step elsewhere."""
+"""Progress on stderr, with what remains: a bar on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from tqdm import tqdm
 
-Bar = tqdm
+_LINE_SECONDS = 20.0
+
+
+class Bar(Protocol):
+    """What a step moves forward."""
+
+    def update(self, n: int) -> object:
+        """So many more units are done."""
+        ...
+
+    def set_postfix_str(self, s: str, refresh: bool = True) -> object:
+        """A few words behind the bar, such as the loss."""
+        ...
 
 
 @contextmanager
-def step_bar(title: str, total: int, unit: str, *, done: int = 0) -> "Iterator[tqdm[None]]":
+def step_bar(title: str, total: int, unit: str, *, done: int = 0) -> Iterator[Bar]:
     """A bar for one step of a run.
 
     Args:
@@ -20,25 +33,44 @@ def step_bar(title: str, total: int, unit: str, *, done: int = 0) -> "Iterator[t
         unit: what is counted, such as ``frames``.
         done: how many an earlier, interrupted run had finished.
     """
-    started = time.monotonic()
-    shown = sys.stderr.isatty()
-    if not shown:
-        note(f"{title} ..." if not done else f"{title} ... going on from {done} of {total} {unit}")
-    # The width is left to the terminal; the smoothing is long because steps differ in length.
-    with tqdm(
-        total=total,
-        initial=done,
-        desc=title,
-        unit=f" {unit}",
-        file=sys.stderr,
-        disable=not shown,
-        smoothing=0.05,
-    ) as bar:
-        yield bar
-    if not shown:
-        note(f"{title}: {total} {unit} in {time.monotonic() - started:.0f} s")
+    if sys.stderr.isatty():
+        # Steps differ in length, so the rate is smoothed over many of them.
+        with tqdm(total=total, initial=done, desc=title, unit=f" {unit}", file=sys.stderr, smoothing=0.05) as bar:
+            yield bar
+        return
+    lines = _Lines(title, total, unit, done)
+    yield lines
+    lines.end()
 
 
 def note(text: str) -> None:
     """One line on stderr that does not break a bar."""
     tqdm.write(text, file=sys.stderr)
+
+
+class _Lines:
+    """For logs: a line at the start, one every twenty seconds with what remains, and one at the end."""
+
+    def __init__(self, title: str, total: int, unit: str, done: int) -> None:
+        self.title, self.total, self.unit, self.begin, self.done = title, total, unit, done, done
+        self.words = ""
+        self.started = self.said = time.monotonic()
+        note(f"{title} ..." if not done else f"{title} ... going on from {done} of {total} {unit}")
+
+    def update(self, n: int) -> None:
+        self.done += n
+        now = time.monotonic()
+        if now - self.said < _LINE_SECONDS:
+            return
+        self.said = now
+        rate = (self.done - self.begin) / (now - self.started)
+        left = max(0, self.total - self.done) / max(rate, 1e-9)
+        words = f", {self.words}" if self.words else ""
+        share = f"{self.done} of {self.total} {self.unit}"
+        note(f"{self.title}: {share} ({rate:.0f}/s, {left:.0f} s left{words})")
+
+    def set_postfix_str(self, s: str, refresh: bool = True) -> None:
+        self.words = s
+
+    def end(self) -> None:
+        note(f"{self.title}: {self.total} {self.unit} in {time.monotonic() - self.started:.0f} s")

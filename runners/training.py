@@ -125,7 +125,7 @@ def train_stage(
     device: str,
     folder: Path,
     title: str,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    checkpoint_seconds: float | None = None,
 ) -> list[dict[str, float]]:
     """Train in place.
 
@@ -140,7 +140,7 @@ def train_stage(
         device: such as ``cpu``.
         folder: for the checkpoint; one that lies there is taken up.
         title: for the bar.
-        checkpoint_seconds: a checkpoint is written when this much time has passed.
+        checkpoint_seconds: a checkpoint is written when this much time has passed (default 45).
 
     Returns:
         Rows of the training curve: ``step``, ``frames``, ``lr``, ``loss`` and each loss by name.
@@ -148,6 +148,7 @@ def train_stage(
     Raises:
         TrainingFailed: a loss is not finite; the message names which one, where, and what else was odd.
     """
+    pause = CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
     set_trainable(method, stage.trains)
     optimizer = build_optimizer(method, stage.optimizer)
     milestones = milestone_steps(stage.schedule, feed, unit)
@@ -188,9 +189,9 @@ def train_stage(
                 row = {"step": step + 1, "frames": (step + 1) * feed.frames_per_step, "lr": rate}
                 log.append({**row, **{name: total_of / behind for name, total_of in sums.items()}})
                 sums = {}
+            bar.set_postfix_str(f"loss {values['loss']:.2f}", refresh=False)
             bar.update(feed.frames_per_step)
-            bar.set_postfix(loss=f"{values['loss']:.2f}", refresh=False)
-            if time.monotonic() - saved > checkpoint_seconds and step + 1 < steps:
+            if time.monotonic() - saved > pause and step + 1 < steps:
                 _save(folder / CHECKPOINT, method, optimizer, log, sums, step + 1)
                 saved = time.monotonic()
     (folder / CHECKPOINT).unlink(missing_ok=True)
