@@ -1,5 +1,6 @@
 """Finding papers, folders elsewhere, arms as text, options as text."""
 
+import doctest
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,9 @@ import pytest
 import torch
 
 import methods
+import methods.arms
+import methods.errors
+import methods.fields
 from methods.fields import convert
 
 ROOT = Path(methods.__file__).parent.parent
@@ -22,6 +26,13 @@ def test_listing_papers_and_parsing_arms_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", [methods.errors, methods.fields, methods.arms])
+def test_examples_in_docstrings(module: object) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
 
 
 def test_unknown_papers_and_arms_have_near_matches() -> None:
