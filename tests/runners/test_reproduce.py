@@ -1,0 +1,202 @@
+"""The main job from the outside: what it leaves behind, what a second start does, how bad input ends."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runners.reproduce import main
+from runners.steps import read_json
+
+HOUSE = Path(__file__).resolve().parent.parent.parent
+
+
+def _job(where: Path, world: Path, brief: Path, *more: str) -> list[str]:
+    return [
+        *("--paper", str(brief), "--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
+        *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu"),
+        *more,
+    ]
+
+
+def _results(where: Path) -> dict[str, Any]:
+    """Arm and control -> result.json of every judged step."""
+    found = [read_json(file) for file in (where / "runs/steps/judge").glob("*/result.json")]
+    return {f"{r['arm']}+{r['control']} {r['seed']}": r for r in found}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_world: Path) -> Path:
+    """A whole job, run once."""
+    where = tmp_path_factory.mktemp("job")
+    assert main(_job(where, tiny_world, Path(__file__).parent / "brief")) == 0
+    return where
+
+
+def test_it_leaves_results_of_every_arm_control_and_the_colour_row(finished: Path) -> None:
+    results = _results(finished)
+    arms = ("baseline+None", "gltr+None", "gltr+shuffled", "gltr+mlp", "gltr+uniform", "colour+colour")
+    assert sorted(results) == sorted(f"{arm} 0" for arm in arms)
+    for result in results.values():
+        low, high = result["intervals"]["mAP"]
+        assert 0 <= low <= result["metrics"]["mAP"] <= high <= 100
+        assert len(result["conventions"]) == 12
+        assert result["admission"]["admitted"]
+
+
+def test_the_frame_network_is_trained_once_and_passes_over_the_frames_once(finished: Path) -> None:
+    steps = finished / "runs/steps"
+    stages = [read_json(file) for file in steps.glob("stage/*/stage.json")]
+    assert sorted(stage["name"] for stage in stages) == ["frames", "head", "head", "head"]  # GLTR, shuffled, mlp
+    assert {stage["from"] for stage in stages if stage["name"] == "head"} == {"features"}
+    assert len(list(steps.glob("features/*/features.npy"))) == 2  # one for each half of the data
+
+
+def test_the_page_and_tables_are_there(finished: Path) -> None:
+    page = (finished / "out/index.html").read_text()
+    assert "GLTR beats averaging the frame features" in page and "SynthWalk" in page
+    assert "http://" not in page.replace("http://www.w3.org", "") and "src=\"http" not in page
+    assert (finished / "out/results.csv").is_file() and (finished / "out/results.tex").is_file()
+
+
+def test_a_second_start_makes_nothing_new(
+    finished: Path, tiny_world: Path, brief: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {file: file.stat().st_mtime_ns for file in (finished / "runs/steps").rglob("*.json")}
+    assert main(_job(finished, tiny_world, brief, "--json")) == 0
+    captured = capsys.readouterr()
+    assert "0 results made now" in captured.err
+    after = {file: file.stat().st_mtime_ns for file in (finished / "runs/steps").rglob("*.json")}
+    assert after == before
+    told = json.loads(captured.out)
+    assert set(told["verdicts"]) == {"gltr-over-baseline"}
+    rows = {row["arm"]: row["mAP"]["mean"] for row in told["tables"]["results"]["rows"]}
+    assert rows["GLTR"] == pytest.approx(_results(finished)["gltr+None 0"]["metrics"]["mAP"])
+
+
+def test_mlflow_has_one_parent_and_a_child_for_each_result(finished: Path, tiny_world: Path, brief: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{finished / 'mlflow.db'}")
+    (experiment,) = [e for e in client.search_experiments() if e.name.startswith("reid/")]
+    runs = client.search_runs([experiment.experiment_id])
+    kinds = [run.data.tags["kind"] for run in runs]
+    assert kinds.count("parent") == 1 and kinds.count("child") == 6
+    by_arm = {(run.data.tags["arm"], run.data.tags["control"]): run for run in runs}
+    recorded = by_arm["gltr", "none"].data.metrics["test/mAP"]
+    assert recorded == pytest.approx(_results(finished)["gltr+None 0"]["metrics"]["mAP"], abs=0.01)
+
+
+def test_the_same_job_elsewhere_gives_the_same_numbers(
+    finished: Path, tiny_world: Path, brief: Path, tmp_path: Path
+) -> None:
+    """Determinism on the CPU, from pixels to per-query values."""
+    assert main(_job(tmp_path, tiny_world, brief, "--controls", "none")) == 0
+    again, first = _results(tmp_path), _results(finished)
+    for name, result in again.items():
+        assert result["metrics"] == first[name]["metrics"], name
+        assert result["fingerprint"] == first[name]["fingerprint"], name
+
+
+@pytest.mark.slow
+def test_killed_and_started_again_ends_with_the_same_numbers(
+    finished: Path, tiny_world: Path, brief: Path, tmp_path: Path
+) -> None:
+    """SIGKILL at six moments, each later than the one before; then to the end."""
+    command = [sys.executable, "-m", "runners.reproduce", *_job(tmp_path, tiny_world, brief)]
+    environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
+    for seconds in (3, 6, 9, 12, 15, 18):
+        started = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        started.send_signal(signal.SIGKILL)
+        started.wait()
+    assert subprocess.run(command, cwd=tmp_path, env=environment, check=False).returncode == 0
+    again, first = _results(tmp_path), _results(finished)
+    assert {name: result["metrics"] for name, result in again.items()} == {
+        name: result["metrics"] for name, result in first.items()
+    }
+    for file in (finished / "runs/steps/judge").glob("*/per_query.npz"):
+        with np.load(file) as one, np.load(tmp_path / file.relative_to(finished)) as other:
+            assert all(np.array_equal(one[name], other[name]) for name in one.files)
+
+
+def test_listing_needs_no_torch() -> None:
+    code = "import sys; from runners.reproduce import main; main(['--list']); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "gltr" in done.stdout and "claims" in done.stdout
+
+
+def test_a_protocol_turns_away_before_anything_is_trained(
+    tmp_path: Path, tiny_world: Path, brief: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper = tmp_path / "shallow"
+    shutil.copytree(brief, paper)
+    card = (paper / "paper.toml").read_text().replace('last_stride = 1, neck = "bn-relu-dropout" }', "depth = 18 }")
+    (paper / "paper.toml").write_text(card)
+    assert main(_job(tmp_path, tiny_world, paper, "--arms", "baseline")) == 3
+    assert "ResNet-50" in capsys.readouterr().err
+    assert not (tmp_path / "runs/steps/stage").exists()
+
+
+BAD = {
+    "unknown paper": (["--paper", "gltrr"], "gltr"),
+    "no paper": (["--json"], "--paper is missing"),
+    "folder without a card": (["--paper", "no/such/folder"], "no such file"),
+    "unknown arm": (["--arms", "glttr"], "gltr"),
+    "unknown option": (["--arms", "gltr[tsaa=off]"], "tsa"),
+    "unknown value": (["--arms", "gltr[branches=nine]"], "branches"),
+    "negative seed": (["--seed", "-1"], "--seed -1"),
+    "no seeds": (["--seeds", "0"], "--seeds 0"),
+    "unknown protocol": (["--protocol", "res50-rgb-singlepass"], "res50-rgb-single-pass"),
+    "unknown data set": (["--dataset", "marss"], "mars"),
+    "mars without a folder": (["--dataset", "mars"], "--data-root is missing"),
+    "bad size": (["--size", "64"], "--size 64"),
+    "bad device": (["--device", "tpu"], "--device tpu"),
+    "missing data": (["--data-root", "nowhere", "--dataset", "mars"], "nowhere"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BAD))
+def test_bad_input_ends_with_one_sentence(
+    name: str, tmp_path: Path, brief: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words, expected = BAD[name]
+    paper = [] if name == "no paper" or "--paper" in words else ["--paper", str(brief)]
+    assert main([*paper, *words]) == 2
+    err = capsys.readouterr().err.strip().splitlines()
+    assert len(err) == 1 and err[0].startswith("error: ")
+    assert expected in err[0]
+
+
+def test_a_working_folder_that_cannot_be_written(
+    tmp_path: Path, brief: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["--paper", str(brief), "--work", str(tmp_path / "file" / "runs")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_full_disk_ends_with_one_sentence_and_loses_nothing(
+    tmp_path: Path, tiny_world: Path, brief: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runners import stages
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device", "weights.safetensors")
+
+    monkeypatch.setattr(stages, "save_weights", full)
+    assert main(_job(tmp_path, tiny_world, brief, "--arms", "baseline", "--controls", "none")) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: ") and "no space left" in last
+    monkeypatch.undo()
+    assert main(_job(tmp_path, tiny_world, brief, "--arms", "baseline", "--controls", "none")) == 0
