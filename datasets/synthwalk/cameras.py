@@ -17,7 +17,7 @@ from datasets.synthwalk.streams import stream
 Floats = NDArray[np.float64]
 
 NEAR, BEYOND = 6.0, 12.5  # people walk between these distances from the camera, in metres
-BOX_MARGIN = 1.10  # height of a detected box over the person's own
+BOX_MARGIN = 1.06  # height of a detected box over the person's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,12 @@ def build_camera(world: World, number: int) -> Camera:
     # Along the street in both directions, slanting to and fro, straight towards the camera and away.
     base = np.array([skew, skew + math.pi, -1.2 + along, 1.9 + along, -math.pi / 2, math.pi / 2])
     chosen = [0, 1, *(2 + rng.choice(4, size=2, replace=False))]
-    cast = 1.0 + spread * 0.045 * rng.standard_normal(3)
+    cast = 1.0 + spread * 0.012 * rng.standard_normal(3)
     sun = float(rng.uniform(-1.1, 1.1))
     low = int(np.clip(rng.integers(52, 80), 1, 99))
     light = np.array([math.sin(sun), rng.uniform(0.5, 1.0), 0.8 * math.cos(sun)])
     light /= np.linalg.norm(light)
-    diffuse = float(rng.uniform(0.35, 0.75))
+    diffuse = float(rng.uniform(0.35, 0.6))
     return Camera(
         number=number,
         height=height,
@@ -106,14 +106,14 @@ def build_camera(world: World, number: int) -> Camera:
         scene=(int(0.86 * focal), int(1.55 * focal)),
         skew=skew,
         headings=tuple(float(base[i]) for i in chosen),
-        gain=float(np.exp(spread * 0.10 * rng.standard_normal())),
-        gamma=float(np.exp(spread * 0.09 * rng.standard_normal())),
+        gain=float(np.exp(spread * 0.016 * rng.standard_normal())),
+        gamma=float(np.exp(spread * 0.016 * rng.standard_normal())),
         cast=(float(cast[0]), float(cast[1]), float(cast[2])),
         blur=float(rng.uniform(0.003, 0.011)),
         noise=float(rng.uniform(0.006, 0.02)),
         quality=(low, min(low + 12, 92)),
         light=(float(light[0]), float(light[1]), float(light[2])),
-        ambient=float(0.92 - 0.55 * diffuse),
+        ambient=float(0.98 - 0.62 * diffuse),
         diffuse=diffuse,
     )
 

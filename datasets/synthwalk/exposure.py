@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from datasets.synthwalk import materials as m
-from datasets.synthwalk.raster import place, see, shade
+from datasets.synthwalk.raster import STRETCH, place, see, shade
 
 OVERSAMPLING = 2
 
@@ -56,7 +56,7 @@ def shoot(scene, window, person, behind, front, thing, sensor, folds, front_kind
 
     Args:
         scene: uint8 [rows, columns, 3]; window: [T, 3], scene column and row of the first sample and
-            scene pixels per sample.
+            scene pixels per sample upwards.
         person, behind, front: `Actor`; thing: `Thing`; sensor: `Sensor`; folds: [128, 128].
         front_kind: mark of a pedestrian in front in the occluder mask.
         height, width: of a frame.
@@ -127,7 +127,7 @@ def _street(scene, window, rgb):
         y0 = int(y)
         fy = y - y0
         for c in range(w):
-            x = min(max(window[0] + (c + 0.5) * window[2] - 0.5, 0.0), columns - 1.001)
+            x = min(max(window[0] + (c + 0.5) * window[2] / STRETCH - 0.5, 0.0), columns - 1.001)
             x0 = int(x)
             fx = x - x0
             for k in range(3):
@@ -141,8 +141,8 @@ def _shadow(sight, sensor, rgb):
     """A soft shadow on the ground, drawn out away from the light."""
     h, w = rgb.shape[0], rgb.shape[1]
     ppm, flat = sight[2], max(0.12, np.sin(sight[1]))
-    a, b = 0.36 * ppm, 0.36 * ppm * flat + 0.02 * ppm
-    lean = -1.1 * sensor.light[0] * ppm
+    a, b = 0.36 * STRETCH * ppm, 0.36 * ppm * flat + 0.02 * ppm
+    lean = -1.1 * sensor.light[0] * STRETCH * ppm
     strength = 0.25 + 0.35 * sensor.light[4]
     c0, c1 = sight[3] + 0.35 * lean, sight[4] - 0.02 * ppm
     reach = a + abs(lean)
@@ -160,7 +160,7 @@ def _stand(thing, t, sensor, rgb, mark):
     """Draw a flat thing in front; returns whether any of it is in the picture."""
     h, w = rgb.shape[0], rgb.shape[1]
     ppm, middle, ground = thing.sight[t, 0], thing.sight[t, 1], thing.sight[t, 2]
-    wide, tall = thing.size[0] * ppm, thing.size[1] * ppm
+    wide, tall = thing.size[0] * STRETCH * ppm, thing.size[1] * ppm
     left, top = middle - 0.5 * wide, ground - tall
     rows, columns = thing.rgba.shape[0], thing.rgba.shape[1]
     bright = sensor.light[3] + 0.75 * sensor.light[4]

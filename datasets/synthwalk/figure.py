@@ -40,11 +40,11 @@ def build_figure(look: Appearance) -> Figure:
 def _row(  # noqa: PLR0913
     low: Anchor, high: Anchor, reference: int, r_low: float, r_high: float, made_of: int, label: int, *,
     deep: float = 1.0, wide: float = 1.0, box: tuple[float, float] = (0.0, 0.0), pattern: int = m.P_PLAIN,
-    cloth: float = 0.0,
+    cloth: float = 0.0, is_open: bool = False,
 ) -> list[float]:  # fmt: skip
     """One part, from its lower to its upper end."""
     return [low[0], low[1], *low[2], high[0], high[1], *high[2], reference, r_low, r_high, deep, wide, *box,
-            pattern, made_of, label, cloth]  # fmt: skip
+            pattern, made_of, label, cloth, float(is_open)]  # fmt: skip
 
 
 def _at(joint: int, frame: int = OF_GROUND, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Anchor:
@@ -54,7 +54,7 @@ def _at(joint: int, frame: int = OF_GROUND, x: float = 0.0, y: float = 0.0, z: f
 def _trunk(look: Appearance, bones: Bones) -> Iterator[list[float]]:
     h, girth, woman = look.build.height, look.build.girth, look.build.woman
     bulk = {"jacket": 1.10, "hoodie": 1.12, "coat": 1.12}.get(look.outfit.top, 1.0)
-    hips = h * (0.088 if woman else 0.080) * girth**0.7
+    hips = h * (0.092 if woman else 0.085) * girth**0.65
     waist = h * (0.072 if woman else 0.080) * girth * bulk
     chest = h * 0.088 * girth**0.6 * bulk * look.build.shoulders**0.5
     below = 0.02 * h
@@ -91,7 +91,7 @@ def _trunk(look: Appearance, bones: Bones) -> Iterator[list[float]]:
 
 def _head(look: Appearance, bones: Bones) -> Iterator[list[float]]:
     h, details = look.build.height, look.details
-    r = 0.046 * h * look.build.head
+    r = 0.047 * h * look.build.head
     yield _row(
         _at(skeleton.HEAD, OF_HEAD, x=0.012 * h, z=0.004 * h), _at(skeleton.CROWN, OF_HEAD, z=-0.040 * h),
         OF_HEAD, 0.80 * r, r, m.M_SKIN, m.FACE, deep=1.16, pattern=m.P_HEAD,
@@ -101,15 +101,15 @@ def _head(look: Appearance, bones: Bones) -> Iterator[list[float]]:
         OF_HEAD, 0.008 * h, 0.005 * h, m.M_SKIN, m.FACE,
     )  # fmt: skip
     if details.hair in ("long", "tail", "bun") or (details.hair == "short" and not details.hat):
-        puff = 1.10 if details.hair != "short" else 1.06
+        puff = 1.04 if details.hair != "short" else 0.99
         yield _row(
             _at(skeleton.HEAD, OF_HEAD, x=-0.014 * h, z=0.045 * h), _at(skeleton.CROWN, OF_HEAD, x=-0.010 * h, z=-0.036 * h),
-            OF_HEAD, 0.92 * r, puff * r, m.M_HAIR, m.HAIR, deep=1.08,
+            OF_HEAD, 0.88 * r, puff * r, m.M_HAIR, m.HAIR, deep=1.08,
         )  # fmt: skip
     if details.hair == "long":
         yield _row(
             _at(skeleton.NECK, OF_CHEST, x=-0.042 * h, z=-0.03 * h), _at(skeleton.HEAD, OF_HEAD, x=-0.026 * h, z=0.05 * h),
-            OF_HEAD, 0.85 * r, 1.04 * r, m.M_HAIR, m.HAIR, deep=0.62,
+            OF_HEAD, 0.72 * r, 0.98 * r, m.M_HAIR, m.HAIR, deep=0.6,
         )  # fmt: skip
     elif details.hair == "tail":
         yield _row(
@@ -124,7 +124,7 @@ def _head(look: Appearance, bones: Bones) -> Iterator[list[float]]:
     if details.hat:
         yield _row(
             _at(skeleton.CROWN, OF_HEAD, x=-0.004 * h, z=-0.028 * h), _at(skeleton.CROWN, OF_HEAD, x=-0.006 * h, z=-0.016 * h),
-            OF_HEAD, 1.10 * r, 0.98 * r, m.M_HAT, m.HAT, deep=1.14,
+            OF_HEAD, 1.06 * r, 0.94 * r, m.M_HAT, m.HAT, deep=1.14,
         )  # fmt: skip
         yield _row(
             _at(skeleton.CROWN, OF_HEAD, x=0.060 * h, z=-0.040 * h), _at(skeleton.CROWN, OF_HEAD, x=0.054 * h, z=-0.033 * h),
@@ -140,17 +140,17 @@ def _arms(look: Appearance, bones: Bones) -> Iterator[list[float]]:
         shoulder, elbow = skeleton.SHOULDER[side], skeleton.ELBOW[side]
         wrist, knuckles = skeleton.WRIST[side], skeleton.KNUCKLES[side]
         of_arm = OF_ARM[side]
-        cap = 0.036 * h * thick * (0.5 + 0.5 * loose)
+        cap = 0.031 * h * thick * (0.6 + 0.4 * loose)
         yield _row(  # shoulder
-            _at(shoulder, OF_CHEST, y=-0.030 * h * sign, z=-0.004 * h), _at(shoulder, OF_CHEST, z=0.006 * h), OF_CHEST,
-            cap * 1.08, cap, m.M_TOP, m.TOP, pattern=m.P_SLEEVE, cloth=0.5,
+            _at(shoulder, OF_CHEST, z=-0.006 * h), _at(shoulder, OF_CHEST, y=-0.055 * h * sign, z=0.020 * h), OF_CHEST,
+            cap, cap * 0.95, m.M_TOP, m.TOP, pattern=m.P_SLEEVE, cloth=0.5,
         )  # fmt: skip
         if bare:
             yield _row(
                 _at(elbow), _at(shoulder), OF_CHEST, 0.022 * h * thick, 0.029 * h * thick, m.M_SKIN, m.ARMS
             )
             yield _row(  # the short sleeve
-                _at(shoulder, of_arm, z=-0.085 * h), _at(shoulder), OF_CHEST, 0.035 * h * thick, 0.035 * h * thick,
+                _at(shoulder, of_arm, z=-0.085 * h), _at(shoulder), OF_CHEST, 0.034 * h * thick, 0.031 * h * thick,
                 m.M_TOP, m.TOP, pattern=m.P_SLEEVE, cloth=0.25,
             )  # fmt: skip
             yield _row(
@@ -158,7 +158,7 @@ def _arms(look: Appearance, bones: Bones) -> Iterator[list[float]]:
             )
         else:
             yield _row(
-                _at(elbow), _at(shoulder), OF_CHEST, 0.026 * h * thick * loose, 0.032 * h * thick * loose,
+                _at(elbow), _at(shoulder), OF_CHEST, 0.026 * h * thick * loose, 0.029 * h * thick * loose,
                 m.M_TOP, m.TOP, pattern=m.P_SLEEVE, cloth=0.25,
             )  # fmt: skip
             yield _row(
@@ -184,13 +184,13 @@ def _legs(look: Appearance, bones: Bones) -> Iterator[list[float]]:
         bare_thigh, bare_shank = kind == "skirt", kind in ("skirt", "shorts")
         thigh = 1.0 if bare_thigh else 1.12
         yield _row(
-            _at(knee), _at(hip, OF_GROUND, z=-0.01 * h), OF_PELVIS, 0.034 * h * thick * thigh, 0.054 * h * thick * thigh,
+            _at(knee), _at(hip, OF_GROUND, z=-0.035 * h), OF_PELVIS, 0.035 * h * thick * thigh, 0.044 * h * thick * thigh,
             m.M_SKIN if bare_thigh else m.M_BOTTOM, m.LEGS if bare_thigh else m.BOTTOM,
             pattern=m.P_PLAIN if bare_thigh else m.P_LEG, cloth=0.4,
         )  # fmt: skip
         if kind == "shorts":
             yield _row(  # the hem stands off the knee
-                _at(knee, z=0.02 * h), _at(hip), OF_PELVIS, 0.050 * h * thick, 0.055 * h * thick, m.M_BOTTOM, m.BOTTOM,
+                _at(knee, z=0.02 * h), _at(hip, z=-0.035 * h), OF_PELVIS, 0.049 * h * thick, 0.048 * h * thick, m.M_BOTTOM, m.BOTTOM,
                 pattern=m.P_LEG, cloth=0.4,
             )  # fmt: skip
         if bare_shank:
@@ -205,11 +205,11 @@ def _legs(look: Appearance, bones: Bones) -> Iterator[list[float]]:
                 pattern=m.P_LEG, cloth=0.0,
             )  # fmt: skip
         yield _row(
-            _at(ankle, foot, x=-0.028 * h, z=-0.020 * h), _at(toe, foot, x=-0.012 * h, z=0.004 * h), foot, 0.027 * h, 0.022 * h,
+            _at(ankle, foot, x=-0.022 * h, z=-0.020 * h), _at(toe, foot, x=-0.012 * h, z=0.004 * h), foot, 0.025 * h, 0.021 * h,
             m.M_SHOE, m.SHOES, wide=0.95, deep=0.95, pattern=m.P_SHOE,
         )  # fmt: skip
         yield _row(
-            _at(ankle, foot, z=-0.02 * h), _at(ankle, foot, z=0.012 * h), foot, 0.028 * h, 0.024 * h, m.M_SHOE, m.SHOES
+            _at(ankle, foot, z=-0.02 * h), _at(ankle, foot, z=0.012 * h), foot, 0.027 * h, 0.024 * h, m.M_SHOE, m.SHOES
         )
     length = {"skirt": 0.22, "coat": 0.17}
     for name, is_worn, made_of, label in (
@@ -219,8 +219,8 @@ def _legs(look: Appearance, bones: Bones) -> Iterator[list[float]]:
         if is_worn:
             yield _row(
                 _at(skeleton.PELVIS, OF_GROUND, z=-length[name] * h), _at(skeleton.PELVIS, OF_PELVIS, z=0.02 * h),
-                OF_PELVIS, 0.105 * h * thick, 0.086 * h * thick, made_of, label, deep=0.82, pattern=m.P_FLAP,
-                cloth=-length[name] * h,
+                OF_PELVIS, 0.124 * h * thick**0.7, 0.096 * h * thick, made_of, label, deep=0.84, pattern=m.P_FLAP,
+                cloth=-length[name] * h, is_open=True,
             )  # fmt: skip
 
 
@@ -261,9 +261,9 @@ def _palette(look: Appearance) -> Floats:
     rows = {
         m.M_SKIN: skin,
         m.M_HAIR: people.HAIRS[d.hair_colour],
-        m.M_TOP: people.TOPS[outfit.top_colour][1],
+        m.M_TOP: np.array(people.TOPS[outfit.top_colour][1]) * outfit.top_shade,
         m.M_SECOND: people.TOPS[outfit.second_colour][1],
-        m.M_BOTTOM: people.BOTTOMS[outfit.bottom_colour][1],
+        m.M_BOTTOM: np.array(people.BOTTOMS[outfit.bottom_colour][1]) * outfit.bottom_shade,
         m.M_SHOE: shoe,
         m.M_SOLE: (186, 184, 178) if shoe.mean() < 120 and outfit.shoes != 2 else (58, 52, 48),
         m.M_BAG: bag,

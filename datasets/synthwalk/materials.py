@@ -23,16 +23,16 @@ MATERIALS: Final = (
 
 # Columns of a part: two anchors (joint, frame, offset in that frame), frame of reference, radii, squeeze
 # in depth and across, box half sizes (0: a tapered capsule), pattern, material, label, height of its
-# lower end on the cloth, all in metres.
+# lower end on the cloth, all in metres; and whether the lower end is open like that of a skirt.
 (A_JOINT, A_FRAME, A_X, A_Y, A_Z, B_JOINT, B_FRAME, B_X, B_Y, B_Z, REFERENCE, R_LOW, R_HIGH, DEEP, WIDE,
- BOX_X, BOX_Y, PATTERN, MATERIAL, LABEL, CLOTH) = range(21)  # fmt: skip
-PART_COLUMNS: Final = 21
+ BOX_X, BOX_Y, PATTERN, MATERIAL, LABEL, CLOTH, OPEN) = range(22)  # fmt: skip
+PART_COLUMNS: Final = 22
 
 # Columns of a placed part: origin, steps and ray in its own axes, its axes seen from the camera, shape,
 # pattern, and the window of the picture that it can touch, in metres.
 ORIGIN, STEP_U, STEP_V, RAY, AXES = 0, 3, 6, 9, 12
-(LENGTH, LOW, HIGH, HALF_X, HALF_Y, DRAWN, MADE_OF, PART_OF, AT, U_LOW, U_HIGH, V_LOW, V_HIGH) = range(21, 34)
-PLACED_COLUMNS: Final = 34
+(LENGTH, LOW, HIGH, HALF_X, HALF_Y, DRAWN, MADE_OF, PART_OF, AT, U_LOW, U_HIGH, V_LOW, V_HIGH, CUT) = range(21, 35)
+PLACED_COLUMNS: Final = 35
 
 
 class Dress(NamedTuple):

@@ -12,12 +12,12 @@ from datasets.synthwalk.gait import BASE_CADENCE, Style, Tempo
 Colour = tuple[float, float, float]
 
 TOPS: Final[tuple[tuple[str, Colour], ...]] = (
-    ("black", (38, 38, 43)), ("gray", (118, 119, 122)), ("white", (196, 194, 188)),
-    ("blue", (50, 66, 104)), ("red", (122, 50, 50)), ("green", (72, 86, 66)),
-    ("yellow", (168, 140, 74)), ("purple", (86, 66, 104)),
+    ("black", (34, 34, 39)), ("gray", (124, 125, 128)), ("white", (222, 220, 214)),
+    ("blue", (44, 66, 124)), ("red", (150, 44, 46)), ("green", (66, 96, 62)),
+    ("yellow", (196, 158, 66)), ("purple", (92, 62, 116)),
 )  # fmt: skip
 BOTTOMS: Final[tuple[tuple[str, Colour], ...]] = (
-    ("black", (36, 36, 41)), ("blue", (60, 72, 98)), ("gray", (96, 96, 99)), ("brown", (108, 92, 72)),
+    ("black", (34, 34, 39)), ("blue", (56, 74, 112)), ("gray", (104, 104, 107)), ("brown", (142, 118, 86)),
     ("green", (74, 80, 62)), ("white", (180, 176, 168)),
 )  # fmt: skip
 SKINS: Final[tuple[Colour, ...]] = ((214, 170, 146), (196, 148, 120), (158, 112, 86), (104, 72, 56))
@@ -25,6 +25,9 @@ HAIRS: Final[tuple[Colour, ...]] = ((30, 26, 25), (58, 42, 32), (98, 74, 50), (1
 BAGS: Final[tuple[Colour, ...]] = ((40, 40, 46), (92, 70, 52), (66, 78, 96), (112, 52, 50), (84, 88, 72))
 SHOE_COLOURS: Final[tuple[Colour, ...]] = ((34, 33, 34), (172, 170, 166), (92, 70, 54))
 LOGOS: Final[tuple[Colour, ...]] = ((206, 204, 196), (30, 30, 34), (168, 134, 58))
+
+SHADES: Final = 0.25
+"""Spread of the brightness of cloths of one colour."""
 
 TOP_KINDS: Final = ("t-shirt", "shirt", "jacket", "hoodie", "coat")
 BOTTOM_KINDS: Final = ("trousers", "shorts", "skirt")
@@ -45,6 +48,8 @@ class Outfit:
     bottom: str = "trousers"
     bottom_colour: int = 0  # of BOTTOMS
     shoes: int = 0  # of SHOE_COLOURS
+    top_shade: float = 1.0  # how much lighter or darker this cloth is than its colour's name
+    bottom_shade: float = 1.0
     fold_a: float = 0.0  # where in the table of folds this cloth was cut
     fold_b: float = 0.0
 
@@ -111,6 +116,8 @@ def draw_outfit(rng: np.random.Generator, top_colours: int, bottom_colours: int)
         bottom=_pick(rng, BOTTOM_KINDS, (0.78, 0.12, 0.10)),
         bottom_colour=int(rng.integers(bottom_colours)),
         shoes=int(rng.integers(len(SHOE_COLOURS))),
+        top_shade=float(np.exp(rng.normal(0.0, SHADES))),
+        bottom_shade=float(np.exp(rng.normal(0.0, SHADES))),
         fold_a=float(rng.uniform(0, 128)),
         fold_b=float(rng.uniform(0, 128)),
     )
@@ -122,7 +129,7 @@ def draw_build(rng: np.random.Generator, skirt: bool) -> Build:
     height = rng.normal(1.63, 0.06) if woman else rng.normal(1.75, 0.07)
     return Build(
         height=float(np.clip(height, 1.48, 1.95)),
-        girth=float(np.clip(np.exp(rng.normal(0.0, 0.17)), 0.74, 1.45)),
+        girth=float(np.clip(np.exp(rng.normal(0.08, 0.17)), 0.8, 1.55)),
         legs=float(np.clip(rng.normal(1.0, 0.045), 0.9, 1.1)),
         shoulders=float(np.clip(rng.normal(0.92 if woman else 1.06, 0.07), 0.78, 1.25)),
         head=float(np.clip(rng.normal(1.0, 0.05), 0.9, 1.12)),

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from datasets.synthwalk import people
+from datasets.synthwalk import gait, people
 from datasets.synthwalk.gait import Style, Tempo
 from datasets.synthwalk.people import Appearance
 from datasets.synthwalk.presets import World
@@ -226,3 +227,19 @@ def _queries(world: World, test: list[Track]) -> list[int]:
             rng = stream(world.seed, "query", person, camera)
             found.append(candidates[int(rng.integers(len(candidates)))])
     return sorted(found)
+
+
+def start_phases(world: World, track: Track) -> tuple[float, float]:
+    """Where a tracklet starts in its gait cycle and in its hesitation: uniform, independent of the tempo."""
+    rng = stream(world.seed, "phase", track.who.person, track.camera, track.number, len(track.role))
+    return float(rng.random()), float(rng.random())
+
+
+def true_cycles(world: World, track: Track) -> NDArray[np.float64]:
+    """Phase of the gait at each frame of a tracklet, in cycles [T]."""
+    return gait.phases(track.who.tempo, *start_phases(world, track), track.length)
+
+
+def true_angles(world: World, track: Track) -> NDArray[np.float64]:
+    """Joint angles of a tracklet, exactly as it is rendered [T, 15], radians."""
+    return gait.joint_angles(track.who.style, true_cycles(world, track))

@@ -68,10 +68,10 @@ class World:
     length_min: int = 3
     length_max: int = 80
     motion_share: float = 0.28
-    lookalike_share: float = 0.6
+    lookalike_share: float = 0.4
     lookalike_largest: int = 4
-    top_colours: int = 6
-    bottom_colours: int = 4
+    top_colours: int = 8
+    bottom_colours: int = 6
     occluded_share: float = 0.48
     crowd_share: float = 0.1
     camera_spread: float = 1.0

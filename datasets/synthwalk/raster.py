@@ -18,6 +18,7 @@ from datasets.synthwalk import materials as m
 from datasets.synthwalk.cloth import paint
 
 FAR = 1e9
+STRETCH = 1.22  # boxes are narrower than the frames they are resized to, as in MARS: people look broader
 EYE = 4.0  # rays start this many metres before the pelvis
 
 
@@ -76,7 +77,7 @@ def place(parts, joints, frames, yaw, elevation, placed):
         out[m.LENGTH], out[m.LOW], out[m.HIGH] = length, part[m.R_LOW], part[m.R_HIGH]
         out[m.HALF_X], out[m.HALF_Y] = part[m.BOX_X], part[m.BOX_Y]
         out[m.DRAWN], out[m.MADE_OF], out[m.PART_OF] = part[m.PATTERN], part[m.MATERIAL], part[m.LABEL]
-        out[m.AT] = part[m.CLOTH]
+        out[m.AT], out[m.CUT] = part[m.CLOTH], part[m.OPEN]
         stretch = max(part[m.DEEP], part[m.WIDE], 1.0)
         ra, rb = part[m.R_LOW] * stretch, part[m.R_HIGH] * stretch
         if part[m.BOX_X] > 0.0:
@@ -103,7 +104,7 @@ def _capsule(part, px, py, pz):
         if 0.0 <= z <= length and low + slope * z >= 0.0:
             return t  # the side is always met before the caps when it is met between them
     a = dx * dx + dy * dy + dz * dz
-    for cap in range(2):
+    for cap in range(1 if part[m.CUT] > 0.0 else 0, 2):
         z0, r = (0.0, low) if cap == 0 else (length, high)
         qz = pz - z0
         b = px * dx + py * dy + qz * dz
@@ -143,20 +144,21 @@ def see(placed, ppm, foot_col, foot_row, depth, owner):
 
     Args:
         placed: [P, PLACED_COLUMNS].
-        ppm: samples per metre; foot_col, foot_row: sample position of the ground below the pelvis.
+        ppm: samples per metre up the picture, across it there are `STRETCH` times as many; foot_col, foot_row: sample position of the ground below the pelvis.
         depth: float64 [h, w], filled with the distance or FAR; owner: int16 [h, w], the part or -1.
 
     Returns:
         The window of rows and columns outside which nobody was seen: top, bottom, left, right.
     """
     h, w = depth.shape
+    wide = STRETCH * ppm
     depth[:] = FAR
     owner[:] = -1
     top, bottom, left, right = h, 0, w, 0
     for i in range(placed.shape[0]):
         part = placed[i]
-        c0 = max(0, int(math.floor(foot_col + part[m.U_LOW] * ppm)))
-        c1 = min(w, int(math.ceil(foot_col + part[m.U_HIGH] * ppm)) + 1)
+        c0 = max(0, int(math.floor(foot_col + part[m.U_LOW] * wide)))
+        c1 = min(w, int(math.ceil(foot_col + part[m.U_HIGH] * wide)) + 1)
         r0 = max(0, int(math.floor(foot_row - part[m.V_HIGH] * ppm)))
         r1 = min(h, int(math.ceil(foot_row - part[m.V_LOW] * ppm)) + 1)
         if c0 >= c1 or r0 >= r1:
@@ -166,7 +168,7 @@ def see(placed, ppm, foot_col, foot_row, depth, owner):
         for r in range(r0, r1):
             v = (foot_row - r - 0.5) / ppm
             for c in range(c0, c1):
-                u = (c + 0.5 - foot_col) / ppm
+                u = (c + 0.5 - foot_col) / wide
                 px = part[m.ORIGIN] + u * part[m.STEP_U] + v * part[m.STEP_V]
                 py = part[m.ORIGIN + 1] + u * part[m.STEP_U + 1] + v * part[m.STEP_V + 1]
                 pz = part[m.ORIGIN + 2] + u * part[m.STEP_U + 2] + v * part[m.STEP_V + 2]
@@ -219,6 +221,7 @@ def shade(placed, ppm, foot_col, foot_row, window, depth, owner, dress, palette,
         rgb: float64 [h, w, 3], changed where a part is seen; label: uint8 [h, w], likewise.
     """
     normal, found = np.empty(3), np.empty(3)
+    wide = STRETCH * ppm
     top, bottom, left, right = window
     for r in range(top, bottom):
         v = (foot_row - r - 0.5) / ppm
@@ -226,7 +229,7 @@ def shade(placed, ppm, foot_col, foot_row, window, depth, owner, dress, palette,
             i = owner[r, c]
             if i < 0:
                 continue
-            part, t, u = placed[i], depth[r, c], (c + 0.5 - foot_col) / ppm
+            part, t, u = placed[i], depth[r, c], (c + 0.5 - foot_col) / wide
             px = part[m.ORIGIN] + u * part[m.STEP_U] + v * part[m.STEP_V] + t * part[m.RAY]
             py = part[m.ORIGIN + 1] + u * part[m.STEP_U + 1] + v * part[m.STEP_V + 1] + t * part[m.RAY + 1]
             pz = part[m.ORIGIN + 2] + u * part[m.STEP_U + 2] + v * part[m.STEP_V + 2] + t * part[m.RAY + 2]

@@ -13,17 +13,18 @@ from datasets.synthwalk import gait, noise, people, scenery, skeleton, sprites
 from datasets.synthwalk.cameras import Camera, Walk, build_camera, walk
 from datasets.synthwalk.exposure import OVERSAMPLING, Actor, Sensor, Thing, shoot
 from datasets.synthwalk.figure import Figure, build_figure
-from datasets.synthwalk.population import Track
+from datasets.synthwalk.population import Track, true_cycles
 from datasets.synthwalk.presets import World
+from datasets.synthwalk.raster import STRETCH
 from datasets.synthwalk.sprites import OCCLUDERS, VARIANTS, Sprite
 from datasets.synthwalk.streams import stream
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
-FOOT_ROOM = 0.045  # share of the box below the person's feet
+FOOT_ROOM = 0.035  # share of the box below the person's feet
 _KINDS = ("pole", "sign", "trunk", "bush", "bin", "fence", "car", "planter", "pedestrian")
-_ODDS = (0.10, 0.05, 0.11, 0.13, 0.06, 0.08, 0.14, 0.08, 0.25)
+_ODDS = (0.17, 0.08, 0.11, 0.12, 0.10, 0.11, 0.06, 0.08, 0.17)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,6 @@ class Shot(NamedTuple):
         occluders: uint8 [T, H, W], what stands in front (`sprites.OCCLUDERS`).
         touched: bool [T], whether anything stands in front; frame and twin are equal where not.
         walk: yaw, elevation and box of each frame.
-        start, wobble: phases from which `gait.phases` makes the phase of every frame again.
         quality: of the JPEG encoder for this tracklet.
         crowded: whether another pedestrian walks behind.
     """
@@ -57,8 +57,6 @@ class Shot(NamedTuple):
     occluders: Bytes
     touched: NDArray[np.bool_]
     walk: Walk
-    start: float
-    wobble: float
     quality: int
     crowded: bool
 
@@ -83,8 +81,7 @@ def take(studio: Studio, track: Track) -> Shot:
     world, camera, who = studio.world, studio.cameras[track.camera - 1], track.who
     place = (who.person, track.camera, track.number, len(track.role))
     rng = stream(world.seed, "tracklet", *place)
-    start, wobble = float(rng.random()), float(rng.random())
-    cycles = gait.phases(who.tempo, start, wobble, track.length)
+    cycles = true_cycles(world, track)
     figure = build_figure(who.look)
     path = walk(world, camera, track, figure.bones, who.style, cycles)
     height, width = OVERSAMPLING * world.height, OVERSAMPLING * world.width
@@ -93,7 +90,7 @@ def take(studio: Studio, track: Track) -> Shot:
     foot_row = height * (1.0 - FOOT_ROOM) + path.shift[:, 1] * height
     view = np.stack([path.yaw, path.elevation, ppm, foot_column, foot_row], axis=1)
     step = path.scale / ppm
-    window = np.stack([path.foot[:, 0] - foot_column * step, path.foot[:, 1] - foot_row * step, step], axis=1)
+    window = np.stack([path.foot[:, 0] - foot_column * step / STRETCH, path.foot[:, 1] - foot_row * step, step], axis=1)
     person = _actor(figure, gait.joint_angles(who.style, cycles), view, not track.empty)
     sensor, quality = _sensor(world, camera, rng)
     behind, front, thing = _company(studio, path, view, stream(world.seed, "company", *place), figure)
@@ -101,7 +98,7 @@ def take(studio: Studio, track: Track) -> Shot:
         studio.scenes[track.camera - 1], window, person, behind, front, thing, sensor, studio.folds,
         OCCLUDERS.index("pedestrian"), world.height, world.width,
     )  # fmt: skip
-    return Shot(frames, twins, labels, occluders, touched, path, start, wobble, quality, bool(behind.present.any()))
+    return Shot(frames, twins, labels, occluders, touched, path, quality, bool(behind.present.any()))
 
 
 def _actor(figure: Figure, angles: Floats, view: Floats, present: bool) -> Actor:
@@ -112,7 +109,7 @@ def _actor(figure: Figure, angles: Floats, view: Floats, present: bool) -> Actor
 
 def _sensor(world: World, camera: Camera, rng: np.random.Generator) -> tuple[Sensor, int]:
     """The camera's sensor with the small changes of one tracklet: sun, cloud, focus."""
-    sun = float(np.exp(0.06 * world.camera_spread * rng.standard_normal()))
+    sun = float(np.exp(0.03 * world.camera_spread * rng.standard_normal()))
     level = np.linspace(0.0, 1.0, 1024)
     tones = [np.clip(level * camera.gain * sun * cast, 0.0, 1.0) ** camera.gamma for cast in camera.cast]
     blur = camera.blur * world.height * float(np.exp(0.2 * rng.standard_normal()))
@@ -138,7 +135,7 @@ def _company(
     behind = _pedestrian(world, path, view, rng, nearer=-float(rng.uniform(1.5, 5.0))) if crowded else nobody
     if not occluded:
         return behind, nobody, nothing
-    nearer = float(rng.uniform(1.2, 2.4) if kind == "car" else rng.uniform(0.5, 1.8))
+    nearer = float(rng.uniform(1.2, 2.4) if kind == "car" else rng.uniform(0.4, 1.4))
     if kind == "pedestrian":
         return behind, _pedestrian(world, path, view, rng, nearer), nothing
     sprite = studio.sprites[kind][int(rng.integers(VARIANTS))]
@@ -159,13 +156,13 @@ def _passing(path: Walk, view: Floats, rng: np.random.Generator, nearer: float, 
     distance = path.distance
     zoom = distance / (distance - nearer)
     relative = -path.slide * zoom + (0.0 if speed is None else speed)
-    if abs(relative) < 0.02:
-        relative = float(rng.choice((-1.0, 1.0)) * rng.uniform(0.02, 0.05))
+    if abs(relative) < 0.06:  # nothing stays in front for a whole tracklet
+        relative = float(rng.choice((-1.0, 1.0)) * rng.uniform(0.06, 0.1))
     middle = rng.uniform(0, count) if count > 1 else 0.5
     across = relative * (np.arange(count) - middle) + rng.normal(0.0, 0.15)
     ppm = view[:, 2]
     row = view[:, 4] + ppm * nearer * np.sin(view[:, 1])
-    return np.ascontiguousarray(np.stack([ppm * zoom, view[:, 3] + ppm * across, row], axis=1))
+    return np.ascontiguousarray(np.stack([ppm * zoom, view[:, 3] + STRETCH * ppm * across, row], axis=1))
 
 
 def _pedestrian(world: World, path: Walk, view: Floats, rng: np.random.Generator, nearer: float) -> Actor:

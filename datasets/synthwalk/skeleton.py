@@ -33,10 +33,10 @@ class Bones:
         """`build` is 1 for an average body; `legs` and `shoulders` are proportions around 1."""
         self.thigh, self.shank, self.ankle = 0.245 * height * legs, 0.246 * height * legs, 0.045 * height
         left = height - self.thigh - self.shank - self.ankle
-        self.waist, self.trunk = 0.20 * left, 0.62 * left
-        self.neck, self.head = 0.11 * left, 0.15 * left
+        self.waist, self.trunk = 0.21 * left, 0.655 * left
+        self.neck, self.head = 0.075 * left, 0.155 * left
         self.upper_arm, self.forearm, self.hand = 0.172 * height, 0.150 * height, 0.055 * height
-        self.foot = 0.118 * height
+        self.foot = 0.105 * height
         self.shoulder = 0.108 * height * shoulders * (0.6 + 0.4 * build)
         self.hip = 0.050 * height * (0.6 + 0.4 * build)
 
@@ -90,7 +90,7 @@ def pose(angles: Floats, bones: Bones) -> tuple[Floats, Floats]:
     joints[:, CROWN] = joints[:, HEAD] + bones.head * up
     for side, sign in ((0, 1.0), (1, -1.0)):
         across = frames[:, OF_CHEST, 1]
-        joints[:, SHOULDER[side]] = joints[:, NECK] + sign * bones.shoulder * across - 0.10 * bones.trunk * trunk
+        joints[:, SHOULDER[side]] = joints[:, NECK] + sign * bones.shoulder * across - 0.13 * bones.trunk * trunk
         upper, bend = angles[:, 6 + side], angles[:, 8 + side]
         spread = sign * (0.10 + 0.05 * np.abs(upper))
         down = _arm(upper + angles[:, 12], spread)

@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 OCCLUDERS: Final = ("none", "pole", "sign", "trunk", "bush", "bin", "fence", "car", "planter", "pedestrian")
 """Occluder kinds of the masks; a pixel's value is the index here."""
 VARIANTS: Final = 4
-_PAINT: Final = ((0.20, 0.22, 0.26), (0.62, 0.62, 0.61), (0.16, 0.16, 0.17), (0.42, 0.16, 0.16),
-                 (0.30, 0.36, 0.44), (0.52, 0.49, 0.43))  # fmt: skip
+_PAINT: Final = ((0.30, 0.33, 0.38), (0.66, 0.66, 0.65), (0.24, 0.24, 0.26), (0.48, 0.22, 0.20),
+                 (0.40, 0.46, 0.54), (0.60, 0.57, 0.51))  # fmt: skip
 
 
 class Sprite(NamedTuple):
@@ -94,7 +94,7 @@ def _trunk(rng: np.random.Generator, resolution: float) -> Sprite:
     c = _Canvas(0.8, 3.4, resolution)
     bark = noise.tile(rng, 128, 5, 26)
     lean = 0.05 * np.sin(1.3 * c.y + rng.uniform(0, 6))
-    half = float(rng.uniform(0.15, 0.24)) * (1.0 + 0.35 * np.exp(-4.0 * c.y))
+    half = float(rng.uniform(0.11, 0.19)) * (1.0 + 0.35 * np.exp(-4.0 * c.y))
     across = (c.x - lean) / half
     rough = 0.2 * noise.look_up(bark, c.y * 30, c.x * 128)
     where = np.abs(across + 0.3 * rough) < 1.0
@@ -103,7 +103,7 @@ def _trunk(rng: np.random.Generator, resolution: float) -> Sprite:
 
 
 def _bush(rng: np.random.Generator, resolution: float) -> Sprite:
-    wide, tall = float(rng.uniform(1.1, 2.1)), float(rng.uniform(0.7, 1.25))
+    wide, tall = float(rng.uniform(0.9, 1.7)), float(rng.uniform(0.6, 1.05))
     c = _Canvas(wide, tall, resolution)
     leaves, clumps = noise.tile(rng, 128, 30), noise.tile(rng, 128, 9)
     fine = noise.look_up(leaves, c.y * 64, c.x * 64)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from datasets.errors import DataError
 from datasets.synthwalk import materials, presets, sprites, truth
-from datasets.synthwalk.population import Population, Track, populate
+from datasets.synthwalk.population import Population, Track, populate, start_phases
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.shooting import Studio, open_studio, take, truth_of
 
@@ -32,8 +32,6 @@ _AHEAD = 8  # tracklets in flight per worker, so that memory stays bounded
 class _Record(NamedTuple):
     """What is kept of a tracklet after its files are written."""
 
-    start: float
-    wobble: float
     attributes: list[int] | None
     digest: bytes
     visible: np.ndarray
@@ -183,7 +181,7 @@ def _shoot_one(studio: Studio, track: Track, root: Path) -> _Record:
     digest.update(packed)
     _put(str(truth.truth_path(root, track.key)), packed)
     attributes = truth.attribute_row(track, told, shot.crowded) if track.role == "person" else None
-    return _Record(shot.start, shot.wobble, attributes, digest.digest(), told.visible)
+    return _Record(attributes, digest.digest(), told.visible)
 
 
 def _encode(frame: np.ndarray, quality: int) -> bytes:
@@ -267,9 +265,7 @@ def _write_truth(
 ) -> None:
     """Everything under truth/ that is not of one tracklet; the manifest last."""
     folder = root / "truth"
-    starts = {
-        track.key: (record.start, record.wobble) for track, record in zip(population.tracks, records, strict=True)
-    }
+    starts = {track.key: start_phases(world, track) for track in population.tracks}
     rows = [record.attributes for record in records if record.attributes is not None]
     _write_csv(folder / "attributes.csv", truth.ATTRIBUTE_COLUMNS, rows)
     _write_csv(folder / "identities.csv", truth.IDENTITY_COLUMNS, map(truth.identity_row, population.identities))
