@@ -12,12 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import ranking, sanity, statistics
 from .errors import ProtocolError
 
 if TYPE_CHECKING:
     from .interface import Protocol
 
-__all__ = ["ProtocolError", "load", "names"]
+__all__ = ["ProtocolError", "load", "names", "ranking", "sanity", "statistics"]
 
 _ASSIGNS = re.compile(r"^PROTOCOL\b[^=\n]*=", re.MULTILINE)
 
