@@ -82,9 +82,8 @@ def test_training_stage(benchmark: Any, store: FrameStore, tmp_path: Path) -> No
     source = PixelSource(store, STAGE, 0, "cpu", PRECISION)
 
     def steps() -> None:
-        train_stage(
-            network, STAGE, feed, source, steps=STEPS, unit="steps", seed=0, device="cpu", folder=tmp_path, title="train"
-        )
+        where = {"device": "cpu", "folder": tmp_path, "title": "train"}
+        train_stage(network, STAGE, feed, source, steps=STEPS, unit="steps", seed=0, **where)
 
     _once(benchmark, steps)
 

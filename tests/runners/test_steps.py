@@ -1,6 +1,5 @@
 """Steps are whole or resumable, never half."""
 
-import os
 import subprocess
 import sys
 import time
@@ -76,7 +75,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path, monke
     with pytest.raises(OSError, match="No space left"):
         write_bytes(path, b"new")
     monkeypatch.undo()
-    assert os.listdir(tmp_path) == ["a.json"]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
     assert read_json(path) == {"old": 1}
 
 
