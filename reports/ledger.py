@@ -269,7 +269,9 @@ def _words(
     range_ = f"{_points(difference.mean)} of {name} ({_signed(difference.low)} to {_signed(difference.high)})"
     first = f"Measured {range_} against {difference.label}."
     if difference.verdict == "does not hold":
-        return f"{first} {'It is worse.' if difference.high <= 0 else 'That is no gain worth the name.'}"
+        if difference.low == difference.high == 0:
+            return f"{first} The two score the same."
+        return f"{first} {'It is worse.' if difference.high < 0 else 'That is no gain worth the name.'}"
     if difference.verdict == "cannot tell":
         first += " Both no gain and a real one fit this interval."
     return f"{first} {_about_time(outcome, controls)}" if temporal else first
