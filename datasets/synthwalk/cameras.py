@@ -109,7 +109,7 @@ def build_camera(world: World, number: int) -> Camera:
         gain=float(np.exp(spread * 0.016 * rng.standard_normal())),
         gamma=float(np.exp(spread * 0.016 * rng.standard_normal())),
         cast=(float(cast[0]), float(cast[1]), float(cast[2])),
-        blur=float(rng.uniform(0.003, 0.011)),
+        blur=float(rng.uniform(0.003, 0.009)),
         noise=float(rng.uniform(0.006, 0.02)),
         quality=(low, min(low + 12, 92)),
         light=(float(light[0]), float(light[1]), float(light[2])),

@@ -3,17 +3,19 @@
 Patterns live in each part's own axes (forward, left, up along the part), so that they turn with the body.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+# (kernels: the compiler infers their types; shapes and units stand in the docstrings)
+
 from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from datasets.synthwalk import materials as m
+from datasets.synthwalk.compiling import compiled
 
 
-@njit(cache=True, nogil=True)
-def paint(part, px, py, pz, dress, folds, found):
+@compiled
+def paint(part, px, py, pz, dress, folds, found):  # noqa: PLR0912 - one branch a pattern
     """Material, dimming and relief at a point of a part.
 
     Args:
@@ -37,7 +39,7 @@ def paint(part, px, py, pz, dress, folds, found):
         height = part[m.AT] + pz
         if part[m.AT] == 0.0 and dress.cuff > 0.0 and along < dress.cuff:
             found[1] = 0.82
-        if dress.stripes == 1.0 or dress.stripes == 4.0:
+        if dress.stripes in (1.0, 4.0):
             _stripes(height, dress, found)
         _fold(1.3 * height, across + front, dress, folds, found, 1.2)
     elif drawn == m.P_LEG:
@@ -63,12 +65,11 @@ def paint(part, px, py, pz, dress, folds, found):
             found[1] = 0.6
         elif along > 0.9 or along < 0.06:
             found[1] = 0.85
-    elif drawn == m.P_HAND:
-        if along < 0.55 and (3.4 * (front + 1.0)) % 1.0 < 0.16:
-            found[1] = 0.78  # between the fingers
+    elif drawn == m.P_HAND and along < 0.55 and (3.4 * (front + 1.0)) % 1.0 < 0.16:
+        found[1] = 0.78  # between the fingers
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _fold(height, around, dress, folds, found, strength):
     """Soft folds: brighter ridges and darker valleys from a table of smooth noise."""
     row = int(220.0 * height + dress.fold_a + 1024.0) & 127
@@ -78,7 +79,7 @@ def _fold(height, around, dress, folds, found, strength):
     found[2] += 0.6 * value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _stripes(height, dress, found):
     """Stripes across the cloth."""
     phase = height / dress.period
@@ -86,15 +87,15 @@ def _stripes(height, dress, found):
         found[0] = m.M_SECOND
 
 
-@njit(cache=True, nogil=True)
-def _trunk(height, front, across, side, dress, found):
+@compiled
+def _trunk(height, front, across, side, dress, found):  # noqa: PLR0912 - one branch a garment
     """The top: hem, pattern, collar, opening, logo, straps; `side` is across in metres."""
     if height < dress.hem:
         found[0] = m.M_BELT if height > dress.hem - 0.03 else m.M_BOTTOM
     else:
-        if dress.stripes == 1.0 or dress.stripes == 4.0:
+        if dress.stripes in (1.0, 4.0):
             _stripes(height, dress, found)
-        if dress.stripes == 2.0 or dress.stripes == 4.0:
+        if dress.stripes in (2.0, 4.0):
             phase = side / (0.55 * dress.period)
             if phase - math.floor(phase) < 0.35:
                 found[0] = m.M_SECOND
@@ -119,7 +120,7 @@ def _trunk(height, front, across, side, dress, found):
             or (dress.logo == 2.0 and abs(du) < 1.5 and abs(dv) < 0.5)
             or (dress.logo == 3.0 and min(abs(du), abs(dv)) < 0.33 and max(abs(du), abs(dv)) < 1.1)
             or (dress.logo == 4.0 and 0.4 < near < 1.2)
-            or (dress.logo == 5.0 and -0.8 < dv and abs(du) < 0.55 * (1.0 - dv))
+            or (dress.logo == 5.0 and dv > -0.8 and abs(du) < 0.55 * (1.0 - dv))
         ):
             found[0], found[1] = m.M_LOGO, 1.0
     if dress.straps == 1.0 and front > -0.4 and abs(abs(across) - 0.52) < 0.10 and height > 0.3 * dress.trunk:
@@ -130,14 +131,14 @@ def _trunk(height, front, across, side, dress, found):
             found[0], found[1] = -m.M_TRIM, 1.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _face(front, across, along, dress, found):
     """Hair, brows, eyes, mouth, beard and glasses on a head; `along` runs from the chin to the crown."""
     hairline = dress.hairline + 0.10 * abs(across)
-    if along > hairline or front < dress.sides - 0.55 * (1.0 - min(along, 1.0)) * (1.0 if dress.sides < 0.2 else 0.0):
-        if along > 0.05 and dress.hairline < 1.5:
-            found[0] = m.M_HAIR
-            return
+    temple = dress.sides - (0.55 * (1.0 - min(along, 1.0)) if dress.sides < 0.2 else 0.0)
+    if (along > hairline or front < temple) and along > 0.05 and dress.hairline < 1.5:
+        found[0] = m.M_HAIR
+        return
     if dress.beard > 0.0 and along < 0.02 + 0.18 * (1.0 - front) and front > -0.1:
         found[0], found[1] = m.M_HAIR, 1.2
     if front < 0.25:

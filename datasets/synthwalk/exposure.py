@@ -6,14 +6,17 @@ sensor's noise depends on tracklet, frame and pixel alone, so a frame equals its
 nothing stands in front within reach of the blur.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+# (kernels: the compiler infers their types; shapes and units stand in the docstrings)
+
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from datasets.synthwalk import materials as m
+from datasets.synthwalk.compiling import compiled
 from datasets.synthwalk.raster import STRETCH, place, see, shade
 
 OVERSAMPLING = 2
@@ -50,7 +53,7 @@ class Sensor(NamedTuple):
     key: np.uint64  # of the noise
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def shoot(scene, window, person, behind, front, thing, sensor, folds, front_kind, height, width):
     """Render one tracklet.
 
@@ -107,7 +110,7 @@ def shoot(scene, window, person, behind, front, thing, sensor, folds, front_kind
     return frames, twins, labels, occluders, touched
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw(actor, t, sensor, folds, placed, depth, owner, rgb, label):
     sight = actor.sight[t]
     mine = placed[: actor.parts.shape[0]]
@@ -117,7 +120,7 @@ def _draw(actor, t, sensor, folds, placed, depth, owner, rgb, label):
           rgb, label)  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _street(scene, window, rgb):
     """Fill the picture with the piece of the scene behind the box (bilinear)."""
     h, w = rgb.shape[0], rgb.shape[1]
@@ -136,7 +139,7 @@ def _street(scene, window, rgb):
                 rgb[r, c, k] = (top * (1.0 - fy) + low * fy) / 255.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _shadow(sight, sensor, rgb):
     """A soft shadow on the ground, drawn out away from the light."""
     h, w = rgb.shape[0], rgb.shape[1]
@@ -155,7 +158,7 @@ def _shadow(sight, sensor, rgb):
                 rgb[r, c, k] *= dark
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _stand(thing, t, sensor, rgb, mark):
     """Draw a flat thing in front; returns whether any of it is in the picture."""
     h, w = rgb.shape[0], rgb.shape[1]
@@ -180,7 +183,7 @@ def _stand(thing, t, sensor, rgb, mark):
     return drawn
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _vote(samples, pixels):
     """A pixel carries the commonest mark of its samples if at least half of them carry one."""
     for r in range(pixels.shape[0]):
@@ -200,7 +203,7 @@ def _vote(samples, pixels):
             pixels[r, c] = best if 2 * filled >= OVERSAMPLING * OVERSAMPLING else 0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mix(value):
     """One step of a 64-bit counter-based generator: two rounds of xor-shift and multiply."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -208,7 +211,7 @@ def _mix(value):
     return value ^ (value >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _develop(rgb, sensor, t, small, blurred, out):
     """Average the samples of each pixel, blur, apply the tone curve, add noise, round."""
     height, width = out.shape[0], out.shape[1]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthwalk import materials as m
-from datasets.synthwalk import people, skeleton
+from datasets.synthwalk import skeleton
+from datasets.synthwalk.dressing import build_dress, build_palette
 from datasets.synthwalk.people import Appearance
 from datasets.synthwalk.skeleton import OF_ARM, OF_CHEST, OF_FOOT, OF_GROUND, OF_HEAD, OF_PELVIS, Bones
 
@@ -34,10 +35,10 @@ def build_figure(look: Appearance) -> Figure:
     bones = Bones(look.build.height, look.build.girth, look.build.legs, look.build.shoulders)
     rows = [*_trunk(look, bones), *_head(look, bones), *_arms(look, bones), *_legs(look, bones),
             *_carried(look, bones)]  # fmt: skip
-    return Figure(np.array(rows), _palette(look), _dress(look, bones), bones)
+    return Figure(np.array(rows), build_palette(look), build_dress(look, bones), bones)
 
 
-def _row(  # noqa: PLR0913
+def _row(
     low: Anchor, high: Anchor, reference: int, r_low: float, r_high: float, made_of: int, label: int, *,
     deep: float = 1.0, wide: float = 1.0, box: tuple[float, float] = (0.0, 0.0), pattern: int = m.P_PLAIN,
     cloth: float = 0.0, is_open: bool = False,
@@ -103,17 +104,20 @@ def _head(look: Appearance, bones: Bones) -> Iterator[list[float]]:
     if details.hair in ("long", "tail", "bun") or (details.hair == "short" and not details.hat):
         puff = 1.04 if details.hair != "short" else 0.99
         yield _row(
-            _at(skeleton.HEAD, OF_HEAD, x=-0.014 * h, z=0.045 * h), _at(skeleton.CROWN, OF_HEAD, x=-0.010 * h, z=-0.036 * h),
+            _at(skeleton.HEAD, OF_HEAD, x=-0.014 * h, z=0.045 * h),
+            _at(skeleton.CROWN, OF_HEAD, x=-0.010 * h, z=-0.036 * h),
             OF_HEAD, 0.88 * r, puff * r, m.M_HAIR, m.HAIR, deep=1.08,
         )  # fmt: skip
     if details.hair == "long":
         yield _row(
-            _at(skeleton.NECK, OF_CHEST, x=-0.042 * h, z=-0.03 * h), _at(skeleton.HEAD, OF_HEAD, x=-0.026 * h, z=0.05 * h),
+            _at(skeleton.NECK, OF_CHEST, x=-0.042 * h, z=-0.03 * h),
+            _at(skeleton.HEAD, OF_HEAD, x=-0.026 * h, z=0.05 * h),
             OF_HEAD, 0.72 * r, 0.98 * r, m.M_HAIR, m.HAIR, deep=0.6,
         )  # fmt: skip
     elif details.hair == "tail":
         yield _row(
-            _at(skeleton.NECK, OF_CHEST, x=-0.075 * h, z=-0.02 * h), _at(skeleton.HEAD, OF_HEAD, x=-0.062 * h, z=0.075 * h),
+            _at(skeleton.NECK, OF_CHEST, x=-0.075 * h, z=-0.02 * h),
+            _at(skeleton.HEAD, OF_HEAD, x=-0.062 * h, z=0.075 * h),
             OF_HEAD, 0.012 * h, 0.022 * h, m.M_HAIR, m.HAIR,
         )  # fmt: skip
     elif details.hair == "bun":
@@ -123,11 +127,13 @@ def _head(look: Appearance, bones: Bones) -> Iterator[list[float]]:
         )  # fmt: skip
     if details.hat:
         yield _row(
-            _at(skeleton.CROWN, OF_HEAD, x=-0.004 * h, z=-0.028 * h), _at(skeleton.CROWN, OF_HEAD, x=-0.006 * h, z=-0.016 * h),
+            _at(skeleton.CROWN, OF_HEAD, x=-0.004 * h, z=-0.028 * h),
+            _at(skeleton.CROWN, OF_HEAD, x=-0.006 * h, z=-0.016 * h),
             OF_HEAD, 1.06 * r, 0.94 * r, m.M_HAT, m.HAT, deep=1.14,
         )  # fmt: skip
         yield _row(
-            _at(skeleton.CROWN, OF_HEAD, x=0.060 * h, z=-0.040 * h), _at(skeleton.CROWN, OF_HEAD, x=0.054 * h, z=-0.033 * h),
+            _at(skeleton.CROWN, OF_HEAD, x=0.060 * h, z=-0.040 * h),
+            _at(skeleton.CROWN, OF_HEAD, x=0.054 * h, z=-0.033 * h),
             OF_HEAD, 0.036 * h, 0.034 * h, m.M_HAT, m.HAT, deep=1.1, box=(0.036 * h, 0.036 * h),
         )  # fmt: skip
 
@@ -142,20 +148,17 @@ def _arms(look: Appearance, bones: Bones) -> Iterator[list[float]]:
         of_arm = OF_ARM[side]
         cap = 0.031 * h * thick * (0.6 + 0.4 * loose)
         yield _row(  # shoulder
-            _at(shoulder, OF_CHEST, z=-0.006 * h), _at(shoulder, OF_CHEST, y=-0.055 * h * sign, z=0.020 * h), OF_CHEST,
+            _at(shoulder, OF_CHEST, z=-0.006 * h),
+            _at(shoulder, OF_CHEST, y=-0.055 * h * sign, z=0.020 * h), OF_CHEST,
             cap, cap * 0.95, m.M_TOP, m.TOP, pattern=m.P_SLEEVE, cloth=0.5,
         )  # fmt: skip
         if bare:
-            yield _row(
-                _at(elbow), _at(shoulder), OF_CHEST, 0.022 * h * thick, 0.029 * h * thick, m.M_SKIN, m.ARMS
-            )
+            yield _row(_at(elbow), _at(shoulder), OF_CHEST, 0.022 * h * thick, 0.029 * h * thick, m.M_SKIN, m.ARMS)
             yield _row(  # the short sleeve
                 _at(shoulder, of_arm, z=-0.085 * h), _at(shoulder), OF_CHEST, 0.034 * h * thick, 0.031 * h * thick,
                 m.M_TOP, m.TOP, pattern=m.P_SLEEVE, cloth=0.25,
             )  # fmt: skip
-            yield _row(
-                _at(wrist), _at(elbow), of_arm, 0.015 * h * thick, 0.023 * h * thick, m.M_SKIN, m.ARMS
-            )
+            yield _row(_at(wrist), _at(elbow), of_arm, 0.015 * h * thick, 0.023 * h * thick, m.M_SKIN, m.ARMS)
         else:
             yield _row(
                 _at(elbow), _at(shoulder), OF_CHEST, 0.026 * h * thick * loose, 0.029 * h * thick * loose,
@@ -184,28 +187,33 @@ def _legs(look: Appearance, bones: Bones) -> Iterator[list[float]]:
         bare_thigh, bare_shank = kind == "skirt", kind in ("skirt", "shorts")
         thigh = 1.0 if bare_thigh else 1.12
         yield _row(
-            _at(knee), _at(hip, OF_GROUND, z=-0.035 * h), OF_PELVIS, 0.035 * h * thick * thigh, 0.044 * h * thick * thigh,
+            _at(knee),
+            _at(hip, OF_GROUND, z=-0.035 * h), OF_PELVIS, 0.035 * h * thick * thigh, 0.044 * h * thick * thigh,
             m.M_SKIN if bare_thigh else m.M_BOTTOM, m.LEGS if bare_thigh else m.BOTTOM,
             pattern=m.P_PLAIN if bare_thigh else m.P_LEG, cloth=0.4,
         )  # fmt: skip
         if kind == "shorts":
             yield _row(  # the hem stands off the knee
-                _at(knee, z=0.02 * h), _at(hip, z=-0.035 * h), OF_PELVIS, 0.049 * h * thick, 0.048 * h * thick, m.M_BOTTOM, m.BOTTOM,
+                _at(knee, z=0.02 * h),
+                _at(hip, z=-0.035 * h), OF_PELVIS, 0.049 * h * thick, 0.048 * h * thick, m.M_BOTTOM, m.BOTTOM,
                 pattern=m.P_LEG, cloth=0.4,
             )  # fmt: skip
         if bare_shank:
             yield _row(_at(ankle), _at(knee), OF_GROUND, 0.018 * h * thick, 0.031 * h * thick, m.M_SKIN, m.LEGS)
             yield _row(  # calf
-                _at(knee, x=-0.012 * h, z=-0.10 * h), _at(knee, x=-0.010 * h, z=-0.05 * h), OF_GROUND, 0.027 * h * thick,
+                _at(knee, x=-0.012 * h, z=-0.10 * h),
+                _at(knee, x=-0.010 * h, z=-0.05 * h), OF_GROUND, 0.027 * h * thick,
                 0.028 * h * thick, m.M_SKIN, m.LEGS,
             )  # fmt: skip
         else:
             yield _row(
-                _at(ankle, z=0.005 * h), _at(knee), OF_GROUND, 0.031 * h * thick, 0.037 * h * thick, m.M_BOTTOM, m.BOTTOM,
+                _at(ankle, z=0.005 * h),
+                _at(knee), OF_GROUND, 0.031 * h * thick, 0.037 * h * thick, m.M_BOTTOM, m.BOTTOM,
                 pattern=m.P_LEG, cloth=0.0,
             )  # fmt: skip
         yield _row(
-            _at(ankle, foot, x=-0.022 * h, z=-0.020 * h), _at(toe, foot, x=-0.012 * h, z=0.004 * h), foot, 0.025 * h, 0.021 * h,
+            _at(ankle, foot, x=-0.022 * h, z=-0.020 * h),
+            _at(toe, foot, x=-0.012 * h, z=0.004 * h), foot, 0.025 * h, 0.021 * h,
             m.M_SHOE, m.SHOES, wide=0.95, deep=0.95, pattern=m.P_SHOE,
         )  # fmt: skip
         yield _row(
@@ -228,11 +236,13 @@ def _carried(look: Appearance, bones: Bones) -> Iterator[list[float]]:
     h, d = look.build.height, look.details
     if d.backpack:
         yield _row(
-            _at(skeleton.NECK, OF_CHEST, x=-0.105 * h, z=-0.245 * h), _at(skeleton.NECK, OF_CHEST, x=-0.095 * h, z=-0.07 * h),
+            _at(skeleton.NECK, OF_CHEST, x=-0.105 * h, z=-0.245 * h),
+            _at(skeleton.NECK, OF_CHEST, x=-0.095 * h, z=-0.07 * h),
             OF_CHEST, 0.088 * h, 0.078 * h, m.M_BAG, m.BACKPACK, deep=0.62, pattern=m.P_BAG,
         )  # fmt: skip
         yield _row(
-            _at(skeleton.NECK, OF_CHEST, x=-0.155 * h, z=-0.235 * h), _at(skeleton.NECK, OF_CHEST, x=-0.15 * h, z=-0.17 * h),
+            _at(skeleton.NECK, OF_CHEST, x=-0.155 * h, z=-0.235 * h),
+            _at(skeleton.NECK, OF_CHEST, x=-0.15 * h, z=-0.17 * h),
             OF_CHEST, 0.058 * h, 0.052 * h, m.M_TRIM, m.BACKPACK, deep=0.42, pattern=m.P_BAG,
         )  # fmt: skip
     if d.shoulder_bag:
@@ -249,58 +259,11 @@ def _carried(look: Appearance, bones: Bones) -> Iterator[list[float]]:
         )  # fmt: skip
         for x in (-0.04, 0.04):
             yield _row(
-                _at(hand, x=x * h, z=-0.06 * h), _at(hand, z=-0.005 * h), OF_GROUND, 0.006 * h, 0.006 * h, m.M_TRIM, m.HAND_BAG
+                _at(hand, x=x * h, z=-0.06 * h),
+                _at(hand, z=-0.005 * h),
+                OF_GROUND,
+                0.006 * h,
+                0.006 * h,
+                m.M_TRIM,
+                m.HAND_BAG,
             )
-
-
-def _palette(look: Appearance) -> Floats:
-    outfit, d = look.outfit, look.details
-    skin = np.array(people.SKINS[d.skin])
-    bag = np.array(people.BAGS[d.bag_colour])
-    shoe = np.array(people.SHOE_COLOURS[outfit.shoes])
-    rows = {
-        m.M_SKIN: skin,
-        m.M_HAIR: people.HAIRS[d.hair_colour],
-        m.M_TOP: np.array(people.TOPS[outfit.top_colour][1]) * outfit.top_shade,
-        m.M_SECOND: people.TOPS[outfit.second_colour][1],
-        m.M_BOTTOM: np.array(people.BOTTOMS[outfit.bottom_colour][1]) * outfit.bottom_shade,
-        m.M_SHOE: shoe,
-        m.M_SOLE: (186, 184, 178) if shoe.mean() < 120 and outfit.shoes != 2 else (58, 52, 48),
-        m.M_BAG: bag,
-        m.M_TRIM: bag * 0.72,
-        m.M_HAT: people.BAGS[d.hat_colour],
-        m.M_LOGO: people.LOGOS[d.logo_colour],
-        m.M_INK: (34, 30, 30),
-        m.M_BELT: (44, 38, 34),
-        m.M_LIPS: skin * np.array((0.78, 0.58, 0.58)),
-        m.M_EYE: (38, 32, 30),
-    }
-    return np.array([rows[index] for index in range(len(m.MATERIALS))], dtype=np.float64) / 255.0
-
-
-def _dress(look: Appearance, bones: Bones) -> m.Dress:
-    outfit, d = look.outfit, look.details
-    fold = {"t-shirt": 0.10, "shirt": 0.13, "jacket": 0.17, "hoodie": 0.15, "coat": 0.15}
-    return m.Dress(
-        stripes=float(people.PATTERN_KINDS.index(outfit.pattern)),
-        period=outfit.pattern_period,
-        hem={"shirt": 0.02, "t-shirt": 0.0, "coat": -1.0}.get(outfit.top, -0.03) * look.build.height / 1.7,
-        trunk=bones.trunk,
-        collar={"t-shirt": 0.32, "shirt": 0.22, "hoodie": 0.12}.get(outfit.top, 0.3),
-        open=0.30 if outfit.top == "jacket" else (0.2 if outfit.top == "coat" else 0.0),
-        zip=1.0 if outfit.top in ("hoodie", "shirt") else 0.0,
-        logo=float(people.LOGO_KINDS.index(d.logo)),
-        logo_side=-1.0 if d.logo_back else 1.0,
-        logo_height=bones.trunk * 0.66,
-        logo_across=d.logo_across,
-        logo_size=d.logo_size,
-        straps=1.0 if d.backpack else (2.0 if d.shoulder_bag else 0.0),
-        cuff=0.16 if outfit.top in ("jacket", "hoodie") else 0.0,
-        hairline=2.0 if d.hair == "bald" else 0.68,
-        sides=-2.0 if d.hair == "bald" else (0.30 if d.hair in ("long", "bun") else 0.12),
-        beard=float(d.beard),
-        glasses=float(d.glasses),
-        fold=fold[outfit.top],
-        fold_a=outfit.fold_a,
-        fold_b=outfit.fold_b,
-    )

@@ -140,9 +140,7 @@ def _half(world: World, half: Half, count: int) -> list[Identity]:
     return found
 
 
-def _members(
-    world: World, kind: Kind, size: int, place: tuple[int, int]
-) -> list[tuple[Appearance, Style, Tempo]]:
+def _members(world: World, kind: Kind, size: int, place: tuple[int, int]) -> list[tuple[Appearance, Style, Tempo]]:
     """Looks, poses and timing of the members of one group."""
     rng = stream(world.seed, "appearance", *place)
     outfit = people.draw_outfit(rng, world.top_colours, world.bottom_colours)

@@ -138,5 +138,5 @@ def _judge_pair(samples: Sequence[tuple[int, int, Floats]], penalty: float) -> l
 def phase_histogram(tempo: Tempo, frames: int, draws: int, seed: int, bins: int = 12) -> Floats:
     """Share of frames in each part of the cycle over many tracklets [bins]: flat for every tempo."""
     rng = stream(seed, "histogram")
-    found = [np.mod(gait.phases(tempo, *rng.random(2), frames), 1.0) for _ in range(draws)]
+    found = [np.mod(gait.phases(tempo, rng.random(), rng.random(), frames), 1.0) for _ in range(draws)]
     return np.histogram(np.concatenate(found), bins=bins, range=(0.0, 1.0))[0] / (draws * frames)

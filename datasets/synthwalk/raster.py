@@ -7,22 +7,25 @@ capsule with an elliptic section or against a box, so silhouettes are smooth at 
 Arithmetic is float64 without fast-math, so the bytes do not depend on vector width or thread count.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+# (kernels: the compiler infers their types; shapes and units stand in the docstrings)
+
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numba import njit
 
 from datasets.synthwalk import materials as m
 from datasets.synthwalk.cloth import paint
+from datasets.synthwalk.compiling import compiled
 
 FAR = 1e9
 STRETCH = 1.22  # boxes are narrower than the frames they are resized to, as in MARS: people look broader
 EYE = 4.0  # rays start this many metres before the pelvis
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def place(parts, joints, frames, yaw, elevation, placed):
     """Turn the parts of a posed person into camera space; returns nothing, fills `placed`.
 
@@ -86,7 +89,7 @@ def place(parts, joints, frames, yaw, elevation, placed):
         out[m.V_LOW], out[m.V_HIGH] = min(start[1] - ra, end[1] - rb), max(start[1] + ra, end[1] + rb)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _capsule(part, px, py, pz):
     """Distance along the ray to a tapered capsule whose section is a circle in its own axes, or FAR."""
     dx, dy, dz = part[m.RAY], part[m.RAY + 1], part[m.RAY + 2]
@@ -118,7 +121,7 @@ def _capsule(part, px, py, pz):
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _box(part, px, py, pz):
     """Distance along the ray to a box, or FAR."""
     near, far = -FAR, FAR
@@ -138,13 +141,14 @@ def _box(part, px, py, pz):
     return near if near <= far else FAR
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def see(placed, ppm, foot_col, foot_row, depth, owner):
     """Find the nearest part at each sample.
 
     Args:
         placed: [P, PLACED_COLUMNS].
-        ppm: samples per metre up the picture, across it there are `STRETCH` times as many; foot_col, foot_row: sample position of the ground below the pelvis.
+        ppm: samples per metre up the picture; across it there are `STRETCH` times as many.
+        foot_col, foot_row: sample position of the ground below the pelvis.
         depth: float64 [h, w], filled with the distance or FAR; owner: int16 [h, w], the part or -1.
 
     Returns:
@@ -157,10 +161,10 @@ def see(placed, ppm, foot_col, foot_row, depth, owner):
     top, bottom, left, right = h, 0, w, 0
     for i in range(placed.shape[0]):
         part = placed[i]
-        c0 = max(0, int(math.floor(foot_col + part[m.U_LOW] * wide)))
-        c1 = min(w, int(math.ceil(foot_col + part[m.U_HIGH] * wide)) + 1)
-        r0 = max(0, int(math.floor(foot_row - part[m.V_HIGH] * ppm)))
-        r1 = min(h, int(math.ceil(foot_row - part[m.V_LOW] * ppm)) + 1)
+        c0 = max(0, math.floor(foot_col + part[m.U_LOW] * wide))
+        c1 = min(w, math.ceil(foot_col + part[m.U_HIGH] * wide) + 1)
+        r0 = max(0, math.floor(foot_row - part[m.V_HIGH] * ppm))
+        r1 = min(h, math.ceil(foot_row - part[m.V_LOW] * ppm) + 1)
         if c0 >= c1 or r0 >= r1:
             continue
         top, bottom, left, right = min(top, r0), max(bottom, r1), min(left, c0), max(right, c1)
@@ -179,7 +183,7 @@ def see(placed, ppm, foot_col, foot_row, depth, owner):
     return top, bottom, left, right
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _normal(part, px, py, pz, out):
     """Unit normal in camera space at a point on a part, given in the part's own axes."""
     length, low, high = part[m.LENGTH], part[m.LOW], part[m.HIGH]
@@ -209,7 +213,7 @@ def _normal(part, px, py, pz, out):
         out[k] *= size
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def shade(placed, ppm, foot_col, foot_row, window, depth, owner, dress, palette, light, folds, rgb, label):
     """Colour every sample that sees a part.
 

@@ -59,9 +59,7 @@ def build_scene(world: World, camera: Camera) -> Floats:
     return np.ascontiguousarray(np.clip(picture, 0.0, 1.0))
 
 
-def _ground(
-    rng: np.random.Generator, along: Floats, into: Floats, facade: float, tiles: dict[str, Floats]
-) -> Floats:
+def _ground(rng: np.random.Generator, along: Floats, into: Floats, facade: float, tiles: dict[str, Floats]) -> Floats:
     """Pavement in patches of sun and shade, with lawns or a road before the facade."""
     kind = GROUNDS[int(rng.integers(len(GROUNDS)))]
     base = np.array((0.50, 0.49, 0.47)) * rng.uniform(0.95, 1.05)
@@ -104,14 +102,15 @@ def _furnish(rng: np.random.Generator, world: World, camera: Camera, picture: Fl
     """Stand trees, lamps, hedges and parked cars before the facade, the farthest first."""
     choice = ("trunk", "pole", "bush", "car", "bin", "sign", "planter", "fence")
     count = int(rng.integers(9, 15))
-    places = sorted(((float(rng.uniform(BEYOND + 0.8, facade - 0.4)), float(rng.uniform(-14, 14))) for _ in range(count)), reverse=True)
+    drawn = [(float(rng.uniform(BEYOND + 0.8, facade - 0.4)), float(rng.uniform(-14, 14))) for _ in range(count)]
+    places = sorted(drawn, reverse=True)
     for into, along in places:
         kind = choice[int(rng.choice(len(choice), p=(0.19, 0.14, 0.18, 0.13, 0.07, 0.07, 0.12, 0.10)))]
         x = along * math.cos(camera.skew) - into * math.sin(camera.skew)
         depth = along * math.sin(camera.skew) + into * math.cos(camera.skew)
         if depth < BEYOND:
             continue
-        column, row, scale = project(camera, np.float64(x), np.float64(depth), 0.0)
+        column, row, scale = project(camera, np.array(x), np.array(depth), 0.0)
         sprite = sprites.draw(kind, rng, float(scale))
         h, w = sprite.rgba.shape[:2]
         top, left = round(float(row)) - h, round(float(column) - 0.5 * w)
@@ -138,7 +137,7 @@ def _even_out(picture: Floats, focal: float) -> Floats:
     at_column = (np.arange(picture.shape[1]) + 0.5) / block - 0.5
     wide = np.stack([np.interp(at_column, np.arange(columns), line) for line in slow])
     full = np.stack([np.interp(at_row, np.arange(rows), line) for line in wide.T], axis=1)
-    return picture * ((LEVEL / full) ** EVENNESS)[..., None] / (picture.mean(axis=(0, 1)) / picture.mean())
+    return picture * ((LEVEL / full) ** EVENNESS)[..., None] / (picture.mean(axis=(0, 1)) / picture.mean()) ** 0.35
 
 
 def _ground_shadow(picture: Floats, column: float, row: float, half: float, depth: float) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,10 +63,11 @@ class Shot(NamedTuple):
     crowded: bool
 
 
-def open_studio(world: World) -> Studio:
+def open_studio(world: World, workers: int = 1) -> Studio:
     """Build cameras, scenes, things and cloth of a world."""
     cameras = tuple(build_camera(world, number + 1) for number in range(world.cameras))
-    scenes = tuple(np.rint(255.0 * scenery.build_scene(world, camera)).astype(np.uint8) for camera in cameras)
+    with ThreadPoolExecutor(workers) as pool:
+        scenes = tuple(pool.map(lambda camera: _to_bytes(scenery.build_scene(world, camera)), cameras))
     resolution = OVERSAMPLING * world.height / 1.7
     things = {
         kind: tuple(
@@ -74,6 +77,10 @@ def open_studio(world: World) -> Studio:
     }
     folds = noise.tile(stream(world.seed, "folds"), 128, 11, 8)
     return Studio(world, cameras, scenes, things, folds)
+
+
+def _to_bytes(picture: Floats) -> Bytes:
+    return np.rint(255.0 * picture).astype(np.uint8)
 
 
 def take(studio: Studio, track: Track) -> Shot:
@@ -193,6 +200,6 @@ def truth_of(shot: Shot) -> dict[str, Any]:
         whole = 1.0 - hidden.sum(axis=(1, 2)) / person.sum(axis=(1, 2))
         thirds = [
             1.0 - hidden[:, low:high].sum(axis=(1, 2)) / person[:, low:high].sum(axis=(1, 2))
-            for low, high in zip(edges[:-1], edges[1:], strict=True)
+            for low, high in pairwise(edges)
         ]
     return {"visible": whole.astype(np.float32), "visible_thirds": np.stack(thirds, axis=1).astype(np.float32)}

@@ -45,7 +45,7 @@ IDENTITY_COLUMNS: Final = (
     "hair_colour", "beard", "glasses", "hat", "backpack", "shoulder_bag", "hand_bag", "bag_colour", "logo",
     "logo_back",
 )  # fmt: skip
-HIDDEN: Final = 0.7  # a tracklet counts as occluded when a frame shows less of the person than this
+HIDDEN: Final = 0.7  # a frame that shows less of the person than this is occluded, and so is its tracklet
 
 
 class Truth(NamedTuple):
@@ -103,13 +103,12 @@ def load_truth(root: Path, key: str) -> Truth:
         with np.load(path) as stored:
             sizes, data = stored["twin_sizes"], stored["twin_bytes"].tobytes()
             ends = np.cumsum(sizes)
-            twins = tuple(
-                data[end - size : end] if size else None for end, size in zip(ends, sizes, strict=True)
-            )
+            twins = tuple(data[end - size : end] if size else None for end, size in zip(ends, sizes, strict=True))
             yaw, elevation = stored["view"]
             return Truth(
-                stored["labels"], stored["occluders"], stored["visible"], stored["visible_thirds"], yaw, elevation, twins
-            )
+                stored["labels"], stored["occluders"], stored["visible"], stored["visible_thirds"],
+                yaw, elevation, twins,
+            )  # fmt: skip
     except (OSError, KeyError, ValueError) as error:
         raise DataError(
             f"{path} holds no readable truth ({error}); render SynthWalk again into an empty folder"

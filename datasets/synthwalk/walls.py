@@ -51,9 +51,7 @@ def lit(colour: tuple[float, float, float] | Floats, bright: Floats) -> Floats:
     return np.asarray(colour) * bright[..., None]
 
 
-def _openings(
-    rng: np.random.Generator, along: Floats, above: Floats, wall: Floats, tiles: Tiles
-) -> Floats:
+def _openings(rng: np.random.Generator, along: Floats, above: Floats, wall: Floats, tiles: Tiles) -> Floats:
     """Doors and windows with frames, sills and reflections, set into a wall."""
     bay = float(rng.uniform(2.6, 3.8))
     number = np.floor(along / bay)
@@ -61,13 +59,17 @@ def _openings(
     is_door = noise.look_up(tiles["fine"], 11.0 * number, 3.0 + 0.0 * number) > 0.15
     half_door, half_window = 0.52, float(rng.uniform(0.45, 0.75))
     sill = float(rng.uniform(0.8, 1.1))
-    door_paint = np.array(((0.27, 0.21, 0.17), (0.20, 0.25, 0.28), (0.34, 0.34, 0.33), (0.25, 0.28, 0.22))[int(rng.integers(4))])
+    door_paint = np.array(
+        ((0.27, 0.21, 0.17), (0.20, 0.25, 0.28), (0.34, 0.34, 0.33), (0.25, 0.28, 0.22))[int(rng.integers(4))]
+    )
     trim = np.array((0.64, 0.63, 0.60)) * rng.uniform(0.7, 1.1)
     glass = 0.30 + 0.12 * np.clip(above - 1.0, 0, 1.2) + 0.10 * (np.mod(x + 0.5 * above, 1.3) < 0.35)
     out = wall
     for low, high, half, where in (
-        (0.0, 2.15, half_door, is_door), (sill, sill + 1.35, half_window, ~is_door), (3.6, 5.0, half_window, is_door | ~is_door)
-    ):  # fmt: skip
+        (0.0, 2.15, half_door, is_door),
+        (sill, sill + 1.35, half_window, ~is_door),
+        (3.6, 5.0, half_window, is_door | ~is_door),
+    ):
         frame = where & (np.abs(x) < half + 0.09) & (above > low - 0.06) & (above < high + 0.09)
         out = np.where(frame[..., None], lit(trim, 1.0 + grain(tiles, along, above)), out)
         inside = where & (np.abs(x) < half) & (above > low) & (above < high)
@@ -98,7 +100,9 @@ def _brick(rng: np.random.Generator, along: Floats, above: Floats, tiles: Tiles)
 
 
 def _plaster(rng: np.random.Generator, along: Floats, above: Floats, tiles: Tiles) -> Floats:
-    base = np.array(((0.70, 0.66, 0.57), (0.66, 0.66, 0.64), (0.62, 0.55, 0.49), (0.60, 0.63, 0.62))[int(rng.integers(4))])
+    base = np.array(
+        ((0.70, 0.66, 0.57), (0.66, 0.66, 0.64), (0.62, 0.55, 0.49), (0.60, 0.63, 0.62))[int(rng.integers(4))]
+    )
     wall = lit(base, 1.0 + 1.2 * grain(tiles, along, above))
     plinth = above < 0.55
     wall = np.where(plinth[..., None], lit((0.42, 0.41, 0.40), 1.0 + grain(tiles, along, above)), wall)
@@ -126,12 +130,16 @@ def _shops(rng: np.random.Generator, along: Floats, above: Floats, tiles: Tiles)
     wall = front * (1.0 + grain(tiles, along, above))[..., None]
     window = (np.abs(x) < 1.75) & (above > 0.5) & (above < 2.5)
     depth = noise.look_up(tiles["mid"], above * 24, along * 16)
-    wall = np.where(window[..., None], lit((0.40, 0.40, 0.38), 0.85 + 0.38 * depth + 0.18 * (np.mod(x + above, 1.7) < 0.3)), wall)
+    wall = np.where(
+        window[..., None], lit((0.40, 0.40, 0.38), 0.85 + 0.38 * depth + 0.18 * (np.mod(x + above, 1.7) < 0.3)), wall
+    )
     bar = window & ((np.abs(np.abs(x) - 0.6) < 0.035) | (np.abs(above - 2.1) < 0.03))
     wall = np.where(bar[..., None], np.array((0.28, 0.28, 0.29)), wall)
     awning = (above > 2.55) & (above < 3.05)
     cloth = np.stack([0.48 + 0.2 * tint, 0.42 + 0.0 * tint, 0.38 - 0.1 * tint], axis=-1)
-    return np.where(awning[..., None], np.where(joints(along, 0.5, 0.25)[..., None], cloth, np.array((0.66, 0.64, 0.6))), wall)
+    return np.where(
+        awning[..., None], np.where(joints(along, 0.5, 0.25)[..., None], cloth, np.array((0.66, 0.64, 0.6))), wall
+    )
 
 
 def _hedge(rng: np.random.Generator, along: Floats, above: Floats, tiles: Tiles) -> Floats:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import scipy.io
@@ -65,8 +65,8 @@ def render(world: World, root: Path, *, workers: int | None = None, progress: bo
         root.parent.mkdir(parents=True, exist_ok=True)
         _sweep(root)
         partial.mkdir()
-        _write(world, partial, workers or len(os.sched_getaffinity(0)), progress)
-        os.replace(partial, root)
+        _write(world, partial, workers or _cores(), progress)
+        partial.replace(root)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and _is_rendered(world, root):
             return root  # another process rendered the same world meanwhile
@@ -118,9 +118,27 @@ def _sweep(root: Path) -> None:
     """Remove what renderings that were killed left beside root."""
     for left in root.parent.glob(f".{root.name}.partial-*"):
         owner = left.name.rpartition("-")[2]
-        if owner.isdecimal() and int(owner) != os.getpid() and Path(f"/proc/{owner}").exists():
-            continue  # still at work
+        if owner.isdecimal() and int(owner) != os.getpid() and _is_running(int(owner)):
+            continue
         shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    """Whether a process of that number exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it is somebody else's
+    return True
+
+
+def _cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _write(world: World, root: Path, workers: int, progress: bool) -> None:
@@ -129,7 +147,7 @@ def _write(world: World, root: Path, workers: int, progress: bool) -> None:
     for track in population.tracks:
         (root / _image_folder(track)).mkdir(parents=True, exist_ok=True)
         (root / "truth" / "tracklets" / track.folder).mkdir(parents=True, exist_ok=True)
-    studio = open_studio(world)
+    studio = open_studio(world, workers)
     total = sum(track.length for track in population.tracks)
     records: list[_Record] = []
     with tqdm(total=total, desc="rendering SynthWalk", unit="frame", disable=None if progress else True) as bar:
@@ -146,7 +164,7 @@ def _shoot_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int
         waiting: list[Future[_Record]] = []
         try:
             for track in tracks:
-                waiting.append(pool.submit(_shoot_one, studio, track, root))
+                waiting.append(pool.submit(write_tracklet, studio, track, root))
                 if len(waiting) >= _AHEAD * workers:
                     yield waiting.pop(0).result()
             for future in waiting:
@@ -160,17 +178,17 @@ def _image_folder(track: Track) -> Path:
     return Path(f"bbox_{track.half}") / track.folder
 
 
-def _shoot_one(studio: Studio, track: Track, root: Path) -> _Record:
+def write_tracklet(studio: Studio, track: Track, root: Path) -> _Record:
     """Render one tracklet and write its frames and its truth."""
     shot = take(studio, track)
     folder = str(root / _image_folder(track) / track.key)
     digest = hashlib.sha256()
     for number, frame in enumerate(shot.frames, 1):
-        jpeg = _encode(frame, shot.quality)
+        jpeg = encode(frame, shot.quality)
         digest.update(jpeg)
-        _put(f"{folder}F{number:03d}.jpg", jpeg)
+        put(f"{folder}F{number:03d}.jpg", jpeg)
     twins = tuple(
-        _encode(twin, shot.quality) if touched else None for twin, touched in zip(shot.twins, shot.touched, strict=True)
+        encode(twin, shot.quality) if touched else None for twin, touched in zip(shot.twins, shot.touched, strict=True)
     )
     shares = truth_of(shot)
     told = truth.Truth(
@@ -179,17 +197,17 @@ def _shoot_one(studio: Studio, track: Track, root: Path) -> _Record:
     )  # fmt: skip
     packed = truth.pack(told)
     digest.update(packed)
-    _put(str(truth.truth_path(root, track.key)), packed)
+    put(str(truth.truth_path(root, track.key)), packed)
     attributes = truth.attribute_row(track, told, shot.crowded) if track.role == "person" else None
     return _Record(attributes, digest.digest(), told.visible)
 
 
-def _encode(frame: np.ndarray, quality: int) -> bytes:
+def encode(frame: np.ndarray, quality: int) -> bytes:
     encoded: bytes = simplejpeg.encode_jpeg(frame, quality, "RGB", "420")
     return encoded
 
 
-def _put(path: str, data: bytes) -> None:
+def put(path: str, data: bytes) -> None:
     """Write a file with as few calls as possible: there are very many."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
@@ -208,8 +226,9 @@ def _write_info(population: Population, folder: Path) -> None:
         (folder / f"{half}_name.txt").write_bytes("".join(names).encode("ascii"))
         ends = np.cumsum([track.length for track in tracks])
         starts = ends - [track.length for track in tracks] + 1
-        rows = [starts, ends, [track.person for track in tracks], [track.camera for track in tracks]]
-        _write_mat(folder / f"tracks_{half}_info.mat", f"track_{half}_info", np.stack(rows, axis=1).astype(np.int32))
+        persons, cameras = [track.person for track in tracks], [track.camera for track in tracks]
+        rows = np.array([starts, ends, persons, cameras], dtype=np.int32).T
+        _write_mat(folder / f"tracks_{half}_info.mat", f"track_{half}_info", rows)
     queries = np.array([row + 1 for row in population.queries], dtype=np.uint16)[None]
     _write_mat(folder / "query_IDX.mat", "query_IDX", queries)
 
@@ -217,7 +236,7 @@ def _write_info(population: Population, folder: Path) -> None:
 def _write_mat(path: Path, name: str, values: np.ndarray) -> None:
     """A MATLAB file without the date that SciPy puts into its header."""
     buffer = io.BytesIO()
-    scipy.io.savemat(buffer, {name: values})
+    scipy.io.savemat(cast(Any, buffer), {name: values})  # the stubs know of paths only
     data = bytearray(buffer.getvalue())
     data[:116] = _MAT_HEADER.ljust(116)
     path.write_bytes(bytes(data))
@@ -260,9 +279,7 @@ def _counts(population: Population) -> dict[str, int]:
     }
 
 
-def _write_truth(
-    world: World, population: Population, studio: Studio, records: list[_Record], root: Path
-) -> None:
+def _write_truth(world: World, population: Population, studio: Studio, records: list[_Record], root: Path) -> None:
     """Everything under truth/ that is not of one tracklet; the manifest last."""
     folder = root / "truth"
     starts = {track.key: start_phases(world, track) for track in population.tracks}
@@ -282,14 +299,11 @@ def _write_truth(
         "encoder": presets.encoder(),
         "parameters": presets.parameters(world),
         "counts": _counts(population),
-        "share_of_frames_with_a_third_hidden": round(float(np.nanmean(visible < HIDDEN_FRAME)), 4),
+        "share_of_frames_with_over_0.3_hidden": round(float(np.nanmean(visible < truth.HIDDEN)), 4),
         "labels": list(materials.LABELS),
         "occluders": list(sprites.OCCLUDERS),
     }
     _write_json(folder / "manifest.json", manifest)
-
-
-HIDDEN_FRAME = 0.7
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -135,7 +135,7 @@ def test_the_same_world_is_not_rendered_twice(root: Path, monkeypatch: pytest.Mo
 
 
 def test_another_world_or_a_partial_one_is_refused(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="another SynthWalk.*remove the folder"):
+    with pytest.raises(DataError, match=r"another SynthWalk.*remove the folder"):
         synthwalk.render(replace(SMALL, seed=8), root)
     partial = tmp_path / "partial"
     (partial / "bbox_train").mkdir(parents=True)
@@ -177,7 +177,7 @@ def test_unknown_presets_and_parameters_name_what_there_is() -> None:
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put, calls = writing._put, []
+    put, calls = writing.put, []
 
     def full(path: str, data: bytes) -> None:
         calls.append(path)
@@ -185,7 +185,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
         put(path, data)
 
-    monkeypatch.setattr(writing, "_put", full)
+    monkeypatch.setattr(writing, "put", full)
     with pytest.raises(DataError, match="disk is full"):
         synthwalk.render(SMALL, tmp_path / "full")
     assert list(tmp_path.iterdir()) == []

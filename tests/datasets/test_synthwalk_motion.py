@@ -94,9 +94,7 @@ def test_single_frames_of_joint_angles_do_not(crowd: population.Population) -> N
 def test_single_rendered_frames_do_not_either(crowd: population.Population) -> None:
     """Neither edges nor anything that the street or the things in front might give away."""
     studio = shooting.open_studio(TUNING)
-    verdict = probe.judge(
-        crowd, lambda track: probe.pixel_features(shooting.take(studio, track).frames), penalty=10.0
-    )
+    verdict = probe.judge(crowd, lambda track: probe.pixel_features(shooting.take(studio, track).frames), penalty=10.0)
     assert verdict.tracklets >= 120
     assert verdict.is_chance
 
@@ -107,7 +105,9 @@ def test_the_probe_finds_a_difference_where_there_is_one(crowd: population.Popul
     pairs = list(zip(strangers[::2], strangers[1::2], strict=True))
     groups = {index: pair for index, pair in enumerate(pairs)}
     relabelled = [
-        population.Identity(w.person, w.half, "motion", g, w.look, w.style, w.tempo) for g, p in groups.items() for w in p
+        population.Identity(w.person, w.half, "motion", g, w.look, w.style, w.tempo)
+        for g, p in groups.items()
+        for w in p
     ]
     other = population.Population(tuple(relabelled), crowd.train, crowd.test, crowd.queries)
     verdict = probe.judge(other, lambda track: probe.frame_features(population.true_angles(TUNING, track)))

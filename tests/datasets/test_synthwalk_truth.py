@@ -141,9 +141,7 @@ def test_attributes_cover_every_tracklet_of_a_real_person(root: Path) -> None:
     with (root / "truth" / "attributes.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     keys = {(int(r["person_id"]), int(r["camera_id"]), int(r["tracklets_id"])) for r in rows}
-    expected = {
-        (t.person_id, t.camera_id, int(t.key[7:11])) for t in split.train + split.test if t.person_id > 0
-    }
+    expected = {(t.person_id, t.camera_id, int(t.key[7:11])) for t in split.train + split.test if t.person_id > 0}
     assert keys == expected
     assert len(rows) == len(keys)
     assert all(0 <= int(r["top color"]) <= 8 and 0 <= int(r["bottom color"]) <= 9 for r in rows)
@@ -170,10 +168,10 @@ def test_groups_are_written_for_both_halves(root: Path) -> None:
 
 
 def test_damaged_truth_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="groups.json cannot be read"):
+    with pytest.raises(DataError, match=r"groups\.json cannot be read"):
         truth.read_json(tmp_path, "groups")
     path = truth.truth_path(tmp_path, "0002C1T0001")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"nothing")
-    with pytest.raises(DataError, match="0002C1T0001.npz holds no readable truth"):
+    with pytest.raises(DataError, match=r"0002C1T0001\.npz holds no readable truth"):
         truth.load_truth(tmp_path, "0002C1T0001")
