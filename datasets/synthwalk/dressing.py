@@ -42,7 +42,7 @@ def build_palette(look: Appearance) -> Floats:
 def build_dress(look: Appearance, bones: Bones) -> m.Dress:
     """Cut, pattern, logo and head of a person as numbers for the painter."""
     outfit, d = look.outfit, look.details
-    fold = {"t-shirt": 0.10, "shirt": 0.13, "jacket": 0.17, "hoodie": 0.15, "coat": 0.15}
+    fold = {"t-shirt": 0.06, "shirt": 0.08, "jacket": 0.10, "hoodie": 0.09, "coat": 0.09}
     return m.Dress(
         stripes=float(people.PATTERN_KINDS.index(outfit.pattern)),
         period=outfit.pattern_period,

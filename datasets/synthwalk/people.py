@@ -197,8 +197,8 @@ def draw_tempo(rng: np.random.Generator) -> Tempo:
 
 def draw_twin_tempos(rng: np.random.Generator) -> tuple[Tempo, Tempo]:
     """Two paces that only time tells apart: slow and quick, or even and halting."""
-    if rng.random() < 0.7:
-        slow, quick = rng.uniform(0.64, 0.74), rng.uniform(1.26, 1.4)
+    if rng.random() < 0.8:  # 18 to 20 frames a cycle against 8 to 9
+        slow, quick = rng.uniform(0.60, 0.68), rng.uniform(1.34, 1.48)
         return Tempo(BASE_CADENCE * float(slow)), Tempo(BASE_CADENCE * float(quick))
     cadence = BASE_CADENCE * float(rng.uniform(0.85, 1.15))
     halting = Tempo(cadence, halting=float(rng.uniform(0.82, 0.9)), rhythm=float(rng.uniform(7.0, 10.0)))

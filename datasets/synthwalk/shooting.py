@@ -75,7 +75,7 @@ def open_studio(world: World, workers: int = 1) -> Studio:
         )
         for kind in sprites.kinds()
     }
-    folds = noise.tile(stream(world.seed, "folds"), 128, 11, 8)
+    folds = noise.tile(stream(world.seed, "folds"), 128, 7, 6)
     return Studio(world, cameras, scenes, things, folds)
 
 

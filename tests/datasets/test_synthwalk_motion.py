@@ -91,12 +91,33 @@ def test_single_frames_of_joint_angles_do_not(crowd: population.Population) -> N
     assert verdict.is_chance
 
 
-def test_single_rendered_frames_do_not_either(crowd: population.Population) -> None:
-    """Neither edges nor anything that the street or the things in front might give away."""
+@pytest.fixture(scope="module")
+def rendered(crowd: population.Population) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Edges of single frames and silhouettes over windows of all tracklets of motion-only twins."""
     studio = shooting.open_studio(TUNING)
-    verdict = probe.judge(crowd, lambda track: probe.pixel_features(shooting.take(studio, track).frames), penalty=10.0)
+    found = {}
+    for track in crowd.tracks:
+        if track.role == "person" and track.who.kind == "motion":
+            shot = shooting.take(studio, track)
+            found[track.key] = (probe.pixel_features(shot.frames), probe.silhouette_features(shot.labels))
+    return found
+
+
+def test_single_rendered_frames_do_not_either(
+    crowd: population.Population, rendered: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """Neither edges nor anything that the street or the things in front might give away."""
+    verdict = probe.judge(crowd, lambda track: rendered[track.key][0], penalty=10.0)
     assert verdict.tracklets >= 120
     assert verdict.is_chance
+
+
+def test_short_windows_of_rendered_silhouettes_do_separate(
+    crowd: population.Population, rendered: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """What the joints know can be seen: six adjacent frames at 64 x 32 already beat chance."""
+    verdict = probe.judge(crowd, lambda track: rendered[track.key][1])
+    assert verdict.accuracy > 0.5 + verdict.margin
 
 
 def test_the_probe_finds_a_difference_where_there_is_one(crowd: population.Population) -> None:
