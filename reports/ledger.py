@@ -282,7 +282,7 @@ def _about_time(outcome: Verdict, controls: Sequence[Difference]) -> str:
     lost = [one for one in controls if one.verdict == "does not hold"]
     unclear = [one for one in controls if one.verdict == "cannot tell"]
     if not controls:
-        return "No control was run, so nothing shows that time made the difference; add --controls."
+        return "No control was run, so nothing shows that time made the difference; add --controls all."
     if lost:
         return f"It does not beat {_names(lost)}, so time is not what helps."
     if unclear:

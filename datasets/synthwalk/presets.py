@@ -54,7 +54,7 @@ class World:
     seed: int = 1
     height: int = 64
     width: int = 32
-    train_ids: int = 72
+    train_ids: int = 108
     test_ids: int = 120
     distractors: int = 30
     junk: int = 15

@@ -44,7 +44,7 @@ class Options:
     tsa_norm: Literal["bn-relu", "none"] = "bn-relu"
     tsa_zero: Literal["weight", "bn-gain"] = "weight"
     softmax_axis: Literal["key", "query"] = "key"
-    neck: Literal["none", "bn", "bn-relu-dropout"] = "bn-relu-dropout"
+    neck: Literal["none", "bn", "bn-relu-dropout"] = "bn"
 
     def __post_init__(self) -> None:
         if not 1 <= self.branches <= MAX_BRANCHES:
@@ -81,5 +81,6 @@ READINGS: dict[str, dict[str, object]] = {
         "identity_branch": True,
         "tsa_norm": "none",
         "tsa_zero": "bn-gain",
+        "neck": "bn-relu-dropout",
     },
 }
