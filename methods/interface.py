@@ -71,9 +71,7 @@ class FrameThenTime(Protocol):
         """``[B, T, d]`` and ``[B, T]`` bool -> descriptors ``[B, D]``."""
         ...
 
-    def frame_losses(
-        self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]
-    ) -> dict[str, Tensor]:
+    def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
         """As :meth:`Method.losses`, from frame features ``[B, T, d]``."""
         ...
 

@@ -124,9 +124,7 @@ class Job:
         found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
         return found
 
-    def _judge(
-        self, run: ArmRun, last: PlannedStage, step: Step, examined: dict[str, Any], folder: Path
-    ) -> None:
+    def _judge(self, run: ArmRun, last: PlannedStage, step: Step, examined: dict[str, Any], folder: Path) -> None:
         store = self.store("test", last.size)
         method = stages.trained_method(last, self.split.num_train_ids, self.steps, self.setting.device)
         if run.control == "uniform":

@@ -55,12 +55,12 @@ class World:
     height: int = 64
     width: int = 32
     train_ids: int = 108
-    test_ids: int = 120
+    test_ids: int = 100
     distractors: int = 30
     junk: int = 15
     cameras: int = 4
     cameras_per_person: tuple[tuple[int, float], ...] = ((2, 0.3), (3, 0.4), (4, 0.3))
-    second_tracklet: float = 0.06
+    second_tracklet: float = 0.4
     train_tracklets: int | None = None
     test_tracklets: int | None = None
     length_median: float = 19.0

@@ -223,7 +223,7 @@ def test_killed_anywhere_nothing_readable_is_left(tmp_path: Path) -> None:
 def test_presets_have_the_promised_sizes() -> None:
     embedded = population.populate(presets.preset("embedded"))
     frames = sum(track.length for track in embedded.tracks)
-    assert 17_000 <= frames <= 21_000
+    assert 20_000 <= frames <= 24_000
     assert len({t.person for t in embedded.train}) == 108
     lengths = np.array([track.length for track in embedded.tracks])
     assert 16 <= np.median(lengths) <= 22

@@ -16,7 +16,7 @@ def crowd() -> population.Population:
 
 
 def test_both_halves_have_motion_only_twins(crowd: population.Population) -> None:
-    for half, count in (("train", 108), ("test", 120)):
+    for half, count in (("train", 108), ("test", 100)):
         members = [who for who in crowd.identities if who.half == half and who.kind == "motion"]
         assert 0.24 <= len(members) / count <= 0.31
 
