@@ -14,7 +14,7 @@ MAX_SEED = 2**31 - 1
 def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
     """Arms by name or text; none named are the card's default ones, ``all`` is every one.
 
-    The arms that claims of chosen arms are measured against are added, so that no claim goes unjudged.
+    The baselines that claims of chosen arms are measured against are added, so that an arm never stands alone.
     """
     names = list(card.arms) if list(wanted) == ["all"] else list(wanted) or list(card.default_arms())
     if not names:
@@ -23,7 +23,8 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
     for claim in card.claims:
         if claim.arm in arms and claim.against not in arms and wanted:
             against = methods.arm(claim.against, card)
-            arms[against.text] = against
+            if against.role == "baseline":
+                arms[against.text] = against
     order = {"baseline": 0, "proposed": 1, "ablation": 2}
     return sorted(arms.values(), key=lambda arm: order[arm.role])
 

@@ -121,14 +121,12 @@ def plan_stages(run: ArmRun, seed: int, setting: Setting) -> list[PlannedStage]:
     """All stages that an arm needs, its borrowed ones included, in the order of training.
 
     Raises:
-        RunError: a stage starts from an arm of another image size, or arms start from one another in a circle.
+        RunError: a stage starts from an arm of another image size.
     """
-    return _plan(run, seed, setting, ()).chain()
+    return _plan(run, seed, setting).chain()
 
 
-def _plan(run: ArmRun, seed: int, setting: Setting, above: tuple[str, ...]) -> PlannedStage:
-    if run.text in above:
-        raise RunError(f"{setting.card.file}: {' starts from '.join([*above, run.text])}: a circle; mend the recipes.")
+def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
     recipe = recipe_of(run, setting)
     size = setting.size or (recipe.size[0], recipe.size[1])
     planned: dict[str, PlannedStage] = {}
@@ -140,7 +138,7 @@ def _plan(run: ArmRun, seed: int, setting: Setting, above: tuple[str, ...]) -> P
             start = planned[name]
         elif kind == "arm":
             other = ArmRun(methods.arm(name, setting.card))
-            start = _plan(other, seed, setting, (*above, run.text))
+            start = _plan(other, seed, setting)
             if start.size != size:
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")
         last = _stage(run, _adapted(stage, setting), seed, size, start, setting)
@@ -228,20 +226,21 @@ def examine_step(run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any]
 
 
 def controls_for(arm: Arm, wanted: str) -> tuple[Control, ...]:
-    """Controls that apply to an arm.
+    """Controls that apply to an arm that claims to use time.
 
     Args:
-        arm: an arm with a claim about time, or any other.
-        wanted: ``none``; ``default`` gives those of the proposed arm only; ``all`` gives those of every arm that
-            claims to use time.
+        arm: such an arm, or any other, which has none.
+        wanted: ``all`` that apply; ``default``: all for the proposed arm, shuffled time for the others; ``none``.
 
     Raises:
         RunError: an unknown word.
     """
     if wanted not in ("none", "default", "all"):
         raise RunError(f"--controls {wanted}: expected none, default or all.")
-    if wanted == "none" or not arm.temporal or (wanted == "default" and arm.role != "proposed"):
+    if wanted == "none" or not arm.temporal:
         return ()
+    if wanted == "default" and arm.role != "proposed":
+        return ("shuffled",)
     return tuple(c for c in get_args(Control) if c != "uniform" or arm.attention)
 
 

@@ -60,8 +60,8 @@ def parser() -> argparse.ArgumentParser:
         "--controls",
         choices=("none", "default", "all"),
         default="default",
-        help="shuffled time, per-frame MLP and uniform attention: for the proposed arm (default), for every arm that "
-        "claims to use time (all), or not at all",
+        help="shuffled time, per-frame MLP and uniform attention: all for the proposed arm and shuffled time for the "
+        "others that claim to use time (default), all for every such arm, or none",
     )
     what.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, pooled (default 1)")
     what.add_argument("--seed", type=int, default=0, metavar="FIRST", help="the first seed (default 0)")

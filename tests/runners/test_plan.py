@@ -1,0 +1,90 @@
+"""What is shared and what is not, from the cards of this repository and without any training."""
+
+from typing import Any
+
+import pytest
+
+import methods
+from runners.arms_to_run import choose_arms, choose_runs, choose_seeds, parse_size
+from runners.errors import RunError
+from runners.plan import ArmRun, Setting, controls_for, judge_step, plan_stages
+
+
+def _setting(**changes: Any) -> Setting:
+    plain: dict[str, Any] = {
+        "card": methods.paper("gltr"),
+        "profile": "embedded",
+        "budget": "full",
+        "pretrained": "card",
+        "size": None,
+        "num_ids": 108,
+        "data": "0" * 32,
+        "device": "cpu",
+        "runtime": {"torch": "x", "threads": 2},
+    }
+    return Setting(**{**plain, **changes})
+
+
+def _run(text: str, control: Any = None) -> ArmRun:
+    return ArmRun(methods.arm(text, "gltr"), control)
+
+
+def _prints(run: ArmRun, seed: int = 0, **changes: Any) -> list[str]:
+    return [planned.step.fingerprint for planned in plan_stages(run, seed, _setting(**changes))]
+
+
+def test_the_frame_network_is_one_step_for_the_baseline_every_head_and_every_control() -> None:
+    first = {_prints(_run(text))[0] for text in ("baseline", "gltr", "dtp", "tsa", "gltr[branches=2]")}
+    first |= {_prints(_run("gltr", control))[0] for control in ("shuffled", "mlp", "uniform")}
+    assert len(first) == 1
+
+
+def test_heads_differ_by_option_and_control_but_not_by_a_control_at_test_time() -> None:
+    heads = [_prints(_run(text))[-1] for text in ("gltr", "dtp", "tsa", "gltr[branches=2]")]
+    heads += [_prints(_run("gltr", control))[-1] for control in ("shuffled", "mlp")]
+    assert len(set(heads)) == len(heads)
+    assert _prints(_run("gltr", "uniform")) == _prints(_run("gltr"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"data": "1" * 32}, {"runtime": {"torch": "x", "threads": 1}}, {"num_ids": 625}, {"size": (128, 64)}],
+)
+def test_whatever_decides_a_result_is_in_its_fingerprint(change: dict[str, Any]) -> None:
+    assert set(_prints(_run("gltr"))) & set(_prints(_run("gltr"), **change)) == set()
+
+
+def test_seed_and_budget_count_and_judging_differs_where_training_is_shared() -> None:
+    assert set(_prints(_run("gltr"))) & set(_prints(_run("gltr"), seed=1)) == set()
+    assert set(_prints(_run("gltr"))) & set(_prints(_run("gltr"), budget="quick")) == set()
+    last = plan_stages(_run("gltr"), 0, _setting())[-1]
+    judged = {judge_step(_run("gltr", c), last, {"name": "p"}, _setting()).fingerprint for c in (None, "uniform")}
+    assert len(judged) == 2
+
+
+def test_pretrained_replaces_the_very_first_start_only() -> None:
+    starts = [p.stage.start for p in plan_stages(_run("gltr"), 0, _setting(pretrained="imagenet"))]
+    assert starts == ["imagenet", "arm:baseline"]
+
+
+def test_controls_by_default() -> None:
+    assert controls_for(methods.arm("gltr", "gltr"), "default") == ("shuffled", "mlp", "uniform")
+    assert controls_for(methods.arm("dtp", "gltr"), "default") == ("shuffled",)
+    assert controls_for(methods.arm("dtp", "gltr"), "all") == ("shuffled", "mlp")  # it has no attention
+    assert controls_for(methods.arm("baseline", "gltr"), "all") == ()
+    assert controls_for(methods.arm("gltr", "gltr"), "none") == ()
+
+
+def test_the_baseline_that_a_claim_is_measured_against_is_added() -> None:
+    card = methods.paper("gltr")
+    assert [arm.text for arm in choose_arms(card, ["gltr"])] == ["baseline", "gltr"]
+    runs = choose_runs(choose_arms(card, []), "none")
+    assert [run.text for run in runs] == ["baseline", "gltr", "dtp", "tsa"]
+
+
+def test_sizes_and_seeds_as_typed() -> None:
+    assert parse_size("256x128") == (256, 128)
+    for text in ("64", "64x", "axb", "16x8", "64x32x3"):
+        with pytest.raises(RunError, match="--size"):
+            parse_size(text)
+    assert choose_seeds(3, 2) == [3, 4]
