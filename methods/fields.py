@@ -34,7 +34,7 @@ def fill(kind: type[T], values: Mapping[str, Any], where: str, noun: str = "key"
     for key in values:
         if key not in types_of:
             raise _at(where, unknown(noun, key, types_of))
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # callers pass dataclasses
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and field.name not in values:
             raise MethodError(f"{where}: the {noun} {field.name!r} is missing; write {field.name} = ...")

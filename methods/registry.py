@@ -151,7 +151,7 @@ def build(folder: Path, num_ids: int, options: Any) -> nn.Module:
 
     if not isinstance(network, Method):
         raise MethodError(f"{where}: build() returned no Method; see methods/interface.py for what it must offer")
-    return network  # type: ignore[return-value]
+    return network  # type: ignore[return-value]  # every Method is a module
 
 
 def _load(folder: Path, name: str) -> ModuleType:
@@ -163,7 +163,7 @@ def _load(folder: Path, name: str) -> ModuleType:
         return importlib.import_module(f"{package}.{name}")
     except MethodError:
         raise
-    except Exception as error:
+    except Exception as error:  # a user's own file may fail in any way; ours is raised as it is
         if folder.parent == _HOME:
             raise
         raise MethodError(f"{folder / name}.py cannot be imported: {type(error).__name__}: {error}") from error
@@ -187,7 +187,7 @@ def _outside(folder: Path) -> str:
     if spec.loader is not None:
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except Exception as error:  # as above: the user's own file
             del sys.modules[name]
             raise MethodError(f"{init} cannot be imported: {type(error).__name__}: {error}") from error
     return name

@@ -105,7 +105,7 @@ def _convolutions_run(probe: Probe) -> list[trunk.Conv]:
     ran: list[trunk.Conv] = []
 
     def note(module: nn.Module, *_: Any) -> None:
-        ran.append(module)  # type: ignore[arg-type]
+        ran.append(module)  # type: ignore[arg-type]  # hooks are typed loosely
 
     hooks = [conv.register_forward_pre_hook(note) for _, conv in trunk.convolutions(probe.method)]
     try:
@@ -165,7 +165,7 @@ def whole_sequence(probe: Probe) -> tuple[bool, str]:
         clip = probe.clip(length, seed=4)
         try:
             plain = probe.encode(clip, [length])
-        except Exception as error:
+        except Exception as error:  # a crash is the outcome of this check
             return False, f"a tracklet of {length} frames fails with {type(error).__name__}: {_first_line(error)}"
         padded = torch.cat([clip, 5 * probe.clip(3, seed=5)], dim=1)  # [1, T + 3, 3, H, W]
         change = difference(plain[0], probe.encode(padded, [length])[0])

@@ -69,7 +69,7 @@ def choose_engine(engine: Engine, pairs: int) -> Engine:
     if pairs < COMPILED_FROM_PAIRS:
         return "numpy"
     try:
-        from . import counting_compiled  # noqa: F401
+        from . import counting_compiled  # noqa: F401 - asks whether it can be loaded
     except (ImportError, RuntimeError):  # numba is absent, or finds no folder that it may keep its cache in
         return "numpy"
     return "numba"

@@ -116,7 +116,7 @@ def _has_fvcore() -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import fvcore.nn  # noqa: F401
+            import fvcore.nn  # noqa: F401 - asks whether it is there
     except ImportError:
         return False
     return True

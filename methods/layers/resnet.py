@@ -96,7 +96,7 @@ def _imagenet_state(depth: int) -> dict[str, Tensor]:
     present = file.is_file()
     try:
         return dict(weights.get_state_dict(progress=True, check_hash=True))
-    except Exception as error:
+    except Exception as error:  # network, disk or a damaged file: the remedy is the same
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         if present:
             raise MethodError(f"{file} is no readable weights file ({why}); replace it by torchvision's own") from error
