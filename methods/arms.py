@@ -56,9 +56,9 @@ class Arm:
         values = {field.name: getattr(options, field.name) for field in fields(options)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
-    def build(self, num_ids: int) -> nn.Module:
+    def build(self, num_ids: int, frame_size: tuple[int, int] = (256, 128)) -> nn.Module:
         """The network with its initial weights (torch's generator); see `methods.create`."""
-        return build(self.folder, num_ids, choices(self.folder).resolve(self.reading, self.options))
+        return build(self.folder, num_ids, choices(self.folder).resolve(self.reading, self.options), frame_size)
 
 
 def arm(text: str, card: Card | str | Path | None = None) -> Arm:

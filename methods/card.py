@@ -37,11 +37,15 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """What the paper says about itself; protocols check the network and do not believe this table."""
+    """What the paper says about itself; protocols check the network and do not believe this table.
+
+    ``protocol`` is the one under which its arms are judged when none is asked for, the closest to its own test.
+    """
 
     backbone: str = "resnet50"
     rgb_only: bool = True
     single_pass: bool = True
+    protocol: str = "res50-rgb-single-pass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,16 @@ class Margin:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One falsifiable statement: ``arm`` beats ``against`` on ``metric`` under ``protocol``."""
+    """One falsifiable statement: ``arm`` beats ``against`` on ``metric`` under ``protocol``.
+
+    Attributes:
+        against: another arm; for a claim about where a network looks, ``untrained`` or ``centre`` (see metric).
+        metric: such as ``rank1``; with a side, ``I2V/rank1``, where image and video networks meet; or a measure of
+            a mask, ``<map>/<measure>`` such as ``cosam5/auc``, which only data with known truth can judge.
+        protocol: the card's own where it is not given.
+        temporal: the arm must beat its controls too.
+        published: margins; none for what a paper only shows.
+    """
 
     id: str
     text: str
@@ -129,7 +142,7 @@ class Claim:
     against: str
     source: str
     metric: str = "rank1"
-    protocol: str = "res50-rgb-single-pass"
+    protocol: str = ""
     temporal: bool = False
     published: tuple[Margin, ...] = ()
 
@@ -215,14 +228,16 @@ def read_card(folder: Path) -> Card:
         name: fill(Convention, values, f"{where}: conventions.{name}")
         for name, values in table.get("conventions", {}).items()
     }
+    constraints = fill(Constraints, table.get("constraints", {}), f"{where}: constraints")
+    claims = (fill(Claim, values, f"{where}: claims[{i}]") for i, values in enumerate(table.get("claims", ())))
     return Card(
         folder=folder,
         paper=paper,
-        constraints=fill(Constraints, table.get("constraints", {}), f"{where}: constraints"),
+        constraints=constraints,
         arms={name: _arm(name, values, paper.key, where) for name, values in table["arms"].items()},
         published=_numbers(Published, table, "published", conventions, where),
         context=_numbers(Context, table, "context", conventions, where),
-        claims=tuple(fill(Claim, values, f"{where}: claims[{i}]") for i, values in enumerate(table.get("claims", ()))),
+        claims=tuple(dataclasses.replace(c, protocol=c.protocol or constraints.protocol) for c in claims),
         recipes=_recipes(table["recipes"], where),
     )
 

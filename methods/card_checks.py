@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from .registry import Choices
 
 METRICS = ("mAP", "rank1", "rank5", "rank10", "rank20")
+SIDES = ("I2V", "I2I", "V2V", "V2I")  # query and gallery as one image or as a video
+MASK_MEASURES = (
+    "auc", "iou", "person", "bag", "background", "occluder",
+    "person_density", "bag_density", "background_density", "occluder_density",
+)  # fmt: skip
+MASK_REFERENCES = ("untrained", "centre")
 _NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 
 
@@ -106,8 +112,7 @@ def _check_numbers(section: str, entries: Iterable[Any], where: str) -> None:
     for entry in entries:
         who = entry.arm if section == "published" else entry.method
         place = f"{where}: {section}, {who} on {entry.dataset}, {entry.source}"
-        if entry.metric not in METRICS:
-            raise MethodError(f"{place}: {unknown('metric', entry.metric, METRICS)}")
+        _check_metric(entry.metric, place)
         if not 0 <= entry.value <= 100:
             raise MethodError(f"{place}: {entry.metric} = {entry.value} is no percentage")
         mark = (who, entry.dataset, entry.metric, entry.source)
@@ -123,10 +128,22 @@ def _check_claims(card: Card, where: str) -> None:
         if claim.id in seen:
             raise MethodError(f"{place}: this id is used twice")
         seen.add(claim.id)
-        for name in (claim.arm, claim.against):
+        of_mask = claim.against in MASK_REFERENCES and claim.against not in card.arms
+        for name in (claim.arm,) if of_mask else (claim.arm, claim.against):
             if name not in card.arms:
                 raise MethodError(f"{place}: {unknown('arm', name, card.arms)}")
         if claim.arm == claim.against:
             raise MethodError(f"{place}: an arm cannot be measured against itself")
-        if claim.metric not in METRICS:
-            raise MethodError(f"{place}: {unknown('metric', claim.metric, METRICS)}")
+        if not of_mask:
+            _check_metric(claim.metric, place)
+        elif claim.metric.rpartition("/")[2] not in MASK_MEASURES or not claim.metric.rpartition("/")[0]:
+            measures = [f"<map>/{measure}" for measure in MASK_MEASURES]
+            raise MethodError(f"{place}: {unknown('measure of a mask', claim.metric, measures)}")
+
+
+def _check_metric(metric: str, place: str) -> None:
+    """A metric, or a metric with the side it is taken on."""
+    side, _, name = metric.rpartition("/")
+    if name not in METRICS or (side and side not in SIDES):
+        known = METRICS if not side else [f"{one}/{each}" for one in SIDES for each in METRICS]
+        raise MethodError(f"{place}: {unknown('metric', metric, known)}")

@@ -135,6 +135,9 @@ def _choice(value: Any, choices: tuple[Any, ...], where: str) -> Any:
 
 
 def _first_fit(value: Any, kinds: tuple[Any, ...], where: str) -> Any:
+    tables = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    if len(tables) == 1 and isinstance(value, Mapping):
+        return convert(value, tables[0], where)  # says what is wrong inside the table
     for kind in kinds:
         try:
             return convert(value, kind, where)

@@ -8,7 +8,7 @@ Rules that the shared contract suite (``tests/methods/test_contract.py``) checks
 
 * clips are RGB, ``float32``, normalised by the runner; ``mask[b, t]`` is true where frame ``t`` is real;
 * in eval mode a descriptor depends on its own real frames only: not on padding, not on its batch mates;
-* a tracklet of one frame is a tracklet;
+* a tracklet of one frame is a tracklet (for a `FixedClip` once it is cut into clips);
 * ``losses`` returns a named dict, computes only what is wanted, and each value is a differentiable scalar.
 """
 
@@ -52,6 +52,17 @@ class Method(Protocol):
 
 
 @runtime_checkable
+class FixedClip(Protocol):
+    """Takes clips of one length only, with every frame real.
+
+    ``forward``, ``losses`` and ``explain`` raise a `MethodError` that says why for any other length and for a mask with
+    padding.  Tracklets enter as snippets of that length, which the protocol cuts and whose descriptors it averages.
+    """
+
+    clip_length: int
+
+
+@runtime_checkable
 class FrameThenTime(Protocol):
     """Encodes each frame alone and then aggregates over time.
 
@@ -90,10 +101,13 @@ class TemporalHead(Protocol):
 
 @runtime_checkable
 class Attends(Protocol):
-    """Weighs frames by learned attention that can be made uniform at test time, as a control."""
+    """Weighs frames or positions by learned attention that can be made uniform at test time, as a control."""
 
     def use_uniform_attention(self, on: bool) -> None:
-        """Replace every learned attention weight by the mean over the real frames, or undo it."""
+        """Replace every learned attention weight by the mean over what it weighs, or undo it.
+
+        Weights of frames become one over the number of real frames; a mask over positions becomes its own mean.
+        """
         ...
 
 
@@ -129,5 +143,5 @@ class Explains(Protocol):
     """Can say where it looks."""
 
     def explain(self, clips: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Named maps: frame weights ``[B, T]`` (rows sum to 1) or masks ``[B, T, h, w]`` in ``[0, 1]``."""
+        """Named maps: ``frames`` are weights ``[B, T]`` (rows sum to 1), others masks ``[B, T, h, w]`` in [0, 1]."""
         ...

@@ -7,7 +7,7 @@ the paper; nothing here has a default that a paper would have to state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .errors import MethodError
@@ -24,13 +24,14 @@ class Clip:
         kind: ``consecutive`` from a random start, ``strided``, ``chunked``, ``evenly`` spread, ``every``
             frame, or a paper's own rule by its name (``gltr``, ``jg``), which fixes ``short`` too.
         length: frames a clip.
-        short: what a tracklet with fewer frames does: ``loop``, ``pad`` (masked out) or ``repeat-last``.
+        short: what a tracklet with fewer frames does: ``loop``, ``pad`` (masked out), ``repeat-last``, or, of
+            ``strided`` only, ``random-sorted`` (random frames in order: TKP's code).
         stride: frames from one to the next, of ``strided``.
     """
 
     kind: Literal["consecutive", "strided", "chunked", "evenly", "every", "gltr", "jg"] = "consecutive"
     length: int = 0
-    short: Literal["loop", "pad", "repeat-last"] = "loop"
+    short: Literal["loop", "pad", "repeat-last", "random-sorted"] = "loop"
     stride: int = 1
 
     def __post_init__(self) -> None:
@@ -38,13 +39,19 @@ class Clip:
             raise MethodError(f"a clip of kind {self.kind} needs a length of at least 1")
         if self.stride < 1:
             raise MethodError("stride must be at least 1")
+        if self.short == "random-sorted" and self.kind != "strided":
+            raise MethodError("short = 'random-sorted' belongs to clips of kind strided")
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """How a batch is drawn: ``batch`` shuffled items, or ``ids`` identities x ``tracklets`` of each."""
+    """How a batch is drawn: ``batch`` shuffled items, or ``ids`` identities x ``tracklets`` of each.
 
-    kind: Literal["shuffled", "identity"] = "shuffled"
+    ``identity`` draws different identities, each once an epoch; ``grouped`` goes through all tracklets in groups of
+    one identity, so that an identity may stand in a batch twice (TKP's code).
+    """
+
+    kind: Literal["shuffled", "identity", "grouped"] = "shuffled"
     batch: int = 0
     ids: int = 0
     tracklets: int = 0
@@ -52,8 +59,8 @@ class Sampler:
     def __post_init__(self) -> None:
         if self.kind == "shuffled" and self.batch < 1:
             raise MethodError("a shuffled sampler needs batch = how many")
-        if self.kind == "identity" and (self.ids < 1 or self.tracklets < 1):
-            raise MethodError("an identity sampler needs ids = how many and tracklets = how many of each")
+        if self.kind != "shuffled" and (self.ids < 1 or self.tracklets < 1):
+            raise MethodError(f"a sampler of kind {self.kind} needs ids = how many and tracklets = how many of each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,8 @@ class Stage:
         start: ``scratch``, ``imagenet`` (torchvision's weights in the trunk), ``arm:<arm text>`` (that arm's
             final weights) or ``stage:<name>`` (an earlier stage of this recipe).
         fresh: module prefixes that do not come from the start but keep their initial values.
+        takes: where the start calls a module otherwise: prefix here -> prefix there. One module of the start may fill
+            several here (TKP: one trunk for its image and its video network).
         trains: module prefixes that learn; ``["*"]`` is all. The rest is frozen, BN statistics included.
         data: ``frames`` (each image alone, as a clip of one frame) or ``clips``.
         losses: name -> weight; the names are those of the method.
@@ -160,6 +169,7 @@ class Stage:
     length: Length
     trains: tuple[str, ...] = ("*",)
     fresh: tuple[str, ...] = ()
+    takes: Mapping[str, str] = field(default_factory=dict)
     clip: Clip | None = None
     augment: Augment = Augment()
     normalise: Literal["imagenet", "bgr-mean"] = "imagenet"
@@ -178,6 +188,20 @@ class Stage:
         plain = kind in ("scratch", "imagenet") and not name
         if not plain and not (kind in ("arm", "stage") and name):
             raise MethodError(f"start = {self.start!r} is not scratch, imagenet, arm:<arm> or stage:<name>")
+        if self.takes and plain:
+            raise MethodError(f"takes renames modules of a start, but start = {self.start!r} has none")
+
+    def source_of(self, name: str) -> str | None:
+        """The entry of the start's weights that fills an entry of this network, or None where it stays fresh.
+
+        The longest prefix in ``takes`` and ``fresh`` decides; without one an entry keeps its name.
+        """
+        known = [(prefix, theirs) for prefix, theirs in self.takes.items() if _under(name, prefix)]
+        known += [(prefix, "") for prefix in self.fresh if _under(name, prefix)]
+        if not known:
+            return name
+        prefix, theirs = max(known, key=lambda pair: len(pair[0]))
+        return theirs + name.removeprefix(prefix) if theirs else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +221,10 @@ class Recipe:
             kind, _, name = stage.start.partition(":")
             if kind == "stage" and name not in names[:i]:
                 raise MethodError(f"stage {stage.name!r} starts from {name!r}, which is no earlier stage")
+
+
+def _under(name: str, prefix: str) -> bool:
+    return prefix in ("*", name) or name.startswith(prefix + ".")
 
 
 def read_recipe(values: Mapping[str, Any], where: str) -> Recipe:

@@ -1,7 +1,7 @@
 """Finding papers by folder and making networks out of them.
 
 A paper is a folder that holds ``paper.toml`` (the card), ``options.py`` (typed choices, without torch) and
-``model.py`` (``build(num_ids, options)``). The folders beside this file are found by themselves; a folder
+``model.py`` (``build(num_ids, options, frame_size)``). The folders beside this file are found by themselves; a folder
 anywhere else is named by its path and is loaded as a package of its own, so that relative imports inside it
 work.
 """
@@ -110,13 +110,16 @@ def choices(folder: Path) -> Choices:
     return Choices(kind, readings, losses, where)
 
 
-def create(name: str | Path, num_ids: int, reading: str = "paper", **options: Any) -> nn.Module:
+def create(
+    name: str | Path, num_ids: int, reading: str = "paper", frame_size: tuple[int, int] = (256, 128), **options: Any
+) -> nn.Module:
     """Build a paper's network.
 
     Args:
         name: a paper's name, or the path of its folder.
         num_ids: identities of the training set, the width of classifiers.
         reading: ``"paper"`` or ``"released"``, which source is followed where they differ.
+        frame_size: (height, width) of the images; some networks are built for one size.
         options: overrides, typed or as text (``tsa=False`` and ``tsa="off"`` are the same).
 
     Returns:
@@ -133,10 +136,10 @@ def create(name: str | Path, num_ids: int, reading: str = "paper", **options: An
         512
     """
     folder = find(name)
-    return build(folder, num_ids, choices(folder).resolve(reading, options))
+    return build(folder, num_ids, choices(folder).resolve(reading, options), frame_size)
 
 
-def build(folder: Path, num_ids: int, options: Any) -> nn.Module:
+def build(folder: Path, num_ids: int, options: Any, frame_size: tuple[int, int] = (256, 128)) -> nn.Module:
     """The network of the folder's ``model.py`` for resolved options; imports torch."""
     if isinstance(num_ids, bool) or not isinstance(num_ids, int) or num_ids < 1:
         raise MethodError(
@@ -145,8 +148,8 @@ def build(folder: Path, num_ids: int, options: Any) -> nn.Module:
     module = _load(folder, "model")
     where = f"{folder.name}/model.py"
     if not callable(getattr(module, "build", None)):
-        raise MethodError(f"{where}: expected a function build(num_ids, options)")
-    network = module.build(num_ids, options)
+        raise MethodError(f"{where}: expected a function build(num_ids, options, frame_size)")
+    network = module.build(num_ids, options, frame_size)
     from .interface import Method
 
     if not isinstance(network, Method):

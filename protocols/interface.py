@@ -14,7 +14,10 @@ from .ranking import Ranking, rank_features_conventions
 if TYPE_CHECKING:
     from torch import nn
 
-TestFrames = Literal["all"]
+TestFrames = Literal["all", "snippets"]
+Rest = Literal["loop", "wrap", "repeat-last", "pad", "drop"]
+Mean = Literal["clips", "frames"]
+Side = Literal["I2V", "I2I", "V2V", "V2I"]
 CheckName = Literal["rgb", "resnet50", "single-pass", "whole-sequence"]
 
 
@@ -51,6 +54,21 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
+class Snippets:
+    """How a tracklet is cut at test time; its descriptor is the mean over its snippets.
+
+    Attributes:
+        length: frames of a snippet; a method that takes clips of one length only is cut at that.
+        rest: what becomes of the last frames, see `datasets.snippets.snippets`; a method of fixed clips gets ``loop``.
+        mean: over ``clips``, each counting the same, or over ``frames``: a clip counts by its number of real frames.
+    """
+
+    length: int
+    rest: Rest
+    mean: Mean
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """A named, versioned set of rules; bump `version` with any change that moves a score.
 
@@ -59,10 +77,15 @@ class Protocol:
         version: whole number.
         summary: one sentence for lists and reports.
         requires: checks that an arm must pass to enter.
-        test_frames: ``all`` = every frame of a tracklet, in one pass.
+        test_frames: ``all`` = every frame of a tracklet, in one pass; ``snippets`` = every frame, cut into clips.
         metric: between descriptors.
         normalise: scale descriptors to unit length before the metric.
         gallery, ap, empty, ties: the headline convention; the others are scored beside it.
+        snippets: how tracklets are cut, where they are.
+        sides: which of query and gallery is a single image and which a video, the headline side first: ``I2V`` is an
+            image against videos. The image is the first frame of a tracklet. Empty: tracklets against tracklets.
+        query_camera: only tracklets of this camera ask and only the others answer; 0 for all.
+        splits: random halves of the identities that results are averaged over; 1 for a set with one fixed split.
     """
 
     name: str
@@ -76,6 +99,10 @@ class Protocol:
     ap: Precision
     empty: Empty
     ties: Ties
+    snippets: Snippets | None = None
+    sides: tuple[Side, ...] = ()
+    query_camera: int = 0
+    splits: int = 1
 
     @property
     def convention(self) -> Convention:
@@ -134,4 +161,6 @@ class Protocol:
             "metric": self.metric,
             "normalise": self.normalise,
             "test_frames": self.test_frames,
+            "snippets": asdict(self.snippets) if self.snippets else None,
+            "sides": list(self.sides),
         }

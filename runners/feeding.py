@@ -88,6 +88,8 @@ class Feed:
             wanted = self.stage.sampler
             if wanted.kind == "identity":
                 found = list(batches.identity_batches(self.labels, wanted.ids, wanted.tracklets, rng))
+            elif wanted.kind == "grouped":
+                found = list(batches.grouped_batches(self.labels, wanted.ids, wanted.tracklets, rng))
             else:
                 items = int(self._ends[-1]) if self.stage.data == "frames" else len(self.lengths)
                 found = list(batches.shuffled_batches(items, wanted.batch, rng))
@@ -120,10 +122,11 @@ def sample_clip(stage: Stage, length: int, rng: np.random.Generator) -> sampling
     """Draw the frames of one training clip as the stage's ``clip`` says."""
     clip = stage.clip
     assert clip is not None  # stages on single frames never ask
-    if clip.kind == "consecutive":
-        return sampling.consecutive(length, clip.length, rng, short=clip.short)
     if clip.kind == "strided":
         return sampling.strided(length, clip.length, clip.stride, rng, short=clip.short)
+    assert clip.short != "random-sorted"  # a recipe allows it to strided clips only
+    if clip.kind == "consecutive":
+        return sampling.consecutive(length, clip.length, rng, short=clip.short)
     if clip.kind == "chunked":
         return sampling.chunked(length, clip.length, rng, short=clip.short)
     if clip.kind == "evenly":

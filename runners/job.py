@@ -107,7 +107,7 @@ class Job:
             note(f"examine {run.arm.text}: admission to {self.protocol.name}, operations, latency ...")
             began = time.monotonic()
             plain = ArmRun(run.arm)
-            method = stages.build_method(plain, self.split.num_train_ids, 0, self.setting.device, "fp32").eval()
+            method = stages.build_method(plain, self.split.num_train_ids, 0, size, self.setting.device, "fp32").eval()
             admission = self.protocol.admit(method, size)
             if not admission.admitted:
                 raise NotPossible(

@@ -41,7 +41,7 @@ def run_stage(planned: PlannedStage, split: Split, store: FrameStore, steps: Ste
     if steps.done(planned.step):
         return
     with steps.running(planned.step) as folder:
-        method = build_method(planned.run, split.num_train_ids, planned.seed, device, planned.precision)
+        method = build_method(planned.run, split.num_train_ids, planned.seed, planned.size, device, planned.precision)
         left_behind = _start(method, planned, steps)
         feed = Feed(
             planned.stage,
@@ -83,11 +83,13 @@ def run_stage(planned: PlannedStage, split: Split, store: FrameStore, steps: Ste
         )
 
 
-def build_method(run: ArmRun, num_ids: int, seed: int, device: str, precision: Precision) -> nn.Module:
+def build_method(
+    run: ArmRun, num_ids: int, seed: int, size: tuple[int, int], device: str, precision: Precision
+) -> nn.Module:
     """An arm's network with initial weights that depend on the seed and on nothing else."""
     with torch.random.fork_rng():
         torch.manual_seed(int(generator(seed, "initial weights", run.arm.method).integers(2**62)))
-        method = run.arm.build(num_ids)
+        method = run.arm.build(num_ids, size)
         if run.control == "mlp":
             method = replace_temporal(method)
     if precision == "bf16":
@@ -97,7 +99,7 @@ def build_method(run: ArmRun, num_ids: int, seed: int, device: str, precision: P
 
 def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device: str) -> nn.Module:
     """The network of a finished stage, in eval mode."""
-    method = build_method(planned.run, num_ids, planned.seed, device, planned.precision)
+    method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
     method.load_state_dict(_weights(planned, steps))
     return method.eval()
 
@@ -198,17 +200,18 @@ def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[s
         return []
     state = _weights(planned.start, steps)
     own = method.state_dict()
-    wanted = {name for name in own if not trains(planned.stage.fresh, name)} if planned.stage.fresh else set(own)
-    missing = sorted(wanted - set(state))
-    unlike = sorted(name for name in wanted & set(state) if own[name].shape != state[name].shape)
+    sources = {name: source for name in own if (source := planned.stage.source_of(name)) is not None}
+    missing = sorted(name for name, source in sources.items() if source not in state)
+    unlike = sorted(n for n, source in sources.items() if source in state and own[n].shape != state[source].shape)
     if missing or unlike:
         name = (missing or unlike)[0]
         raise RunError(
-            f"{planned.run.text}, stage {planned.stage.name}: {name} is {'absent' if missing else 'of another shape'} "
-            f"in the weights of {planned.start.step.name}; list its module under fresh in the recipe."
+            f"{planned.run.text}, stage {planned.stage.name}: {sources[name]} is "
+            f"{'absent' if missing else 'of another shape'} in the weights of {planned.start.step.name}; list the "
+            "module under fresh in the recipe, or say under takes what it is called there."
         )
-    method.load_state_dict({**own, **{name: state[name] for name in wanted}})
-    return sorted({name.split(".")[0] for name in set(state) - wanted})
+    method.load_state_dict({**own, **{name: state[source] for name, source in sources.items()}})
+    return sorted({name.split(".")[0] for name in set(state) - set(sources.values())})
 
 
 def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:

@@ -64,6 +64,6 @@ class Baseline(nn.Module):
         return unpack(self.frame_features(pack(clips, mask)), mask)  # [B, T, d]
 
 
-def build(num_ids: int, options: Options) -> Baseline:
-    """The network for a number of training identities."""
+def build(num_ids: int, options: Options, frame_size: tuple[int, int]) -> Baseline:
+    """The network for a number of training identities; any frame size will do."""
     return Baseline(num_ids, options)

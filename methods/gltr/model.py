@@ -224,6 +224,6 @@ class AttentiveGLTR(GLTR):
         return head.attention
 
 
-def build(num_ids: int, options: Options) -> GLTR:
-    """The network for a number of training identities."""
+def build(num_ids: int, options: Options, frame_size: tuple[int, int]) -> GLTR:
+    """The network for a number of training identities; any frame size will do."""
     return (AttentiveGLTR if options.tsa else GLTR)(num_ids, options)

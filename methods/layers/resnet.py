@@ -6,7 +6,7 @@ checkpoints of the field map onto it.  ResNet-50 has 23,508,032 parameters here.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 import torchvision
@@ -46,10 +46,22 @@ class Trunk(nn.Module):
         if last_stride == 1:
             _unstride(self.layer4[0])
 
+    def stem(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> ``[N, 64, H / 4, W / 4]``, what layer1 reads."""
+        return self.maxpool(self.relu(self.bn1(self.conv1(images))))
+
     def forward(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, channels, H / 32, W / 32]``, or ``/ 16`` with last stride 1."""
-        maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        return self.layer4(self.layer3(self.layer2(self.layer1(maps))))
+        return self.layer4(self.layer3(self.layer2(self.layer1(self.stem(images)))))
+
+    def load_imagenet(self) -> None:
+        """Fill with torchvision's first ImageNet weights; errors as in the function of that name."""
+        state = _imagenet_state(self.depth)
+        missing = [key for key in self.state_dict() if key not in state and not key.endswith("num_batches_tracked")]
+        if missing:
+            raise MethodError(f"the ImageNet file of ResNet-{self.depth} lacks {', '.join(missing[:3])}; replace it")
+        # Older files have no num_batches_tracked, which no computation here reads.
+        self.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")}, strict=False)
 
 
 def _unstride(block: BasicBlock | Bottleneck) -> None:
@@ -65,27 +77,30 @@ def global_average(maps: Tensor) -> Tensor:
     return maps.mean(dim=(2, 3))
 
 
+@runtime_checkable
+class Pretrainable(Protocol):
+    """A trunk that knows where its ImageNet weights lie."""
+
+    def load_imagenet(self) -> None:
+        """Fill it, or raise a `MethodError` that names the file and its folder."""
+        ...
+
+
 def load_imagenet(network: nn.Module) -> int:
-    """Load torchvision's first ImageNet weights (those that the papers had) into every `Trunk` inside a
-    network.
+    """Load ImageNet weights (the first ones of torchvision, which the papers had) into every trunk of a network.
 
     Returns:
         How many trunks were filled.
 
     Raises:
-        MethodError: there is no trunk, or the weights are neither in torch's cache nor can they be fetched;
-            the message names the file and the folder that it must be put in.
+        MethodError: there is no trunk, or its weights are neither in torch's cache nor can they be fetched; the
+            message names the file and the folder that it must be put in.
     """
-    trunks = [module for module in network.modules() if isinstance(module, Trunk)]
+    trunks = [module for module in network.modules() if isinstance(module, Pretrainable)]
     if not trunks:
-        raise MethodError("imagenet weights were asked for, but this network has no ResNet trunk")
+        raise MethodError("imagenet weights were asked for, but this network has no trunk that has any")
     for trunk in trunks:
-        state = _imagenet_state(trunk.depth)
-        missing = [key for key in trunk.state_dict() if key not in state and not key.endswith("num_batches_tracked")]
-        if missing:
-            raise MethodError(f"the ImageNet file of ResNet-{trunk.depth} lacks {', '.join(missing[:3])}; replace it")
-        # Older files have no num_batches_tracked, which no computation here reads.
-        trunk.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")}, strict=False)
+        trunk.load_imagenet()
     return len(trunks)
 
 

@@ -110,7 +110,7 @@ class Tiny(nn.Module):
         return {"cross_entropy": nn.functional.cross_entropy(self.classifier(self(clips, mask)), labels)}
 
 
-def build(num_ids, options: Options):
+def build(num_ids, options: Options, frame_size):
     return Tiny(num_ids, options)
 '''
 

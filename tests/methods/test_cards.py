@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 import methods
 import methods.card
 import methods.recipe
-from methods.recipe import PROFILES
+from methods.fields import fill
+from methods.recipe import PROFILES, Stage
 
 CARDS = methods.papers()
 
@@ -155,3 +157,89 @@ def test_a_faulty_card_is_named_in_one_line(folder: Path, good: str, bad: str, m
         methods.paper(folder)
     assert "\n" not in str(caught.value)
     assert "paper.toml" in str(caught.value)
+
+
+def test_a_claim_without_protocol_takes_that_of_its_card(folder: Path) -> None:
+    path = folder / "paper.toml"
+    assert methods.paper(folder).claims[0].protocol == "res50-rgb-single-pass"
+    path.write_text(path.read_text() + '\n[constraints]\nprotocol = "rgb-snippets"\n')
+    assert methods.paper(folder).claims[0].protocol == "rgb-snippets"
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "source"),
+    [
+        ({"fresh": ("video.extra", "classifier")}, "video.extra.weight", None),
+        ({"fresh": ("video.extra", "classifier")}, "video.extras.weight", "video.extras.weight"),
+        ({"takes": {"image": "trunk", "video.trunk": "trunk"}}, "image.conv1.weight", "trunk.conv1.weight"),
+        ({"takes": {"image": "trunk", "video.trunk": "trunk"}}, "video.trunk.bn1.bias", "trunk.bn1.bias"),
+        ({"takes": {"image": "trunk"}}, "classifier.weight", "classifier.weight"),
+        ({"takes": {"video": "net"}, "fresh": ("video.extra",)}, "video.extra.bias", None),
+        ({"takes": {"video.extra": "net"}, "fresh": ("video",)}, "video.extra.bias", "net.bias"),
+    ],
+)
+def test_where_an_entry_comes_from(stage: dict[str, object], name: str, source: str | None) -> None:
+    values = {
+        "name": "s", "start": "arm:other", "data": "frames", "sampler": {"batch": 2}, "losses": {"cross_entropy": 1.0},
+        "optimizer": {"kind": "sgd", "lr": 0.1}, "length": {"steps": 1}, **stage,
+    }  # fmt: skip
+    assert fill(Stage, values, "here").source_of(name) == source
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"takes": {"image": "trunk"}, "start": "scratch"}, "takes renames modules of a start"),
+        ({"data": "clips", "clip": {"length": 4, "short": "random-sorted"}}, "belongs to clips of kind strided"),
+        ({"sampler": {"kind": "grouped", "ids": 4}}, "kind grouped needs ids"),
+    ],
+)
+def test_stages_that_contradict_themselves(values: dict[str, object], message: str) -> None:
+    whole = {
+        "name": "s", "start": "arm:other", "data": "frames", "sampler": {"batch": 2}, "losses": {"cross_entropy": 1.0},
+        "optimizer": {"kind": "sgd", "lr": 0.1}, "length": {"steps": 1}, **values,
+    }  # fmt: skip
+    with pytest.raises(methods.MethodError, match=message):
+        fill(Stage, whole, "here")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('metric = "mAP"', 'metric = "I2V/rank1"', None),
+        ('metric = "mAP"', 'metric = "I2W/rank1"', "unknown metric 'I2W/rank1'.*I2V/rank1"),
+        ('metric = "mAP"', 'metric = "I2V/rank3"', "unknown metric 'I2V/rank3'"),
+    ],
+)
+def test_metrics_may_name_a_side(folder: Path, old: str, new: str, message: str | None) -> None:
+    path = folder / "paper.toml"
+    before, claims, after = path.read_text().partition("[[claims]]")
+    assert old in after
+    path.write_text(before + claims + after.replace(old, new, 1))
+    if message is None:
+        assert methods.paper(folder).claims[0].metric == "I2V/rank1"
+    else:
+        with pytest.raises(methods.MethodError, match=message):
+            methods.paper(folder)
+
+
+@pytest.mark.parametrize(
+    ("against", "metric", "message"),
+    [
+        ("untrained", "cosam5/auc", None),
+        ("centre", "cosam4/bag_density", None),
+        ("untrained", "auc", "unknown measure of a mask 'auc'"),
+        ("untrained", "cosam5/accuracy", "unknown measure of a mask"),
+        ("center", "cosam5/auc", "unknown arm 'center'"),
+    ],
+)
+def test_claims_about_masks(folder: Path, against: str, metric: str, message: str | None) -> None:
+    path = folder / "paper.toml"
+    before, claims, after = path.read_text().partition("[[claims]]")
+    after = re.sub(r'against = "[^"]*"', f'against = "{against}"', after, count=1)
+    path.write_text(before + claims + re.sub(r'metric = "[^"]*"', f'metric = "{metric}"', after, count=1))
+    if message is None:
+        assert methods.paper(folder).claims[0].metric == metric
+    else:
+        with pytest.raises(methods.MethodError, match=message):
+            methods.paper(folder)

@@ -14,12 +14,20 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from methods.interface import Attends, Explains, FrameThenTime, Method, TemporalHead
+from methods.interface import (
+    Attends,
+    Explains,
+    FixedClip,
+    FrameThenTime,
+    ImageAndVideo,
+    Method,
+    TemporalHead,
+)
 from methods.layers.controls import PerFrameMLP, replace_temporal
 from methods.recipe import PROFILES, Stage
 
 NUM_IDS = 5
-LENGTHS = (4, 2, 1)
+LENGTHS = (4, 2, 1)  # of three clips; a method of fixed clips gets three of its own length
 ARMS = [(card, name) for card in methods.papers().values() for name in card.arms]
 
 
@@ -31,6 +39,8 @@ class Case:
     clips: Tensor
     mask: Tensor
     labels: Tensor
+    lengths: tuple[int, ...]
+    size: tuple[int, int]
     first: Tensor  # a parameter as seed 0 makes it
 
 
@@ -39,14 +49,15 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     card, name = request.param
     arm = cheap(card, name)
     torch.manual_seed(0)
-    network = arm.build(NUM_IDS)
+    size = (64 if arm.text == name else 32, 32)
+    network = arm.build(NUM_IDS, size)
     first = next(iter(network.parameters())).detach().clone()
     generator = torch.Generator().manual_seed(1)
-    height = 64 if arm.text == name else 32
-    clips = torch.randn(len(LENGTHS), max(LENGTHS), 3, height, 32, generator=generator)
-    mask = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]
+    lengths = (network.clip_length,) * len(LENGTHS) if isinstance(network, FixedClip) else LENGTHS
+    clips = torch.randn(len(lengths), max(lengths), 3, *size, generator=generator)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     perturb(network, clips, mask)
-    yield Case(card, arm, network.eval(), clips, mask, torch.tensor([0, 0, 1]), first)
+    yield Case(card, arm, network.eval(), clips, mask, torch.tensor([0, 0, 1]), lengths, size, first)
 
 
 def cheap(card: methods.card.Card, name: str) -> methods.Arm:
@@ -101,6 +112,8 @@ def test_is_a_method_whose_descriptor_has_the_stated_width(case: Case) -> None:
 
 @torch.no_grad()
 def test_padding_never_leaks_into_a_descriptor(case: Case) -> None:
+    if isinstance(case.network, FixedClip):
+        pytest.skip("this method takes no padding, see the test of fixed clips")
     expected = descriptors(case)
     for value in (1e3, float("nan")):
         assert_close(case.network(padded_with(case, value), case.mask), expected)
@@ -108,8 +121,35 @@ def test_padding_never_leaks_into_a_descriptor(case: Case) -> None:
 
 
 @torch.no_grad()
+def test_a_method_of_fixed_clips_refuses_all_others(case: Case) -> None:
+    if not isinstance(case.network, FixedClip):
+        pytest.skip("this method takes clips of any length")
+    length = case.network.clip_length
+    shorter = (case.clips[:, :-1], case.mask[:, :-1])
+    padded = (case.clips, case.mask & (torch.arange(length) < length - 1))
+    for clips, mask in (shorter, lengthened(case.clips, case.mask), padded):
+        with pytest.raises(methods.MethodError, match=str(length)):
+            case.network(clips, mask)
+        with pytest.raises(methods.MethodError, match=str(length)):
+            case.network.losses(clips, mask, case.labels, tuple(stages(case)[0].losses))
+
+
+@torch.no_grad()
+def test_an_image_network_gives_descriptors_of_the_same_space(case: Case) -> None:
+    if not isinstance(case.network, ImageAndVideo):
+        pytest.skip("this method has no network of its own for single images")
+    images = case.clips[:, 0]
+    together = case.network.image_descriptor(images)
+    assert together.shape == (len(images), case.network.descriptor_dim)
+    assert_close(torch.cat([case.network.image_descriptor(one[None]) for one in images]), together)
+    assert together.std(dim=0).max() > 0
+
+
+@torch.no_grad()
 def test_a_descriptor_does_not_depend_on_its_batch(case: Case) -> None:
-    alone = [case.network(case.clips[i : i + 1, :n], torch.ones(1, n, dtype=torch.bool)) for i, n in enumerate(LENGTHS)]
+    alone = [
+        case.network(case.clips[i : i + 1, :n], torch.ones(1, n, dtype=torch.bool)) for i, n in enumerate(case.lengths)
+    ]
     assert_close(torch.cat(alone), descriptors(case))
 
 
@@ -122,7 +162,7 @@ def test_weights_survive_saving_and_a_seed_decides_them(case: Case) -> None:
     torch.save(case.network.state_dict(), file)
     file.seek(0)
     torch.manual_seed(0)
-    other = case.arm.build(NUM_IDS).eval()
+    other = case.arm.build(NUM_IDS, case.size).eval()
     assert torch.equal(next(iter(other.parameters())), case.first)
     other.load_state_dict(torch.load(file, weights_only=True))
     with torch.no_grad():
@@ -134,7 +174,7 @@ def test_frame_then_time_is_the_forward_pass(case: Case) -> None:
     if not isinstance(case.network, FrameThenTime):
         pytest.skip("this method does not encode frames alone")
     rows = case.network.frame_features(case.clips[case.mask])
-    assert rows.shape == (sum(LENGTHS), case.network.frame_dim)
+    assert rows.shape == (sum(case.lengths), case.network.frame_dim)
     features = torch.full((*case.mask.shape, case.network.frame_dim), float("nan"))
     features[case.mask] = rows
     assert_close(case.network.aggregate(features, case.mask), descriptors(case))
@@ -183,6 +223,8 @@ def test_gradient_reaches_everything_that_the_recipe_trains(case: Case, training
 
 
 def test_losses_and_batch_statistics_do_not_see_padding(case: Case, training: nn.Module) -> None:
+    if isinstance(training, FixedClip):
+        pytest.skip("this method takes no padding, see the test of fixed clips")
     before = {key: value.clone() for key, value in training.state_dict().items()}
     names = tuple(stages(case)[0].losses)
     found = []
@@ -226,10 +268,11 @@ def test_what_a_stage_starts_from_fits(case: Case) -> None:
         if kind != "arm":
             continue
         option = "[depth=18]" if "depth=18" in case.arm.text else ""
-        start = methods.arm(text + option, case.card).build(NUM_IDS).state_dict()
+        start = methods.arm(text + option, case.card).build(NUM_IDS, case.size).state_dict()
         for name, value in case.network.state_dict().items():
-            if not under(name, stage.fresh):
-                assert start[name].shape == value.shape, name
+            source = stage.source_of(name)
+            if source is not None:
+                assert start[source].shape == value.shape, name
 
 
 @torch.no_grad()
@@ -239,16 +282,27 @@ def test_attention_can_be_seen_and_made_uniform(case: Case) -> None:
         return
     assert isinstance(case.network, Explains)
     expected = descriptors(case)
-    weights = case.network.explain(case.clips, case.mask)["frames"]
-    torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(LENGTHS)))
-    assert not weights[~case.mask].any()
+    seen = case.network.explain(case.clips, case.mask)
+    assert seen
     case.network.use_uniform_attention(True)
-    uniform = case.network.explain(case.clips, case.mask)["frames"]
-    torch.testing.assert_close(uniform, case.mask / case.mask.sum(dim=1, keepdim=True))
+    uniform = case.network.explain(case.clips, case.mask)
     changed = descriptors(case)
     case.network.use_uniform_attention(False)
+    assert list(uniform) == list(seen)
+    for name, found in seen.items():
+        if name == "frames":
+            torch.testing.assert_close(found.sum(dim=1), torch.ones(len(case.lengths)))
+            assert not found[~case.mask].any()
+            torch.testing.assert_close(uniform[name], case.mask / case.mask.sum(dim=1, keepdim=True))
+        else:
+            assert found.shape[:2] == case.mask.shape
+            assert found.ndim == 4
+            assert 0 <= found.min() <= found.max() <= 1
+            flat = uniform[name].flatten(2)  # the same everywhere in a frame
+            torch.testing.assert_close(flat, flat.mean(dim=2, keepdim=True).expand_as(flat))
     assert not torch.allclose(changed[0], expected[0])
-    assert_close(changed[2], expected[2])  # one frame has one weight
+    if not isinstance(case.network, FixedClip):
+        assert_close(changed[2], expected[2])  # one frame has one weight
     assert torch.equal(descriptors(case), expected)
 
 

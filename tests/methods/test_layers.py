@@ -83,7 +83,7 @@ def test_missing_imagenet_weights_name_file_and_folder(monkeypatch: pytest.Monke
 
 
 def test_imagenet_needs_a_trunk() -> None:
-    with pytest.raises(methods.MethodError, match="no ResNet trunk"):
+    with pytest.raises(methods.MethodError, match="no trunk that has any"):
         load_imagenet(nn.Linear(1, 1))
 
 

@@ -177,7 +177,7 @@ def test_two_folders_of_one_name_do_not_mix(folder: Path, tmp_path: Path) -> Non
         ("options.py", 'LOSSES = ("cross_entropy",)', "LOSSES = ()", "expected LOSSES"),
         ("options.py", "from dataclasses", "form dataclasses", r"options\.py cannot be imported: SyntaxError"),
         ("model.py", "from .parts", "from .part", r"model\.py cannot be imported: ModuleNotFoundError"),
-        ("model.py", "def build", "def make", r"expected a function build\(num_ids, options\)"),
+        ("model.py", "def build", "def make", r"expected a function build\(num_ids, options, frame_size\)"),
         ("model.py", "def losses", "def lose", "returned no Method"),
     ],
 )

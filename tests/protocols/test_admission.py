@@ -209,11 +209,14 @@ def test_what_is_no_method_is_an_error(network):
 
 
 def test_protocols_are_found_by_their_files_and_unknown_names_answer_with_near_ones():
-    assert protocols.names() == ("res50-rgb-single-pass",)
+    assert protocols.names() == (
+        "image-to-video", "image-to-video-ilids", "res50-rgb-single-pass", "rgb-snippets",
+    )  # fmt: skip
+    assert all(protocols.load(name).name == name for name in protocols.names())
     assert protocols.load("res50-rgb-single-pass") is PROTOCOL
     with pytest.raises(ProtocolError, match="did you mean res50-rgb-single-pass"):
         protocols.load("res50-rgb")
-    with pytest.raises(ProtocolError, match="known: res50"):
+    with pytest.raises(ProtocolError, match="known: image-to-video"):
         protocols.load("zzz")
 
 
