@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -41,8 +42,8 @@ ZERO_BY_DEFINITION = frozenset(
         "bitwise_and bitwise_or bitwise_not __and__ __or__ isnan isfinite nan_to_num nan_to_num_ "
         "masked_fill masked_fill_ masked_scatter masked_scatter_",
         # reductions and scans
-        "sum mean amax amin max min argmax argmin prod var std norm linalg_vector_norm all any cumsum logsumexp "
-        "count_nonzero topk sort argsort median softmax log_softmax _softmax _log_softmax cosine_similarity",
+        "sum mean amax amin max min argmax argmin prod var std var_mean std_mean norm linalg_vector_norm all any "
+        "cumsum logsumexp count_nonzero topk sort argsort median softmax log_softmax _softmax _log_softmax cosine_similarity",
         # normalisation, pooling, resampling
         "batch_norm layer_norm group_norm instance_norm native_layer_norm rms_norm avg_pool1d avg_pool2d avg_pool3d "
         "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d "
@@ -69,6 +70,7 @@ ZERO_BY_DEFINITION = frozenset(
 
 _FALLBACK_BLIND = (
     "_euclidean_dist", "_cdist_forward", "_trilinear", "mkldnn_rnn_layer", "_cudnn_rnn", "_thnn_fused_lstm_cell",
+    "mv", "addmv", "dot", "vdot",
     "_native_multi_head_attention", "_transformer_encoder_layer_fwd", "_scaled_dot_product_flash_attention_for_cpu",
 )  # fmt: skip
 
@@ -179,7 +181,8 @@ def _count_torch(model: nn.Module, inputs: tuple[Tensor, ...]) -> Count:
         raise ProtocolError(
             f"cannot count {', '.join(sorted(blind.seen))} without fvcore: install fvcore and run again"
         )
-    found = {str(op).removeprefix("aten."): flops // 2 for op, flops in counting.get_flop_counts()["Global"].items()}
+    operations = counting.get_flop_counts().get("Global", {})  # absent where nothing was counted
+    found = {str(op).removeprefix("aten."): flops // 2 for op, flops in operations.items()}
     return Count(counting.get_total_flops() // 2, found, "torch.utils.flop_counter")
 
 
@@ -218,9 +221,22 @@ def _nothing(inputs: list[Any], outputs: list[Any]) -> int:
 
 
 def _attention(inputs: list[Any], outputs: list[Any]) -> int:
-    """softmax(Q K^T) V: both products, over the whole square also where it is masked."""
+    """softmax(Q K^T) V: both products, over all queries and keys also where a mask hides some.
+
+    A kernel may leave out what is masked or causal; how much depends on the kernel, so it is counted in full.
+    """
     query, key, value = (_shape(x) for x in inputs[:3])
-    return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+    batch = math.prod(_broadcast(query[:-2], _heads(query, key), _heads(query, value)))
+    return batch * query[-2] * key[-2] * (query[-1] + value[-1])
+
+
+def _heads(query: list[int], other: list[int]) -> list[int]:
+    """Leading sizes of keys or values; where groups of heads share theirs, each head still does its own product."""
+    return other[:-2] if len(query) < 4 or other[-3] in (1, query[-3]) else [*other[:-3], query[-3]]
+
+
+def _broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
+    return np.broadcast_shapes(*(tuple(shape) for shape in shapes))
 
 
 def _recurrent(weights_at: int) -> Callable[[list[Any], list[Any]], int]:
@@ -238,16 +254,20 @@ def _einsum(inputs: list[Any], outputs: list[Any]) -> int:
     terms = inputs[0].toIValue().replace(" ", "").split("->")[0].split(",")
     if len(operands) == 1:
         return 0
-    if len(operands) > 2 or any("." in term for term in terms):
-        raise ProtocolError(f"cannot count einsum {','.join(terms)}: write it as products of two operands without dots")
+    if len(operands) > 2:
+        raise ProtocolError(f"cannot count einsum {','.join(terms)}: write it as products of two operands")
     return math.prod(_sizes(terms, operands).values())
 
 
 def _sizes(terms: list[str], operands: list[list[int]]) -> dict[str, int]:
+    """Index -> size; what dots stand for are the indices -1, -2, ... from the right, as they broadcast."""
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, operands, strict=True):
-        for letter, size in zip(term, shape, strict=True):
-            sizes[letter] = max(size, sizes.get(letter, 1))
+        before, dots, after = term.partition("...")
+        hidden = len(shape) - len(before) - len(after) if dots else 0
+        indices = [*before, *(str(-i) for i in range(hidden, 0, -1)), *after]
+        for index, size in zip(indices, shape, strict=True):
+            sizes[index] = max(size, sizes.get(index, 1))
     return sizes
 
 
@@ -257,10 +277,12 @@ def _distance(inputs: list[Any], outputs: list[Any]) -> int:
 
 
 def _matrix_product(left: int, right: int) -> Callable[[list[Any], list[Any]], int]:
+    """[.., m, k] times [.., k, n], vectors being matrices of one row or column; leading sizes broadcast."""
+
     def handle(inputs: list[Any], outputs: list[Any]) -> int:
         a, b = _shape(inputs[left]), _shape(inputs[right])
-        columns = b[-1] if len(b) > 1 else 1
-        return math.prod(a) * columns
+        rows, columns = (a[-2] if len(a) > 1 else 1), (b[-1] if len(b) > 1 else 1)
+        return math.prod(_broadcast(a[:-2], b[:-2])) * rows * a[-1] * columns
 
     return handle
 
@@ -273,6 +295,7 @@ _HANDLES: dict[str, Callable[[list[Any], list[Any]], int]] = {
     "aten::rnn_relu": _recurrent(2),
     "aten::einsum": _einsum,
     "aten::cdist": _distance,
+    "aten::matmul": _matrix_product(0, 1),
     "aten::baddbmm": _matrix_product(1, 2),
     "aten::addbmm": _matrix_product(1, 2),
     "aten::addmv": _matrix_product(1, 2),

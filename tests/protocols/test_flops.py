@@ -53,6 +53,45 @@ CASES = {
     "baddbmm": (lambda: Do(torch.baddbmm), [(2, 3, 5), (2, 3, 4), (2, 4, 5)], 2 * 3 * 4 * 5),
     "einsum": (lambda: Do(lambda a, b: torch.einsum("btc,bsc->bts", a, b)), [(2, 7, 4), (2, 5, 4)], 2 * 7 * 5 * 4),
     "attention": (lambda: Do(functional.scaled_dot_product_attention), [(2, 4, 16, 8)] * 3, 2 * 4 * 16 * 16 * 16),
+    "attention, masked and unscaled, values of another width": (
+        lambda: Do(lambda q, k, v, m: functional.scaled_dot_product_attention(q, k, v, attn_mask=m > 0, scale=1.0)),
+        [(2, 1, 16, 8), (2, 1, 5, 8), (2, 1, 5, 6), (2, 1, 16, 5)],
+        2 * 16 * 5 * (8 + 6),
+    ),
+    "attention with a mask that is added": (
+        lambda: Do(lambda q, k, v, m: functional.scaled_dot_product_attention(q, k, v, attn_mask=m)),
+        [(2, 3, 16, 8), (2, 3, 5, 8), (2, 3, 5, 8), (16, 5)],
+        2 * 3 * 16 * 5 * (8 + 8),
+    ),
+    "attention of one query set over many": (
+        lambda: Do(functional.scaled_dot_product_attention),
+        [(1, 2, 16, 8), (3, 2, 5, 8), (3, 2, 5, 8)],
+        3 * 2 * 16 * 5 * (8 + 8),
+    ),
+    "attention, heads share keys": (
+        lambda: Do(lambda q, k, v: functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)),
+        [(2, 4, 16, 8), (2, 2, 5, 8), (2, 2, 5, 8)],
+        2 * 4 * 16 * 5 * (8 + 8),
+    ),
+    "attention by hand in three axes": (
+        lambda: Do(lambda q, k, v: (q @ k.transpose(1, 2)).softmax(dim=-1) @ v),
+        [(2, 16, 8), (2, 5, 8), (2, 5, 6)],
+        2 * 16 * 5 * (8 + 6),
+    ),
+    "matmul, one matrix with many": (lambda: Do(torch.matmul), [(1, 3, 4), (6, 4, 5)], 6 * 3 * 4 * 5),
+    "matmul, shared in another axis": (lambda: Do(torch.matmul), [(2, 1, 3, 4), (6, 4, 5)], 2 * 6 * 3 * 4 * 5),
+    "vector times matrix": (lambda: Do(torch.matmul), [(4,), (4, 5)], 4 * 5),
+    "einsum with dots": (
+        lambda: Do(lambda a, b: torch.einsum("...qd,...kd->...qk", a, b)),
+        [(2, 3, 7, 4), (3, 5, 4)],
+        2 * 3 * 7 * 5 * 4,
+    ),
+    "cost volume of a clip": (  # every frame against every frame, COSAM's normalised cross correlation
+        lambda: Do(lambda x: torch.einsum("btcp,bscq->btspq", x, x)),
+        [(2, 4, 16, 6)],
+        2 * 4 * 4 * 6 * 6 * 16,
+    ),
+    "nothing that multiplies": (lambda: Do(lambda x: torch.var_mean(x.relu(), dim=1)[0]), [(2, 6)], 0),
     "multi-head": (
         lambda: Do(lambda m, x: m(x, x, x, need_weights=False)[0], nn.MultiheadAttention(32, 4, batch_first=True)),
         [(2, 9, 32)],
@@ -112,6 +151,18 @@ def test_pairwise_distances_count():
     assert count_macs(Do(torch.cdist), (torch.randn(3, 8), torch.randn(5, 8)), "fvcore").macs == 3 * 5 * 8
 
 
+def test_matrix_times_vector_counts():
+    assert count_macs(Do(torch.matmul), (torch.randn(7, 3, 8), torch.randn(8)), "fvcore").macs == 7 * 3 * 8
+    assert count_macs(Do(torch.matmul), (torch.randn(8), torch.randn(8)), "fvcore").macs == 8
+
+
+def test_attention_counts_alike_in_inference_mode():
+    attend = Do(lambda q, k, v, m: functional.scaled_dot_product_attention(q, k, v, attn_mask=m))
+    shapes = [(2, 1, 16, 8), (2, 1, 5, 8), (2, 1, 5, 6), (16, 5)]
+    with torch.inference_mode():
+        assert count_macs(attend, tuple(torch.randn(shape) for shape in shapes)).macs == 2 * 16 * 5 * (8 + 6)
+
+
 def test_a_skipped_operation_is_an_error_that_names_it():
     with pytest.raises(ProtocolError, match="aten::fft_fft"):
         count_macs(Do(lambda x: torch.fft.fft(x).abs()), (torch.randn(3, 8),), "fvcore")
@@ -120,6 +171,8 @@ def test_a_skipped_operation_is_an_error_that_names_it():
         count_macs(many, tuple(torch.randn(3, 3) for _ in range(3)), "fvcore")
     with pytest.raises(ProtocolError, match="without fvcore"):
         count_macs(Do(torch.cdist), (torch.randn(30, 8), torch.randn(50, 8)), "torch")
+    with pytest.raises(ProtocolError, match="cannot count mv without fvcore"):
+        count_macs(Do(torch.matmul), (torch.randn(3, 8), torch.randn(8)), "torch")
     with pytest.raises(ProtocolError, match="choose auto"):
         count_macs(nn.Linear(2, 2), (torch.randn(1, 2),), "thop")
 
