@@ -43,7 +43,8 @@ ZERO_BY_DEFINITION = frozenset(
         "masked_fill masked_fill_ masked_scatter masked_scatter_",
         # reductions and scans
         "sum mean amax amin max min argmax argmin prod var std var_mean std_mean norm linalg_vector_norm all any "
-        "cumsum logsumexp count_nonzero topk sort argsort median softmax log_softmax _softmax _log_softmax cosine_similarity",
+        "cumsum logsumexp count_nonzero topk sort argsort median softmax log_softmax _softmax _log_softmax "
+        "cosine_similarity",
         # normalisation, pooling, resampling
         "batch_norm layer_norm group_norm instance_norm native_layer_norm rms_norm avg_pool1d avg_pool2d avg_pool3d "
         "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d "
