@@ -6,7 +6,8 @@ A cell is a text, a number, ``None`` (shown as a dash) or an :class:`Estimate`, 
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
 from typing import Any, Literal
 
 DASH = "–"
@@ -15,11 +16,17 @@ MINUS = "\u2212"
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with the ends of its 95 % interval."""
+    """A mean with the ends of its 95 % interval, and the verdict on it where it was judged."""
 
     mean: float
     low: float
     high: float
+    verdict: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data; the verdict only where there is one."""
+        plain: dict[str, Any] = {"mean": self.mean, "low": self.low, "high": self.high}
+        return plain | ({"verdict": self.verdict} if self.verdict else {})
 
 
 Cell = str | int | float | Estimate | None
@@ -36,15 +43,21 @@ class Column:
     signed: bool = False
     unit: str = ""
     data_only: bool = False  # in CSV and JSON, but not shown: too long for a page
+    group: str = ""  # neighbours of one group stand under one common head
+    judged: bool = False  # its estimates carry verdicts
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Cells in the order of the columns; ``kind`` lets a page set rows apart; ``run_ids`` say where they are from."""
+    """Cells in the order of the columns.
+
+    ``kind`` lets a page set rows apart, ``run_ids`` say where they are from, and ``note`` is a line of its own below.
+    """
 
     cells: tuple[Cell, ...]
     kind: str = ""
     run_ids: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +85,8 @@ class Table:
         for row in self.rows:
             values: dict[str, Any] = {}
             for column, cell in zip(self.columns, row.cells, strict=True):
-                values[column.key] = (
-                    {"mean": cell.mean, "low": cell.low, "high": cell.high} if isinstance(cell, Estimate) else cell
-                )
-            rows.append(values | {"kind": row.kind, "run_ids": list(row.run_ids)})
+                values[column.key] = cell.as_dict() if isinstance(cell, Estimate) else cell
+            rows.append(values | {"kind": row.kind, "run_ids": list(row.run_ids), "note": row.note})
         columns = [asdict(column) for column in self.columns]
         notes = list(self.notes)
         return {"name": self.name, "caption": self.caption, "notes": notes, "columns": columns, "rows": rows}
@@ -89,6 +100,7 @@ class Table:
                 tuple(Estimate(**row[c.key]) if isinstance(row[c.key], Mapping) else row[c.key] for c in columns),
                 row["kind"],
                 tuple(row["run_ids"]),
+                row["note"],
             )
             for row in plain["rows"]
         )
@@ -98,26 +110,40 @@ class Table:
         """The table with some of its columns, in the order asked for; unknown keys are left out."""
         places = {column.key: index for index, column in enumerate(self.columns)}
         keep = [places[key] for key in keys if key in places]
-        rows = (Row(tuple(row.cells[index] for index in keep), row.kind, row.run_ids) for row in self.rows)
-        return Table(self.name, self.caption, tuple(self.columns[index] for index in keep), tuple(rows), self.notes)
+        rows = (replace(row, cells=tuple(row.cells[index] for index in keep)) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[index] for index in keep), rows=tuple(rows))
+
+    def means(self) -> "Table":
+        """The table without intervals and notes below rows, for where there is little room."""
+        columns = (replace(c, kind="number") if c.kind == "estimate" else c for c in self.columns)
+        rows = (
+            replace(row, cells=tuple(c.mean if isinstance(c, Estimate) else c for c in row.cells), note="")
+            for row in self.rows
+        )
+        return replace(self, columns=tuple(columns), rows=tuple(rows))
+
+    def heads(self) -> tuple[tuple[str, int], ...]:
+        """The common heads with the number of columns below each, in order; empty without any group."""
+        if not any(column.group for column in self.columns):
+            return ()
+        return tuple((group, len(list(found))) for group, found in groupby(self.columns, lambda one: one.group))
 
     def as_csv(self) -> str:
-        """CSV at full precision; an estimate takes three columns (``x``, ``x_low``, ``x_high``)."""
+        """CSV at full precision; an estimate takes three columns (``x``, ``x_low``, ``x_high``), a judged one four."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         heads: list[str] = []
         for column in self.columns:
-            ends = ("", "_low", "_high") if column.kind == "estimate" else ("",)
-            heads += [column.key + end for end in ends]
+            heads += [column.key + end for end in _ends(column)]
         writer.writerow([*heads, "run_ids"])
         for row in self.rows:
             values: list[Any] = []
             for column, cell in zip(self.columns, row.cells, strict=True):
                 if isinstance(cell, Estimate):
-                    values += [repr(cell.mean), repr(cell.low), repr(cell.high)]
+                    numbers = [repr(cell.mean), repr(cell.low), repr(cell.high)]
+                    values += [*numbers, cell.verdict] if column.judged else numbers
                 else:
-                    blank = "" if cell is None else cell
-                    values += [blank, "", ""] if column.kind == "estimate" else [blank]
+                    values += ["" if cell is None else cell, *[""] * (len(_ends(column)) - 1)]
             writer.writerow([*values, " ".join(row.run_ids)])
         return text.getvalue()
 
@@ -134,6 +160,8 @@ class Table:
                 lines.append("    \\midrule")
             cells = [_latex_cell(column, cell) for column, cell in zip(table.columns, row.cells, strict=True)]
             lines.append(f"    {' & '.join(cells)} \\\\")
+            if row.note:
+                lines.append(f"    \\multicolumn{{{len(cells)}}}{{l}}{{\\quad\\footnotesize {latex(row.note)}}} \\\\")
         lines += ["    \\bottomrule", "  \\end{tabular}"]
         lines += [f"  % {latex(note)}" for note in self.notes]
         return "\n".join([*lines, "\\end{table}", ""])
@@ -145,7 +173,9 @@ class Table:
         body = [[shown(c, cell) for c, cell in zip(table.columns, row.cells, strict=True)] for row in table.rows]
         widths = [max(len(line[index]) for line in [heads, *body]) for index in range(len(heads))]
         lines = [_line(heads, widths, table.columns), "  ".join("-" * width for width in widths)]
-        return "\n".join([*lines, *(_line(cells, widths, table.columns) for cells in body)])
+        for cells, row in zip(body, table.rows, strict=True):
+            lines += [_line(cells, widths, table.columns), *([f"  {row.note}"] if row.note else [])]
+        return "\n".join(lines)
 
 
 def shown(column: Column, cell: Cell) -> str:
@@ -153,7 +183,8 @@ def shown(column: Column, cell: Cell) -> str:
     if cell is None:
         return DASH
     if isinstance(cell, Estimate):
-        return f"{number(cell.mean, column)} [{number(cell.low, column)}, {number(cell.high, column)}]"
+        ends = f"{number(cell.mean, column)} [{number(cell.low, column)}, {number(cell.high, column)}]"
+        return f"{ends} {cell.verdict}" if cell.verdict else ends
     if isinstance(cell, str):
         return cell
     return number(cell, column)
@@ -178,18 +209,27 @@ _LATEX = {
     "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}",
     "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "[": "{[}", "]": "{]}", "<": "\\textless{}",
     ">": "\\textgreater{}", "\u2212": "$-$", "–": "--", "×": "$\\times$", "≤": "$\\le$", "≥": "$\\ge$",
-    "∆": "$\\Delta$", "Δ": "$\\Delta$",
+    "∆": "$\\Delta$", "Δ": "$\\Delta$", "↓": "$\\downarrow$",
 }  # fmt: skip
 
 
 def _title(column: Column) -> str:
-    return f"{column.title} ({column.unit})" if column.unit else column.title
+    title = f"{column.group} {column.title}".strip()
+    return f"{title} ({column.unit})" if column.unit else title
+
+
+def _ends(column: Column) -> tuple[str, ...]:
+    """What the names of a column's CSV columns end in."""
+    if column.kind != "estimate":
+        return ("",)
+    return ("", "_low", "_high", "_verdict") if column.judged else ("", "_low", "_high")
 
 
 def _latex_cell(column: Column, cell: Cell) -> str:
     if isinstance(cell, Estimate):
         low, high = latex(number(cell.low, column)), latex(number(cell.high, column))
-        return f"{latex(number(cell.mean, column))} {{\\scriptsize [{low}, {high}]}}"
+        judged = f", {cell.verdict}" if cell.verdict else ""
+        return f"{latex(number(cell.mean, column))} {{\\scriptsize [{low}, {high}]{judged}}}"
     return latex(shown(column, cell))
 
 

@@ -18,15 +18,32 @@ from reports.errors import ReportError
 
 SCHEMA = 1
 METRICS = ("mAP", "rank1", "rank5", "rank10", "rank20")
+SIDES = ("I2V", "I2I", "V2V", "V2I")  # query and gallery, each one image or a whole video
 METRIC_LABELS = {"mAP": "mAP", "rank1": "Rank-1", "rank5": "Rank-5", "rank10": "Rank-10", "rank20": "Rank-20"}
+METRIC_LABELS |= {
+    f"{side}/{metric}": f"{side} {label if metric == 'mAP' else label.lower()}"
+    for side in SIDES
+    for metric, label in METRIC_LABELS.copy().items()
+}
 CONTROLS = ("shuffled", "mlp", "uniform", "colour")
 AGREEMENT = 0.02  # points by which a recorded accuracy may differ from its own per-query file (rounding)
 
 Control = Literal["shuffled", "mlp", "uniform", "colour"]
 
 
+class SnippetsRecord(TypedDict):
+    """How tracklets were cut at test time; ``mean`` is over ``clips`` or ``frames``."""
+
+    length: int
+    rest: str
+    mean: str
+
+
 class ProtocolRecord(TypedDict):
-    """Which protocol judged, and the ranking convention of its headline number."""
+    """Which protocol judged, and the ranking convention of its headline number.
+
+    ``sides`` pair images with videos, the headline one first; none where tracklets meet tracklets only.
+    """
 
     name: str
     version: int
@@ -36,6 +53,8 @@ class ProtocolRecord(TypedDict):
     metric: str
     normalise: bool
     test_frames: str
+    snippets: NotRequired[SnippetsRecord | None]
+    sides: NotRequired[list[str]]
 
 
 class DatasetRecord(TypedDict):
@@ -58,6 +77,31 @@ class ConventionRecord(TypedDict):
     rank1: float
     valid_queries: int
     queries: int
+
+
+class SideRecord(TypedDict):
+    """One pairing of images and videos; ``query`` and ``gallery`` say which network encoded what."""
+
+    query: str
+    gallery: str
+    mAP: float
+    rank1: float
+    rank5: NotRequired[float]
+    rank10: NotRequired[float]
+    rank20: NotRequired[float]
+    intervals: dict[str, list[float]]
+    valid_queries: int
+    queries: int
+
+
+class VariantRecord(TypedDict):
+    """A side under another distance, or with another mean over a video's clips; ``mean`` is null without a video."""
+
+    side: str
+    metric: str
+    mean: str | None
+    mAP: float
+    rank1: float
 
 
 class LatencyRecord(TypedDict):
@@ -137,6 +181,9 @@ class ResultRecord(TypedDict):
     fingerprint: str
     environment: dict[str, Any]
     command: str
+    fed: NotRequired[str]
+    sides: NotRequired[dict[str, SideRecord]]
+    variants: NotRequired[list[VariantRecord]]
 
 
 class StripImage(TypedDict):
@@ -177,9 +224,23 @@ class Strips(TypedDict):
 PerQuery = Mapping[str, NDArray[Any]]
 """``per_query.npz``: person, camera, key, average_precision (percent), first_hit (1-based rank of the first
 right answer, 0 where there is none), valid, length, each ``[Q]``; where recorded hit1, hit5 ... (percent; between 0
-and 100 only where the first right answer ties), ``[Q]``; and cmc ``[<= 50]`` in percent."""
+and 100 only where the first right answer ties), ``[Q]``; and cmc ``[<= 50]`` in percent. Where images meet videos, all
+of them but person, camera, key and length come once more for each side: ``I2V/average_precision``, ``I2V/valid`` ..."""
 
 PER_QUERY_ARRAYS = ("person", "camera", "key", "average_precision", "first_hit", "valid", "length")
+PER_SIDE_ARRAYS = ("average_precision", "first_hit", "valid")
+
+
+def headline_side(protocol: Mapping[str, Any]) -> str | None:
+    """The side of the unprefixed numbers; ``None`` where tracklets meet tracklets only."""
+    sides = protocol.get("sides") or ()
+    return str(sides[0]) if sides else None
+
+
+def split_metric(metric: str) -> tuple[str, str]:
+    """``"I2V/rank1"`` -> ``("I2V", "rank1")``; ``"rank1"`` -> ``("", "rank1")``."""
+    side, _, name = metric.rpartition("/")
+    return side, name
 
 
 def check_result(result: Mapping[str, Any]) -> None:
@@ -196,7 +257,7 @@ def check_result(result: Mapping[str, Any]) -> None:
         )
     missing = [key for key in ResultRecord.__required_keys__ if key not in result]
     if missing:
-        raise ReportError(f"{name} lacks {', '.join(sorted(missing))}; schema 1 has no optional keys.")
+        raise ReportError(f"{name} lacks {', '.join(sorted(missing))}; schema {SCHEMA} needs these keys.")
     for part, kind in (("protocol", ProtocolRecord), ("dataset", DatasetRecord)):
         lacking = [key for key in kind.__required_keys__ if key not in result[part]]
         if lacking:
@@ -208,6 +269,41 @@ def check_result(result: Mapping[str, Any]) -> None:
         raise ReportError(f"{name} lacks metrics.{', metrics.'.join(lacking)}.")
     for path, value in non_finite(result):
         raise ReportError(f"{name} has {path} = {value}; numbers are finite, or null where unknown.")
+    _check_sides(result, name)
+
+
+def _check_sides(result: Mapping[str, Any], name: str) -> None:
+    """Refuse sides that are unknown or incomplete, or that disagree with the other numbers of the record."""
+    sides = result.get("sides") or {}
+    headline = headline_side(result["protocol"])
+    for side in {*sides, *(result["protocol"].get("sides") or ())}.difference(SIDES):
+        raise ReportError(f"{name} has the side {side!r}; known are {', '.join(SIDES)}.")
+    if sides and headline not in sides:
+        raise ReportError(
+            f"{name} has the sides {', '.join(sorted(sides))}; expected the one that its protocol puts first among "
+            f"them, but protocol.sides is {result['protocol'].get('sides') or 'empty'}."
+        )
+    for side, found in sides.items():
+        lacking = [key for key in SideRecord.__required_keys__ if key not in found]
+        if lacking:
+            raise ReportError(f"{name} lacks {', '.join(f'sides.{side}.{key}' for key in sorted(lacking))}.")
+        for metric in ("mAP", "rank1"):
+            others = {f"metrics.{side}/{metric}": result["metrics"].get(f"{side}/{metric}")}
+            if side == headline:
+                others[f"metrics.{metric}"] = result["metrics"][metric]
+            for place, other in others.items():
+                if other is None or abs(other - found[metric]) > AGREEMENT:
+                    raise ReportError(
+                        f"{name} has sides.{side}.{metric} = {found[metric]:.3f}, but {place} is {other}; "
+                        "both are in percent and must agree."
+                    )
+    for variant in result.get("variants") or ():
+        lacking = [key for key in VariantRecord.__required_keys__ if key not in variant]
+        if lacking or variant["side"] not in SIDES:
+            raise ReportError(
+                f"{name} has the variant {dict(variant)}; expected a side out of {', '.join(SIDES)}, and "
+                f"{', '.join(sorted(VariantRecord.__required_keys__ - {'side'}))}."
+            )
 
 
 def non_finite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
@@ -235,7 +331,11 @@ def check_per_query(result: Mapping[str, Any], per_query: PerQuery) -> None:
     lengths = {key: len(per_query[key]) for key in PER_QUERY_ARRAYS}
     if len(set(lengths.values())) != 1 or not lengths["key"]:
         raise ReportError(f"{name} has arrays of different or zero length: {lengths}.")
-    for metric in ("mAP", "rank1"):
+    sides = tuple(result.get("sides") or {})
+    for key in (f"{side}/{array}" for side in sides for array in PER_SIDE_ARRAYS):
+        if key not in per_query or len(per_query[key]) != lengths["key"]:
+            raise ReportError(f"{name} needs the array {key} with one value for each of its {lengths['key']} queries.")
+    for metric in ("mAP", "rank1", *(f"{side}/{metric}" for side in sides for metric in ("mAP", "rank1"))):
         values = query_values(per_query, metric, result["protocol"]["empty"])
         if not np.isfinite(values).all():
             raise ReportError(f"{name} holds a number that is not finite in {metric}.")
@@ -247,9 +347,16 @@ def check_per_query(result: Mapping[str, Any], per_query: PerQuery) -> None:
             )
 
 
-def counted(per_query: PerQuery, empty: str) -> NDArray[np.bool_]:
-    """Which queries ``[Q]`` count: all under ``empty="zero"``, those with a right answer under ``"skip"``."""
-    valid = np.asarray(per_query["valid"], dtype=bool)
+def counted(per_query: PerQuery, empty: str, side: str = "") -> NDArray[np.bool_]:
+    """Which queries ``[Q]`` count: all under ``empty="zero"``, those with a right answer under ``"skip"``.
+
+    Raises:
+        ReportError: for a side that was not recorded.
+    """
+    key = f"{side}/valid" if side else "valid"
+    if key not in per_query:
+        raise ReportError(f"per-query results hold no {key}; the run was not judged on the side {side}.")
+    valid = np.asarray(per_query[key], dtype=bool)
     return valid if empty == "skip" else np.ones_like(valid)
 
 
@@ -258,22 +365,29 @@ def query_values(per_query: PerQuery, metric: str, empty: str) -> NDArray[np.flo
 
     Args:
         per_query: the arrays of ``per_query.npz``.
-        metric: ``"mAP"`` or ``"rank<k>"``.
+        metric: ``"mAP"`` or ``"rank<k>"``, of the headline; ``"I2I/rank1"`` on a side, with the validity and hits of
+            that side.
         empty: what the protocol does with queries without a right answer.
 
     Returns:
         ``[Q']`` float64: average precision, or 100 where the first right answer is among the first k.
 
     Raises:
-        ReportError: for a metric that per-query results do not hold.
+        ReportError: for a metric or side that per-query results do not hold.
     """
-    keep = counted(per_query, empty)
-    if metric == "mAP":
-        precision: NDArray[np.float64] = np.asarray(per_query["average_precision"], dtype=np.float64)
-        return np.where(np.asarray(per_query["valid"], dtype=bool), precision, 0.0)[keep]
-    if not (metric.startswith("rank") and metric[4:].isdigit()):
-        raise ReportError(f"no per-query values for metric {metric!r}; use mAP, rank1, rank5 or rank10.")
-    if f"hit{metric[4:]}" in per_query:  # exact under ties, where the first hit is a mean rank
-        return np.asarray(per_query[f"hit{metric[4:]}"], dtype=np.float64)[keep]
-    first = np.asarray(per_query["first_hit"])
-    return np.where((first >= 1) & (first <= int(metric[4:])), 100.0, 0.0)[keep]
+    side, name = split_metric(metric)
+    known = name == "mAP" or (name.startswith("rank") and name[4:].isdigit())
+    if not known or (side and side not in SIDES):
+        raise ReportError(
+            f"no per-query values for metric {metric!r}; use mAP, rank1, rank5 or rank10, alone or after a side such "
+            "as in I2V/rank1."
+        )
+    keep = counted(per_query, empty, side)
+    prefix = f"{side}/" if side else ""
+    if name == "mAP":
+        precision: NDArray[np.float64] = np.asarray(per_query[f"{prefix}average_precision"], dtype=np.float64)
+        return np.where(np.asarray(per_query[f"{prefix}valid"], dtype=bool), precision, 0.0)[keep]
+    if f"{prefix}hit{name[4:]}" in per_query:  # exact under ties, where the first hit is a mean rank
+        return np.asarray(per_query[f"{prefix}hit{name[4:]}"], dtype=np.float64)[keep]
+    first = np.asarray(per_query[f"{prefix}first_hit"])
+    return np.where((first >= 1) & (first <= int(name[4:])), 100.0, 0.0)[keep]

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reports import cards, record
 from reports.errors import NothingToReport, ReportError
+from reports.explained import Explanation, check_explain
 from reports.store import Reader
 
 Floats = NDArray[np.float64]
@@ -32,6 +34,7 @@ class ArmRun:
     result: dict[str, Any]
     per_query: Mapping[str, NDArray[Any]]
     strips: dict[str, Any]
+    explanation: Explanation | None = None
 
     @property
     def seed(self) -> int:
@@ -71,11 +74,20 @@ class Group:
         """The seeds that were recorded, ascending."""
         return tuple(run.seed for run in self.runs)
 
-    def people(self) -> NDArray[Any]:
-        """``[Q]``: the person of each query that counts, by which intervals are clustered."""
+    def people(self, metric: str = "mAP") -> NDArray[Any]:
+        """``[Q]``: the person of each query that counts for the metric, by which intervals are clustered."""
         per_query = self.runs[0].per_query
-        keep = record.counted(per_query, self.first["protocol"]["empty"])
-        return np.asarray(per_query["person"])[keep]
+        side, _ = record.split_metric(metric)
+        return np.asarray(per_query["person"])[record.counted(per_query, self.first["protocol"]["empty"], side)]
+
+    def judged_on(self, metric: str) -> bool:
+        """Whether all runs were judged on the side of the metric; a metric without side is on all."""
+        side, _ = record.split_metric(metric)
+        return not side or all(f"{side}/valid" in run.per_query for run in self.runs)
+
+    def explained(self) -> tuple[ArmRun, ...]:
+        """The runs that recorded where they look."""
+        return tuple(run for run in self.runs if run.explanation is not None and run.explanation.maps)
 
     def values(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
         """``[S, Q]`` per-query values in percent of the queries that count, one row for each seed."""
@@ -152,6 +164,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
     order = list(card["arms"])
     groups.sort(key=lambda group: _position(group, order))
     _check_same_queries(groups)
+    _check_same_tracklets(groups)
     return Job(
         experiment=experiment,
         parent_id=parent_id,
@@ -183,17 +196,37 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
     folder = reader.folder(run, ("result.json", "per_query.npz"))
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     record.check_result(result)
-    try:
-        with np.load(folder / "per_query.npz", allow_pickle=False) as arrays:
-            per_query = {key: arrays[key] for key in arrays.files}
-    except (OSError, ValueError) as error:
-        raise ReportError(
-            f"per_query.npz of run {run.info.run_id} cannot be read ({error}); record it again with: "
-            f"{result['command']}"
-        ) from None
+    run_id = str(run.info.run_id)
+    per_query = _arrays(folder / "per_query.npz", run_id, result["command"])
     record.check_per_query(result, per_query)
     strips = _optional_json(folder / "strips.json")
-    return ArmRun(str(run.info.run_id), result, per_query, strips)
+    return ArmRun(run_id, result, per_query, strips, _explanation(folder, run_id, result["command"]))
+
+
+def _arrays(path: Path, run_id: str, command: str) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except (OSError, ValueError, BadZipFile) as error:
+        raise ReportError(
+            f"{path.name} of run {run_id} cannot be read ({error}); record it again with: {command}"
+        ) from None
+
+
+def _explanation(folder: Path, run_id: str, command: str) -> Explanation | None:
+    """Both files of where the run looks, or neither."""
+    there = [name for name in ("explain.json", "explain.npz") if (folder / name).is_file()]
+    if not there:
+        return None
+    if len(there) == 1:
+        raise ReportError(
+            f"run {run_id} has the artifact {there[0]}, but not the other one of explain.json and explain.npz; "
+            f"restore it, or record the run again with: {command}"
+        )
+    plain = json.loads((folder / "explain.json").read_text(encoding="utf-8"))
+    arrays = _arrays(folder / "explain.npz", run_id, command)
+    check_explain(plain, arrays, f"the explanation of run {run_id}")
+    return Explanation(plain, arrays)
 
 
 def _optional_json(path: Path) -> dict[str, Any]:
@@ -205,14 +238,26 @@ def _optional_json(path: Path) -> dict[str, Any]:
 
 def _check_same_queries(groups: list[Group]) -> None:
     """Pairs of arms are compared query by query, so all of them must have been judged on the same ones."""
-    reference = groups[0].runs[0]
+    seen: dict[str, tuple[str, NDArray[Any]]] = {}  # array -> where it was first met, and what it holds
     for group in groups:
         for run in group.runs:
-            if not np.array_equal(run.per_query["key"], reference.per_query["key"]) or not np.array_equal(
-                run.per_query["valid"], reference.per_query["valid"]
-            ):
-                raise ReportError(
-                    f"run {run.run_id} ({group.name}, seed {run.seed}) was judged on other queries than run "
-                    f"{reference.run_id} ({groups[0].name}); runs of one job share data and protocol, so record "
-                    "one of them again."
-                )
+            for key in ("key", "valid", *(f"{side}/valid" for side in record.SIDES)):
+                if key not in run.per_query:
+                    continue  # an arm may have been judged on fewer sides
+                first, values = seen.setdefault(key, (f"{run.run_id} ({group.name})", run.per_query[key]))
+                if not np.array_equal(run.per_query[key], values):
+                    raise ReportError(
+                        f"run {run.run_id} ({group.name}, seed {run.seed}) was judged on other queries than run "
+                        f"{first}: {key} differs; runs of one job share data and protocol, so record one of them again."
+                    )
+
+
+def _check_same_tracklets(groups: list[Group]) -> None:
+    """What an arm looks at is pooled over seeds tracklet by tracklet."""
+    for group in groups:
+        explained = [run.explanation.arrays["key"] for run in group.runs if run.explanation]
+        if any(not np.array_equal(keys, explained[0]) for keys in explained):
+            raise ReportError(
+                f"the seeds of {group.name} explained other tracklets each (explain.npz, key), so they cannot be "
+                "pooled; record the arm again, with one choice of tracklets for all seeds."
+            )

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+ARTIFACTS = (
+    "result.json", "per_query.npz", "strips.json", "card.json", "environment.json", "explain.json", "explain.npz",
+)  # fmt: skip
 TAGS = ("paper", "arm", "control", "of", "seed", "method", "profile", "budget", "code_sha", "device", "fingerprint")
 
 
@@ -140,7 +143,7 @@ class Reader:
         target = Path(self._scratch.name) / run_id
         if not target.is_dir():
             target.mkdir()
-            for name in ("result.json", "per_query.npz", "strips.json", "card.json", "environment.json"):
+            for name in ARTIFACTS:
                 self._fetch(run_id, name, target)
         missing = [name for name in needed if not (target / name).is_file()]
         if missing:
