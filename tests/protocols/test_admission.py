@@ -8,7 +8,8 @@ import torchvision
 from torch import nn
 
 import protocols
-from protocols.admission import examine
+from methods.errors import MethodError
+from protocols.admission import examine, fixed_length
 from protocols.errors import ProtocolError
 from protocols.res50_rgb_single_pass import PROTOCOL
 from protocols.trunk import PARAMETERS
@@ -199,6 +200,182 @@ def test_scoring_pairs_is_not_a_single_pass(network):
             return query.new_zeros(len(query), len(gallery))
 
     assert "scores pairs" in result(Pairs(network), "single-pass").detail
+
+
+class NonLocal(nn.Module):
+    """Positions of all frames of a clip look at each other; starts as no identity, so that it counts."""
+
+    def __init__(self, channels, length):
+        super().__init__()
+        self.length = length
+        self.theta, self.phi, self.value = (nn.Conv2d(channels, channels // 2, 1) for _ in range(3))
+        self.out = nn.Sequential(nn.Conv2d(channels // 2, channels, 1), nn.BatchNorm2d(channels))
+
+    def forward(self, x):
+        query, key, value = (
+            part(x).unflatten(0, (-1, self.length)).transpose(1, 2).flatten(2)
+            for part in (self.theta, self.phi, self.value)
+        )  # [B, d, T * h * w]
+        weights = (query.transpose(1, 2) @ key / 100).softmax(dim=-1)
+        mixed = (value @ weights.transpose(1, 2)).unflatten(2, (self.length, *x.shape[2:])).transpose(1, 2)
+        return x + self.out(mixed.flatten(0, 1))
+
+
+class Fixed(Averaging):
+    """Takes clips of `clip_length` real frames and says so; `network` may mix the frames of a clip."""
+
+    sentence = "this network compares 4 frames with each other: cut tracklets into snippets of 4"
+
+    def __init__(self, network, clip_length=4, error=MethodError):
+        super().__init__(network)
+        self.clip_length, self.error = clip_length, error
+
+    def forward(self, clips, mask):
+        if clips.shape[1] != self.clip_length or not mask.all():
+            raise self.error(f"{self.sentence}\nsecond line")
+        return super().forward(clips, mask)
+
+
+def with_attention(length=4):
+    """ResNet-50 with non-local blocks among the bottlenecks of a stage and a mask between two stages."""
+    stem, one, two, three, four = maps()
+    two = nn.Sequential(*two[:2], NonLocal(512, length), *two[2:], NonLocal(512, length))
+    return nn.Sequential(stem, one, two, three, NonLocal(1024, length), four)
+
+
+def test_a_network_of_fixed_clips_is_probed_with_its_own_length():
+    method = Fixed(with_attention()).train()
+    rgb, resnet, single, whole = PROTOCOL.admit(method, (32, 16)).checks
+    assert rgb.passed
+    assert resnet.passed, resnet.detail
+    assert single.passed, single.detail
+    assert not whole.passed
+    assert "clips of exactly 4 frames and refused tracklets of 1, 2, 7 and 33" in whole.detail
+    assert f'it says "{Fixed.sentence}"' in whole.detail
+    assert "second line" not in whole.detail
+    assert "cannot take a whole sequence in one pass" in whole.detail
+    assert "rgb-snippets" in whole.detail
+    assert method.training
+
+
+def test_protocols_of_snippets_admit_what_the_whole_sequence_turns_away(network):
+    for name in ("rgb-snippets", "image-to-video"):
+        assert protocols.load(name).admit(Fixed(network, clip_length=2), (32, 16)).admitted
+    assert not PROTOCOL.admit(Fixed(network, clip_length=2), (32, 16)).admitted
+    assert "refused tracklets of 1, 7 and 33" in result(Fixed(network, clip_length=2), "whole-sequence").detail
+
+
+def test_what_is_fixed_is_seen_from_what_is_refused(network):
+    assert fixed_length(Fixed(network), (32, 16)) == 4
+    assert fixed_length(Averaging(network), (32, 16)) is None
+    boasting = Averaging(network)
+    boasting.clip_length = 4
+    assert fixed_length(boasting, (32, 16)) is None
+    assert PROTOCOL.admit(boasting, (32, 16)).admitted
+    crashing = result(Fixed(network, error=RuntimeError), "whole-sequence")
+    assert "fails with RuntimeError: this network" in crashing.detail
+    boasting.clip_length = 0
+    with pytest.raises(ProtocolError, match="clip_length=0"):
+        PROTOCOL.admit(boasting, (32, 16))
+
+
+def test_a_leak_that_only_clips_of_other_lengths_show_is_not_hidden_by_naming_a_length(network):
+    class Leaking(Averaging):
+        clip_length = 4
+
+        def forward(self, clips, mask):
+            out = super().forward(clips, mask)
+            return out if mask.all() else out - 0.01 * out.mean(dim=0)
+
+    assert "batch mates" in result(Leaking(network), "single-pass").detail
+
+
+def test_a_leak_between_clips_of_one_length_is_found(network):
+    class Leaking(Fixed):
+        def forward(self, clips, mask):
+            out = super().forward(clips, mask)
+            return out - 0.01 * out.mean(dim=0)
+
+    assert "batch mates" in result(Leaking(network), "single-pass").detail
+
+
+def test_a_network_that_fails_at_its_own_length_is_not_called_sound(network):
+    class Broken(Fixed):
+        def forward(self, clips, mask):
+            raise MethodError("built for frames of another size")
+
+    for check in PROTOCOL.admit(Broken(network), (32, 16)).checks:
+        assert not check.passed
+        assert "built for frames of another size" in check.detail
+
+
+class WithImages(Averaging):
+    """A second trunk for single images, which tracklets never pass; `fault` breaks it."""
+
+    def __init__(self, network, fault=None):
+        super().__init__(network)
+        self.image, self.fault = maps(), fault
+
+    def image_descriptor(self, images):
+        images = images[:, :3] if self.fault == "open" else images
+        out = self.image(images).mean(dim=(2, 3))
+        if self.fault == "batch":
+            out = out - 0.01 * out.mean(dim=0)
+        if self.fault == "random":
+            out = out + 0.01 * out.norm() * torch.randn_like(out)
+        return out[:, None] if self.fault == "shape" else out
+
+
+def test_a_second_trunk_for_single_images_is_no_second_trunk_of_the_tracklets():
+    method = WithImages(with_attention(1))
+    check = result(method, "resnet50")
+    assert check.passed, check.detail
+    assert "single images do not depend" in result(WithImages(maps()), "single-pass").detail
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "reason"),
+    [
+        ("batch", "single-pass", "a descriptor of a single image changes by .* with its batch mates"),
+        ("random", "single-pass", "the same descriptor of a single image computed twice differs"),
+        ("shape", "single-pass", r"image_descriptor gave \(1, 1, 2048\) for 1 images"),
+        ("open", "rgb", "single images of 4 channels are accepted"),
+    ],
+)
+def test_faults_of_the_image_network_are_found(network, fault, check, reason):
+    found = result(WithImages(network, fault), check)
+    assert not found.passed
+    assert re.search(reason, found.detail), found.detail
+
+
+class SEBottleneck(nn.Module):
+    """As in Cadene's SE-ResNet-50: stride on the first 1x1, squeeze-and-excitation before the sum."""
+
+    def __init__(self, plain, stride):
+        super().__init__()
+        self.conv1, self.bn1, self.conv2, self.bn2 = plain.conv1, plain.bn1, plain.conv2, plain.bn2
+        self.conv3, self.bn3, self.downsample = plain.conv3, plain.bn3, plain.downsample
+        self.conv1.stride, self.conv2.stride = stride, (1, 1)
+        self.se_module = SqueezeExcite(plain.conv3.out_channels)
+
+    def forward(self, x):
+        y = self.bn1(self.conv1(x)).relu()
+        y = self.bn3(self.conv3(self.bn2(self.conv2(y)).relu()))
+        return (self.se_module(y) + (x if self.downsample is None else self.downsample(x))).relu()
+
+
+def test_squeeze_and_excitation_is_another_backbone_and_snippets_take_it():
+    def change(net):
+        for name in ("layer1", "layer2", "layer3", "layer4"):
+            setattr(net, name, nn.Sequential(*(SEBottleneck(b, b.conv2.stride) for b in getattr(net, name))))
+
+    method = Averaging(maps(change=change))
+    check = result(method, "resnet50")
+    assert not check.passed
+    assert re.search(
+        r"16 of 16 bottlenecks are not plain: .* parameters that a bottleneck has not \(se_module", check.detail
+    )
+    assert protocols.load("rgb-snippets").admit(method, (32, 16)).admitted
 
 
 def test_what_is_no_method_is_an_error(network):
