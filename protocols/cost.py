@@ -1,16 +1,25 @@
-"""What an arm costs at test time: operations, parameters, time, memory, and on what it was measured."""
+"""What an arm costs at test time: operations, parameters, time, memory, and on what it was measured.
+
+A tracklet enters as it does under the protocol: whole, or cut into clips that go through the network as one batch. A
+network that takes clips of one length T only (`methods.interface.FixedClip`) gets ceil(n / T) clips for n frames, the
+last one filled up, so that it may compute a few frames more than the tracklet has. Its operations and its time are
+those of all clips together; operations a frame are over the frames that are really computed, which is what another
+length of tracklet scales with. Throughput is in frames of the tracklet, which is what a user has.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from methods.interface import ImageAndVideo
+
 from . import device as hardware
-from .admission import evaluating
+from .admission import evaluating, fixed_length
 from .errors import ProtocolError
 from .flops import count_macs
 from .latency import Timing, peak_memory_mb, time_calls
@@ -20,7 +29,7 @@ LENGTHS = (8, 64)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Cost of encoding one tracklet, batch of one.
+    """Cost of encoding one tracklet.
 
     Attributes:
         frame_size: (height, width) in pixels.
@@ -30,10 +39,13 @@ class Cost:
         parameters_trainable: that require gradients, the classifier included.
         parameters_total: all.
         device: description of the hardware, see `device.describe`.
-        latency: of a tracklet of the shortest length.
-        latency_frames: that length.
+        latency: of a tracklet of the shortest stated length, all its clips in one batch.
+        latency_frames: frames computed for it: that length, or where clips have a fixed length the next multiple.
         throughput: frames per second within one tracklet of the longest length.
         peak_memory_mb: beyond the weights, for that longest tracklet; None where the system does not tell.
+        clip_length: frames of the clips that it was cut into; None where it went in whole.
+        image_macs: of one single image, for a method with a network of its own for them; else None.
+        image_parameters: that the descriptor of a single image depends on.
     """
 
     frame_size: tuple[int, int]
@@ -47,17 +59,28 @@ class Cost:
     latency_frames: int
     throughput: float
     peak_memory_mb: float | None
+    clip_length: int | None = None
+    image_macs: int | None = None
+    image_parameters: int | None = None
 
     @property
     def gmacs_per_frame(self) -> float:
-        """Of a tracklet of the shortest stated length, over its frames: trunk and temporal head together."""
-        return self.macs[self.latency_frames] / self.latency_frames / 1e9
+        """Of a tracklet of the shortest stated length, over the frames computed: trunk and temporal head together."""
+        return self.macs[min(self.macs)] / self.latency_frames / 1e9
 
     def as_dict(self) -> dict[str, Any]:
         """For the result record; latency keys carry ``gpu_`` or ``cpu_`` by where they were taken."""
         where = self.device["device"]
+        image = {}
+        if self.image_macs is not None and self.image_parameters is not None:
+            image["image"] = {
+                "gmacs": self.image_macs / 1e9,
+                "gflops": 2 * self.image_macs / 1e9,
+                "params_m": self.image_parameters / 1e6,
+            }
         return {
             "frame_size": list(self.frame_size),
+            "clip_length": self.clip_length,
             "gmacs_per_frame": self.gmacs_per_frame,
             "gflops_per_frame": 2 * self.gmacs_per_frame,
             "gmacs_per_tracklet": {str(length): macs / 1e9 for length, macs in self.macs.items()},
@@ -76,6 +99,7 @@ class Cost:
             },
             "throughput_frames_per_s": self.throughput,
             "peak_memory_mb": self.peak_memory_mb,
+            **image,
         }
 
     def metrics(self) -> dict[str, float]:
@@ -90,6 +114,8 @@ class Cost:
             f"throughput/{where}_frames_per_s": self.throughput,
         }
         out |= {f"cost/gmacs_per_tracklet_{length}": macs / 1e9 for length, macs in self.macs.items()}
+        if self.image_macs is not None:
+            out["cost/gmacs_per_image"] = self.image_macs / 1e9
         if self.peak_memory_mb is not None:
             out[f"memory/{where}_peak_mb"] = self.peak_memory_mb
         return out
@@ -101,6 +127,7 @@ def measure(
     lengths: Sequence[int] = LENGTHS,
     device: torch.device | str | None = None,
     *,
+    snippet: int | None = None,
     budget_s: float = 6.0,
 ) -> Cost:
     """Measures an arm in eval mode; its mode, weights and device are afterwards as they were.
@@ -111,13 +138,17 @@ def measure(
         lengths: tracklet lengths in frames at which operations are counted; latency is taken at the shortest,
             throughput and memory at the longest.
         device: where to measure; by default where the method is.
+        snippet: frames of a clip, where the protocol cuts tracklets; a shorter tracklet is one clip of its own length.
+            A network of fixed clips is cut at its own length instead.
         budget_s: seconds for all timing together; slow networks take a few calls more, see `latency.time_calls`.
 
     Raises:
         ProtocolError: bad lengths, size or budget, or an operation that cannot be counted.
     """
-    if not lengths or min(lengths) < 1 or min(frame_size) < 1:
-        raise ProtocolError(f"lengths={list(lengths)} and frame_size={frame_size} must be at least 1")
+    if not lengths or min(lengths) < 1 or min(frame_size) < 1 or (snippet is not None and snippet < 1):
+        raise ProtocolError(
+            f"lengths={list(lengths)}, frame_size={frame_size} and snippet={snippet} must be at least 1"
+        )
     home = next((p.device for p in method.parameters()), torch.device("cpu"))
     target = torch.device(device) if device is not None else home
     if target.type not in ("cpu", "cuda"):
@@ -125,54 +156,100 @@ def measure(
     method.to(target)
     try:
         with evaluating(method):
-            return _measure(method, frame_size, sorted(set(lengths)), target, budget_s)
+            feed = Feed(method, frame_size, target, fixed_length(method, frame_size), snippet)
+            return _measure(feed, sorted(set(lengths)), budget_s)
     finally:
         method.to(home)
 
 
-def _measure(
-    method: nn.Module, frame_size: tuple[int, int], lengths: list[int], device: torch.device, budget_s: float
-) -> Cost:
-    inputs = {length: _tracklet(method, length, frame_size, device) for length in lengths}
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Random frames in the shape in which a tracklet enters the network; their values do not change the cost.
+
+    Attributes:
+        method, frame_size, device: what is measured, on what, where.
+        fixed: the only clip length that it takes, if there is one.
+        snippet: where the protocol cuts, if it does.
+    """
+
+    method: nn.Module
+    frame_size: tuple[int, int]
+    device: torch.device
+    fixed: int | None
+    snippet: int | None
+
+    def clips(self, length: int) -> tuple[Tensor, Tensor]:
+        """[S, T, 3, H, W] clips of a tracklet of that many frames, and their mask [S, T]."""
+        clip = self.fixed or min(length, self.snippet or length)
+        number = -(-length // clip)
+        mask = torch.ones(number, clip, dtype=torch.bool, device=self.device)
+        if not self.fixed:
+            mask.view(-1)[length:] = False  # a fixed clip is filled with frames instead
+        return self._random(number, clip), mask
+
+    def image(self) -> Tensor:
+        """[1, 3, H, W]."""
+        return self._random(1, 1)[0]
+
+    def _random(self, number: int, clip: int) -> Tensor:
+        kind = next((p.dtype for p in self.method.parameters()), torch.float32)
+        frames = torch.randn(number, clip, 3, *self.frame_size, generator=torch.Generator().manual_seed(0))
+        return frames.to(self.device, kind)
+
+
+def _measure(feed: Feed, lengths: list[int], budget_s: float) -> Cost:
+    method, device = feed.method, feed.device
+    inputs = {length: feed.clips(length) for length in lengths}
     counts = {length: count_macs(method, inputs[length]) for length in lengths}
     short, long = lengths[0], lengths[-1]
     memory = peak_memory_mb(lambda: method(*inputs[long]), device)
     latency = time_calls(lambda: method(*inputs[short]), device, budget_s / 2)
     whole = latency if long == short else time_calls(lambda: method(*inputs[long]), device, budget_s / 2)
+    probe = feed.clips(2)
+    image_macs = image_parameters = None
+    if isinstance(method, ImageAndVideo):
+        single, image = _SingleImage(method), feed.image()
+        image_macs = count_macs(single, (image,)).macs
+        image_parameters = _parameters_used(method, lambda: single(image))
     return Cost(
-        frame_size=frame_size,
+        frame_size=feed.frame_size,
         macs={length: count.macs for length, count in counts.items()},
         counter=counts[short].counter,
-        parameters=_parameters_used(method, _tracklet(method, 2, frame_size, device)),
+        parameters=_parameters_used(method, lambda: method(*probe)),
         parameters_trainable=sum(p.numel() for p in method.parameters() if p.requires_grad),
         parameters_total=sum(p.numel() for p in method.parameters()),
         device=hardware.describe(device),
         latency=latency,
-        latency_frames=short,
+        latency_frames=int(inputs[short][1].numel() if feed.fixed else short),
         throughput=1000 * long / whole.p50,
         peak_memory_mb=memory,
+        clip_length=feed.fixed or feed.snippet,
+        image_macs=image_macs,
+        image_parameters=image_parameters,
     )
 
 
-def _tracklet(
-    method: nn.Module, length: int, frame_size: tuple[int, int], device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """[1, T, 3, H, W] random frames and their mask; the values do not change the cost."""
-    kind = next((p.dtype for p in method.parameters()), torch.float32)
-    clip = torch.randn(1, length, 3, *frame_size, generator=torch.Generator().manual_seed(0))
-    return clip.to(device, kind), torch.ones(1, length, dtype=torch.bool, device=device)
+class _SingleImage(nn.Module):
+    """A method's network for single images, as a module whose operations can be counted."""
+
+    def __init__(self, method: nn.Module) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, images: Tensor) -> Tensor:
+        assert isinstance(self.method, ImageAndVideo)  # the caller looks first
+        return self.method.image_descriptor(images)
 
 
-def _parameters_used(method: nn.Module, inputs: tuple[Tensor, Tensor]) -> int:
-    """Parameters with a path to the descriptor, found by differentiation; frozen ones count as well."""
+def _parameters_used(method: nn.Module, call: Callable[[], Tensor]) -> int:
+    """Parameters with a path to a descriptor, found by differentiation; frozen ones count as well."""
     parameters = list(method.parameters())
     wanted = [p.requires_grad for p in parameters]
     try:
         for p in parameters:
             p.requires_grad_(True)
         with torch.enable_grad():
-            total = method(*inputs).sum()
-            paths = torch.autograd.grad(total, parameters, allow_unused=True)
+            paths = torch.autograd.grad(call().sum(), parameters, allow_unused=True)
     finally:
         for p, was in zip(parameters, wanted, strict=True):
             p.requires_grad_(was)

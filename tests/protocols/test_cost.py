@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from methods.errors import MethodError
 from protocols import cost
 from protocols.device import describe
 from protocols.errors import ProtocolError
@@ -79,6 +80,73 @@ def test_a_cpu_never_fills_what_is_called_gpu(measured):
     json.dumps(record)
 
 
+class FixedTiny(Tiny):
+    """The same for clips of exactly four real frames, each compared with each other, and with a network for images."""
+
+    clip_length = 4
+
+    def __init__(self):
+        super().__init__()
+        self.image = nn.Conv2d(3, 4, 1)
+
+    def forward(self, clips, mask):
+        if clips.shape[1] != self.clip_length or not mask.all():
+            raise MethodError("clips of four frames only")
+        frames = self.conv(clips.flatten(0, 1)).mean(dim=(2, 3)).unflatten(0, clips.shape[:2])  # [B, T, 4]
+        return self.norm((frames @ frames.transpose(1, 2) @ frames).mean(dim=1))
+
+    def image_descriptor(self, images):
+        return self.image(images).mean(dim=(2, 3))
+
+
+CLIP = 4 * (4 * 3 * 9 * 16 * 8) + 2 * 4 * 4 * 4
+"""MACs of one clip of `FixedTiny`: four convolutions, and two products of 4 x 4 frames of 4 numbers."""
+
+
+def test_fixed_clips_cost_what_whole_clips_cost():
+    got = cost.measure(FixedTiny(), (16, 8), (10, 3), "cpu", budget_s=0.1)
+    assert got.macs == {3: CLIP, 10: 3 * CLIP}
+    assert (got.latency_frames, got.clip_length) == (4, 4)
+    assert got.gmacs_per_frame == pytest.approx(CLIP / 4 / 1e9)  # over the four frames that are computed, not three
+    assert got.as_dict()["gmacs_per_tracklet"]["10"] == pytest.approx(3 * CLIP / 1e9)
+    one = cost.measure(FixedTiny(), (16, 8), (3,), "cpu", budget_s=0.05)
+    assert one.throughput == pytest.approx(3000 / one.latency.p50)  # the tracklet has three frames to give
+    assert (got.as_dict()["latency"]["frames"], got.as_dict()["clip_length"]) == (4, 4)
+
+
+def test_a_network_for_images_is_measured_beside_the_one_for_tracklets(measured):
+    got = cost.measure(FixedTiny(), (16, 8), (4,), "cpu", budget_s=0.05)
+    assert got.parameters == 4 * 27 + 8
+    assert got.as_dict()["image"] == {
+        "gmacs": pytest.approx(12 * 128 / 1e9), "gflops": pytest.approx(24 * 128 / 1e9), "params_m": 16 / 1e6,
+    }  # fmt: skip
+    assert got.metrics()["cost/gmacs_per_image"] == pytest.approx(12 * 128 / 1e9)
+    assert "image" not in measured.as_dict()
+    assert "cost/gmacs_per_image" not in measured.metrics()
+    json.dumps(got.as_dict())
+
+
+def test_tracklets_enter_as_the_protocol_cuts_them():
+    class Mixing(Tiny):
+        clip_length = 4  # says so, and takes any
+
+        def forward(self, clips, mask):
+            seen.append((tuple(clips.shape[:2]), int(mask.sum())))
+            frames = clips.mean(dim=(3, 4)) * mask[..., None]  # [B, T, 3]
+            return self.norm(
+                self.conv.weight.sum() * (frames @ frames.transpose(1, 2)).mean(dim=(1, 2))[:, None].expand(-1, 4)
+            )
+
+    seen = []
+    whole = cost.measure(Mixing(), (16, 8), (3, 10), "cpu", budget_s=0.05)
+    assert (whole.macs, whole.clip_length) == ({3: 3 * 9, 10: 3 * 100}, None)
+    seen.clear()
+    cut = cost.measure(Mixing(), (16, 8), (3, 10), "cpu", snippet=4, budget_s=0.05)
+    assert (cut.macs, cut.clip_length, cut.latency_frames) == ({3: 3 * 9, 10: 3 * 3 * 16}, 4, 3)
+    assert ((3, 4), 10) in seen  # three clips of four frames, two of them not real
+    assert cost.measure(FixedTiny(), (16, 8), (4,), "cpu", snippet=32, budget_s=0.05).macs == {4: CLIP}
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_never_fills_what_is_called_cpu(tiny):
     got = cost.measure(tiny, (16, 8), (3, 8), "cuda", budget_s=0.2)
@@ -144,3 +212,8 @@ def test_device_is_described():
 def test_bad_input(tiny, size, lengths):
     with pytest.raises(ProtocolError, match="at least 1"):
         cost.measure(tiny, size, lengths)
+
+
+def test_bad_snippet(tiny):
+    with pytest.raises(ProtocolError, match="snippet=0 must be at least 1"):
+        cost.measure(tiny, (16, 8), (4,), snippet=0)
