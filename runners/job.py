@@ -16,12 +16,13 @@ from torch import nn
 from datasets.randomness import generator
 from datasets.store import FrameStore
 from datasets.tracklet import Split
-from methods.interface import Attends, FrameThenTime
+from methods.interface import Attends, Explains, FrameThenTime
 from protocols.interface import Protocol
-from runners import extraction, judging, stages
+from runners import describing, judging, stages
 from runners.environment import describe
 from runners.errors import NotPossible
-from runners.plan import ArmRun, PlannedStage, Setting, examine_step, judge_step, plan_stages
+from runners.explaining import Explained, explain, has_truth
+from runners.plan import ArmRun, PlannedStage, Setting, examine_step, explain_step, judge_step, plan_stages
 from runners.progress import note
 from runners.steps import Step, StepStore, read_json, write_bytes, write_json
 
@@ -40,6 +41,7 @@ class Outcome:
         strips: pictures of what was retrieved.
         train_log: rows of the training curve.
         fresh: whether it was made now, not found.
+        explained: where the network looks, held against the truth, if it shows that and the truth is known.
     """
 
     result: dict[str, Any]
@@ -47,6 +49,7 @@ class Outcome:
     strips: dict[str, Any]
     train_log: list[dict[str, Any]]
     fresh: bool
+    explained: Explained | None = None
 
 
 @dataclass
@@ -92,7 +95,38 @@ class Job:
                     )
             with self.steps.running(step) as folder:
                 self._judge(run, last, step, examined, folder)
-        return self._load(step, stages.training_log(last, self.steps), fresh)
+        return self._load(step, stages.training_log(last, self.steps), fresh, self._explain(run, last))
+
+    def _explain(self, run: ArmRun, last: PlannedStage) -> Explained | None:
+        """Masks against the truth, once for an arm with a seed; None where there is nothing of the kind."""
+        if run.control or not has_truth(self.split):
+            return None
+        step = explain_step(run, last, self.setting)
+        folder = self.steps.folder(step)
+        if not self.steps.done(step):
+            device = self.setting.device
+            trained = stages.trained_method(last, self.split.num_train_ids, self.steps, device)
+            found = None
+            if isinstance(trained, Explains):
+                ids = self.split.num_train_ids
+                initial = stages.build_method(last.run, ids, last.seed, last.size, device, last.precision).eval()
+                found = explain(
+                    trained,
+                    initial,
+                    self.split,
+                    self.store("test", last.size),
+                    normalise=last.stage.normalise,
+                    device=device,
+                    precision=last.precision,
+                )
+            with self.steps.running(step) as fresh_folder:
+                write_json(fresh_folder / "explain.json", found.record if found else None)
+                write_bytes(fresh_folder / "explain.npz", judging.to_npz(found.arrays if found else {}))
+        record = read_json(folder / "explain.json")
+        if record is None:
+            return None
+        with np.load(folder / "explain.npz") as file:
+            return Explained(record, {name: file[name] for name in file.files})
 
     def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
         """Admission and cost of an arm, before anything is trained for it; its controls share them.
@@ -131,7 +165,8 @@ class Job:
             assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
             method.use_uniform_attention(True)
         began = time.monotonic()
-        judged = judging.judge(self._descriptors(method, run, last, store), self.split, self.protocol, store)
+        described = self._describe(method, run, last, store)
+        judged = judging.judge(described, self.split, self.protocol, store)
         note(
             f"judge {run.text} seed {last.seed}: mAP {judged.metrics['mAP']:.1f}, "
             f"rank-1 {judged.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
@@ -154,12 +189,11 @@ class Job:
                 "stages": stages.stage_records(last, self.steps),
                 "fingerprint": step.fingerprint,
                 "precision": last.precision,
+                "fed": described.fed,
             },
         )
 
-    def _descriptors(
-        self, method: nn.Module, run: ArmRun, last: PlannedStage, store: FrameStore
-    ) -> NDArray[np.float32]:
+    def _describe(self, method: nn.Module, run: ArmRun, last: PlannedStage, store: FrameStore) -> describing.Described:
         normalise, device = last.stage.normalise, self.setting.device
         orders = None
         if run.control == "shuffled":
@@ -167,21 +201,15 @@ class Job:
                 generator(last.seed, "shuffled at test", t.key).permutation(int(n)).astype(np.int64)
                 for t, n in zip(self.split.test, store.lengths, strict=True)
             ]
+        features = None
         if isinstance(method, FrameThenTime):
             file = stages.frame_features(
                 method, "test", self.split, store, normalise, self.steps, device, last.precision
             )
             features = np.load(file, mmap_mode="r")
-            return extraction.aggregate(method, features, store.offsets, device=device, orders=orders)
-        return extraction.describe_clips(
-            method,
-            store,
-            normalise,
-            device=device,
-            precision=last.precision,
-            title=f"extract {run.text}, seed {last.seed}",
-            orders=orders,
-        )
+        title = f"extract {run.text}, seed {last.seed}"
+        feeding = describing.Feeding(store, features, normalise, device, last.precision, title, orders)
+        return describing.describe(method, self.protocol, feeding)
 
     def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
         """The sanity row: what the colour of clothes alone gets."""
@@ -204,7 +232,8 @@ class Job:
         if fresh:
             store = self.store("test", size)
             with self.steps.running(step) as folder:
-                judged = judging.judge(judging.colour_descriptors(store), self.split, self.protocol, store)
+                described = judging.colour_described(store, self.protocol)
+                judged = judging.judge(described, self.split, self.protocol, store)
                 self._write(
                     folder,
                     judged,
@@ -219,6 +248,7 @@ class Job:
                         "seed": seed,
                         "size": list(size),
                         "cost": {},
+                        "fed": described.fed,
                         "admission": {"admitted": True, "checks": []},
                         "stages": [],
                         "fingerprint": step.fingerprint,
@@ -244,6 +274,7 @@ class Job:
             "intervals": judged.intervals,
             "conventions": judged.conventions,
             "slices": judged.slices,
+            **({"sides": judged.sides, "variants": judged.variants} if judged.sides else {}),
             "environment": {**describe(), "runtime": dict(self.setting.runtime)},
             "command": self.command,
             **about,
@@ -252,11 +283,12 @@ class Job:
         write_json(folder / "strips.json", judged.strips)
         write_json(folder / "result.json", result)
 
-    def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:
+    def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool, explained: Explained | None = None) -> Outcome:
         folder = self.steps.folder(step)
         with np.load(folder / "per_query.npz") as file:
             arrays = {name: file[name] for name in file.files}
-        return Outcome(read_json(folder / "result.json"), arrays, read_json(folder / "strips.json"), log, fresh)
+        result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
+        return Outcome(result, arrays, strips, log, fresh, explained)
 
 
 def judge_code() -> str:

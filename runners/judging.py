@@ -1,11 +1,11 @@
-"""From descriptors to a recorded result: rankings under every convention, intervals, strips.
+"""From descriptors to a recorded result: rankings under every convention and on every side, intervals, strips.
 
-One set of descriptors, one pass over the distances.
+One set of descriptors, one pass over the distances of a side.
 """
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from datasets.store import FrameStore
 from datasets.tracklet import Split
 from protocols.conventions import Convention
-from protocols.interface import Protocol
-from protocols.ranking import Ranking
+from protocols.interface import Protocol, Side
+from protocols.ranking import Ranking, rank_features
 from protocols.retrieval import same_camera_error_share, top_columns
 from protocols.sanity import stripe_colours
 from protocols.statistics import clustered_bootstrap
+from runners.describing import Described
 
 Floats = NDArray[np.float32]
 RANKS = (1, 5, 10, 20)
@@ -33,12 +34,15 @@ class Judgement:
     """What a protocol says of one set of descriptors; accuracies in percent.
 
     Attributes:
-        metrics: ``mAP``, ``rank1`` ... of the protocol's own convention.
+        metrics: ``mAP``, ``rank1`` ... of the protocol's own convention; with a side in front, ``I2I/mAP``, of each
+            side of a protocol that has some. Without, they are those of the first side.
         intervals: 95 % intervals of ``mAP`` and ``rank1``, people resampled.
         conventions: the same descriptors under every convention.
         slices: further shares, as fractions.
         per_query: arrays ``[Q]`` of the protocol's own convention, and the CMC.
         strips: queries with what was retrieved, with pictures.
+        sides: side -> its metrics, intervals and what encoded query and gallery; empty without sides.
+        variants: every side under both distances and both ways of averaging clips.
     """
 
     metrics: dict[str, float]
@@ -47,57 +51,135 @@ class Judgement:
     slices: dict[str, float]
     per_query: dict[str, NDArray[Any]]
     strips: dict[str, Any]
+    sides: dict[str, dict[str, Any]]
+    variants: list[dict[str, Any]]
 
 
-def judge(descriptors: Floats, split: Split, protocol: Protocol, store: FrameStore) -> Judgement:
+@dataclass(frozen=True)
+class _Roles:
+    """Who asks and who answers, as `protocols.ranking` wants it."""
+
+    labels: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    inside: NDArray[np.int64] | None  # gallery column of each query
+
+    @classmethod
+    def of(cls, split: Split) -> "_Roles":
+        people = np.array([t.person_id for t in split.test])
+        cameras = np.array([t.camera_id for t in split.test])
+        query, gallery = split.query_index, split.gallery_index
+        column = {int(row): place for place, row in enumerate(gallery)}
+        in_gallery = np.array([column.get(int(row), -1) for row in query])
+        # Some data sets keep their queries out of the gallery; then there is nothing to take out of it.
+        inside = in_gallery if (in_gallery >= 0).all() else None
+        return cls((people[query], cameras[query], people[gallery], cameras[gallery]), inside)
+
+
+def judge(described: Described, split: Split, protocol: Protocol, store: FrameStore) -> Judgement:
     """Score descriptors of ``split.test``.
 
     Args:
-        descriptors: ``[N, D]``, one row for each test tracklet.
+        described: one row for each test tracklet.
         split: who is query and who is gallery.
         protocol: its distance and convention.
         store: frames of ``split.test``, for the strips.
     """
-    people = np.array([t.person_id for t in split.test])
-    cameras = np.array([t.camera_id for t in split.test])
-    query, gallery = split.query_index, split.gallery_index
-    column = {int(row): place for place, row in enumerate(gallery)}
-    in_gallery = np.array([column.get(int(row), -1) for row in query])
-    labels = (people[query], cameras[query], people[gallery], cameras[gallery])
-    # Some data sets keep their queries out of the gallery; then there is nothing to take out of it.
-    inside = in_gallery if (in_gallery >= 0).all() else None
-    rankings = protocol.score(
-        descriptors[query], descriptors[gallery], *labels, query_in_gallery=inside, max_rank=CMC_LENGTH
-    )
+    roles = _Roles.of(split)
+    headline = protocol.sides[0] if protocol.sides else "V2V"
+    rankings = {side: _rank(described, side, split, protocol, roles) for side in protocol.sides or (headline,)}
+    asked, answers = _of_side(described, headline, split)
     top = top_columns(
-        descriptors[query],
-        descriptors[gallery],
-        *labels,
-        k=_TOP,
-        metric=protocol.metric,
-        normalise=protocol.normalise,
-    )
-    ranking = rankings[protocol.convention]
+        asked, answers, *roles.labels, k=_TOP, metric=protocol.metric, normalise=protocol.normalise
+    )  # fmt: skip
+    ranking = rankings[headline][protocol.convention]
     slices = {}
-    share = same_camera_error_share(top, *labels)
+    share = same_camera_error_share(top, *roles.labels)
     if np.isfinite(share):
         slices["same_camera_share_of_top1_errors"] = share
-    return Judgement(
-        metrics={"mAP": 100 * ranking.mAP, **{f"rank{k}": 100 * ranking.rank(k) for k in RANKS}},
-        intervals=_intervals(ranking, people[query]),
-        conventions=[_convention_record(c, r) for c, r in rankings.items()],
+    people = roles.labels[0]
+    found = Judgement(
+        metrics=_metrics(ranking),
+        intervals=_intervals(ranking, people),
+        conventions=[_convention_record(c, r) for c, r in rankings[headline].items()],
         slices=slices,
         per_query=_per_query(ranking, split, store),
-        strips=_strips(ranking, top, descriptors, split, protocol, store),
+        strips=_strips(ranking, top, (asked, answers), split, protocol, store),
+        sides={},
+        variants=[],
     )
+    for side in protocol.sides:
+        one = rankings[side][protocol.convention]
+        found.metrics.update({f"{side}/{name}": value for name, value in _metrics(one).items()})
+        found.per_query.update({f"{side}/{name}": values for name, values in _scores(one).items()})
+        found.sides[side] = {
+            "query": described.encoders[side[0]],
+            "gallery": described.encoders[side[-1]],
+            **_metrics(one),
+            "intervals": _intervals(one, people),
+            "valid_queries": int(one.valid.sum()),
+            "queries": len(one.valid),
+        }
+        found.variants.extend(_variants(described, side, split, protocol, roles))
+    return found
 
 
-def colour_descriptors(store: FrameStore) -> Floats:
-    """The colour sanity row: ``[N, 24]``, no learning."""
-    rows = [
-        stripe_colours(np.asarray(store.flat()[a:b])) for a, b in zip(store.offsets, store.offsets[1:], strict=False)
-    ]
-    return np.stack(rows).astype(np.float32)
+def _of_side(described: Described, side: Side, split: Split) -> tuple[Floats, Floats]:
+    """What asks ``[Q, D]`` and what answers ``[G, D]``."""
+    return described.of(side[0])[split.query_index], described.of(side[-1])[split.gallery_index]
+
+
+def _rank(
+    described: Described, side: Side, split: Split, protocol: Protocol, roles: _Roles
+) -> dict[Convention, Ranking]:
+    asked, answers = _of_side(described, side, split)
+    return protocol.score(asked, answers, *roles.labels, query_in_gallery=roles.inside, max_rank=CMC_LENGTH)
+
+
+def _variants(
+    described: Described, side: Side, split: Split, protocol: Protocol, roles: _Roles
+) -> list[dict[str, Any]]:
+    """The headline convention with the other distance and the other mean over clips."""
+    rows = []
+    for mean, video in described.by_mean.items():
+        asked, answers = _of_side(replace(described, video=video), side, split)
+        for metric in ("euclidean", "cosine"):
+            one = rank_features(
+                asked, answers, *roles.labels, metric=metric,  # type: ignore[arg-type]  # both are metrics
+                normalise=protocol.normalise and metric == "euclidean", ap=protocol.ap, empty=protocol.empty,
+                ties=protocol.ties, gallery=protocol.gallery, query_in_gallery=roles.inside, max_rank=1,
+            )  # fmt: skip
+            rows.append(
+                {"side": side, "metric": metric, "mean": mean, "mAP": 100 * one.mAP, "rank1": 100 * one.rank(1)}
+            )
+    return rows
+
+
+def _metrics(ranking: Ranking) -> dict[str, float]:
+    return {"mAP": 100 * ranking.mAP, **{f"rank{k}": 100 * ranking.rank(k) for k in RANKS}}
+
+
+def _scores(ranking: Ranking) -> dict[str, NDArray[Any]]:
+    """Per-query results in percent, and the CMC."""
+    return {
+        "average_precision": 100 * ranking.average_precision,
+        "first_hit": ranking.first_hit,
+        "valid": ranking.valid,
+        "cmc": 100 * ranking.cmc,
+        **{f"hit{k}": 100 * ranking.hits(k) for k in RANKS},
+    }
+
+
+def colour_described(store: FrameStore, protocol: Protocol) -> Described:
+    """The colour sanity row: ``[N, 24]`` of all frames, and of the first where a protocol has sides; no learning."""
+
+    def colours(last: NDArray[np.int64]) -> Floats:
+        rows = [stripe_colours(np.asarray(store.flat()[a:b])) for a, b in zip(store.offsets[:-1], last, strict=True)]
+        return np.stack(rows).astype(np.float32)
+
+    video = colours(store.offsets[1:])
+    if not protocol.sides:
+        return Described(video, {}, None, "all frames of a tracklet", {})
+    encoders = {"I": "stripe colours, first frame", "V": "stripe colours, all frames"}
+    return Described(video, {}, colours(store.offsets[:-1] + 1), "all frames of a tracklet", encoders)
 
 
 def _intervals(ranking: Ranking, people: NDArray[np.int64]) -> dict[str, list[float]]:
@@ -128,19 +210,15 @@ def _per_query(ranking: Ranking, split: Split, store: FrameStore) -> dict[str, N
         "person": np.array([t.person_id for t in query]),
         "camera": np.array([t.camera_id for t in query]),
         "key": np.array([t.key for t in query]),
-        "average_precision": 100 * ranking.average_precision,
-        "first_hit": ranking.first_hit,
-        "valid": ranking.valid,
         "length": store.lengths[split.query_index],
-        "cmc": 100 * ranking.cmc,
-        **{f"hit{k}": 100 * ranking.hits(k) for k in RANKS},
+        **_scores(ranking),
     }
 
 
 def _strips(
     ranking: Ranking,
     top: NDArray[np.int64],
-    descriptors: Floats,
+    sides: tuple[Floats, Floats],
     split: Split,
     protocol: Protocol,
     store: FrameStore,
@@ -149,8 +227,9 @@ def _strips(
     order = [int(q) for q in np.argsort(ranking.average_precision, kind="stable") if ranking.valid[q]]
     picks = sorted({0, 1, len(order) // 2 - 1, len(order) // 2, len(order) - 2, len(order) - 1})
     chosen = [order[p] for p in picks if 0 <= p < len(order)][:_STRIP_ROWS]
-    unit = descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-12)
-    space = unit if protocol.normalise or protocol.metric == "cosine" else descriptors
+    unit = protocol.normalise or protocol.metric == "cosine"
+    asked, answered = (_unit(part) if unit else part for part in sides)
+    single = bool(protocol.sides) and protocol.sides[0].startswith("I")
     rows = []
     for q in chosen:
         own = int(split.query_index[q])
@@ -160,7 +239,7 @@ def _strips(
                 continue
             other = int(split.gallery_index[place])
             tracklet = split.test[other]
-            apart = float(np.linalg.norm(space[own] - space[other]))
+            apart = float(np.linalg.norm(asked[q] - answered[place]))
             answers.append(
                 {
                     "key": tracklet.key,
@@ -178,7 +257,7 @@ def _strips(
                     "key": tracklet.key,
                     "person": tracklet.person_id,
                     "camera": tracklet.camera_id,
-                    "image": _picture(store, own),
+                    "image": _picture(store, own, first=single),
                 },
                 "average_precision": 100 * float(ranking.average_precision[q]),
                 "top": answers,
@@ -187,9 +266,13 @@ def _strips(
     return {"size": list(store.size), "rows": rows}
 
 
-def _picture(store: FrameStore, tracklet: int) -> str:
-    """The middle frame of a tracklet as a data URI."""
-    frame = store.clip(tracklet, np.array([(store.lengths[tracklet] - 1) // 2]))[0]
+def _unit(descriptors: Floats) -> Floats:
+    return descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-12)
+
+
+def _picture(store: FrameStore, tracklet: int, *, first: bool = False) -> str:
+    """The middle frame of a tracklet, or its first, as a data URI."""
+    frame = store.clip(tracklet, np.array([0 if first else (store.lengths[tracklet] - 1) // 2]))[0]
     encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(frame), quality=90)
     return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
 

@@ -16,6 +16,7 @@ def as_text(cards: Mapping[str, Card], width: int = 100) -> str:
         lines += [
             f"{card.key}: {cited.title} ({who}{cited.venue}, {cited.year})",
             "",
+            f"  judged under {card.constraints.protocol} unless --protocol says otherwise",
             "  arms (* runs by default)",
         ]
         for name, arm in card.arms.items():
@@ -43,6 +44,7 @@ def as_data(cards: Mapping[str, Card]) -> dict[str, Any]:
             "title": card.paper.title,
             "venue": card.paper.venue,
             "year": card.paper.year,
+            "protocol": card.constraints.protocol,
             "arms": {
                 name: {"label": arm.label, "summary": arm.summary, "default": arm.default, "role": arm.role}
                 for name, arm in card.arms.items()

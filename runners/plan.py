@@ -35,7 +35,17 @@ _JUDGING_CODE = (
     "methods/layers",
     "protocols",
     "runners/extraction.py",
+    "runners/describing.py",
     "runners/judging.py",
+)
+
+_EXPLAINING_CODE = (
+    "methods/interface.py",
+    "methods/layers",
+    "datasets/snippets.py",
+    "protocols/masks.py",
+    "protocols/statistics.py",
+    *(f"runners/{name}.py" for name in ("explaining", "overlays")),
 )
 
 
@@ -211,6 +221,17 @@ def judge_step(run: ArmRun, last: PlannedStage, protocol: Mapping[str, Any], set
     return Step("judge", f"{run.text} seed {last.seed}", inputs)
 
 
+def explain_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
+    """The step that holds an arm's masks against the truth of the test half."""
+    inputs = {
+        "weights": last.step.fingerprint,
+        "data": setting.data,
+        "runtime": dict(setting.runtime),
+        "code": code_digest(*_EXPLAINING_CODE, run.arm.folder),
+    }
+    return Step("explain", f"{run.text} seed {last.seed}", inputs)
+
+
 def examine_step(run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any], setting: Setting) -> Step:
     """The step that asks whether a protocol admits an arm and what it costs; weights do not matter to either."""
     inputs = {
@@ -226,22 +247,23 @@ def examine_step(run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any]
 
 
 def controls_for(arm: Arm, wanted: str) -> tuple[Control, ...]:
-    """Controls that apply to an arm that claims to use time.
+    """Controls that apply to an arm: all to one that claims to use time, uniform weights to any that attends.
 
     Args:
-        arm: such an arm, or any other, which has none.
-        wanted: ``all`` that apply; ``default``: all for the proposed arm, shuffled time for the others; ``none``.
+        arm: whose.
+        wanted: ``all`` that apply; ``default``: all for the proposed arm, and shuffled time for others that claim to
+            use time; ``none``.
 
     Raises:
         RunError: an unknown word.
     """
     if wanted not in ("none", "default", "all"):
         raise RunError(f"--controls {wanted}: expected none, default or all.")
-    if wanted == "none" or not arm.temporal:
+    if wanted == "none":
         return ()
     if wanted == "default" and arm.role != "proposed":
-        return ("shuffled",)
-    return tuple(c for c in get_args(Control) if c != "uniform" or arm.attention)
+        return ("shuffled",) if arm.temporal else ()
+    return tuple(c for c in get_args(Control) if (arm.attention if c == "uniform" else arm.temporal))
 
 
 def length_of(stage: Stage) -> tuple[int, str]:

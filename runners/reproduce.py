@@ -15,7 +15,7 @@ from methods.recipe import PROFILES
 from runners import listing
 from runners.arms_to_run import choose_arms, choose_runs, choose_seeds, parse_size
 from runners.cli import guarded
-from runners.errors import RunError
+from runners.errors import NotPossible, RunError
 
 if TYPE_CHECKING:
     from methods.card import Card
@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr                    the default: SynthWalk, minutes on two cores
   python -m runners.reproduce --paper gltr --budget quick     a first honest page in 3 minutes
   python -m runners.reproduce --paper gltr --seeds 3          three seeds, pooled in every interval
+  python -m runners.reproduce --paper gltr --protocol rgb-snippets      the same arms, fed and judged in another way
   python -m runners.reproduce --paper gltr --arms gltr 'gltr[branches=1]' --controls none
   python -m runners.reproduce --paper gltr --profile paper --dataset mars --data-root /data/mars --device cuda
   python -m runners.reproduce --paper my/folder               a method of your own, see README
@@ -60,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
         "--controls",
         choices=("none", "default", "all"),
         default="default",
-        help="shuffled time, per-frame MLP and uniform attention: all for the proposed arm and shuffled time for the "
-        "others that claim to use time (default), all for every such arm, or none",
+        help="shuffled time and a per-frame MLP for arms that claim to use time, uniform weights for those that "
+        "attend: all for the proposed arm and shuffled time for others (default), all for every arm, or none",
     )
     what.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, pooled (default 1)")
     what.add_argument("--seed", type=int, default=0, metavar="FIRST", help="the first seed (default 0)")
@@ -78,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
         default="card",
         help="starting weights: as the recipe says, ImageNet through torchvision, or from scratch",
     )
-    what.add_argument("--protocol", default="res50-rgb-single-pass", help="how it is judged (default %(default)s)")
+    what.add_argument("--protocol", metavar="NAME", help="how it is judged; default: the paper's own, see --list")
     data = p.add_argument_group("on what data")
     data.add_argument("--dataset", default="synthwalk", help="synthwalk (rendered if absent) or mars")
     data.add_argument("--data-root", metavar="FOLDER", help="where the data set lies; needed for all but synthwalk")
@@ -86,7 +87,11 @@ def parser() -> argparse.ArgumentParser:
     where = p.add_argument_group("where")
     where.add_argument("--device", default="auto", help="auto, cpu or cuda")
     where.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")
-    where.add_argument("--out", metavar="FOLDER", help="the report (default out/PAPER-DATASET)")
+    where.add_argument(
+        "--out",
+        metavar="FOLDER",
+        help="the report (default out/PAPER-DATASET, and the protocol where it is not the paper's own)",
+    )
     where.add_argument(
         "--tracking-uri", metavar="URI", help="MLflow; default MLFLOW_TRACKING_URI or sqlite:///mlflow.db"
     )
@@ -132,7 +137,12 @@ def check(options: argparse.Namespace) -> Request:
     card = methods.paper(options.paper)
     seeds = choose_seeds(options.seed, options.seeds)
     runs = choose_runs(choose_arms(card, options.arms), options.controls)
-    protocol = protocols.load(options.protocol)
+    protocol = protocols.load(options.protocol or card.constraints.protocol)
+    if protocol.splits > 1:
+        raise NotPossible(
+            f"{protocol.name} averages {protocol.splits} splits of a data set that this suite cannot read yet; "
+            "take image-to-video on SynthWalk or MARS."
+        )
     if options.size:
         size = parse_size(options.size)
     else:
@@ -143,7 +153,8 @@ def check(options: argparse.Namespace) -> Request:
         )
         size = (height, width)
     work = folder_of_work(options.work)
-    out = folder_of_work(options.out or f"out/{card.key}-{options.dataset}")
+    other = "" if protocol.name == card.constraints.protocol else f"-{protocol.name}"
+    out = folder_of_work(options.out or f"out/{card.key}-{options.dataset}{other}")
     return Request(card, runs, seeds, size, work, out, protocol)
 
 
@@ -187,7 +198,9 @@ def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
                 {**describe(), "device": device},
                 budget=options.budget,
             )
-        store.record_arm(parent, outcome.result, outcome.per_query, outcome.strips, outcome.train_log)
+        store.record_arm(
+            parent, outcome.result, outcome.per_query, outcome.strips, outcome.train_log, outcome.explained
+        )
         made += outcome.fresh
     assert parent is not None  # there is always at least the colour row
     note(f"{made} results made now, the rest found in {request.work}")

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+    from runners.explaining import Explained
+
 BATCH = 1000  # MLflow's limit of metrics in one call
 
 
@@ -115,6 +117,7 @@ class Store:
         per_query: Mapping[str, NDArray[Any]],
         strips: Mapping[str, Any] | None,
         train_log: Sequence[Mapping[str, Any]],
+        explained: "Explained | None" = None,
     ) -> str:
         """Record one arm with one seed as a child run; once, however often it is called.
 
@@ -124,6 +127,7 @@ class Store:
             per_query: arrays of ``reports.record.PER_QUERY_ARRAYS`` and ``cmc``, accuracies in percent.
             strips: ``reports.record.Strips``, or ``None``.
             train_log: rows with ``stage``, ``step`` and numbers, in order; may be empty.
+            explained: where the network looks, if that was held against the truth.
 
         Returns:
             The child's run id.
@@ -140,7 +144,8 @@ class Store:
             name = content.run_name(result)
             raise RunError(f"the training log of {name} has {path} = {value}; nothing was recorded.")
         experiment = self.client.get_run(parent).info.experiment_id
-        tags = content.child_tags(result) | {"result_digest": content.digest(result)}
+        masks = explained.record if explained else {}
+        tags = content.child_tags(result) | {"result_digest": content.digest([dict(result), masks])}
         run = self._find(experiment, f"{_children(parent)} and tags.fingerprint = '{tags['fingerprint']}'")
         if run is not None and _is_recorded(run, tags["result_digest"]):
             self._retire_others(experiment, parent, result, run.info.run_id)
@@ -155,8 +160,9 @@ class Store:
         self.client.update_run(run_id, status="RUNNING")
         self._params(run, content.child_params(result))
         self._input(run, result["dataset"])
-        self._write_metrics(run_id, result, self._card(parent), train_log)
-        self._files(run_id, child_files(result, per_query, strips, train_log))
+        finals = content.child_metrics(result, self._card(parent)) | content.mask_metrics(masks)
+        self._write_metrics(run_id, content.run_name(result), finals, train_log)
+        self._files(run_id, child_files(result, per_query, strips, train_log, explained))
         done = {"status": "finished", "superseded": "false"}
         self._log(run_id, tags=tags | done | {"mlflow.note.content": content.child_note(result)})
         self.client.set_terminated(run_id, "FINISHED")
@@ -303,18 +309,13 @@ class Store:
         self.client.log_inputs(run.info.run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "testing")])])
 
     def _write_metrics(
-        self,
-        run_id: str,
-        result: Mapping[str, Any],
-        card: Mapping[str, Any],
-        train_log: Sequence[Mapping[str, Any]],
+        self, run_id: str, name: str, finals: Mapping[str, float], train_log: Sequence[Mapping[str, Any]]
     ) -> None:
         """Finals at step 0 under keys of their own (MLflow shows the highest step), curves by their step."""
-        finals = [(name, value, 0) for name, value in content.child_metrics(result, card).items()]
-        points = finals + content.curve_points(train_log)
-        for path, value in record.non_finite({name: value for name, value, _ in finals}):
-            raise RunError(f"metric {path} of {content.run_name(result)} is {value}; it must be finite.")
-        self._log(run_id, metrics=points)
+        for path, value in record.non_finite(dict(finals)):
+            raise RunError(f"metric {path} of {name} is {value}; it must be finite.")
+        points = [(key, value, 0) for key, value in finals.items()]
+        self._log(run_id, metrics=points + content.curve_points(train_log))
 
     def _upload_report(self, parent: str, path: Path) -> None:
         if not path.exists():

@@ -137,6 +137,8 @@ def child_metrics(result: Mapping[str, Any], card: Mapping[str, Any]) -> dict[st
     ``published_mars/...``.
     """
     metrics = {f"test/{name}": result["metrics"][name] for name in METRICS if name in result["metrics"]}
+    for side, one in result.get("sides", {}).items():
+        metrics |= {f"test/{side}/{name}": one[name] for name in METRICS if name in one}
     for name, (low, high) in result["intervals"].items():
         metrics |= {f"test/{name}_low": low, f"test/{name}_high": high}
     if result["control"] is None:
@@ -154,6 +156,17 @@ def child_metrics(result: Mapping[str, Any], card: Mapping[str, Any]) -> dict[st
     metrics |= {f"cost/{name}": cost[name] for name in COSTS if cost.get(name) is not None}
     metrics |= {f"latency/{name}": latency[name] for name in LATENCIES if latency.get(name) is not None}
     return {name: round(float(value), DECIMALS) for name, value in metrics.items()}
+
+
+def mask_metrics(explained: Mapping[str, Any]) -> dict[str, float]:
+    """``masks/<map>/<measure>`` of the trained network, and ``.../untrained`` and ``.../centre`` beside it."""
+    found = {}
+    for one in explained.get("maps", ()):
+        suffix = "" if one["who"] == "trained" else f"/{one['who']}"
+        for measure, about in one["measures"].items():
+            if about["mean"] is not None:
+                found[f"masks/{one['name']}/{measure}{suffix}"] = round(float(about["mean"]), DECIMALS)
+    return found
 
 
 def curve_points(train_log: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, int]]:

@@ -4,10 +4,13 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from runners.explaining import Explained
 
 
 def child_files(
@@ -15,20 +18,29 @@ def child_files(
     per_query: Mapping[str, NDArray[Any]],
     strips: Mapping[str, Any] | None,
     train_log: Sequence[Mapping[str, Any]],
+    explained: "Explained | None" = None,
 ) -> dict[str, bytes]:
     """File name -> content of one arm with one seed; ``result.json`` is the truth."""
     from reports.figures import single_cmc  # matplotlib takes a second to import
 
-    arrays = io.BytesIO()
-    np.savez_compressed(arrays, **{key: np.asarray(value) for key, value in per_query.items()})  # type: ignore[arg-type]
-    return {
+    files = {} if explained is None else {
+        "explain.json": json_bytes(explained.record),
+        "explain.npz": _npz(explained.arrays),
+    }  # fmt: skip
+    return files | {
         "result.json": json_bytes(result),
-        "per_query.npz": arrays.getvalue(),
+        "per_query.npz": _npz(per_query),
         "cmc.png": single_cmc(np.asarray(per_query["cmc"]), str(result["label"])),
         "strips.json": json_bytes(strips or {"size": list(result["size"]), "rows": []}),
         "environment.json": json_bytes(result["environment"]),
         "train_log.csv": csv_bytes(train_log),
     }
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **{key: np.asarray(value) for key, value in arrays.items()})  # type: ignore[arg-type]
+    return file.getvalue()
 
 
 def json_bytes(value: Any) -> bytes:

@@ -1,0 +1,238 @@
+"""What a protocol feeds to a method, and the descriptors that come back.
+
+Whole tracklets in one pass, or snippets whose descriptors are averaged; videos, and where a protocol has sides, single
+images too. One extraction serves every side and both ways of averaging.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from datasets.snippets import snippets as cut_tracklet
+from datasets.store import FrameStore
+from datasets.transforms import to_tensor
+from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
+from protocols.interface import Mean, Protocol, Snippets
+from runners.environment import Precision
+from runners.extraction import Floats, Orders, aggregate, describe_clips, frames_per_batch
+from runners.progress import step_bar
+from runners.training import autocast, laid_out
+
+Ints = NDArray[np.int64]
+_FEATURES_A_BATCH = 8192  # frame features that an aggregation sees at once
+
+
+@dataclass(frozen=True)
+class Feeding:
+    """How frames reach a network at test time; `features` of all frames take the place of pixels where they are known.
+
+    Attributes:
+        store: the frames.
+        features: ``[F, d]`` of a `FrameThenTime` method, or None.
+        normalise: of pixels, as in training.
+        device: such as ``cpu``.
+        precision: of the frame network.
+        title: for the bar.
+        orders: frame numbers of each tracklet in the order to feed them; the natural one if not given.
+    """
+
+    store: FrameStore
+    features: Floats | None
+    normalise: str
+    device: str
+    precision: Precision
+    title: str
+    orders: Orders | None = None
+
+
+@dataclass(frozen=True)
+class Described:
+    """Descriptors of all test tracklets.
+
+    Attributes:
+        video: ``[N, D]``, of the protocol's headline.
+        by_mean: ``[N, D]`` under each way of averaging the snippets; empty where tracklets are not cut.
+        image: ``[N, D]`` of the first frames, or None where the protocol has no sides.
+        fed: what a tracklet was to the network, in words.
+        encoders: what encoded an ``I``mage and a ``V``ideo, in words.
+    """
+
+    video: Floats
+    by_mean: dict[Mean, Floats]
+    image: Floats | None
+    fed: str
+    encoders: dict[str, str]
+
+    def of(self, which: str) -> Floats:
+        """Descriptors of one half of a side's name, ``I`` or ``V``."""
+        if which == "V":
+            return self.video
+        assert self.image is not None  # asked only under protocols with sides
+        return self.image
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Clips of all tracklets, one after the other.
+
+    Attributes:
+        owner: ``[C]`` tracklet of each clip, never falling.
+        frames: ``[C, T]`` frame numbers within the tracklet.
+        mask: ``[C, T]`` bool, true for real frames.
+    """
+
+    owner: Ints
+    frames: Ints
+    mask: NDArray[np.bool_]
+
+
+def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Described:
+    """Encode every test tracklet as a protocol demands.
+
+    Args:
+        method: in eval mode, on the device of ``feeding``.
+        protocol: must admit the method.
+        feeding: where frames come from.
+    """
+    by_mean: dict[Mean, Floats] = {}
+    if protocol.snippets is None:
+        video = _whole(method, feeding)
+        fed = "all frames of a tracklet in one pass"
+    else:
+        plan = plan_snippets(method, protocol.snippets)
+        cut = cut_all(feeding.store.lengths, plan)
+        clips = _clips(method, feeding, cut)
+        by_mean = {mean: mean_of_clips(clips, cut, mean) for mean in ("clips", "frames")}
+        video = by_mean[plan.mean]
+        fed = in_words(plan)
+    if not protocol.sides:
+        return Described(video, by_mean, None, fed, {})
+    image, words = _images(method, feeding)
+    own = "video network" if isinstance(method, ImageAndVideo) else "its only network"
+    return Described(video, by_mean, image, fed, {"I": f"{words}, first frame", "V": f"{own}, {fed}"})
+
+
+def plan_snippets(method: nn.Module, wanted: Snippets) -> Snippets:
+    """The protocol's snippets; of a network of fixed clips its own length, looped, as it takes no padding."""
+    if not isinstance(method, FixedClip):
+        return wanted
+    return Snippets(method.clip_length, "loop" if wanted.rest == "pad" else wanted.rest, wanted.mean)
+
+
+def in_words(plan: Snippets) -> str:
+    """Such as ``snippets of 4 frames, the last one looped, mean over clips``."""
+    last = {
+        "loop": "the last one filled with its own frames", "wrap": "the last one filled from the start",
+        "repeat-last": "the last one filled with its last frame", "pad": "the last one may be shorter",
+        "drop": "what is left over dropped",
+    }[plan.rest]  # fmt: skip
+    return f"clips of {plan.length} frames, {last}, mean over {plan.mean}"
+
+
+def cut_all(lengths: Ints, plan: Snippets) -> Cut:
+    """Cut tracklets of these lengths ``[N]``."""
+    each = [cut_tracklet(int(n), plan.length, plan.rest) for n in lengths]
+    owner = np.repeat(np.arange(len(each)), [len(clip.indices) for clip in each])
+    return Cut(owner, np.concatenate([c.indices for c in each]), np.concatenate([c.mask for c in each]))
+
+
+def mean_of_clips(clips: Floats, cut: Cut, mean: Mean) -> Floats:
+    """``[C, D]`` -> ``[N, D]``: clips count alike (``clips``), or by their number of real frames (``frames``)."""
+    weights = cut.mask.sum(axis=1).astype(np.float64) if mean == "frames" else np.ones(len(clips))
+    starts = np.flatnonzero(np.diff(cut.owner, prepend=-1))
+    total = np.add.reduceat(clips * weights[:, None], starts, axis=0)
+    return (total / np.add.reduceat(weights, starts)[:, None]).astype(np.float32)
+
+
+def _whole(method: nn.Module, feeding: Feeding) -> Floats:
+    if isinstance(method, FrameThenTime):
+        assert feeding.features is not None  # the job extracts them for every such method
+        offsets = feeding.store.offsets
+        return aggregate(method, feeding.features, offsets, device=feeding.device, orders=feeding.orders)
+    return describe_clips(
+        method,
+        feeding.store,
+        feeding.normalise,
+        device=feeding.device,
+        precision=feeding.precision,
+        title=feeding.title,
+        orders=feeding.orders,
+    )
+
+
+@torch.inference_mode()
+def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
+    """Descriptors of clips ``[C, D]``; clips of like length go together."""
+    store, features = feeding.store, feeding.features
+    frames = cut.frames
+    if feeding.orders is not None:
+        frames = np.stack([feeding.orders[owner][row] for owner, row in zip(cut.owner, frames, strict=True)])
+    rows = store.offsets[cut.owner][:, None] + frames  # [C, T] rows of all frames
+    real = cut.mask.sum(axis=1)
+    most = _FEATURES_A_BATCH if features is not None else frames_per_batch(store.size)
+    found: Floats | None = None
+    with step_bar(feeding.title, int(real.sum()), "frames") as bar:
+        for batch in _in_batches(real, most):
+            longest = int(real[batch].max())  # padding stands at the end
+            mask = torch.from_numpy(cut.mask[batch, :longest]).to(feeding.device)
+            answer = _encode(method, feeding, rows[batch, :longest], mask)
+            if found is None:
+                found = np.empty((len(rows), answer.shape[1]), dtype=np.float32)
+            found[batch] = answer.float().cpu().numpy()
+            bar.update(int(real[batch].sum()))
+    assert found is not None  # a split without test tracklets is refused when it is read
+    return found
+
+
+def _encode(method: nn.Module, feeding: Feeding, rows: Ints, mask: Tensor) -> Tensor:
+    """Frames by row ``[B, T]`` -> ``[B, D]``."""
+    if isinstance(method, FrameThenTime):
+        assert feeding.features is not None  # as above
+        return method.aggregate(torch.from_numpy(feeding.features[rows]).to(feeding.device), mask)
+    with autocast(feeding.device, feeding.precision):
+        return torch.as_tensor(method(_pixels(feeding, rows), mask))
+
+
+def _pixels(feeding: Feeding, rows: Ints) -> Tensor:
+    """Frames by row, normalised: ``[..., 3, H, W]``."""
+    frames = torch.from_numpy(np.asarray(feeding.store.flat()[rows]))
+    return to_tensor(frames.to(feeding.device), feeding.normalise)  # type: ignore[arg-type]  # checked there
+
+
+@torch.inference_mode()
+def _images(method: nn.Module, feeding: Feeding) -> tuple[Floats, str]:
+    """Descriptors of the first frames ``[N, D]``, and what encoded them."""
+    rows = feeding.store.offsets[:-1]
+    run: Callable[[Ints], Tensor]
+    if isinstance(method, ImageAndVideo):
+        words = "image network"
+
+        def run(batch: Ints) -> Tensor:
+            with autocast(feeding.device, feeding.precision):
+                return method.image_descriptor(laid_out(_pixels(feeding, batch), feeding.precision))
+    else:
+        times = method.clip_length if isinstance(method, FixedClip) else 1
+        words = "its only network on one frame" + (f", repeated {times} times" if times > 1 else "")
+
+        def run(batch: Ints) -> Tensor:
+            whole = torch.ones(len(batch), times, dtype=torch.bool, device=feeding.device)
+            return _encode(method, feeding, np.repeat(batch[:, None], times, axis=1), whole)
+
+    size = frames_per_batch(feeding.store.size)
+    parts = [run(rows[start : start + size]).float().cpu().numpy() for start in range(0, len(rows), size)]
+    return np.concatenate(parts), words
+
+
+def _in_batches(real: Ints, most: int) -> list[Ints]:
+    """Clips in groups of like length, so that a group times its longest stays near ``most`` frames."""
+    order = np.argsort(real, kind="stable")
+    groups: list[list[int]] = [[]]
+    for clip in order:
+        if groups[-1] and (len(groups[-1]) + 1) * int(real[clip]) > most:
+            groups.append([])
+        groups[-1].append(int(clip))
+    return [np.array(group, dtype=np.int64) for group in groups]

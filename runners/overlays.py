@@ -1,0 +1,70 @@
+"""Pictures of masks over frames: what was seen, what is truly there, and where the network looked."""
+
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from datasets.store import FrameStore
+from protocols import masks
+
+if TYPE_CHECKING:
+    from runners.explaining import Scene
+
+PICTURED = 5  # clips that are shown
+ENLARGED = 3  # pixels a pixel, so that a browser's smoothing does not blur the mask's own shape away
+_STRENGTH = 0.6  # of the colours over the frame
+_TRUTH = {"person": (46, 160, 120), "bag": (240, 160, 40), "occluder": (150, 80, 190), "background": (225, 225, 225)}
+
+Bytes = NDArray[np.uint8]
+
+
+def pictures(some: "Sequence[Scene]", seen: dict[str, NDArray[np.float64]], store: FrameStore) -> dict[str, Any]:
+    """Rows for the page: frames, truth and every map over the frames, as data URIs.
+
+    Args:
+        some: the clips.
+        seen: map -> masks ``[len(some), T, h, w]``; each clip's are stretched from their lowest to their highest value.
+        store: their frames.
+    """
+    rows = []
+    for place, scene in enumerate(some):
+        frames = store.clip(scene.row, scene.frames)  # [T, H, W, 3]
+        rows.append(
+            {
+                "key": scene.tracklet.key,
+                "person": scene.tracklet.person_id,
+                "frames": [_uri(frame) for frame in frames],
+                "truth": [_uri(frame) for frame in _coloured(scene.regions)],
+                "maps": {name: [_uri(f) for f in _over(frames, values[place])] for name, values in seen.items()},
+            }
+        )
+    return {"size": list(store.size), "rows": rows}
+
+
+def _over(frames: Bytes, mask: NDArray[np.float64]) -> Bytes:
+    """Masks ``[T, h, w]`` in colours over gray frames ``[T, H, W, 3]``."""
+    from matplotlib import colormaps
+
+    large = masks.enlarge(mask, (frames.shape[1], frames.shape[2]))
+    low, high = float(large.min()), float(large.max())
+    shown = (large - low) / (high - low) if high > low else np.full_like(large, 0.5)
+    colours = colormaps["inferno"](shown)[..., :3] * 255
+    gray = frames.mean(axis=3, keepdims=True)
+    return ((1 - _STRENGTH) * gray + _STRENGTH * colours).round().astype(np.uint8)
+
+
+def _coloured(regions: masks.Regions) -> Bytes:
+    picture = np.zeros((*regions.person.shape, 3), dtype=np.uint8)
+    for name, colour in _TRUTH.items():
+        picture[getattr(regions, name)] = colour
+    return picture
+
+
+def _uri(frame: Bytes) -> str:
+    large = np.repeat(np.repeat(frame, ENLARGED, axis=0), ENLARGED, axis=1)
+    encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(large), quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()

@@ -1,0 +1,155 @@
+"""What a protocol feeds: against the plain way of doing it, one tracklet at a time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import protocols
+from datasets.snippets import snippets
+from datasets.store import FrameStore
+from datasets.transforms import to_tensor
+from methods.errors import MethodError
+from protocols.interface import Snippets
+from runners.describing import Cut, Feeding, cut_all, describe, in_words, mean_of_clips
+from runners.extraction import extract_frame_features
+from tests.runners.small import PixelsAndTime, Small
+
+LENGTHS = np.array([10, 3, 1, 40, 4, 33], dtype=np.int64)
+SNIPPETS = protocols.load("rgb-snippets")
+SIDES = protocols.load("image-to-video")
+
+
+class Fixed(nn.Module):
+    """Takes clips of three frames; the frames count differently."""
+
+    clip_length = 3
+
+    def __init__(self, inner: Small) -> None:
+        super().__init__()
+        self.inner, self.descriptor_dim = inner, inner.frame_dim
+
+    def forward(self, clips: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if clips.shape[1] != 3 or not mask.all():
+            raise MethodError("exactly 3 frames")
+        rows = self.inner.frame_features(clips.flatten(0, 1)).unflatten(0, mask.shape)
+        return torch.einsum("btd,t->bd", rows, torch.tensor([1.0, 2.0, 4.0]))
+
+
+class TwoNetworks(PixelsAndTime):
+    """Has an image network of its own."""
+
+    def image_descriptor(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean((2, 3)).repeat(1, 2)
+
+
+@pytest.fixture(scope="module")
+def store() -> FrameStore:
+    rng = np.random.default_rng(5)
+    return FrameStore(LENGTHS, (32, 32), frames=rng.integers(0, 256, (int(LENGTHS.sum()), 32, 32, 3), dtype=np.uint8))
+
+
+@pytest.fixture(scope="module")
+def small() -> Small:
+    torch.manual_seed(3)
+    return Small().eval()
+
+
+def feeding(store: FrameStore, features: np.ndarray | None = None, orders: list | None = None) -> Feeding:
+    return Feeding(store, features, "imagenet", "cpu", "fp32", "extract", orders)
+
+
+@torch.no_grad()
+def plainly(method: nn.Module, store: FrameStore, tracklet: int, frames: list[int]) -> np.ndarray:
+    clip = to_tensor(store.clip(tracklet, np.array(frames)))[None]
+    return method(clip, torch.ones(1, len(frames), dtype=torch.bool))[0].numpy()
+
+
+def close(found: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_snippets_are_cut_looped_and_averaged(store: FrameStore, small: Small) -> None:
+    method = PixelsAndTime(small).eval()
+    found = describe(method, SNIPPETS, feeding(store))
+    of_ten = [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 8, 9]]
+    close(found.video[0], np.mean([plainly(method, store, 0, f) for f in of_ten], axis=0))
+    close(found.video[1], plainly(method, store, 1, [0, 1, 2, 0]))
+    close(found.video[2], plainly(method, store, 2, [0, 0, 0, 0]))
+    assert found.image is None
+    assert "clips of 4 frames" in found.fed
+
+
+def test_features_and_pixels_give_the_same(store: FrameStore, small: Small, tmp_path) -> None:
+    extract_frame_features(
+        small, store, "imagenet", device="cpu", precision="fp32", folder=tmp_path, title="extract"
+    )  # fmt: skip
+    features = np.load(tmp_path / "features.npy")
+    for protocol in (SNIPPETS, SIDES, protocols.load("res50-rgb-single-pass")):
+        from_pixels = describe(PixelsAndTime(small).eval(), protocol, feeding(store))
+        from_features = describe(small, protocol, feeding(store, features))
+        close(from_features.video, from_pixels.video)
+        if protocol.sides:
+            close(from_features.image, from_pixels.image)
+
+
+def test_a_network_of_fixed_clips_is_cut_at_its_own_length(store: FrameStore, small: Small) -> None:
+    method = Fixed(small).eval()
+    for protocol in (SNIPPETS, SIDES):
+        found = describe(method, protocol, feeding(store))
+        of_ten = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 9, 9]]
+        close(found.video[0], np.mean([plainly(method, store, 0, f) for f in of_ten], axis=0))
+        close(found.video[2], plainly(method, store, 2, [0, 0, 0]))
+    close(found.image[0], plainly(method, store, 0, [0, 0, 0]))
+    assert "one frame, repeated 3 times" in found.encoders["I"]
+    assert "clips of 3 frames" in found.fed
+
+
+def test_padded_clips_and_both_means(store: FrameStore, small: Small) -> None:
+    method = PixelsAndTime(small).eval()
+    found = describe(method, SIDES, feeding(store))
+    first, rest = plainly(method, store, 5, list(range(32))), plainly(method, store, 5, [32])  # 33 frames
+    close(found.by_mean["frames"][5], (32 * first + rest) / 33)
+    close(found.by_mean["clips"][5], (first + rest) / 2)
+    close(found.video, found.by_mean["frames"])
+    close(found.video[1], plainly(method, store, 1, [0, 1, 2]))  # shorter than a clip: no frame twice
+    close(found.image[4], plainly(method, store, 4, [0]))
+    assert "its only network on one frame" in found.encoders["I"]
+
+
+def test_images_go_through_the_image_network(store: FrameStore, small: Small) -> None:
+    found = describe(TwoNetworks(small).eval(), SIDES, feeding(store))
+    first = to_tensor(store.clip(3, np.array([0])))
+    close(found.image[3], first.mean((2, 3)).repeat(1, 2)[0].numpy())
+    assert found.encoders["I"].startswith("image network")
+    assert found.encoders["V"].startswith("video network")
+
+
+def test_an_order_is_applied_before_the_cut(store: FrameStore, small: Small) -> None:
+    method = PixelsAndTime(small).eval()
+    orders = [np.arange(n, dtype=np.int64) for n in LENGTHS]
+    orders[0] = np.array([9, 1, 8, 2, 7, 3, 6, 4, 5, 0])
+    found = describe(method, SNIPPETS, feeding(store, orders=orders))
+    cuts = [[9, 1, 8, 2], [7, 3, 6, 4], [5, 0, 5, 0]]
+    close(found.video[0], np.mean([plainly(method, store, 0, f) for f in cuts], axis=0))
+
+
+def test_means_by_hand() -> None:
+    mask = np.array([[True, True], [True, False], [True, True]])
+    cut = Cut(np.array([0, 0, 1]), np.zeros((3, 2), dtype=np.int64), mask)
+    clips = np.array([[3.0], [9.0], [5.0]], dtype=np.float32)
+    assert mean_of_clips(clips, cut, "clips").tolist() == [[6.0], [5.0]]
+    assert mean_of_clips(clips, cut, "frames").tolist() == [[5.0], [5.0]]
+
+
+@pytest.mark.parametrize("rest", ["loop", "wrap", "repeat-last", "pad", "drop"])
+def test_every_tracklet_has_its_clips_in_order(rest: str) -> None:
+    plan = replace(Snippets(4, "loop", "clips"), rest=rest)
+    cut = cut_all(LENGTHS, plan)
+    for tracklet, length in enumerate(LENGTHS):
+        own = cut.owner == tracklet
+        np.testing.assert_array_equal(cut.frames[own], snippets(int(length), 4, rest).indices)
+    assert (np.diff(cut.owner) >= 0).all()
+    assert "clips of 4 frames" in in_words(plan)
