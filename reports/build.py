@@ -55,7 +55,7 @@ def build(
 
 def write(job: Job, out: Path | None = None) -> dict[str, Any]:
     """Write the report folder of a job that is already loaded; see :func:`build`."""
-    from reports import tables
+    from reports import masks, sides, tables
     from reports.page import paper_page
 
     ledger = build_ledger(job)
@@ -63,7 +63,11 @@ def write(job: Job, out: Path | None = None) -> dict[str, Any]:
     name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
     folder = out or Path("report") / name
     made: list[Table] = [tables.results(job), tables.stages(job), tables.runs(job)]
-    made += [table for table in (tables.conventions(job, "mAP"), tables.conventions(job, "rank1")) if table.rows]
+    some = [tables.conventions(job, "mAP"), tables.conventions(job, "rank1"), sides.matrix(job), sides.variants(job)]
+    for group in job.arms():
+        if group.explained():
+            some += [masks.accuracy(group), masks.differences(group)]
+    made += [table for table in some if table.rows]
     files: dict[str, str] = {"index.html": paper_page(job, ledger)}
     for table in made:
         files[f"{table.name}.csv"] = table.as_csv()

@@ -38,6 +38,22 @@ def published_values(card: Mapping[str, Any], arm: str, dataset: str) -> dict[st
     return found
 
 
+def published_on_side(card: Mapping[str, Any], arm: str, dataset: str, side: str | None) -> dict[str, float]:
+    """``metric -> published percent``, without prefix, of an arm on one side of images and videos.
+
+    Args:
+        card: a normalised card.
+        arm: its name.
+        dataset: where it was published.
+        side: such as ``I2V``; ``None`` for a protocol where tracklets meet tracklets, beside which stand numbers
+            without a side, or else those that a card of images and videos lists under ``V2V``.
+    """
+    values = published_values(card, arm, dataset)
+    own = {metric: value for metric, value in values.items() if "/" not in metric} if side is None else {}
+    prefix = f"{side or 'V2V'}/"
+    return own or {metric.removeprefix(prefix): value for metric, value in values.items() if metric.startswith(prefix)}
+
+
 def published_rows(card: Mapping[str, Any], arm: str) -> list[dict[str, Any]]:
     """All published numbers of an arm, in the card's order."""
     return [dict(row) for row in card.get("published") or () if row["arm"] == arm]

@@ -37,9 +37,10 @@ def _scope(job: Job, ledger: Ledger) -> list[str]:
     missing = [str(arm.get("label", name)) for name, arm in job.card["arms"].items() if name not in job.by_name]
     if missing:
         found.append(f"Arms of the card that were not run: {', '.join(missing)}.")
-    elsewhere = [claim["id"] for claim in job.card["claims"] if claim.get("protocol") not in (None, ledger.protocol)]
-    if elsewhere:
-        found.append(f"Claims that are made under another protocol: {', '.join(elsewhere)}.")
+    if ledger.elsewhere:
+        listed = ", ".join(f"{claim['id']} ({claim['protocol']})" for claim in ledger.elsewhere)
+        found.append(f"Claims that are made under another protocol: {listed}.")
+    found += _sides(job) + _masks(job, ledger)
     for claim in ledger.claims:
         if claim.temporal and claim.difference is not None:
             ran = {one.control for one in claim.controls}
@@ -48,6 +49,26 @@ def _scope(job: Job, ledger: Ledger) -> list[str]:
                 found.append(f"Claim {claim.id} against its control with {' and '.join(absent)}, which was not run.")
     if not any(group.control == "colour" for group in job.groups):
         found.append("How far colour alone goes: the colour sanity row was not run.")
+    return found
+
+
+def _sides(job: Job) -> list[str]:
+    wanted = job.any_result["protocol"].get("sides") or ()
+    found = []
+    for side in wanted:
+        absent = [group.label for group in job.arms() if side not in (group.first.get("sides") or {})]
+        if absent:
+            found.append(f"Side {side} of {', '.join(absent)}: it was not recorded.")
+    return found
+
+
+def _masks(job: Job, ledger: Ledger) -> list[str]:
+    found = []
+    if any(group.explained() for group in job.arms()) and job.synthetic:
+        found.append("Where it looks on filmed people: the true regions are known on drawn ones only.")
+    unread = [claim.id for claim in ledger.claims if claim.difference is None and claim.unit != "points"]
+    if unread:
+        found.append(f"Claims about where a network looks that could not be judged: {', '.join(unread)}.")
     return found
 
 

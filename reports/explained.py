@@ -54,11 +54,15 @@ class PictureRow(TypedDict):
 
 
 class Pictures(TypedDict):
-    """A few tracklets; ``legend`` names the colours of the truth, region -> ``#rrggbb``."""
+    """A few tracklets.
+
+    ``legend`` names the colours of the truth, region -> ``#rrggbb``; ``overlay`` says in one sentence how a map shows.
+    """
 
     size: list[int]
     rows: list[PictureRow]
     legend: NotRequired[dict[str, str]]
+    overlay: NotRequired[str]
 
 
 class ExplainRecord(TypedDict):

@@ -3,6 +3,9 @@
 A claim says that one arm beats another on a metric.  The measured difference is paired over queries and pooled
 over seeds, with a 95 % interval from resampled identities (and seeds).  A claim about time must also beat every
 recorded control of its arm: the same arm on shuffled frames, a per-frame MLP of its size, uniform weights.
+
+A claim about where a network looks says that a mask beats the untrained one, or the centre prior, on a measure.  It is
+paired over tracklets and has a unit of its own: a difference of AUC is no point of accuracy.
 """
 
 import csv
@@ -15,19 +18,28 @@ from typing import Any, Literal
 import numpy as np
 
 from protocols.statistics import SMALLEST_SHARE, Interval, paired_difference, verdict
+from reports import masks
 from reports.errors import ReportError
-from reports.record import METRIC_LABELS
-from reports.runs import CONTROL_LABELS, Group, Job
+from reports.explained import REFERENCES
+from reports.ledger_words import about_arms, about_mask
+from reports.record import METRIC_LABELS, split_metric
+from reports.runs import Group, Job
 
 Verdict = Literal["holds", "does not hold", "cannot tell"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "cannot tell")
 TEMPORAL_CONTROLS = ("shuffled", "mlp", "uniform")
+ASIDE_CONTROLS = ("uniform",)  # say something about an arm that does not claim to use time, but decide nothing
 
 RULE = (
     "A claim holds when the whole 95 % interval of the difference lies above zero. It does not hold when the "
     f"interval lies at or below zero, or touches zero and stays below {100 * SMALLEST_SHARE:.0f} % of the "
     "published margin. Anything else cannot be told apart yet. A claim about time must pass against its baseline "
     "and against every control."
+)
+MASK_RULE = (
+    "A claim about where a network looks is judged on tracklets whose truth is known, by the direction of the "
+    "difference alone, because papers show masks in pictures and print no margin; on background and occluder less is "
+    "better."
 )
 SYNTHETIC = (
     "These verdicts are about SynthWalk, the drawn data set of this suite: they say what the method's mechanism does "
@@ -37,7 +49,10 @@ SYNTHETIC = (
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Arm minus opponent in points, over the seeds that both have."""
+    """Arm minus opponent, over the seeds that both have, in the unit of the claim.
+
+    ``queries`` are what was paired: queries, or tracklets where a mask was judged.
+    """
 
     against: str
     label: str
@@ -55,7 +70,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim with its verdict; ``words`` says it in plain English."""
+    """One claim with its verdict; ``words`` says it in plain English.
+
+    Attributes:
+        unit: of its differences: ``points`` (of percent), or a mask's ``AUC``, ``IoU``, ``share of the mask``,
+            ``density``; only differences of one unit can be drawn on one scale.
+        controls: decide with the difference, where the claim is about time.
+        beside: controls that are shown and decide nothing.
+    """
 
     id: str
     text: str
@@ -72,11 +94,14 @@ class Claim:
     controls: tuple[Difference, ...]
     verdict: Verdict
     words: str
+    metric_label: str = ""
+    unit: str = "points"
+    beside: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All claims of a paper that this protocol can judge."""
+    """All claims of a paper that this protocol can judge; ``elsewhere`` are those made under another one."""
 
     paper: str
     experiment: str
@@ -88,9 +113,10 @@ class Ledger:
     note: str
     rule: str
     claims: tuple[Claim, ...]
+    elsewhere: tuple[dict[str, str], ...] = ()
 
     def judged(self) -> tuple[Claim, ...]:
-        """The claims whose arms were run; the others cannot be told for that reason alone."""
+        """The claims that something was measured for; the others cannot be told for that reason alone."""
         return tuple(claim for claim in self.claims if claim.difference is not None)
 
     def as_dict(self) -> dict[str, Any]:
@@ -105,33 +131,42 @@ class Ledger:
         writer.writerow(CSV_COLUMNS)
         for claim in self.claims:
             margin = "; ".join(f"{one['dataset']} {one['margin']:+.2f}" for one in claim.published)
-            start = [claim.id, claim.verdict, claim.metric, claim.arm]
+            start = [claim.id, claim.verdict, claim.metric, claim.unit, claim.arm]
             if claim.difference is None:
-                writer.writerow([*start, claim.against, "", *[""] * 6, margin, claim.source, ""])
+                writer.writerow([*start, claim.against, "", "", *[""] * 6, margin, claim.source, ""])
             for one in _all_differences(claim):
                 numbers = [f"{value:.4f}" for value in (one.mean, one.low, one.high)]
                 p = "" if one.p is None else f"{one.p:.4f}"
                 count = [p, " ".join(map(str, one.seeds)), one.queries]
                 end = [margin, claim.source, " ".join(one.run_ids)]
-                writer.writerow([*start, one.against, one.control or "", *numbers, *count, *end])
+                role = "beside" if one in claim.beside else "decides"
+                writer.writerow([*start, one.against, one.control or "", role, *numbers, *count, *end])
         return rows.getvalue()
 
 
 CSV_COLUMNS = (
-    "claim", "verdict", "metric", "arm", "against", "control", "difference", "low", "high", "p", "seeds", "queries",
-    "published_margin", "source", "run_ids",
+    "claim", "verdict", "metric", "unit", "arm", "against", "control", "role", "difference", "low", "high", "p",
+    "seeds", "queries", "published_margin", "source", "run_ids",
 )  # fmt: skip
 
 
 def build_ledger(job: Job) -> Ledger:
     """Judge every claim of the job's card that is made under the job's protocol.
 
+    A claim without a protocol is made under the one that the card names for all, or else under the job's.
+
     Raises:
         ReportError: a claim of the card cannot be read.
     """
     first = job.any_result
     here = first["protocol"]["name"]
-    claims = tuple(judge_claim(job, claim) for claim in job.card["claims"] if claim.get("protocol", here) == here)
+    made = [(claim, made_under(job.card, claim) or here) for claim in job.card["claims"]]
+    claims = tuple(judge_claim(job, claim) for claim, protocol in made if protocol == here)
+    elsewhere = tuple(
+        {"id": str(claim.get("id", "?")), "text": str(claim.get("text", "")), "protocol": protocol}
+        for claim, protocol in made
+        if protocol != here
+    )
     return Ledger(
         paper=str(job.card.get("key", first["paper"])),
         experiment=job.experiment,
@@ -141,9 +176,15 @@ def build_ledger(job: Job) -> Ledger:
         profile=first["profile"],
         synthetic=job.synthetic,
         note=SYNTHETIC if job.synthetic else "",
-        rule=RULE,
+        rule=f"{RULE} {MASK_RULE}" if any(masks.split_map(claim.metric) for claim in claims) else RULE,
         claims=claims,
+        elsewhere=elsewhere,
     )
+
+
+def made_under(card: dict[str, Any], claim: dict[str, Any]) -> str:
+    """The protocol that a claim is made under; empty text where the card does not say."""
+    return str(claim.get("protocol") or card["constraints"].get("protocol") or "")
 
 
 def judge_claim(job: Job, claim: dict[str, Any]) -> Claim:
@@ -152,39 +193,122 @@ def judge_claim(job: Job, claim: dict[str, Any]) -> Claim:
         claim_id, text, arm, against = (str(claim[key]) for key in ("id", "text", "arm", "against"))
     except KeyError as error:
         raise ReportError(f"a claim of the card lacks {error}; see the card.json of run {job.parent_id}.") from None
-    metric, temporal = str(claim.get("metric", "rank1")), bool(claim.get("temporal", False))
-    published = tuple(dict(row) for row in claim.get("published") or ())
+    metric = str(claim.get("metric", "rank1"))
+    of_mask = against in REFERENCES and against not in job.card["arms"]
+    facts: dict[str, Any] = {
+        "id": claim_id,
+        "text": text,
+        "arm": arm,
+        "arm_label": _label(job, arm),
+        "against": against,
+        "against_label": masks.AGAINST_LABELS[against] if of_mask else _label(job, against),
+        "metric": metric,
+        "protocol": job.any_result["protocol"]["name"],
+        "source": str(claim.get("source", "")),
+        "temporal": bool(claim.get("temporal", False)),
+        "published": tuple(dict(row) for row in claim.get("published") or ()),
+    }
+    return _judge_mask(job, facts) if of_mask else _judge_arms(job, facts)
+
+
+def _judge_arms(job: Job, facts: dict[str, Any]) -> Claim:
+    """A claim that one arm is more accurate than another."""
+    arm, against, metric, temporal = (facts[key] for key in ("arm", "against", "metric", "temporal"))
     difference: Difference | None = None
     controls: tuple[Difference, ...] = ()
-    missing = [name for name in (arm, against) if name not in job.by_name]
-    if not missing:
-        margin = published_margin(published, job.any_result["dataset"]["name"])
+    beside: tuple[Difference, ...] = ()
+    reason = _not_run(job, arm, against) or _not_on_side(job, metric, arm, against)
+    if not reason:
+        margin = published_margin(facts["published"], job.any_result["dataset"]["name"])
         own = job.by_name[arm]
         difference = compare(own, job.by_name[against], metric, margin)
-        if temporal:
-            opponents = [one for one in job.controls_of(arm) if one.control in TEMPORAL_CONTROLS]
-            controls = tuple(
-                one for one in (compare(own, other, metric, margin) for other in opponents) if one is not None
-            )
+        reason = "" if difference else "the two arms were not run with a common seed"
+        wanted = TEMPORAL_CONTROLS if temporal else ASIDE_CONTROLS
+        opponents = [one for one in job.controls_of(arm) if one.control in wanted and one.judged_on(metric)]
+        found = (compare(own, other, metric, margin if temporal else None) for other in opponents)
+        controls = tuple(one for one in found if one is not None)
+        controls, beside = (controls, ()) if temporal else ((), controls if difference else ())
     outcome = decide(difference, controls, temporal)
-    words = _words(outcome, difference, controls, temporal, metric, missing)
+    label = METRIC_LABELS.get(metric, metric)
     return Claim(
-        id=claim_id,
-        text=text,
-        arm=arm,
-        arm_label=_label(job, arm),
-        against=against,
-        against_label=_label(job, against),
-        metric=metric,
-        protocol=job.any_result["protocol"]["name"],
-        source=str(claim.get("source", "")),
-        temporal=temporal,
-        published=published,
+        **facts,
         difference=difference,
         controls=controls,
+        beside=beside,
         verdict=outcome,
-        words=words,
+        words=f"Not judged: {reason}." if difference is None else
+        about_arms(outcome, difference, controls, beside, temporal, label),
+        metric_label=label,
+    )  # fmt: skip
+
+
+def _judge_mask(job: Job, facts: dict[str, Any]) -> Claim:
+    """A claim that an arm's mask lies better on the truth than one that knows less."""
+    arm, against, metric = (facts[key] for key in ("arm", "against", "metric"))
+    found = masks.split_map(metric)
+    if found is None:
+        raise ReportError(
+            f"claim {facts['id']} measures {metric!r} against {against}; expected <map>/<measure>, such as cosam5/auc."
+        )
+    name, measure = found
+    compared, reason = None, _not_run(job, arm) or _not_explained(job.by_name[arm], name, measure, against)
+    if not reason:
+        compared = masks.compared(job.by_name[arm], name, measure, against)
+        reason = "" if compared else f"fewer than two people have a value of {masks.label(metric)}"
+    label = masks.label(metric)
+    if compared is None:
+        return Claim(
+            **facts, difference=None, controls=(), verdict="cannot tell", words=f"Not judged: {reason}.",
+            metric_label=label, unit=masks.UNITS[measure],
+        )  # fmt: skip
+    runs = job.by_name[arm].explained()
+    difference = Difference(
+        against=against,
+        label=facts["against_label"],
+        control=None,
+        mean=compared.difference.mean,
+        low=compared.difference.low,
+        high=compared.difference.high,
+        p=compared.difference.p,
+        seeds=tuple(run.seed for run in runs),
+        queries=compared.tracklets,
+        identities=compared.people,
+        verdict=compared.verdict,
+        run_ids=tuple(run.run_id for run in runs),
     )
+    return Claim(
+        **facts,
+        difference=difference,
+        controls=(),
+        verdict=compared.verdict,
+        words=about_mask(compared, measure, label, facts["against_label"]),
+        metric_label=label,
+        unit=masks.UNITS[measure],
+    )
+
+
+def _not_run(job: Job, *names: str) -> str:
+    """Why arms cannot be judged; empty text where all were run."""
+    missing = [name for name in names if name not in job.by_name]
+    return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not run" if missing else ""
+
+
+def _not_on_side(job: Job, metric: str, *names: str) -> str:
+    missing = [job.by_name[name].label for name in names if not job.by_name[name].judged_on(metric)]
+    return f"{' and '.join(missing)} recorded no result on the side {split_metric(metric)[0]}" if missing else ""
+
+
+def _not_explained(group: Group, name: str, measure: str, against: str) -> str:
+    runs = group.explained()
+    if not runs:
+        return f"no run of {group.label} recorded where it looks, which takes a data set with known truth"
+    maps = list(dict.fromkeys(found for run in runs if run.explanation for found in run.explanation.maps))
+    if name not in maps:
+        return f"the runs of {group.label} recorded no map {name}; there are {', '.join(maps)}"
+    for who in ("trained", against):
+        if masks.pooled(group, name, measure, who) is None:
+            return f"the runs of {group.label} recorded no {measure} of the {masks.WHO_LABELS[who]} {name}"
+    return ""
 
 
 def compare(arm: Group, opponent: Group, metric: str, margin: float | None) -> Difference | None:
@@ -192,13 +316,13 @@ def compare(arm: Group, opponent: Group, metric: str, margin: float | None) -> D
 
     Args:
         arm, opponent: groups of one job (same queries).
-        metric: ``mAP`` or ``rank<k>``.
+        metric: ``mAP`` or ``rank<k>``, after a side such as ``I2V/`` where images meet videos.
         margin: published margin in points, which says what gain is too small to matter.
     """
     seeds = tuple(seed for seed in arm.seeds if seed in opponent.seeds)
     if not seeds:
         return None
-    people = arm.people()
+    people = arm.people(metric)
     interval: Interval = paired_difference(arm.values(metric, seeds), opponent.values(metric, seeds), people)
     return Difference(
         against=opponent.name,
@@ -235,7 +359,10 @@ def decide(difference: Difference | None, controls: Sequence[Difference], tempor
 
 
 def published_margin(published: Sequence[dict[str, Any]], dataset: str) -> float | None:
-    """The margin to measure against: this data set's, else the smallest of the others; ``None`` without one."""
+    """The margin to measure against: this data set's, else the smallest of the others; ``None`` without one.
+
+    Margins are in points of percent, so they say nothing about a mask, whose claims are judged without one.
+    """
     margins = {str(one["dataset"]): float(one["margin"]) for one in published if float(one["margin"]) > 0}
     if dataset in margins:
         return margins[dataset]
@@ -249,56 +376,4 @@ def _label(job: Job, name: str) -> str:
 
 
 def _all_differences(claim: Claim) -> list[Difference]:
-    return [one for one in (claim.difference, *claim.controls) if one is not None]
-
-
-def _words(
-    outcome: Verdict,
-    difference: Difference | None,
-    controls: Sequence[Difference],
-    temporal: bool,
-    metric: str,
-    missing: Sequence[str],
-) -> str:
-    """The verdict's reason, for somebody who reads nothing else."""
-    if missing:
-        return f"Not judged: {' and '.join(missing)} was not run."
-    if difference is None:
-        return "Not judged: the two arms were not run with a common seed."
-    name = METRIC_LABELS.get(metric, metric)
-    range_ = f"{_points(difference.mean)} of {name} ({_signed(difference.low)} to {_signed(difference.high)})"
-    first = f"Measured {range_} against {difference.label}."
-    if difference.verdict == "does not hold":
-        if difference.low == difference.high == 0:
-            return f"{first} The two score the same."
-        return f"{first} {'It is worse.' if difference.high < 0 else 'That is no gain worth the name.'}"
-    if difference.verdict == "cannot tell":
-        first += " Both no gain and a real one fit this interval."
-    return f"{first} {_about_time(outcome, controls)}" if temporal else first
-
-
-def _about_time(outcome: Verdict, controls: Sequence[Difference]) -> str:
-    """What the controls say."""
-    lost = [one for one in controls if one.verdict == "does not hold"]
-    unclear = [one for one in controls if one.verdict == "cannot tell"]
-    if not controls:
-        return "No control was run, so nothing shows that time made the difference; add --controls all."
-    if lost:
-        return f"It does not beat {_names(lost)}, so time is not what helps."
-    if unclear:
-        return f"Whether it beats {_names(unclear)} cannot be told yet."
-    return f"It also beats {_names(controls)}" + (", so time is used." if outcome == "holds" else ".")
-
-
-def _names(differences: Sequence[Difference]) -> str:
-    names = [CONTROL_LABELS.get(str(one.control), one.label) for one in differences]
-    shown = [f"its control with {name}" if index == 0 else name for index, name in enumerate(names)]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "\u2212")
-
-
-def _points(value: float) -> str:
-    return f"{_signed(value)} points"
+    return [one for one in (claim.difference, *claim.controls, *claim.beside) if one is not None]

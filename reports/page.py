@@ -1,46 +1,28 @@
 """One self-contained page for a paper: the verdict first, then all that it rests on."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
-from reports import cards, figures, tables
+from reports import cards, figures, forest, masks, sides, tables
 from reports.caveats import unverified
 from reports.errors import ReportError
 from reports.formats import Column, Estimate, Table, number, shown
-from reports.ledger import VERDICTS, Claim, Difference, Ledger
-from reports.record import METRIC_LABELS
+from reports.ledger import VERDICTS, Ledger
+from reports.record import headline_side
 from reports.runs import Job
 
 TEMPLATES = Path(__file__).parent / "templates"
 SYMBOLS = {"holds": "✓", "does not hold": "✗", "cannot tell": "?"}
 SECTIONS = {
-    "verdict": "Verdict", "results": "Measured and published", "curves": "Ranks and cost", "strips": "Retrievals",
+    "verdict": "Verdict", "results": "Measured and published", "sides": "Image and video", "curves": "Ranks and cost",
+    "masks": "Where it looks", "strips": "Retrievals",
     "conventions": "Conventions", "training": "Training", "environment": "Environment", "again": "Make it again",
     "unverified": "Not verified",
 }  # fmt: skip
-_POINTS = Column("points", "", "number", decimals=1, signed=True)
 NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One row of a claim's forest plot; positions in percent of the track."""
-
-    label: str
-    verdict: str
-    mean: str
-    range: str
-    spoken: str
-    zero: float
-    left: float
-    width: float
-    dot: float
-    claimed: tuple[float, ...]
 
 
 @cache
@@ -68,9 +50,17 @@ def paper_page(job: Job, ledger: Ledger) -> str:
     shown_strips = strips(job)
     convention_tables = [t for t in (tables.conventions(job, "mAP"), tables.conventions(job, "rank1")) if t.rows]
     cost = cost_figure(job, results)
-    present = {"strips": bool(shown_strips), "conventions": bool(convention_tables)}
-    scale = _scale(ledger, first["dataset"]["name"])
-    claims = [(claim, _bars(claim, scale, ledger.dataset)) for claim in ledger.judged()]
+    claims = forest.forests(ledger)
+    in_points = [claim for claim in ledger.judged() if claim.unit == "points"]
+    of_masks = [claim.difference for claim in ledger.judged() if claim.unit != "points" and claim.difference]
+    looks = where_it_looks(job)
+    sided = image_and_video(job)
+    present = {
+        "strips": bool(shown_strips),
+        "conventions": bool(convention_tables),
+        "masks": bool(looks),
+        "sides": bool(sided),
+    }
     arm = cards.headline_arm(job.card, [group.name for group in job.arms()]) or job.groups[0].name
     people = job.groups[0].people()
     html: str = environment().get_template("paper.html.j2").render(
@@ -85,13 +75,14 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         ledger=ledger,
         claims=claims,
         not_judged=[claim for claim in ledger.claims if claim.difference is None],
-        metric_labels=METRIC_LABELS,
-        any_bars=any(bars for _, bars in claims),
-        any_claimed=any(bar.claimed for _, bars in claims for bar in bars),
+        any_bars=any(one.bars for one in claims if one.claim.unit == "points"),
+        any_claimed=any(bar.claimed for one in claims for bar in one.bars),
+        any_aside=any(bar.aside for one in claims for bar in one.bars),
         claimed_on=", ".join(dict.fromkeys(
-            tables.dataset_label(row["dataset"]) for claim in ledger.judged() for row in _margins(claim, ledger.dataset)
+            tables.dataset_label(row["dataset"]) for claim in in_points for row in forest.margins(claim, ledger.dataset)
         )),
-        claimed_metrics=" or ".join(dict.fromkeys(METRIC_LABELS.get(c.metric, c.metric) for c in ledger.judged())),
+        claimed_metrics=" or ".join(dict.fromkeys(claim.metric_label for claim in in_points)),
+        of_masks=(max(one.queries for one in of_masks), max(one.identities for one in of_masks)) if of_masks else None,
         counts={
             "queries": len(people), "identities": len(set(people.tolist())),
             "seeds": max(len(group.seeds) for group in job.arms()),
@@ -100,6 +91,10 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         colour_note=_colour_note(job, arm),
         cmc=Markup(cmc_figure(job)),
         cost=Markup(cost) if cost else None,
+        side=headline_side(first["protocol"]),
+        sides=sided,
+        looks=looks,
+        reading=masks.READING,
         size="×".join(map(str, first["size"])),
         strips=shown_strips,
         conventions=convention_tables,
@@ -119,11 +114,11 @@ def paper_page(job: Job, ledger: Ledger) -> str:
 
 
 def headline(ledger: Ledger) -> str:
-    """The verdict in one sentence, over the claims whose arms were run."""
+    """The verdict in one sentence, over the claims that something was measured for."""
     total = len(ledger.judged())
     where = tables.dataset_label(ledger.dataset)
     if not total and ledger.claims:
-        return "None of the paper's claims was judged: the arms that they name were not run."
+        return "None of the paper's claims was judged; each says why below."
     if not total:
         return f"The card makes no claim under {ledger.protocol}; the measurements stand for themselves."
     counts = {which: sum(claim.verdict == which for claim in ledger.judged()) for which in VERDICTS}
@@ -193,60 +188,36 @@ def strips(job: Job) -> list[dict[str, Any]]:
     return found
 
 
+def image_and_video(job: Job) -> dict[str, Any]:
+    """Both tables of the sides with a sentence; empty under a protocol without sides."""
+    table = sides.matrix(job)
+    if not table.rows:
+        return {}
+    arm = cards.headline_arm(job.card, [group.name for group in job.arms() if group.first.get("variants")])
+    other = sides.variants(job)
+    words = sides.variant_words(other, job.by_name[arm]) if arm else ""
+    return {"matrix": table.visible(), "variants": other, "words": words}
+
+
+def where_it_looks(job: Job) -> list[dict[str, Any]]:
+    """Tables and pictures of every arm that recorded where it looks, the headline arm first."""
+    arms = [group for group in job.arms() if group.explained()]
+    first = cards.headline_arm(job.card, [group.name for group in arms])
+    return [
+        {
+            "label": group.label,
+            "accuracy": masks.accuracy(group).visible(),
+            "differences": masks.differences(group),
+            "pictures": masks.pictures(group),
+        }
+        for group in sorted(arms, key=lambda one: one.name != first)
+    ]
+
+
 def build_command(job: Job) -> str:
     """The command that builds the page again; the store is named by the environment or a flag."""
     words = ["python", "-m", "reports.build", "--experiment", job.experiment, "--parent", job.parent_id]
     return shlex.join(words)
-
-
-def _scale(ledger: Ledger, dataset: str) -> tuple[float, float]:
-    """One scale for all claims of the page, so that bars compare."""
-    ends = [0.0]
-    for claim in ledger.judged():
-        for one in (claim.difference, *claim.controls):
-            if one is not None:
-                ends += [one.low, one.high]
-        ends += [float(row["margin"]) for row in _margins(claim, dataset)]
-    low, high = min(ends), max(ends)
-    pad = 0.06 * ((high - low) or 1.0)
-    return low - pad, high + pad
-
-
-def _margins(claim: Claim, dataset: str) -> list[dict[str, Any]]:
-    same = [row for row in claim.published if row["dataset"] == dataset]
-    return same or [row for row in claim.published if row["dataset"] == "mars"] or list(claim.published)
-
-
-def _bars(claim: Claim, scale: tuple[float, float], dataset: str) -> list[Bar]:
-    found = []
-    for index, one in enumerate((claim.difference, *claim.controls)):
-        if one is not None:
-            margins = [float(row["margin"]) for row in _margins(claim, dataset)] if index == 0 else []
-            found.append(_bar(claim, one, scale, margins))
-    return found
-
-
-def _bar(claim: Claim, one: Difference, scale: tuple[float, float], margins: Sequence[float]) -> Bar:
-    low, high = scale
-
-    def at(value: float) -> float:
-        return round(100 * (value - low) / (high - low), 2)
-
-    label = one.label if one.control is None else f"control: {one.label.rpartition(', ')[2]}"
-    mean, ends = number(one.mean, _POINTS), f"{number(one.low, _POINTS)} to {number(one.high, _POINTS)}"
-    name = METRIC_LABELS.get(claim.metric, claim.metric)
-    return Bar(
-        label=f"vs {label}",
-        verdict=one.verdict,
-        mean=mean,
-        range=ends,
-        spoken=f"{claim.arm_label} minus {one.label}: {mean} points of {name}, 95 % interval {ends}",
-        zero=at(0.0),
-        left=at(one.low),
-        width=round(at(one.high) - at(one.low), 2),
-        dot=at(one.mean),
-        claimed=tuple(at(margin) for margin in margins),
-    )
 
 
 def _citation(card: dict[str, Any]) -> str:

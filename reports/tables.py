@@ -6,13 +6,20 @@ from typing import Any
 from protocols.statistics import clustered_bootstrap
 from reports import cards
 from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.record import METRIC_LABELS
+from reports.record import METRIC_LABELS, headline_side, split_metric
 from reports.runs import Group, Job
 
 DATASET_LABELS = {
     "mars": "MARS", "synthwalk": "SynthWalk", "duke": "DukeMTMC-VideoReID", "ilids": "iLIDS-VID", "prid": "PRID 2011",
     "ls-vid": "LS-VID", "lsvid": "LS-VID",
 }  # fmt: skip
+
+SIDE_WORDS = {
+    "I2V": "one image asks, videos answer",
+    "I2I": "one image asks, images answer",
+    "V2V": "a video asks, videos answer",
+    "V2I": "a video asks, images answer",
+}
 
 
 def dataset_label(name: str) -> str:
@@ -22,7 +29,7 @@ def dataset_label(name: str) -> str:
 
 def estimate(group: Group, metric: str) -> Estimate:
     """Mean over queries and seeds in percent, with its identity-clustered 95 % interval."""
-    found = clustered_bootstrap(group.values(metric), group.people(), bounds=(0.0, 100.0))
+    found = clustered_bootstrap(group.values(metric), group.people(metric), bounds=(0.0, 100.0))
     return Estimate(found.mean, found.low, found.high)
 
 
@@ -61,14 +68,69 @@ def results(job: Job) -> Table:
     measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
     notes = [f"Measured on {dataset_label(here)} under {measured}. Ranges: 95 % intervals, identities resampled."]
     notes += _sources(columns, rows)
+    notes += _fed(job)
+    notes += _uniform(job)
     if reported and reported != here:
         notes.append(
             f"Published numbers were obtained on {dataset_label(reported)}; measured ones here are of "
             f"{dataset_label(here)}, so only the order of arms and the gains can be compared."
         )
-    return Table(
-        "results", f"Measured and published accuracy, {dataset_label(here)}", tuple(columns), rows, tuple(notes)
-    )
+    side = headline_side(protocol)
+    caption = f"Measured and published accuracy, {dataset_label(here)}" + (f", side {side}" if side else "")
+    return Table("results", caption, tuple(columns), rows, tuple(notes))
+
+
+def published_notes(job: Job, groups: list[Group], reported: str | None, sides: tuple[str, ...]) -> list[str]:
+    """Where the published numbers of some sides stand, once where all arms share it."""
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        words = published_in(job, group, reported, sides)
+        if words:
+            found.setdefault(words, []).append(group.label)
+    return _told("Published", found, len(found) == 1)
+
+
+def published_in(job: Job, group: Group, reported: str | None, sides: tuple[str | None, ...]) -> str | None:
+    """Sources and conventions of an arm's published numbers on these sides (`None`: without one)."""
+    if group.control:
+        return None
+    wanted = {side or "" for side in sides} | ({"V2V"} if None in sides else set())
+    sources = {
+        row["source"]: describe_convention(row.get("convention") or {})
+        for row in cards.published_rows(job.card, group.name)
+        if row["dataset"] == reported and split_metric(row["metric"])[0] in wanted
+    }
+    return "; ".join(f"{source} ({words})" for source, words in sources.items()) or None
+
+
+def _told(what: str, found: dict[str, list[str]], of_all: bool) -> list[str]:
+    """One note where all arms share it, else one note for each text with the arms that it is about."""
+    if of_all:
+        return [f"{what}: {text}." for text in found]
+    return [f"{what} for {'; '.join(labels)}: {text}." for text, labels in found.items()]
+
+
+def _fed(job: Job) -> list[str]:
+    """What each arm was shown at test time, as far as it was recorded."""
+    found: dict[str, list[str]] = {}
+    for group in job.groups:
+        if group.first.get("fed"):
+            found.setdefault(str(group.first["fed"]).rstrip("."), []).append(group.label)
+    everybody = len(found) == 1 and sum(map(len, found.values())) == len(job.groups)
+    return [note.replace("Fed for", "Fed to") for note in _told("Fed", found, everybody)]
+
+
+def _uniform(job: Job) -> list[str]:
+    """What the control with uniform weights is, where it stands beside an arm that does not claim to use time."""
+    owners = [str(group.first["of"]) for group in job.groups if group.control == "uniform"]
+    still = [name for name in owners if not job.card["arms"].get(name, {}).get("temporal")]
+    if not still:
+        return []
+    return [
+        "Uniform weights: the same trained network with every attention weight replaced by the mean over what it "
+        "weighs, so that a mask still dims or brightens a frame but points nowhere. It shows what the learnt weights "
+        "bring."
+    ]
 
 
 def _sources(columns: list[Column], rows: tuple[Row, ...]) -> list[str]:
@@ -81,9 +143,7 @@ def _sources(columns: list[Column], rows: tuple[Row, ...]) -> list[str]:
         source = row.cells[places["published_in"]]
         if source is not None:
             found.setdefault(str(source), []).append(str(row.cells[0]))
-    if len(found) == 1:
-        return [f"Published: {next(iter(found))}."]
-    return [f"Published for {'; '.join(labels)}: {source}." for source, labels in found.items()]
+    return _told("Published", found, len(found) == 1)
 
 
 def describe_protocol(protocol: dict[str, Any]) -> str:
@@ -91,6 +151,12 @@ def describe_protocol(protocol: dict[str, Any]) -> str:
     normalise = protocol.get("normalise")
     normalised = ", L2-normalised" if normalise in (True, "yes") else ""
     frames = f", test frames: {protocol['test_frames']}" if protocol.get("test_frames") else ""
+    cut = protocol.get("snippets")
+    if cut:
+        frames = f", test frames: snippets of {cut['length']}, rest {cut['rest']}, mean over {cut['mean']}"
+    side = headline_side(protocol)
+    if side:
+        frames += f"; side {side}: {SIDE_WORDS[side]}"
     return (
         f"{protocol['gallery']} gallery, {protocol['ap']} AP, queries without a match: {protocol['empty']}, "
         f"{protocol['metric']} distance{normalised}{frames}"
@@ -103,12 +169,9 @@ def _latency(group: Group) -> dict[str, Any]:
 
 def _result_row(job: Job, group: Group, keys: list[str], reported: str | None) -> Row:
     precision = group.values("mAP").mean(axis=1)
-    published = cards.published_values(job.card, group.name, reported) if reported and not group.control else {}
-    sources = {
-        row["source"]: describe_convention(row.get("convention") or {})
-        for row in cards.published_rows(job.card, group.name)
-        if row["dataset"] == reported and not group.control
-    }
+    side = headline_side(job.any_result["protocol"])
+    ours = reported is not None and not group.control
+    published = cards.published_on_side(job.card, group.name, str(reported), side) if ours else {}
     values: dict[str, Cell] = {
         "arm": group.label,
         "mAP": estimate(group, "mAP"),
@@ -118,7 +181,7 @@ def _result_row(job: Job, group: Group, keys: list[str], reported: str | None) -
         "std_mAP": float(precision.std(ddof=1)) if len(precision) > 1 else None,
         "published_mAP": published.get("mAP"),
         "published_rank1": published.get("rank1"),
-        "published_in": "; ".join(f"{source} ({words})" for source, words in sources.items()) or None,
+        "published_in": published_in(job, group, reported, (side,)),
     }
     for metric in ("mAP", "rank1"):
         measured = values[metric]

@@ -1,7 +1,8 @@
-"""What the main job prints at its end: the results table, then the verdicts."""
+"""What the main job prints at its end: the results table, the sides of images and videos, then the verdicts."""
 
 import shutil
 import textwrap
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,10 +27,21 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
     lines = [table.only(COLUMNS).as_text(), ""]
     for note in table.notes:
         lines += textwrap.wrap(note, width)
+    if "sides" in built["tables"]:
+        lines += ["", *matrix(Table.from_dict(built["tables"]["sides"]), width)]
     lines += ["", *verdicts(built["ledger"], width), "", f"Page: {built['folder']}/index.html"]
     if "tracking" in built:
         lines.append(f"Runs: {built['experiment']}, parent {built['parent_id']}, in {built['tracking']}")
     return "\n".join(lines)
+
+
+def matrix(table: Table, width: int = WIDEST) -> list[str]:
+    """Lines with every arm on every side, mAP and rank-1 without intervals."""
+    keys = [column.key for column in table.columns if column.key.endswith(("_mAP", "_rank1"))]
+    lines = [table.caption, *table.only(["arm", *keys]).means().as_text().splitlines()]
+    for note in table.notes[:1]:
+        lines += textwrap.wrap(note, width)
+    return lines
 
 
 def verdicts(ledger: Mapping[str, Any], width: int = WIDEST) -> list[str]:
@@ -42,9 +54,18 @@ def verdicts(ledger: Mapping[str, Any], width: int = WIDEST) -> list[str]:
         lines += textwrap.wrap(
             text, width, initial_indent=f"{claim['verdict'].upper():<{margin}}", subsequent_indent=" " * margin
         )
-    rest = len(ledger["claims"]) - len(judged)
-    if rest:
-        lines.append(f"{'NOT JUDGED':<{margin}}{rest} more claims, whose arms were not run.")
+    reasons = Counter(claim["words"] for claim in ledger["claims"] if claim["difference"] is None)
+    lines += [line for words, count in reasons.items() for line in _apart("NOT JUDGED", margin, width, count, words)]
+    under = Counter(f"Made under {claim['protocol']}." for claim in ledger["elsewhere"])
+    lines += [line for words, count in under.items() for line in _apart("ELSEWHERE", margin, width, count, words)]
     if ledger["note"]:
         lines += ["", *textwrap.wrap(ledger["note"], width)]
     return lines
+
+
+def _apart(what: str, margin: int, width: int, count: int, words: str) -> list[str]:
+    """Claims without a verdict here, those of one reason together."""
+    claims = "1 more claim" if count == 1 else f"{count} more claims"
+    reason = words.removeprefix("Not judged: ")
+    text = f"{what:<{margin}}{claims}. {reason[:1].upper()}{reason[1:]}"
+    return textwrap.wrap(text, width, subsequent_indent=" " * margin)

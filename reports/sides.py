@@ -1,0 +1,146 @@
+"""Images against videos: every side of an image-to-video protocol as a table, and the same under other distances.
+
+A side pairs what asks with what answers: ``I2V`` is one image against videos.
+"""
+
+import statistics
+from typing import Any
+
+from reports import cards
+from reports.formats import Cell, Column, Row, Table
+from reports.record import METRIC_LABELS, METRICS, SIDES, headline_side
+from reports.runs import Group, Job
+from reports.tables import SIDE_WORDS, dataset_label, estimate, published_notes
+
+_SHOWN = ("mAP", "rank1")
+_KINDS = {"I": "Images", "V": "Videos"}
+
+
+def matrix(job: Job) -> Table:
+    """Every arm on every side with intervals, published numbers below, and which network encoded what."""
+    groups = [group for group in job.groups if group.first.get("sides")]
+    found = sides(job)
+    reported = cards.published_dataset(job.card, job.any_result["dataset"]["name"])
+    columns = [Column("arm", "Arm")]
+    for side in found:
+        columns += [Column(f"{side}_{metric}", METRIC_LABELS[metric], "estimate", group=side) for metric in _SHOWN]
+    for side in found:
+        columns += [
+            Column(f"{side}_{metric}", METRIC_LABELS[metric], "number", data_only=True, group=side)
+            for metric in METRICS
+            if metric not in _SHOWN
+        ]
+        columns += [
+            Column(f"{side}_valid_queries", "queries that count", "number", data_only=True, group=side),
+            Column(f"{side}_query", "query", data_only=True, group=side),
+            Column(f"{side}_gallery", "gallery", data_only=True, group=side),
+        ]
+    keys = [column.key for column in columns]
+    rows = []
+    for group in groups:
+        values = _measured(group, found)
+        run_ids = tuple(run.run_id for run in group.runs)
+        kind = group.control or job.card["arms"].get(group.name, {}).get("role", "")
+        rows.append(Row(tuple(values.get(key) for key in keys), kind, run_ids, through(group.first["sides"])))
+        printed = {} if group.control or not reported else _published(job, group, reported, found)
+        if printed:
+            printed["arm"] = f"published on {dataset_label(str(reported))}"
+            rows.append(Row(tuple(printed.get(key) for key in keys), "published"))
+    headline = headline_side(job.any_result["protocol"])
+    notes = [
+        "; ".join(f"{side}: {SIDE_WORDS[side]}" for side in found) + f". The headline of the protocol is {headline}."
+    ]
+    notes += published_notes(job, groups, reported, tuple(found))
+    return Table("sides", "Image and video, every side (percent)", tuple(columns), tuple(rows), tuple(notes))
+
+
+def sides(job: Job) -> tuple[str, ...]:
+    """The sides that any run was judged on, the headline first; empty under any other protocol."""
+    there = {side for group in job.groups for side in group.first.get("sides") or ()}
+    wanted = [*(job.any_result["protocol"].get("sides") or ()), *SIDES]
+    return tuple(side for side in dict.fromkeys(wanted) if side in there)
+
+
+def through(found: dict[str, dict[str, Any]]) -> str:
+    """Which network encoded images and which videos; side by side where that depends on the side."""
+    kinds: dict[str, set[str]] = {}
+    for side, one in found.items():
+        kinds.setdefault(side[0], set()).add(str(one["query"]))
+        kinds.setdefault(side[2], set()).add(str(one["gallery"]))
+    if all(len(texts) == 1 for texts in kinds.values()):
+        return "; ".join(f"{_KINDS[kind]}: {next(iter(texts))}" for kind, texts in kinds.items())
+    return "; ".join(f"{side}: {one['query']}, against {one['gallery']}" for side, one in found.items())
+
+
+def variants(job: Job) -> Table:
+    """The same descriptors under each distance and mean, side by side; the protocol's own choice is marked."""
+    arms = [group for group in job.arms() if group.first.get("variants")]
+    protocol = job.any_result["protocol"]
+    own = (protocol["metric"], (protocol.get("snippets") or {}).get("mean"))
+    columns = [Column("side", "Side"), Column("metric", "Distance"), Column("mean", "Mean over")]
+    for group in arms:
+        columns += [
+            Column(f"{group.name}_{metric}", METRIC_LABELS[metric], "number", group=group.label) for metric in _SHOWN
+        ]
+    listed = [one for group in arms for one in group.first["variants"]]
+    choices = dict.fromkeys((one["side"], one["metric"], one["mean"]) for one in listed)
+    rows, before = [], ""
+    for side in sides(job):
+        for choice in (one for one in choices if one[0] == side):
+            cells: list[Cell] = [side, choice[1], choice[2]]
+            for group in arms:
+                cells += [_variant_mean(group, choice, metric) for metric in _SHOWN]
+            marks = ["start"] * (side != before) + ["headline"] * (choice[1] == own[0] and choice[2] in (own[1], None))
+            rows.append(Row(tuple(cells), " ".join(marks)))
+            before = side
+    return Table("variants", "Every side under each distance and mean (percent)", tuple(columns), tuple(rows))
+
+
+def variant_words(table: Table, group: Group) -> str:
+    """How far the distance and the mean alone move an arm's number on the headline side."""
+    place = f"{group.name}_mAP"
+    if place not in [column.key for column in table.columns] or not table.rows:
+        return ""
+    side = str(table.rows[0].cells[0])
+    pairs = zip(table.column("side"), table.column(place), strict=True)
+    values = [cell for at, cell in pairs if at == side and isinstance(cell, float)]
+    if len(values) < 2:
+        return ""
+    return (
+        "Text and code of papers differ in the distance and in what a video's descriptor is the mean of. On "
+        f"{side} that alone moves {group.label} between {min(values):.1f} and {max(values):.1f} % mAP."
+    )
+
+
+def _measured(group: Group, found: tuple[str, ...]) -> dict[str, Cell]:
+    values: dict[str, Cell] = {"arm": group.label}
+    for side in found:
+        if side not in group.first["sides"] or not group.judged_on(f"{side}/mAP"):
+            continue
+        one = group.first["sides"][side]
+        values |= {f"{side}_{metric}": estimate(group, f"{side}/{metric}") for metric in _SHOWN}
+        values |= {
+            f"{side}_{metric}": float(group.values(f"{side}/{metric}").mean())
+            for metric in METRICS
+            if metric not in _SHOWN
+        }
+        values |= {f"{side}_{key}": one[key] for key in ("valid_queries", "query", "gallery")}
+    return values
+
+
+def _published(job: Job, group: Group, dataset: str, found: tuple[str, ...]) -> dict[str, Cell]:
+    printed: dict[str, Cell] = {}
+    for side in found:
+        values = cards.published_on_side(job.card, group.name, dataset, side)
+        printed |= {f"{side}_{metric}": value for metric, value in values.items()}
+    return printed
+
+
+def _variant_mean(group: Group, choice: tuple[str, str, str | None], metric: str) -> float | None:
+    values = [
+        float(one[metric])
+        for run in group.runs
+        for one in run.result.get("variants") or ()
+        if (one["side"], one["metric"], one["mean"]) == choice
+    ]
+    return statistics.fmean(values) if values else None
