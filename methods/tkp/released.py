@@ -1,0 +1,111 @@
+"""The authors' checkpoint layout, mapped onto this model; nothing is skipped and nothing is guessed.
+
+The released code saves a dict: ``vid_model_state_dict`` (383 entries, torchvision's names, but the non-local blocks
+stand inside the stages and shift the numbers behind them, and every convolution has a temporal axis of size 1),
+``img_model_state_dict`` (318 entries, the stages numbered under ``base``), ``classifier_state_dict`` (2 entries), and
+the numbers ``rank1`` and ``epoch``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..errors import MethodError
+from ..layers.nonlocal_block import PLACES
+from .model import TKP
+
+PARTS = {"video": "vid_model_state_dict", "image": "img_model_state_dict", "classifier": "classifier_state_dict"}
+NUMBERS = ("rank1", "epoch")
+
+_BASE = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}  # 2 and 3 have no entries
+_BLOCK = {"theta": "theta", "phi": "phi.0", "g": "g.0", "out": "W.0", "norm": "W.1"}
+_SHOWN = 5
+
+
+def load_released(method: nn.Module, checkpoint: Mapping[str, Any]) -> None:
+    """Load a checkpoint of the released code, strictly.
+
+    Args:
+        method: ``methods.create("tkp", num_ids)``, in either reading: they differ in training only.
+        checkpoint: the authors' dict, as ``torch.load(file, map_location="cpu")`` gives it.
+
+    Raises:
+        MethodError: the method has another structure; a part is missing or unknown; entries of a part are missing,
+            unknown or of another shape.  The message names them and the method is unchanged.
+    """
+    if not isinstance(method, TKP) or not _same_structure(method):
+        raise MethodError("this checkpoint layout needs methods.create('tkp', ...) of depth 50 with non-local blocks")
+    missing = [key for key in PARTS.values() if not isinstance(checkpoint.get(key), Mapping)]
+    extra = [key for key in checkpoint if key not in PARTS.values() and key not in NUMBERS]
+    if missing or extra:
+        raise MethodError(
+            f"the checkpoint is not of TKP's released layout, a dict of {', '.join(PARTS.values())}:"
+            f" missing {_list(missing)}; unknown {_list(extra)}"
+        )
+    ready: dict[str, Tensor] = {}
+    for part, key in PARTS.items():
+        ready |= _part(part, key, method.get_submodule(part), checkpoint[key])
+    method.load_state_dict(ready, strict=True)
+
+
+def theirs_of_video(name: str) -> str:
+    """The released name of an entry of ``video``: ``trunk.layer2.2.conv1.weight`` is ``layer2.3.conv1.weight``."""
+    kind, stage, *rest = name.split(".")
+    if kind == "nonlocals":  # after its residual block, and after all non-local blocks before it
+        number, part, *rest = rest
+        return ".".join([stage, str(int(number) + 1 + _before(stage, int(number))), _BLOCK[part], *rest])
+    if stage in PLACES:
+        number, *rest = rest
+        rest = [str(int(number) + _before(stage, int(number))), *rest]
+    return ".".join([stage, *rest])
+
+
+def theirs_of_image(name: str) -> str:
+    """The released name of an entry of ``image``: ``layer1.0.conv1.weight`` is ``base.4.0.conv1.weight``."""
+    stage, _, rest = name.partition(".")
+    return f"base.{_BASE[stage]}.{rest}"
+
+
+_NAMES: dict[str, Callable[[str], str]] = {
+    "video": theirs_of_video,
+    "image": theirs_of_image,
+    "classifier": lambda name: f"classifier.{name}",
+}
+
+
+def _before(stage: str, number: int) -> int:
+    """Non-local blocks of a stage in front of one of its residual blocks."""
+    return sum(place < number for place in PLACES[stage])
+
+
+def _part(part: str, key: str, module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """One of the three state dicts under our names."""
+    own = module.state_dict()
+    names = {_NAMES[part](name): name for name in own}
+    missing, extra = sorted(set(names) - set(state)), sorted(set(state) - set(names))
+    if missing or extra:
+        raise MethodError(
+            f"{key} is not of TKP's released layout ({len(names)} entries):"
+            f" missing {_list(missing)}; unknown {_list(extra)}"
+        )
+    ready = {}
+    for name, ours in names.items():
+        shape = list(own[ours].shape)
+        inflated = part == "video" and len(shape) == 4
+        wanted = [*shape[:2], 1, *shape[2:]] if inflated else shape
+        if list(state[name].shape) != wanted:
+            hint = "; create the method with that many num_ids" if part == "classifier" else ""
+            raise MethodError(f"{key}: {name} has shape {list(state[name].shape)}, expected {wanted}{hint}")
+        ready[f"{part}.{ours}"] = state[name].squeeze(2) if inflated else state[name]
+    return ready
+
+
+def _same_structure(method: TKP) -> bool:
+    options = method.options
+    return (options.depth, options.last_stride, options.non_local) == (50, 1, True)
+
+
+def _list(names: Sequence[object]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (", ".join(map(str, names[:_SHOWN])) or "nothing") + more
