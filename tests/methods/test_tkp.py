@@ -104,6 +104,17 @@ def test_with_the_image_networks_weights_the_video_network_starts_as_its_equal(t
 
 
 @torch.no_grad()
+def test_from_one_start_there_is_nothing_to_transfer() -> None:
+    network = small()
+    network.video.trunk.load_state_dict(network.image.state_dict())
+    for block in network.video.modules():
+        if isinstance(block, NonLocal):
+            nn.init.zeros_(block.norm.weight)  # as every block begins
+    found = network.train().losses(*batch(), ("feature", "distance"))
+    assert [float(value) for value in found.values()] == [0.0, 0.0]
+
+
+@torch.no_grad()
 def test_the_two_networks_share_nothing_but_the_classifier() -> None:
     network = small().eval()
     own = {id(p) for p in network.image.parameters()} & {id(p) for p in network.video.parameters()}
