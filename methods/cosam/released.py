@@ -1,0 +1,103 @@
+"""The authors' checkpoints, mapped onto these networks; nothing is skipped and nothing is guessed.
+
+A checkpoint is a bare state dict, or a dict with ``state_dict``, ``rank1`` and ``epoch``.  Trunks are called ``base``:
+of a ResNet-50 torchvision's children by number, of an SE-ResNet-50 Cadene's names.  COSAMs are numbered by where they
+stand in a list that begins at block 2 (ResNet-50) or at the stem (SE-ResNet-50).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..errors import MethodError
+from .model import Network
+
+_COSAM = {"reduce": "dim_reduction", "summary": "spatial_mask_summary", "channel": "channelwise_attention"}
+_PARTS = {
+    "pool.conv": "aggregation.attention_conv",
+    "temporal.conv": "aggregation.attention_tconv",
+    "temporal.lstm": "aggregation.lstm",
+    "classifier": "classifier",
+}
+_RESNET = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
+_RELEASED = {
+    "depth": 50,
+    "summary": "two",
+    "channel": "residual",
+    "reduce": 256,
+    "reduce_small": 64,
+    "std": "unbiased",
+    "last_stride": "rule",
+    "neck": "none",
+}
+_SHOWN = 5
+
+
+def load_released(method: nn.Module, checkpoint: Mapping[str, Any]) -> None:
+    """Load a checkpoint of the released code, strictly.
+
+    Args:
+        method: ``methods.create("cosam", num_ids, reading="released", ...)`` with the backbone (``squeeze``),
+            ``blocks``, ``aggregation``, ``clip`` and ``frame_size`` of the checkpoint.
+        checkpoint: the authors' names to tensors, or a dict that holds them under ``state_dict``.
+
+    Raises:
+        MethodError: the method has another structure; entries are missing, unknown or of another shape.  The message
+            names them and the method is unchanged.
+    """
+    if not isinstance(method, Network) or not _same_structure(method):
+        raise MethodError("this checkpoint layout needs methods.create('cosam', ..., reading='released')")
+    state: Mapping[str, Any] = checkpoint.get("state_dict", checkpoint)
+    if not isinstance(state, Mapping):
+        raise MethodError(f"the checkpoint's state_dict is a {type(state).__name__}, expected names and tensors")
+    own = method.state_dict()
+    names = {theirs(name, method.options.squeeze): name for name in own}
+    missing, extra = sorted(set(names) - set(state)), sorted(set(state) - set(names))
+    if missing or extra:
+        raise MethodError(
+            f"the checkpoint is not of the released layout of this network ({len(names)} entries): missing "
+            f"{_list(missing)}; unknown {_list(extra)}; squeeze, blocks and aggregation must be those of the checkpoint"
+        )
+    for key, name in names.items():
+        value = state[key]
+        if not isinstance(value, Tensor) or value.shape != own[name].shape:
+            found = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise MethodError(f"checkpoint entry {key} has shape {found}, expected {list(own[name].shape)}{_hint(key)}")
+    method.load_state_dict({name: state[key] for key, name in names.items()}, strict=True)
+
+
+def theirs(name: str, squeeze: bool) -> str:
+    """The released code's name for an entry of our state dict."""
+    first, _, rest = name.partition(".")
+    if first == "trunk":
+        part, _, leaf = rest.partition(".")
+        if squeeze:
+            return f"base.layer0.{rest}" if part in ("conv1", "bn1") else f"base.{rest}"
+        return f"base.{_RESNET[part]}.{leaf}"
+    if first == "cosam":
+        block, part, leaf = rest.split(".", 2)
+        place = int(block) - (1 if squeeze else 2)
+        return f"attention_modules.attention_modules.{place}.{_COSAM[part]}.{leaf}"
+    for ours, part in _PARTS.items():
+        if name.startswith(ours + "."):
+            return part + name.removeprefix(ours)
+    raise MethodError(f"{name} has no counterpart in the released layout")
+
+
+def _hint(key: str) -> str:
+    if key.startswith("classifier"):
+        return "; create the method with that many num_ids"
+    if "spatial_mask_summary.0" in key or "attention_conv" in key:
+        return "; create the method with the checkpoint's clip and frame_size"
+    return ""
+
+
+def _same_structure(method: Network) -> bool:
+    options = method.options
+    return all(getattr(options, key) == value for key, value in _RELEASED.items())
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (", ".join(names[:_SHOWN]) or "nothing") + more

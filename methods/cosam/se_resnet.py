@@ -1,0 +1,145 @@
+"""SE-ResNet-50 as COSAM used it: Cadene's layout, a squeeze-and-excitation gate in every bottleneck.
+
+It differs from torchvision's ResNet-50 in three ways beside the gate (Hu et al. 2018): the stride of a bottleneck sits
+in its first 1x1 convolution, the max-pool has no padding but a ceiling, and gates are 1x1 convolutions with a bias.
+Names are those of the published file, with ``layer0.conv1`` and ``layer0.bn1`` brought up to this module's top.
+26,039,024 parameters.
+"""
+
+import pickle
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import MethodError
+
+IMAGENET = "se_resnet50-ce0d4300.pth"
+REDUCTION = 16
+STAGES = {50: (3, 4, 6, 3), 18: (1, 1, 1, 1)}  # there is no SE-ResNet-18 of bottlenecks: that one is for quick tests
+
+
+class Gate(nn.Module):
+    """Squeeze and excitation: each channel times a number in (0, 1) read from all channels' means."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels // REDUCTION, 1)
+        self.relu = nn.ReLU()
+        self.fc2 = nn.Conv2d(channels // REDUCTION, channels, 1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``[N, C, h, w]`` -> the same shape."""
+        return maps * self.fc2(self.relu(self.fc1(maps.mean(dim=(2, 3), keepdim=True)))).sigmoid()
+
+
+class Bottleneck(nn.Module):
+    """1x1 with the stride, 3x3, 1x1, gate, shortcut; the width is a quarter of the output's channels."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 1, stride, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.relu = nn.ReLU(inplace=True)
+        self.se_module = Gate(4 * width)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or channels != 4 * width:
+            shortcut = nn.Conv2d(channels, 4 * width, 1, stride, bias=False)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(4 * width))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``[N, C, h, w]`` -> ``[N, 4 width, h / stride, w / stride]``."""
+        y = self.relu(self.bn1(self.conv1(maps)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.se_module(self.bn3(self.conv3(y)))
+        return self.relu(y + (maps if self.downsample is None else self.downsample(maps)))
+
+
+class SEResNet(nn.Module):
+    """Images to feature maps; the counterpart of `methods.layers.resnet.Trunk`.
+
+    Args:
+        depth: 50, or 18 for one bottleneck a stage.
+        last_stride: stride of layer4.
+
+    Attributes:
+        channels: channels of the last map, 2048.
+    """
+
+    def __init__(self, depth: Literal[18, 50] = 50, last_stride: Literal[1, 2] = 1) -> None:
+        super().__init__()
+        self.depth = depth
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        blocks = STAGES[depth]
+        self.layer1 = _stage(64, 64, blocks[0], 1)
+        self.layer2 = _stage(256, 128, blocks[1], 2)
+        self.layer3 = _stage(512, 256, blocks[2], 2)
+        self.layer4 = _stage(1024, 512, blocks[3], last_stride)
+        self.channels = 2048
+        for module in self.modules():  # as in Trunk: training from scratch is stable, loaded weights replace it
+            if isinstance(module, nn.Conv2d) and module.bias is None:
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if isinstance(module, Bottleneck):
+                nn.init.zeros_(module.bn3.weight)
+
+    def stem(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> ``[N, 64, H / 4, W / 4]``, what layer1 reads."""
+        return self.maxpool(self.relu(self.bn1(self.conv1(images))))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> ``[N, 2048, H / 16, W / 16]``, or ``/ 32`` with last stride 2."""
+        return self.layer4(self.layer3(self.layer2(self.layer1(self.stem(images)))))
+
+    def load_imagenet(self) -> None:
+        """Fill with the ImageNet weights of Cadene's pretrained-models, from torch's folder of checkpoints.
+
+        Raises:
+            MethodError: the file is not there or is not that network's; the message names file and folder. Nothing is
+                fetched.
+        """
+        if self.depth != 50:
+            raise MethodError("there are no ImageNet weights for an SE-ResNet of depth 18; take depth = 50")
+        state = _imagenet_state(Path(torch.hub.get_dir()) / "checkpoints" / IMAGENET)
+        own = self.state_dict()
+        ready = {name: state.get(_published(name)) for name in own}
+        # Files of that age have no num_batches_tracked, which no computation here reads.
+        wrong = [
+            _published(name)
+            for name, value in ready.items()
+            if not name.endswith("num_batches_tracked") and (value is None or value.shape != own[name].shape)
+        ]
+        if wrong:
+            raise MethodError(
+                f"{IMAGENET} in {torch.hub.get_dir()}/checkpoints lacks {', '.join(wrong[:3])}, or holds another shape "
+                "there; replace it by the SE-ResNet-50 of Cadene's pretrained-models"
+            )
+        self.load_state_dict({name: own[name] if value is None else value for name, value in ready.items()})
+
+
+def _stage(channels: int, width: int, blocks: int, stride: int) -> nn.Sequential:
+    rest = [Bottleneck(4 * width, width, 1) for _ in range(blocks - 1)]
+    return nn.Sequential(Bottleneck(channels, width, stride), *rest)
+
+
+def _published(name: str) -> str:
+    """The published file's name for an entry of the trunk."""
+    return f"layer0.{name}" if name.startswith(("conv1.", "bn1.")) else name
+
+
+def _imagenet_state(file: Path) -> dict[str, Tensor]:
+    whose = "the SE-ResNet-50 weights of Cadene's pretrained-models (ImageNet)"
+    if not file.is_file():
+        raise MethodError(f"{whose} are not here and are not fetched by themselves: put {file.name} into {file.parent}")
+    try:
+        return dict(torch.load(file, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        why = str(error).partition("\n")[0]
+        raise MethodError(f"{file} is no readable weights file ({why}); it should hold {whose}") from error
