@@ -10,8 +10,8 @@ fixed clips: that frame repeated), and the table says so.
 
 Scoring as TKP: junk dropped, distractors and queries in the gallery, own-camera tracklets ignored query by query,
 trapezoid AP, queries without a match skipped, Euclidean distances of plain descriptors. Its authors say that the
-paper's numbers are Euclidean, while their code L2-normalises and takes the cosine. Both distances and both means are scored on
-every side beside the headline.
+paper's numbers are Euclidean, while their code L2-normalises and takes the cosine. Both distances and both means are
+scored on every side beside the headline.
 """
 
 from .interface import Protocol, Snippets

@@ -163,4 +163,6 @@ class Protocol:
             "test_frames": self.test_frames,
             "snippets": asdict(self.snippets) if self.snippets else None,
             "sides": list(self.sides),
+            "query_camera": self.query_camera,
+            "splits": self.splits,
         }

@@ -150,7 +150,12 @@ class Job:
                 )
             with self.steps.running(step) as folder:
                 measured = cost.measure(
-                    method, size, lengths=COST_LENGTHS, device=self.setting.device, budget_s=COST_SECONDS
+                    method,
+                    size,
+                    lengths=COST_LENGTHS,
+                    device=self.setting.device,
+                    budget_s=COST_SECONDS,
+                    snippet=self.protocol.snippets.length if self.protocol.snippets else None,
                 )
                 examined = {"admission": admission.as_dict(), "cost": measured.as_dict()}
                 write_json(folder / "examined.json", examined)
