@@ -128,10 +128,12 @@ def cost_against_accuracy(points: Sequence[Point], cost_label: str, accuracy_lab
         axes.set_xlabel(cost_label)
         axes.set_ylabel(accuracy_label)
         _widen(axes, [point.cost for point in points])
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.09 * len(points) * (high - low))  # room for the legend, clear of every bar
         axes.grid(True)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(loc="best", fontsize=9)
+        axes.legend(loc="upper left", fontsize=9)
         return _for_page(figure, "cost")
 
 

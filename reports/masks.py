@@ -26,12 +26,14 @@ UNITS |= {f"{region}_density": "density" for region in REGIONS}
 LABELS = {"auc": "AUC", "iou": "IoU"} | {region: f"share on {region}" for region in REGIONS}
 LABELS |= {f"{region}_density": f"density on {region}" for region in REGIONS}
 READING = (
-    "AUC: how often a pixel of the person, or of what is carried, has more mask than a pixel elsewhere; 0.5 is chance. "
-    "IoU: overlap with both at the best threshold. Shares: where the mask's energy lies; the four add up to 1. "
-    "Density: the mean mask in a region over the mean mask of the frame; 1 is a mask that is blind to the region. "
-    "The untrained network has the same form and has learnt nothing. The centre prior is one mean silhouette for all "
-    "frames: it knows only that people stand in the middle, so a mask that does not beat it does not look."
-)
+    ("AUC", "how often a pixel of the person or of what is carried has more mask than another; 0.5 is chance"),
+    ("IoU", "overlap with both at the threshold that suits the map best"),
+    ("Share", "of the mask's energy that lies in a region; the four add up to 1"),
+    ("Density", "mean mask in a region over mean mask of the frame; 1 is a mask that is blind to the region"),
+    ("Untrained", "the same network, which has learnt nothing"),
+    ("Centre prior", "one mean silhouette for all frames, which knows only that people stand in the middle; "
+     "a mask that does not beat it does not look"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,14 @@ def accuracy(group: Group) -> Table:
             found = {measure: _average(group, name, measure, who) for measure in MEASURES}
             if any(found.values()):
                 levels = _thresholds(group, name, who)
-                start: tuple[Cell, ...] = (name, WHO_LABELS[who], grid, statistics.fmean(levels) if levels else None)
+                level = statistics.fmean(levels) if levels else None
+                start: tuple[Cell, ...] = (f"{name} {WHO_LABELS[who]}", name, who, grid, level)
                 cells = tuple(_estimate(one) for one in found.values())
                 rows.append(Row((*start, *cells), who, _run_ids(group)))
     columns = (
-        Column("map", "Map"),
-        Column("network", "Network"),
+        Column("mask", "Mask"),
+        Column("map", "Map", data_only=True),
+        Column("who", "Of", data_only=True),
         Column("grid", "Grid", data_only=True),
         Column("threshold", "Threshold", "number", decimals=3, data_only=True),
         *_columns(arrows=False),
@@ -137,13 +141,15 @@ def differences(group: Group) -> Table:
             found = {measure: compared(group, name, measure, against) for measure in MEASURES}
             if any(found.values()):
                 cells = tuple(_judged(one) for one in found.values())
-                rows.append(Row((name, f"minus {WHO_LABELS[against]}", *cells), against, _run_ids(group)))
-    columns = (Column("map", "Map"), Column("difference", "Trained"), *_columns(arrows=True))
+                start = (f"{name} vs {WHO_LABELS[against]}", name, against)
+                rows.append(Row((*start, *cells), against, _run_ids(group)))
+    hidden = (Column("map", "Map", data_only=True), Column("against", "Against", data_only=True))
+    columns = (Column("mask", "Trained mask"), *hidden, *_columns(arrows=True))
     notes = (
         "✓ better than the reference, ✗ not better, ? cannot be told; ↓ less is better there. By direction alone, as "
         "papers print no margins for masks.",
     )
-    caption = f"{group.label}: trained masks against what knows less"
+    caption = f"{group.label}: trained masks minus what knows less"
     return Table(f"masks_{slug(group)}_differences", caption, columns, tuple(rows), notes)
 
 

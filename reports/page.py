@@ -207,7 +207,7 @@ def where_it_looks(job: Job) -> list[dict[str, Any]]:
         {
             "label": group.label,
             "accuracy": masks.accuracy(group).visible(),
-            "differences": masks.differences(group),
+            "differences": masks.differences(group).visible(),
             "pictures": masks.pictures(group),
         }
         for group in sorted(arms, key=lambda one: one.name != first)

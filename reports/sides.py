@@ -41,11 +41,12 @@ def matrix(job: Job) -> Table:
         values = _measured(group, found)
         run_ids = tuple(run.run_id for run in group.runs)
         kind = group.control or job.card["arms"].get(group.name, {}).get("role", "")
-        rows.append(Row(tuple(values.get(key) for key in keys), kind, run_ids, through(group.first["sides"])))
         printed = {} if group.control or not reported else _published(job, group, reported, found)
+        note = through(group.first["sides"])  # below all that is said of the arm
+        rows.append(Row(tuple(values.get(key) for key in keys), kind, run_ids, "" if printed else note))
         if printed:
             printed["arm"] = f"published on {dataset_label(str(reported))}"
-            rows.append(Row(tuple(printed.get(key) for key in keys), "published"))
+            rows.append(Row(tuple(printed.get(key) for key in keys), "published", note=note))
     headline = headline_side(job.any_result["protocol"])
     notes = [
         "; ".join(f"{side}: {SIDE_WORDS[side]}" for side in found) + f". The headline of the protocol is {headline}."
@@ -68,8 +69,8 @@ def through(found: dict[str, dict[str, Any]]) -> str:
         kinds.setdefault(side[0], set()).add(str(one["query"]))
         kinds.setdefault(side[2], set()).add(str(one["gallery"]))
     if all(len(texts) == 1 for texts in kinds.values()):
-        return "; ".join(f"{_KINDS[kind]}: {next(iter(texts))}" for kind, texts in kinds.items())
-    return "; ".join(f"{side}: {one['query']}, against {one['gallery']}" for side, one in found.items())
+        return " ".join(f"{_KINDS[kind]}: {next(iter(texts))}." for kind, texts in kinds.items())
+    return " ".join(f"{side}: {one['query']}, against {one['gallery']}." for side, one in found.items())
 
 
 def variants(job: Job) -> Table:

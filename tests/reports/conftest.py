@@ -7,7 +7,7 @@ import pytest
 from reports.runs import Job, load_job
 from reports.store import Reader, open_reader
 from runners.tracking import open_store
-from tests.reports import fake
+from tests.reports import fake, fake_cosam, fake_tkp
 
 EXPERIMENT = "reid/synthwalk/res50-rgb-single-pass"
 
@@ -34,3 +34,19 @@ def job(reader: Reader) -> Job:
 def uri(tmp_path: Path) -> str:
     """URI of an empty store of the test's own."""
     return fake.fresh(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def tkp_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Images against videos: four arms by two seeds."""
+    uri = fake.fresh(tmp_path_factory.mktemp("tkp"))
+    fake_tkp.write(open_store(uri))
+    return load_job(open_reader(uri), fake_tkp.EXPERIMENT)
+
+
+@pytest.fixture(scope="session")
+def cosam_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Masks with known truth: three arms and uniform weights by two seeds."""
+    uri = fake.fresh(tmp_path_factory.mktemp("cosam"))
+    fake_cosam.write(open_store(uri))
+    return load_job(open_reader(uri), fake_cosam.EXPERIMENT)
