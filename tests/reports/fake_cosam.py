@@ -174,11 +174,11 @@ def uri(image: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
 
 
-def write(store: Any, seeds: int = 2, explained: bool = True) -> str:
-    """Record the job; gives the parent's run id."""
+def write(store: Any, seeds: int = 2, arms: tuple[str, ...] = tuple(LABELS)) -> str:
+    """Record the job, of these arms with their controls; gives the parent's run id."""
     parent: str = store.begin(card(), fake.DATASET, PROTOCOL, "embedded", "python -m runners.reproduce --paper cosam",
                               fake.ENVIRONMENT)  # fmt: skip
-    for (arm, control, of), gain in EFFECTS.items():
+    for (arm, control, of), gain in ((key, gain) for key, gain in EFFECTS.items() if key[0] in arms):
         for seed in range(seeds):
             per_query = fake.per_query(gain, seed, f"{arm}{control}")
             facts = fake.result(arm, control, of, seed, per_query) | {
@@ -187,9 +187,9 @@ def write(store: Any, seeds: int = 2, explained: bool = True) -> str:
             }  # fmt: skip
             shown = fake.strips(seed) if seed == 0 and control is None else None
             run_id = store.record_arm(parent, facts, per_query, shown, fake.train_log())
-            if explained and arm == "cosam" and control is None:
+            if arm == "cosam" and control is None:
                 attach(store, run_id, seed)
-    store.finish(parent, {"seeds": seeds, "arms": len(EFFECTS)})
+    store.finish(parent, {"seeds": seeds, "arms": len(arms)})
     return parent
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import reports
 from protocols.masks import MEASURES
 from reports import masks, terminal
 from reports.build import write
@@ -19,8 +20,9 @@ from reports.explained import Explanation, check_explain
 from reports.forest import forests, scale
 from reports.formats import Estimate, shown
 from reports.ledger import Claim, build_ledger
+from reports.ledger_words import about_mask
 from reports.page import paper_page
-from reports.runs import Group, Job, load_job
+from reports.runs import ArmRun, Group, Job, load_job
 from reports.store import open_reader
 from runners.tracking import open_store
 from tests.reports import fake, fake_cosam
@@ -40,9 +42,7 @@ def explained(person: list[int], *seeds: Mapping[str, list[float]]) -> Group:
     return Group("a", tuple(runs))
 
 
-def fake_run(seed: int, explanation: Explanation) -> Any:
-    from reports.runs import ArmRun
-
+def fake_run(seed: int, explanation: Explanation) -> ArmRun:
     arrays = fake.per_query(0.0, seed, "a")
     return ArmRun(f"a{seed}", fake.result("a", None, None, seed, arrays), arrays, {}, explanation)
 
@@ -75,6 +75,19 @@ def test_less_is_better_on_what_is_not_the_person(measure: str) -> None:
     assert found.difference.mean == pytest.approx(0.2)  # always trained minus reference
     less = measure.startswith(("background", "occluder"))
     assert found.verdict == ("does not hold" if less else "holds")
+
+
+@pytest.mark.parametrize(
+    ("measure", "shift", "end"),
+    [("auc", -0.1, "It is worse."), ("occluder", 0.1, "It is worse."), ("occluder", 0.0, "That is no gain."),
+     ("occluder", -0.1, "and less is better."), ("auc", 0.1, "against 0.300.")],
+)  # fmt: skip
+def test_words_know_which_side_is_better(measure: str, shift: float, end: str) -> None:
+    base = [0.2, 0.3, 0.4]
+    rows = {f"m/{measure}/trained": [value + shift for value in base], f"m/{measure}/centre": base}
+    found = masks.compared(explained([1, 2, 3], rows), "m", measure, "centre")
+    assert found is not None
+    assert about_mask(found, measure, f"m {measure}", "the centre prior").endswith(end)
 
 
 def test_verdicts_find_the_effects_that_were_put_in(cosam_job: Job) -> None:
@@ -278,9 +291,7 @@ def test_a_faulty_explanation_is_refused(path: tuple[Any, ...], value: Any, mess
 def test_half_an_explanation_and_seeds_that_looked_elsewhere_are_refused(tmp_path: Path) -> None:
     uri = fake.fresh(tmp_path / "store")
     store = open_store(uri)
-    fake_cosam.write(store)
-    import reports
-
+    fake_cosam.write(store, arms=("cosam",))
     runs = reports.load(fake_cosam.EXPERIMENT, uri)
     chosen = runs[(runs["arm"] == "cosam") & (runs["control"] == "none")].iloc[1]
     folder = Path(chosen["artifact_uri"].removeprefix("file://"))

@@ -253,7 +253,12 @@ def test_command_builds_prints_json_and_answers_bad_input(
     assert all(line.startswith("reports.build: ") for line in errors)
 
 
-def test_a_phone_shows_the_page_without_sideways_scroll_or_console_errors(page: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("of", ["job", "tkp_job", "cosam_job"])
+def test_a_phone_shows_the_page_without_sideways_scroll_or_console_errors(
+    of: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    recorded_job: Job = request.getfixturevalue(of)
+    page = paper_page(recorded_job, build_ledger(recorded_job))
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium on this machine")

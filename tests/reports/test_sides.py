@@ -15,8 +15,10 @@ from reports.formats import Estimate, shown
 from reports.ledger import build_ledger
 from reports.page import paper_page
 from reports.record import METRIC_LABELS, check_per_query, check_result, query_values
-from reports.runs import Group, Job
+from reports.runs import Group, Job, load_job
+from reports.store import open_reader
 from reports.tables import results
+from runners.tracking import open_store
 from tests.reports import fake, fake_tkp
 from tests.reports.test_page import Structure
 
@@ -237,3 +239,25 @@ def test_a_plain_protocol_has_no_section_of_sides(job: Job, tmp_path: Path) -> N
     built = write(job, tmp_path)
     assert not {"sides", "variants"} & set(built["tables"])
     assert 'id="sides"' not in (tmp_path / "index.html").read_text()
+
+
+def test_arms_whose_queries_differ_on_one_side_are_refused(tmp_path: Path) -> None:
+    uri = fake.fresh(tmp_path / "store")
+    store = open_store(uri)
+    parent = store.begin(fake_tkp.card(), fake.DATASET, fake_tkp.PROTOCOL, "embedded", "command", fake.ENVIRONMENT)
+    for arm in ("baseline", "tkp"):
+        arrays = fake_tkp.per_query(arm, 0)
+        if arm == "tkp":  # another query is without an answer than for the other arm
+            arrays["I2I/valid"] = np.roll(arrays["I2I/valid"], 1)
+        store.record_arm(parent, fake_tkp.result(arm, 0, arrays), arrays, None, [])
+    with pytest.raises(ReportError, match=r"other queries than .* I2I/valid differs"):
+        load_job(open_reader(uri), fake_tkp.EXPERIMENT)
+
+
+def test_a_claim_without_a_protocol_is_made_under_the_one_of_its_card(tkp_job: Job) -> None:
+    constraints = tkp_job.card["constraints"] | {"protocol": "elsewhere-v1"}
+    ledger = build_ledger(dataclasses.replace(tkp_job, card=tkp_job.card | {"constraints": constraints}))
+    assert [claim.id for claim in ledger.claims] == ["tkp-helps-images"]  # which names this protocol itself
+    assert {one["protocol"] for one in ledger.elsewhere} == {"elsewhere-v1", "image-to-video-ilids"}
+    old = {key: value for key, value in constraints.items() if key != "protocol"}  # a card of before
+    assert len(build_ledger(dataclasses.replace(tkp_job, card=tkp_job.card | {"constraints": old})).claims) == 3
