@@ -125,7 +125,7 @@ def accuracy(group: Group) -> Table:
     counts = _explanations(group)[0].record
     seeds = len(group.explained())
     notes = (
-        f"{counts['what'].rstrip('.')}: {counts['tracklets']} tracklets of {len(np.unique(people(group)))} people, "
+        f"{_sentence(counts['what'])}: {counts['tracklets']} tracklets of {len(np.unique(people(group)))} people, "
         f"{counts['frames']} frames in clips of {counts['clip']}" + (f", by {seeds} seeds." if seeds > 1 else "."),
         f"Maps in cells: {', '.join(f'{name} {grid}' for name, grid in maps.items())}. Ranges: 95 % intervals, people "
         "resampled. IoU is taken at one threshold a map, in the CSV.",
@@ -167,6 +167,10 @@ def pictures(group: Group) -> dict[str, Any] | None:
 def slug(group: Group) -> str:
     """The arm's name as it may stand in a file name."""
     return re.sub(r"[^A-Za-z0-9_.]+", "-", group.name).strip("-")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".")
 
 
 def _picture_rows(row: dict[str, Any]) -> dict[str, Any]:

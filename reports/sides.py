@@ -83,8 +83,7 @@ def variants(job: Job) -> Table:
         columns += [
             Column(f"{group.name}_{metric}", METRIC_LABELS[metric], "number", group=group.label) for metric in _SHOWN
         ]
-    listed = [one for group in arms for one in group.first["variants"]]
-    choices = dict.fromkeys((one["side"], one["metric"], one["mean"]) for one in listed)
+    choices = dict.fromkeys(_choice(one) for group in arms for one in group.first["variants"])
     rows, before = [], ""
     for side in sides(job):
         for choice in (one for one in choices if one[0] == side):
@@ -139,9 +138,11 @@ def _published(job: Job, group: Group, dataset: str, found: tuple[str, ...]) -> 
 
 def _variant_mean(group: Group, choice: tuple[str, str, str | None], metric: str) -> float | None:
     values = [
-        float(one[metric])
-        for run in group.runs
-        for one in run.result.get("variants") or ()
-        if (one["side"], one["metric"], one["mean"]) == choice
+        float(one[metric]) for run in group.runs for one in run.result.get("variants") or () if _choice(one) == choice
     ]
     return statistics.fmean(values) if values else None
+
+
+def _choice(one: dict[str, Any]) -> tuple[str, str, str | None]:
+    """Side, distance and mean; where two images meet there is nothing to take a mean of."""
+    return one["side"], one["metric"], one["mean"] if "V" in one["side"] else None

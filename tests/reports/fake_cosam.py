@@ -5,16 +5,14 @@ Measures are drawn for each tracklet around what the effect says; intervals and 
 
 import base64
 import io
-import json
-import tempfile
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from protocols import masks
+from reports.explained import Explanation
 from tests.reports import fake
 
 PROTOCOL: dict[str, Any] = fake.PROTOCOL | {
@@ -127,7 +125,7 @@ def explain(found: dict[str, np.ndarray], rows: int = 3) -> dict[str, Any]:
                                | pair.difference.as_dict())  # fmt: skip
     return {
         "clip": CLIP, "tracklets": TRACKLETS, "frames": TRACKLETS * CLIP,
-        "what": "The middle clip of every query tracklet.", "maps": maps, "differences": differences,
+        "what": "the middle clip of every query tracklet", "maps": maps, "differences": differences,
         "pictures": {"size": [64, 32], "legend": LEGEND, "rows": [look(row) for row in range(rows)],
                      "overlay": "The warmer, the more mask."},
     }  # fmt: skip
@@ -186,17 +184,10 @@ def write(store: Any, seeds: int = 2, arms: tuple[str, ...] = tuple(LABELS)) -> 
                 "options": {}, "protocol": PROTOCOL, "fed": FED if arm == "cosam" else FED.replace("4", "8"),
             }  # fmt: skip
             shown = fake.strips(seed) if seed == 0 and control is None else None
-            run_id = store.record_arm(parent, facts, per_query, shown, fake.train_log())
+            looks = None
             if arm == "cosam" and control is None:
-                attach(store, run_id, seed)
+                found = arrays(seed)
+                looks = Explanation(explain(found), found)
+            store.record_arm(parent, facts, per_query, shown, fake.train_log(), looks)
     store.finish(parent, {"seeds": seeds, "arms": len(arms)})
     return parent
-
-
-def attach(store: Any, run_id: str, seed: int) -> None:
-    """Add both files of where it looks to a run."""
-    found = arrays(seed)
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "explain.json").write_text(json.dumps(explain(found)))
-        np.savez_compressed(Path(folder) / "explain.npz", **found)
-        store.client.log_artifacts(run_id, folder)
