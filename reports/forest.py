@@ -10,7 +10,6 @@ from typing import Any
 from reports.formats import Column, number
 from reports.ledger import Claim, Difference, Ledger
 
-DECIMALS = {"points": 1, "density": 2}  # of a unit; three for what lies between 0 and 1
 _PAD = 0.06  # of the scale's width, free at each end
 
 
@@ -78,7 +77,7 @@ def _differences(claim: Claim) -> list[Difference]:
 
 
 def _column(unit: str) -> Column:
-    return Column(unit, "", "number", decimals=DECIMALS.get(unit, 3), signed=True)
+    return Column(unit, "", "number", decimals=1 if unit == "points" else 3, signed=True)
 
 
 def _bars(claim: Claim, ends: tuple[float, float], dataset: str) -> list[Bar]:

@@ -36,14 +36,13 @@ def about_arms(
 
 def about_mask(found: masks.Compared, measure: str, label: str, against: str) -> str:
     """A claim that a mask lies better on the truth than one that knows less."""
-    decimals = 2 if measure.endswith("_density") else 3
-    mean, low, high = (signed(value, decimals) for value in (
+    mean, low, high = (signed(value, 3) for value in (
         found.difference.mean, found.difference.low, found.difference.high
     ))  # fmt: skip
     less = measure in masks.LESS_IS_BETTER
     text = (
-        f"Measured {mean} in {label} ({low} to {high}) against {against}: {found.trained:.{decimals}f} against "
-        f"{found.reference:.{decimals}f}" + (", and less is better." if less else ".")
+        f"Measured {mean} in {label} ({low} to {high}) against {against}: {found.trained:.3f} against "
+        f"{found.reference:.3f}" + (", and less is better." if less else ".")
     )
     if found.verdict == "holds":
         return text

@@ -147,7 +147,7 @@ def differences(group: Group) -> Table:
     columns = (Column("mask", "Trained mask"), *hidden, *_columns(arrows=True))
     notes = (
         "✓ better than the reference, ✗ not better, ? cannot be told; ↓ less is better there. By direction alone, as "
-        "papers print no margins for masks.",
+        "papers print no margins for masks. Differences of shares are in the CSV.",
     )
     caption = f"{group.label}: trained masks minus what knows less"
     return Table(f"masks_{slug(group)}_differences", caption, columns, tuple(rows), notes)
@@ -230,16 +230,21 @@ def _judged(found: Compared | None) -> Cell:
 
 
 def _columns(arrows: bool) -> list[Column]:
-    """One column a measure; with arrows for differences, which have signs and verdicts."""
+    """One column a measure; with arrows for differences, which have signs and verdicts.
+
+    Differences of shares are data only: they are those of the densities times the region's size.
+    """
     columns = []
     for measure in MEASURES:
         region = measure.removesuffix("_density")
         title = LABELS[measure] if region not in REGIONS else region
         title += " ↓" if arrows and measure in LESS_IS_BETTER else ""
         group = "Density on" if measure.endswith("_density") else "Share on" if region in REGIONS else "Person found"
+        hidden = arrows and measure in REGIONS
+        decimals = 3 if arrows else 2
         columns.append(
-            Column(measure, title, "estimate", decimals=2, signed=arrows, group=group, judged=arrows)
-        )  # fmt: skip
+            Column(measure, title, "estimate", decimals, signed=arrows, data_only=hidden, group=group, judged=arrows)
+        )
     return columns
 
 

@@ -81,7 +81,7 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         claimed_on=", ".join(dict.fromkeys(
             tables.dataset_label(row["dataset"]) for claim in in_points for row in forest.margins(claim, ledger.dataset)
         )),
-        claimed_metrics=" or ".join(dict.fromkeys(claim.metric_label for claim in in_points)),
+        claimed_metrics=_either(list(dict.fromkeys(claim.metric_label for claim in in_points))),
         of_masks=(max(one.queries for one in of_masks), max(one.identities for one in of_masks)) if of_masks else None,
         counts={
             "queries": len(people), "identities": len(set(people.tolist())),
@@ -304,6 +304,10 @@ def _environment(job: Job) -> list[tuple[str, str]]:
     )
     fingerprint = job.any_result["dataset"]["fingerprint"]
     return [*rows, ("data fingerprint", fingerprint), *([("data counts", counts)] if counts else [])]
+
+
+def _either(metrics: list[str]) -> str:
+    return " or ".join(metrics) if len(metrics) <= 3 else "the metric that each claim names"
 
 
 def _word(count: int) -> str:

@@ -10,9 +10,8 @@ from reports import cards
 from reports.formats import Cell, Column, Row, Table
 from reports.record import METRIC_LABELS, METRICS, SIDES, headline_side
 from reports.runs import Group, Job
-from reports.tables import SIDE_WORDS, dataset_label, estimate, published_notes
+from reports.tables import SHOWN, SIDE_WORDS, dataset_label, estimate, published_notes
 
-_SHOWN = ("mAP", "rank1")
 _KINDS = {"I": "Images", "V": "Videos"}
 
 
@@ -23,12 +22,12 @@ def matrix(job: Job) -> Table:
     reported = cards.published_dataset(job.card, job.any_result["dataset"]["name"])
     columns = [Column("arm", "Arm")]
     for side in found:
-        columns += [Column(f"{side}_{metric}", METRIC_LABELS[metric], "estimate", group=side) for metric in _SHOWN]
+        columns += [Column(f"{side}_{metric}", METRIC_LABELS[metric], "estimate", group=side) for metric in SHOWN]
     for side in found:
         columns += [
             Column(f"{side}_{metric}", METRIC_LABELS[metric], "number", data_only=True, group=side)
             for metric in METRICS
-            if metric not in _SHOWN
+            if metric not in SHOWN
         ]
         columns += [
             Column(f"{side}_valid_queries", "queries that count", "number", data_only=True, group=side),
@@ -81,7 +80,7 @@ def variants(job: Job) -> Table:
     columns = [Column("side", "Side"), Column("metric", "Distance"), Column("mean", "Mean over")]
     for group in arms:
         columns += [
-            Column(f"{group.name}_{metric}", METRIC_LABELS[metric], "number", group=group.label) for metric in _SHOWN
+            Column(f"{group.name}_{metric}", METRIC_LABELS[metric], "number", group=group.label) for metric in SHOWN
         ]
     choices = dict.fromkeys(_choice(one) for group in arms for one in group.first["variants"])
     rows, before = [], ""
@@ -89,7 +88,7 @@ def variants(job: Job) -> Table:
         for choice in (one for one in choices if one[0] == side):
             cells: list[Cell] = [side, choice[1], choice[2]]
             for group in arms:
-                cells += [_variant_mean(group, choice, metric) for metric in _SHOWN]
+                cells += [_variant_mean(group, choice, metric) for metric in SHOWN]
             marks = ["start"] * (side != before) + ["headline"] * (choice[1] == own[0] and choice[2] in (own[1], None))
             rows.append(Row(tuple(cells), " ".join(marks)))
             before = side
@@ -118,11 +117,11 @@ def _measured(group: Group, found: tuple[str, ...]) -> dict[str, Cell]:
         if side not in group.first["sides"] or not group.judged_on(f"{side}/mAP"):
             continue
         one = group.first["sides"][side]
-        values |= {f"{side}_{metric}": estimate(group, f"{side}/{metric}") for metric in _SHOWN}
+        values |= {f"{side}_{metric}": estimate(group, f"{side}/{metric}") for metric in SHOWN}
         values |= {
             f"{side}_{metric}": float(group.values(f"{side}/{metric}").mean())
             for metric in METRICS
-            if metric not in _SHOWN
+            if metric not in SHOWN
         }
         values |= {f"{side}_{key}": one[key] for key in ("valid_queries", "query", "gallery")}
     return values

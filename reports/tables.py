@@ -6,7 +6,7 @@ from typing import Any
 from protocols.statistics import clustered_bootstrap
 from reports import cards
 from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.record import METRIC_LABELS, headline_side, split_metric
+from reports.record import METRIC_LABELS, headline_side
 from reports.runs import Group, Job
 
 DATASET_LABELS = {
@@ -14,6 +14,7 @@ DATASET_LABELS = {
     "ls-vid": "LS-VID", "lsvid": "LS-VID",
 }  # fmt: skip
 
+SHOWN = ("mAP", "rank1")  # metrics that stand in tables with their intervals and published numbers
 SIDE_WORDS = {
     "I2V": "one image asks, videos answer",
     "I2I": "one image asks, images answer",
@@ -91,15 +92,17 @@ def published_notes(job: Job, groups: list[Group], reported: str | None, sides: 
 
 
 def published_in(job: Job, group: Group, reported: str | None, sides: tuple[str | None, ...]) -> str | None:
-    """Sources and conventions of an arm's published numbers on these sides (`None`: without one)."""
-    if group.control:
+    """Sources and conventions of the numbers that are shown of an arm on these sides (`None`: without one)."""
+    if group.control or reported is None:
         return None
-    wanted = {side or "" for side in sides} | ({"V2V"} if None in sides else set())
-    sources = {
-        row["source"]: describe_convention(row.get("convention") or {})
-        for row in cards.published_rows(job.card, group.name)
-        if row["dataset"] == reported and split_metric(row["metric"])[0] in wanted
-    }
+    shown = [f"{side or ''}/{metric}".lstrip("/") for side in sides for metric in SHOWN]
+    if None in sides and not cards.published_values(job.card, group.name, reported).keys() & set(SHOWN):
+        shown = [f"V2V/{metric}" for metric in SHOWN]
+    first: dict[str, dict[str, Any]] = {}
+    for row in cards.published_rows(job.card, group.name):
+        if row["dataset"] == reported and row["metric"] in shown:
+            first.setdefault(row["metric"], row)  # a card may print a number again; the first one is shown
+    sources = {row["source"]: describe_convention(row.get("convention") or {}) for row in first.values()}
     return "; ".join(f"{source} ({words})" for source, words in sources.items()) or None
 
 

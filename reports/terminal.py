@@ -54,18 +54,22 @@ def verdicts(ledger: Mapping[str, Any], width: int = WIDEST) -> list[str]:
         lines += textwrap.wrap(
             text, width, initial_indent=f"{claim['verdict'].upper():<{margin}}", subsequent_indent=" " * margin
         )
-    reasons = Counter(claim["words"] for claim in ledger["claims"] if claim["difference"] is None)
-    lines += [line for words, count in reasons.items() for line in _apart("NOT JUDGED", margin, width, count, words)]
-    under = Counter(f"Made under {claim['protocol']}." for claim in ledger["elsewhere"])
-    lines += [line for words, count in under.items() for line in _apart("ELSEWHERE", margin, width, count, words)]
+    reasons = Counter(_reason(claim["words"]) for claim in ledger["claims"] if claim["difference"] is None)
+    lines += [line for text, count in reasons.items() for line in _apart("NOT JUDGED", margin, width, count, text)]
+    under = Counter(f"made under {claim['protocol']}." for claim in ledger["elsewhere"])
+    lines += [line for text, count in under.items() for line in _apart("ELSEWHERE", margin, width, count, text)]
     if ledger["note"]:
         lines += ["", *textwrap.wrap(ledger["note"], width)]
     return lines
 
 
-def _apart(what: str, margin: int, width: int, count: int, words: str) -> list[str]:
+def _reason(words: str) -> str:
+    """Why a claim was not judged; one reason for all whose arms were not run, for a card may have dozens."""
+    reason = words.removeprefix("Not judged: ")
+    return "whose arms were not run." if reason.endswith("not run.") else f"because {reason}"
+
+
+def _apart(what: str, margin: int, width: int, count: int, reason: str) -> list[str]:
     """Claims without a verdict here, those of one reason together."""
     claims = "1 more claim" if count == 1 else f"{count} more claims"
-    reason = words.removeprefix("Not judged: ")
-    text = f"{what:<{margin}}{claims}. {reason[:1].upper()}{reason[1:]}"
-    return textwrap.wrap(text, width, subsequent_indent=" " * margin)
+    return textwrap.wrap(f"{what:<{margin}}{claims}, {reason}", width, subsequent_indent=" " * margin)

@@ -249,8 +249,14 @@ def test_page_terminal_and_files_show_where_it_looks(cosam_job: Job, tmp_path: P
     assert "background:#2a9d8f" in page
     text = terminal.page(built, width=100)
     assert "HOLDS          Its deeper mask finds the person. Measured +0.2" in text
-    assert "NOT JUDGED     1 more claim. The runs of COSAM recorded no map cosam3" in text
+    assert "NOT JUDGED     1 more claim, because the runs of COSAM recorded no map cosam3" in text
     assert "snippets of 4 frames, the last one looped" in page  # what each arm was fed
+
+
+def test_the_terminal_counts_claims_whose_arms_were_not_run_in_one_line(cosam_job: Job) -> None:
+    job = dataclasses.replace(cosam_job, groups=cosam_job.groups[:2])  # without COSAM and its control
+    lines = terminal.verdicts(build_ledger(job).as_dict())
+    assert lines[0] == "NOT JUDGED     6 more claims, whose arms were not run."
 
 
 def test_a_true_explanation_passes() -> None:
