@@ -21,7 +21,7 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
         raise RunError(f"{card.file}: no arm is marked default = true; name some with --arms.")
     arms = {arm.text: arm for arm in (methods.arm(name, card) for name in names)}
     for claim in card.claims:
-        if claim.arm in arms and claim.against not in arms and wanted:
+        if claim.arm in arms and claim.against in card.arms and claim.against not in arms and wanted:
             against = methods.arm(claim.against, card)
             if against.role == "baseline":
                 arms[against.text] = against

@@ -88,3 +88,16 @@ def test_sizes_and_seeds_as_typed() -> None:
         with pytest.raises(RunError, match="--size"):
             parse_size(text)
     assert choose_seeds(3, 2) == [3, 4]
+
+
+def test_claims_about_masks_add_no_arm() -> None:
+    chosen = [arm.text for arm in choose_arms(methods.paper("cosam"), ["cosam"])]
+    assert chosen == ["r50-tp", "cosam"]  # the baseline of its claims, and nothing called "untrained"
+
+
+def test_uniform_weights_are_a_control_without_a_claim_about_time() -> None:
+    arms = {name: methods.arm(name, "cosam") for name in ("r50-tp", "cosam", "cosam3")}
+    assert controls_for(arms["cosam"], "default") == ("uniform",)
+    assert controls_for(arms["cosam3"], "default") == ()
+    assert controls_for(arms["cosam3"], "all") == ("uniform",)
+    assert controls_for(arms["r50-tp"], "all") == ()
