@@ -28,6 +28,7 @@ from runners.training import autocast
 
 CLIP = 4  # frames of a clip, for methods that take any number
 WHO = ("trained", "untrained", "centre")
+LESS_IS_BETTER = ("background", "occluder")
 BAGS = (materials.BACKPACK, materials.SHOULDER_BAG, materials.HAND_BAG, materials.HAT)
 
 
@@ -196,6 +197,9 @@ def _masks(
 def _difference(
     name: str, measure: str, against: str, mask: masks.Judged, reference: masks.Judged, people: NDArray[np.int64]
 ) -> dict[str, Any]:
-    found = masks.compare(measure, mask.measures[measure], reference.measures[measure], people)
-    about = found.difference.as_dict()
-    return {"name": name, "measure": measure, "against": against, **about, "verdict": found.verdict}
+    """The trained mask minus its reference; the verdict is on whether it is better, which on background is less."""
+    ours, theirs = mask.measures[measure], reference.measures[measure]
+    about = masks.compare(measure, ours, theirs, people).difference.as_dict()
+    more, less = (theirs, ours) if measure.startswith(LESS_IS_BETTER) else (ours, theirs)
+    better = masks.compare(measure, more, less, people)
+    return {"name": name, "measure": measure, "against": against, **about, "verdict": better.verdict}

@@ -18,6 +18,10 @@ PICTURED = 5  # clips that are shown
 ENLARGED = 3  # pixels a pixel, so that a browser's smoothing does not blur the mask's own shape away
 _STRENGTH = 0.6  # of the colours over the frame
 _TRUTH = {"person": (46, 160, 120), "bag": (240, 160, 40), "occluder": (150, 80, 190), "background": (225, 225, 225)}
+_OVERLAY = (
+    "Each clip's mask is stretched from its lowest value (dark) to its highest (bright), so how strong it is shows in "
+    "the densities only."
+)
 
 Bytes = NDArray[np.uint8]
 
@@ -42,7 +46,8 @@ def pictures(some: "Sequence[Scene]", seen: dict[str, NDArray[np.float64]], stor
                 "maps": {name: [_uri(f) for f in _over(frames, values[place])] for name, values in seen.items()},
             }
         )
-    return {"size": list(store.size), "rows": rows}
+    legend = {name: "#{:02x}{:02x}{:02x}".format(*colour) for name, colour in _TRUTH.items()}
+    return {"size": list(store.size), "legend": legend, "overlay": _OVERLAY, "rows": rows}
 
 
 def _over(frames: Bytes, mask: NDArray[np.float64]) -> Bytes:

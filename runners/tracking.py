@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from reports import cards, record
 from reports.errors import ReportError
+from reports.explained import check_explain
 from runners import tracking_content as content
 from runners import tracking_store
 from runners.errors import RunError
@@ -138,6 +139,8 @@ class Store:
         try:
             record.check_result(result)
             record.check_per_query(result, per_query)
+            if explained:
+                check_explain(explained.record, explained.arrays, content.run_name(result))
         except ReportError as error:
             raise RunError(str(error)) from None
         for path, value in record.non_finite([dict(row) for row in train_log]):

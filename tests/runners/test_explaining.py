@@ -79,6 +79,7 @@ def test_a_mask_in_the_middle_beats_one_at_the_edge_on_people(split: Split, stor
     assert verdicts["auc", "untrained"] == "holds"
     assert verdicts["auc", "centre"] == "does not hold"
     assert found.arrays["looks/auc/trained"].shape == found.arrays["person"].shape
+    assert verdicts["background_density", "untrained"] == "holds"  # there, less is better
     assert set(masks.MEASURES) == set(by["looks", "trained"])
 
 
