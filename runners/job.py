@@ -74,7 +74,14 @@ class Job:
         return self._stores[part, size]
 
     def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:
-        """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first."""
+        """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first.
+
+        Every arm is examined before the first one is trained: who is turned away is told at once.
+        """
+        for run in runs:
+            last = plan_stages(run, seeds[0], self.setting)[-1]
+            if not self.steps.done(judge_step(run, last, self.protocol.as_dict(), self.setting)):
+                self._examine(run, last.size)
         size = plan_stages(runs[0], seeds[0], self.setting)[-1].size
         yield self._colour(size, seeds[0])
         for seed in seeds:
