@@ -308,10 +308,13 @@ def test_the_embedded_recipes_are_the_papers_but_for_start_optimiser_and_length(
 
 
 def test_every_arm_takes_as_many_steps() -> None:
-    for name, found in stages("embedded").items():
+    steps = set()
+    for found in stages("embedded").values():
         for stage in found:
             frames = stage.sampler.ids * stage.sampler.tracklets * stage.clip.length
-            assert (stage.length.frames / frames, stage.quick.frames / frames) == (80, 25), name
+            steps.add((stage.length.frames / frames, stage.quick.frames / frames))
+    assert len(steps) == 1  # also with clips of 2 or 6 frames
+    assert all(count.is_integer() for count in steps.pop())
 
 
 def test_both_trunks_start_from_one() -> None:
