@@ -155,11 +155,11 @@ def _count_torch(model: nn.Module, inputs: tuple[Tensor, ...]) -> Count:
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import FlopCounterMode
 
-    class Blind(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    class Blind(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
         """Notes operations that multiply matrices but count nothing in FlopCounterMode."""
 
         def __init__(self) -> None:
-            super().__init__()  # type: ignore[no-untyped-call]
+            super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             self.seen: set[str] = set()
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

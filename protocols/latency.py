@@ -78,8 +78,8 @@ def _cpu_call(call: Callable[[], object], device: torch.device) -> float:
 
 def _gpu_call(call: Callable[[], object], device: torch.device) -> float:
     stream = torch.cuda.current_stream(device)
-    start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     start.record(stream)
     call()
     end.record(stream)

@@ -149,7 +149,7 @@ def _encode(
     method: FrameThenTime, images: NDArray[np.uint8], normalise: str, device: str, precision: Precision
 ) -> Floats:
     """uint8 ``[N, H, W, 3]`` -> ``[N, d]``."""
-    batch = to_tensor(torch.from_numpy(np.array(images)).to(device), normalise)  # type: ignore[arg-type]
+    batch = to_tensor(torch.from_numpy(np.array(images)).to(device), normalise)  # type: ignore[arg-type]  # checked there
     with autocast(device, precision):
         return method.frame_features(laid_out(batch, precision)).float().cpu().numpy()
 

@@ -301,7 +301,7 @@ class Store:
         source = CodeDatasetSource({"name": str(dataset["name"]), "version": str(dataset.get("version", ""))})
         name = str(dataset["name"])
         digest = str(dataset["fingerprint"])[:36]
-        facts = MetaDataset(source, name=name, digest=digest).to_dict()  # type: ignore[abstract]
+        facts = MetaDataset(source, name=name, digest=digest).to_dict()  # type: ignore[abstract]  # MLflow's own use
         entity = Dataset(
             name=facts["name"],
             digest=facts["digest"],

@@ -180,7 +180,7 @@ def train_stage(
             if not np.isfinite(list(values.values())).all():
                 raise TrainingFailed(_diagnosis(method, title, step, rate, values, log))
             optimizer.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]
+            total.backward()  # type: ignore[no-untyped-call]  # untyped in torch
             optimizer.step()
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
