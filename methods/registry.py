@@ -150,11 +150,13 @@ def build(folder: Path, num_ids: int, options: Any, frame_size: tuple[int, int] 
     if not callable(getattr(module, "build", None)):
         raise MethodError(f"{where}: expected a function build(num_ids, options, frame_size)")
     network = module.build(num_ids, options, frame_size)
+    from torch import nn
+
     from .interface import Method
 
-    if not isinstance(network, Method):
+    if not isinstance(network, nn.Module) or not isinstance(network, Method):
         raise MethodError(f"{where}: build() returned no Method; see methods/interface.py for what it must offer")
-    return network  # type: ignore[return-value]  # every Method is a module
+    return network
 
 
 def _load(folder: Path, name: str) -> ModuleType:

@@ -157,7 +157,8 @@ def _convolutions_run(probe: Probe) -> list[trunk.Conv]:
     ran: list[trunk.Conv] = []
 
     def note(module: nn.Module, *_: Any) -> None:
-        ran.append(module)  # type: ignore[arg-type]  # hooks are typed loosely
+        assert isinstance(module, trunk.Conv)  # hooks are set on convolutions only
+        ran.append(module)
 
     hooks = [conv.register_forward_pre_hook(note) for _, conv in trunk.convolutions(probe.method)]
     try:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -69,7 +70,7 @@ def choose_engine(engine: Engine, pairs: int) -> Engine:
     if pairs < COMPILED_FROM_PAIRS:
         return "numpy"
     try:
-        from . import counting_compiled  # noqa: F401 - asks whether it can be loaded
+        import_module(f"{__package__}.counting_compiled")
     except (ImportError, RuntimeError):  # numba is absent, or finds no folder that it may keep its cache in
         return "numpy"
     return "numba"

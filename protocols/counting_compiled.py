@@ -36,7 +36,7 @@ def _counter(lengths: Ints) -> Ints:
     return np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
-@numba.njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, parallel=True)
 def _sweep_rows(  # noqa: PLR0912 - one loop, compiled whole
     rows: NDArray[Any], start: Ints, end: Ints, offsets: Ints, order: Ints, gallery_cams: Ints, query_cams: Ints,
     role: NDArray[np.uint8], before: Ints, tied: Ints, right: Ints, filled: Ints,

@@ -143,7 +143,7 @@ def _variants(
         asked, answers = _of_side(replace(described, video=video), side, split)
         for metric in ("euclidean", "cosine"):
             one = rank_features(
-                asked, answers, *roles.labels, metric=metric,  # type: ignore[arg-type]  # both are metrics
+                asked, answers, *roles.labels, metric=metric,
                 normalise=protocol.normalise and metric == "euclidean", ap=protocol.ap, empty=protocol.empty,
                 ties=protocol.ties, gallery=protocol.gallery, query_in_gallery=roles.inside, max_rank=1,
             )  # fmt: skip

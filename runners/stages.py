@@ -93,7 +93,7 @@ def build_method(
         if run.control == "mlp":
             method = replace_temporal(method)
     if precision == "bf16":
-        method = method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        method = method.to(memory_format=torch.channels_last)
     return method.to(device)
 
 

@@ -8,9 +8,10 @@ stand in a list that begins at block 2 (ResNet-50) or at the stem (SE-ResNet-50)
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import MethodError
+from ..layers.checkpoint import take
 from .model import Network
 
 _COSAM = {"reduce": "dim_reduction", "summary": "spatial_mask_summary", "channel": "channelwise_attention"}
@@ -31,7 +32,6 @@ _RELEASED = {
     "last_stride": "rule",
     "neck": "none",
 }
-_SHOWN = 5
 
 
 def load_released(method: nn.Module, checkpoint: Mapping[str, Any]) -> None:
@@ -53,18 +53,14 @@ def load_released(method: nn.Module, checkpoint: Mapping[str, Any]) -> None:
         raise MethodError(f"the checkpoint's state_dict is a {type(state).__name__}, expected names and tensors")
     own = method.state_dict()
     names = {theirs(name, method.options.squeeze): name for name in own}
-    missing, extra = sorted(set(names) - set(state)), sorted(set(state) - set(names))
-    if missing or extra:
-        raise MethodError(
-            f"the checkpoint is not of the released layout of this network ({len(names)} entries): missing "
-            f"{_list(missing)}; unknown {_list(extra)}; squeeze, blocks and aggregation must be those of the checkpoint"
-        )
-    for key, name in names.items():
-        value = state[key]
-        if not isinstance(value, Tensor) or value.shape != own[name].shape:
-            found = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise MethodError(f"checkpoint entry {key} has shape {found}, expected {list(own[name].shape)}{_hint(key)}")
-    method.load_state_dict({name: state[key] for key, name in names.items()}, strict=True)
+    found = take(
+        state,
+        {key: list(own[name].shape) for key, name in names.items()},
+        what=f"the checkpoint is not of the released layout of this network ({len(names)} entries)",
+        more="; squeeze, blocks and aggregation must be those of the checkpoint",
+        hint=_hint,
+    )
+    method.load_state_dict({name: found[key] for key, name in names.items()}, strict=True)
 
 
 def theirs(name: str, squeeze: bool) -> str:
@@ -96,8 +92,3 @@ def _hint(key: str) -> str:
 def _same_structure(method: Network) -> bool:
     options = method.options
     return all(getattr(options, key) == value for key, value in _RELEASED.items())
-
-
-def _list(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "nothing") + more

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from ..errors import MethodError
+from ..layers.checkpoint import take
 from .model import GLTR
 
 _PARTS = {
@@ -23,7 +24,6 @@ _PARTS = {
     "classifier": "classifier",
 }
 _BRANCH = "temporal.pyramid.branches."
-_SHOWN = 5
 
 
 def load_released(method: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -44,21 +44,14 @@ def load_released(method: nn.Module, state: Mapping[str, Tensor]) -> None:
     names = {theirs(name): name for name in own}
     without = {"classifier.weight", "classifier.bias"}
     expected = set(names) if without & set(state) else set(names) - without
-    missing, extra = sorted(expected - set(state)), sorted(set(state) - expected)
-    if missing or extra:
-        raise MethodError(
-            f"the checkpoint is not of GLTR's released layout ({len(names)} entries, {len(names) - 2} without"
-            f" classifier): missing {_list(missing)}; unknown {_list(extra)}"
-        )
-    ready = {}
-    for key in sorted(expected):
-        shape = list(own[names[key]].shape)
-        branch = names[key].startswith(_BRANCH)
-        wanted = [shape[0], 1, shape[2], shape[1]] if branch else shape
-        if list(state[key].shape) != wanted:
-            hint = "; create the method with that many num_ids" if key.startswith("classifier") else ""
-            raise MethodError(f"checkpoint entry {key} has shape {list(state[key].shape)}, expected {wanted}{hint}")
-        ready[names[key]] = _to_conv1d(state[key]) if branch else state[key]
+    counts = f"{len(names)} entries, {len(names) - 2} without classifier"
+    found = take(
+        state,
+        {key: _their_shape(names[key], own[names[key]]) for key in sorted(expected)},
+        what=f"the checkpoint is not of GLTR's released layout ({counts})",
+        hint=lambda key: "; create the method with that many num_ids" if key.startswith("classifier") else "",
+    )
+    ready = {names[key]: _to_conv1d(v) if names[key].startswith(_BRANCH) else v for key, v in found.items()}
     method.load_state_dict({**own, **ready}, strict=True)
 
 
@@ -72,6 +65,11 @@ def theirs(name: str) -> str:
         if name.startswith(ours + "."):
             return part + name.removeprefix(ours)
     raise MethodError(f"{name} has no counterpart in GLTR's released layout")
+
+
+def _their_shape(name: str, value: Tensor) -> list[int]:
+    shape = list(value.shape)
+    return [shape[0], 1, shape[2], shape[1]] if name.startswith(_BRANCH) else shape
 
 
 def _to_conv1d(weight: Tensor) -> Tensor:
@@ -89,8 +87,3 @@ def _same_structure(method: GLTR) -> bool:
     )
     plain = (options.tsa_norm, options.tsa_zero, options.neck) == ("none", "bn-gain", "bn-relu-dropout")
     return same and plain and hasattr(method.temporal, "pyramid")
-
-
-def _list(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "nothing") + more

@@ -6,12 +6,13 @@ stand inside the stages and shift the numbers behind them, and every convolution
 the numbers ``rank1`` and ``epoch``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..errors import MethodError
+from ..layers.checkpoint import listed, take
 from ..layers.nonlocal_block import PLACES
 from .model import TKP
 
@@ -20,7 +21,6 @@ NUMBERS = ("rank1", "epoch")
 
 _BASE = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}  # 2 and 3 have no entries
 _BLOCK = {"theta": "theta", "phi": "phi.0", "g": "g.0", "out": "W.0", "norm": "W.1"}
-_SHOWN = 5
 
 
 def load_released(method: nn.Module, checkpoint: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ def load_released(method: nn.Module, checkpoint: Mapping[str, Any]) -> None:
     if missing or extra:
         raise MethodError(
             f"the checkpoint is not of TKP's released layout, a dict of {', '.join(PARTS.values())}:"
-            f" missing {_list(missing)}; unknown {_list(extra)}"
+            f" missing {listed(missing)}; unknown {listed(extra)}"
         )
     ready: dict[str, Tensor] = {}
     for part, key in PARTS.items():
@@ -83,29 +83,23 @@ def _part(part: str, key: str, module: nn.Module, state: Mapping[str, Tensor]) -
     """One of the three state dicts under our names."""
     own = module.state_dict()
     names = {_NAMES[part](name): name for name in own}
-    missing, extra = sorted(set(names) - set(state)), sorted(set(state) - set(names))
-    if missing or extra:
-        raise MethodError(
-            f"{key} is not of TKP's released layout ({len(names)} entries):"
-            f" missing {_list(missing)}; unknown {_list(extra)}"
-        )
-    ready = {}
-    for name, ours in names.items():
-        shape = list(own[ours].shape)
-        inflated = part == "video" and len(shape) == 4
-        wanted = [*shape[:2], 1, *shape[2:]] if inflated else shape
-        if list(state[name].shape) != wanted:
-            hint = "; create the method with that many num_ids" if part == "classifier" else ""
-            raise MethodError(f"{key}: {name} has shape {list(state[name].shape)}, expected {wanted}{hint}")
-        ready[f"{part}.{ours}"] = state[name].squeeze(2) if inflated else state[name]
-    return ready
+    inflated = {name for name, ours in names.items() if part == "video" and own[ours].ndim == 4}
+    found = take(
+        state,
+        {name: _shape(own[ours], name in inflated) for name, ours in names.items()},
+        what=f"{key} is not of TKP's released layout ({len(names)} entries)",
+        entry=f"{key}: ",
+        hint=lambda _: "; create the method with that many num_ids" if part == "classifier" else "",
+    )
+    return {f"{part}.{names[n]}": v.squeeze(2) if n in inflated else v for n, v in found.items()}
+
+
+def _shape(value: Tensor, inflated: bool) -> list[int]:
+    """As the authors have it: weights of the video network carry a temporal size of 1."""
+    shape = list(value.shape)
+    return [*shape[:2], 1, *shape[2:]] if inflated else shape
 
 
 def _same_structure(method: TKP) -> bool:
     options = method.options
     return (options.depth, options.last_stride, options.non_local) == (50, 1, True)
-
-
-def _list(names: Sequence[object]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(map(str, names[:_SHOWN])) or "nothing") + more
