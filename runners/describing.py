@@ -18,11 +18,12 @@ from datasets.transforms import to_tensor
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
 from protocols.interface import Mean, Protocol, Snippets
 from runners.environment import Precision
-from runners.extraction import Floats, Orders, aggregate, describe_clips, frames_per_batch
+from runners.extraction import Floats, frames_per_batch
 from runners.progress import step_bar
 from runners.training import autocast, laid_out
 
 Ints = NDArray[np.int64]
+Orders = list[Ints]
 _FEATURES_A_BATCH = 8192  # frame features that an aggregation sees at once
 
 
@@ -100,7 +101,7 @@ def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Describ
     """
     by_mean: dict[Mean, Floats] = {}
     if protocol.snippets is None:
-        video = _whole(method, feeding)
+        video = _clips(method, feeding, whole(feeding.store.lengths))
         fed = "all frames of a tracklet in one pass"
     else:
         plan = plan_snippets(method, protocol.snippets)
@@ -140,28 +141,19 @@ def cut_all(lengths: Ints, plan: Snippets) -> Cut:
     return Cut(owner, np.concatenate([c.indices for c in each]), np.concatenate([c.mask for c in each]))
 
 
+def whole(lengths: Ints) -> Cut:
+    """Every tracklet as one clip, padded to the longest."""
+    places = np.arange(lengths.max())
+    frames = np.minimum(places, lengths[:, None] - 1)
+    return Cut(np.arange(len(lengths)), frames, places < lengths[:, None])
+
+
 def mean_of_clips(clips: Floats, cut: Cut, mean: Mean) -> Floats:
     """``[C, D]`` -> ``[N, D]``: clips count alike (``clips``), or by their number of real frames (``frames``)."""
     weights = cut.mask.sum(axis=1).astype(np.float64) if mean == "frames" else np.ones(len(clips))
     starts = np.flatnonzero(np.diff(cut.owner, prepend=-1))
     total = np.add.reduceat(clips * weights[:, None], starts, axis=0)
     return (total / np.add.reduceat(weights, starts)[:, None]).astype(np.float32)
-
-
-def _whole(method: nn.Module, feeding: Feeding) -> Floats:
-    if isinstance(method, FrameThenTime):
-        assert feeding.features is not None  # the job extracts them for every such method
-        offsets = feeding.store.offsets
-        return aggregate(method, feeding.features, offsets, device=feeding.device, orders=feeding.orders)
-    return describe_clips(
-        method,
-        feeding.store,
-        feeding.normalise,
-        device=feeding.device,
-        precision=feeding.precision,
-        title=feeding.title,
-        orders=feeding.orders,
-    )
 
 
 @torch.inference_mode()
@@ -191,7 +183,7 @@ def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
 def _encode(method: nn.Module, feeding: Feeding, rows: Ints, mask: Tensor) -> Tensor:
     """Frames by row ``[B, T]`` -> ``[B, D]``."""
     if isinstance(method, FrameThenTime):
-        assert feeding.features is not None  # as above
+        assert feeding.features is not None  # the job extracts them for every such method
         return method.aggregate(torch.from_numpy(feeding.features[rows]).to(feeding.device), mask)
     with autocast(feeding.device, feeding.precision):
         return torch.as_tensor(method(_pixels(feeding, rows), mask))

@@ -1,4 +1,4 @@
-"""Descriptors of whole tracklets: frame features once, every aggregation from them.
+"""Frame features of a data set, once for every aggregation.
 
 A frame network is recognised by what it does: two arms whose networks give bit-equal features on a fixed probe
 share one pass over the frames.
@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from datasets.store import FrameStore
 from datasets.transforms import to_tensor
@@ -21,11 +20,9 @@ from runners.steps import write_json
 from runners.training import autocast, laid_out
 
 Floats = NDArray[np.float32]
-Orders = list[NDArray[np.int64]]
 _PROBE_IMAGES = 32
 _PIXELS_A_BATCH = 1 << 19  # 256 frames at 64x32, 16 at 256x128
 _BATCHES_A_NOTE = 64  # how often a pass writes down how far it is
-_FRAMES_A_BATCH = 8192  # padded frame features that an aggregation sees at once
 
 
 def frames_per_batch(size: tuple[int, int]) -> int:
@@ -73,78 +70,6 @@ def extract_frame_features(
 
 
 @torch.inference_mode()
-def aggregate(
-    method: FrameThenTime,
-    features: Floats,
-    offsets: NDArray[np.int64],
-    *,
-    device: str,
-    orders: Orders | None = None,
-) -> Floats:
-    """Descriptors ``[N, D]`` of whole tracklets from frame features ``[F, d]``.
-
-    Args:
-        method: in eval mode, on ``device``.
-        features: of all frames, tracklet by tracklet.
-        offsets: first row of each tracklet, ``[N + 1]``.
-        device: such as ``cpu``.
-        orders: frame numbers of each tracklet in the order to feed them; the natural one if not given.
-    """
-    lengths = np.diff(offsets)
-    found: Floats | None = None
-    for rows in _by_length(lengths):
-        longest = int(lengths[rows].max())
-        padded = np.zeros((len(rows), longest, features.shape[1]), dtype=np.float32)
-        mask = np.zeros((len(rows), longest), dtype=bool)
-        for place, row in enumerate(rows):
-            own = features[offsets[row] : offsets[row + 1]]
-            padded[place, : len(own)] = own if orders is None else own[orders[row]]
-            mask[place, : len(own)] = True
-        answer = method.aggregate(torch.from_numpy(padded).to(device), torch.from_numpy(mask).to(device))
-        if found is None:
-            found = np.empty((len(lengths), answer.shape[1]), dtype=np.float32)
-        found[rows] = answer.float().cpu().numpy()
-    assert found is not None  # a split without test tracklets is refused when it is read
-    return found
-
-
-@torch.inference_mode()
-def describe_clips(
-    method: nn.Module,
-    store: FrameStore,
-    normalise: str,
-    *,
-    device: str,
-    precision: Precision,
-    title: str,
-    orders: Orders | None = None,
-) -> Floats:
-    """Descriptors ``[N, D]`` of methods that must see pixels and time together; tracklets by like length."""
-    lengths = store.lengths
-    found: Floats | None = None
-    with step_bar(title, int(lengths.sum()), "frames") as bar:
-        for rows in _by_length(lengths, frames_per_batch(store.size)):
-            longest = int(lengths[rows].max())
-            clips = np.zeros((len(rows), longest, *store.size, 3), dtype=np.uint8)
-            mask = np.zeros((len(rows), longest), dtype=bool)
-            for place, row in enumerate(rows):
-                order = np.arange(lengths[row]) if orders is None else orders[row]
-                clips[place, : lengths[row]] = store.clip(int(row), order)
-                mask[place, : lengths[row]] = True
-            with autocast(device, precision):
-                answer = method(
-                    to_tensor(torch.from_numpy(clips).to(device), normalise),  # type: ignore[arg-type]  # checked there
-                    torch.from_numpy(mask).to(device),
-                )
-            if found is None:
-                found = np.empty((len(lengths), answer.shape[1]), dtype=np.float32)
-            found[rows] = answer.float().cpu().numpy()
-            bar.update(int(lengths[rows].sum()))
-    assert found is not None  # a split without test tracklets is refused when it is read
-    return found
-
-
-@torch.inference_mode()
 def _encode(
     method: FrameThenTime, images: NDArray[np.uint8], normalise: str, device: str, precision: Precision
 ) -> Floats:
@@ -152,15 +77,3 @@ def _encode(
     batch = to_tensor(torch.from_numpy(np.array(images)).to(device), normalise)  # type: ignore[arg-type]  # checked there
     with autocast(device, precision):
         return method.frame_features(laid_out(batch, precision)).float().cpu().numpy()
-
-
-def _by_length(lengths: NDArray[np.int64], most: int = _FRAMES_A_BATCH) -> list[NDArray[np.int64]]:
-    """Rows in groups of like length, so that a group times its longest stays below ``most`` frames."""
-    groups: list[list[int]] = []
-    for row in np.argsort(lengths, kind="stable"):
-        longest = int(lengths[row])  # rising
-        if groups and (len(groups[-1]) + 1) * longest <= most:
-            groups[-1].append(int(row))
-        else:
-            groups.append([int(row)])
-    return [np.array(group, dtype=np.int64) for group in groups]

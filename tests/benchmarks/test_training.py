@@ -12,10 +12,11 @@ import torch
 from torch.nn import functional
 
 import methods
+import protocols
 from datasets.store import FrameStore
 from datasets.transforms import to_tensor
 from methods.recipe import Augment, Length, Optimizer, Sampler, Stage
-from runners import extraction
+from runners import describing, extraction
 from runners.environment import choose_precision
 from runners.feeding import Feed
 from runners.optimisation import build_optimizer, set_trainable
@@ -110,6 +111,7 @@ def test_extraction_and_aggregation(benchmark: Any, store: FrameStore, tmp_path:
             network, store, "imagenet", device="cpu", precision=PRECISION, folder=tmp_path, title="features"
         )
         features = np.load(tmp_path / "features.npy", mmap_mode="r")
-        extraction.aggregate(network, features, store.offsets, device="cpu")
+        feeding = describing.Feeding(store, features, "imagenet", "cpu", PRECISION, "extract")
+        describing.describe(network, protocols.load("res50-rgb-single-pass"), feeding)
 
     _once(benchmark, extract)

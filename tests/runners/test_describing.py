@@ -95,6 +95,13 @@ def test_features_and_pixels_give_the_same(store: FrameStore, small: Small, tmp_
             close(from_features.image, from_pixels.image)
 
 
+def test_whole_tracklets_do_not_depend_on_their_batch_mates(store: FrameStore, small: Small) -> None:
+    found = describe(PixelsAndTime(small).eval(), protocols.load("res50-rgb-single-pass"), feeding(store))
+    for tracklet, length in enumerate(LENGTHS):
+        close(found.video[tracklet], plainly(small, store, tracklet, list(range(length))))
+    assert found.by_mean == {}
+
+
 def test_a_network_of_fixed_clips_is_cut_at_its_own_length(store: FrameStore, small: Small) -> None:
     method = Fixed(small).eval()
     for protocol in (SNIPPETS, SIDES):

@@ -15,7 +15,7 @@ from runners.errors import TrainingFailed
 from runners.feeding import Feed
 from runners.stages import frame_network_is_frozen
 from runners.training import FeatureSource, PixelSource, train_stage
-from tests.runners.small import PixelsAndTime, Small
+from tests.runners.small import Small
 
 LENGTHS = np.array([5, 9, 3, 12, 7, 6, 1, 8], dtype=np.int64)
 LABELS = np.array([0, 0, 1, 1, 2, 2, 3, 3], dtype=np.int64)
@@ -136,27 +136,6 @@ def test_a_loss_that_is_not_finite_names_the_cause(store: FrameStore, tmp_path: 
     with pytest.raises(TrainingFailed, match=r"cross_entropy is not finite at step 1 .*temporal\.conv\.weight") as seen:
         _train(store, tmp_path, net=net)
     assert "lr" in str(seen.value)
-
-
-def test_descriptors_do_not_depend_on_batch_mates_or_route(store: FrameStore, tmp_path: Path) -> None:
-    """From cached features, from clips, and one by one: the same descriptors."""
-    net = _train(store, tmp_path).eval()
-    extraction.extract_frame_features(
-        net, store, "imagenet", device="cpu", precision="fp32", folder=tmp_path, title="features"
-    )
-    features = np.load(tmp_path / "features.npy")
-    together = extraction.aggregate(net, features, store.offsets, device="cpu")
-    alone = np.concatenate(
-        [
-            extraction.aggregate(net, features[a:b], np.array([0, b - a]), device="cpu")
-            for a, b in zip(store.offsets, store.offsets[1:], strict=False)
-        ]
-    )
-    clips = extraction.describe_clips(
-        PixelsAndTime(net).eval(), store, "imagenet", device="cpu", precision="fp32", title="clips"
-    )
-    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(together, clips, rtol=1e-4, atol=1e-5)
 
 
 def test_extraction_goes_on_where_it_was_killed(
