@@ -34,6 +34,8 @@ class Arm:
         temporal: see `methods.card.ArmCard`.
         attention: see `methods.card.ArmCard`.
         recipe: name of its recipe in the card.
+        train_on: see `methods.card.ArmCard`.
+        test_on: see `methods.card.ArmCard`.
         folder: where its method lives on this machine; not part of the arm's identity.
     """
 
@@ -44,10 +46,12 @@ class Arm:
     method: str
     reading: str
     options: Mapping[str, Any]
-    role: Literal["baseline", "proposed", "ablation"]
+    role: Literal["baseline", "proposed", "ablation", "repairer"]
     temporal: bool
     attention: bool
     recipe: str
+    train_on: str
+    test_on: str
     folder: Path
 
     def settings(self) -> dict[str, Any]:
@@ -145,10 +149,12 @@ def _make(name: str, entry: ArmCard, card: Card, given: dict[str, str], where: s
         method=entry.method,
         reading=reading,
         options={**entry.options, **changed},
-        role=entry.role if not spelled else "ablation",
+        role=entry.role if not spelled or entry.role == "repairer" else "ablation",
         temporal=entry.temporal,
         attention=entry.attention,
         recipe=reading if entry.recipe == entry.reading else entry.recipe,
+        train_on=entry.train_on,
+        test_on=entry.test_on,
         folder=folder,
     )
 

@@ -57,11 +57,15 @@ class ArmCard:
         method: folder that builds it; another paper's arm (the baseline) names that paper.
         reading: ``"paper"`` or ``"released"``, a key of the method's READINGS.
         options: overrides of the reading's options, already of their fields' types.
-        role: ``baseline`` arms are what claims are measured against.
+        role: ``baseline`` arms are what claims are measured against; a ``repairer`` paints data for other arms and
+            is no row of a table itself.
         default: trained when no arms are asked for.
         temporal: claims to use time, so the shuffled and the per-frame controls apply to it.
         attention: weighs frames by learned attention, so the uniform control applies.
         recipe: name of its recipe in every profile.
+        train_on: the data that it learns from: ``raw``, or a repairer (``oracle``, ``drop[tau=0.9]``, an arm of that
+            role). Empty: that of the job, which is raw unless told otherwise.
+        test_on: the same for the data that it is judged on.
         summary: one sentence for ``--list``.
     """
 
@@ -69,11 +73,13 @@ class ArmCard:
     method: str
     reading: str = "paper"
     options: Mapping[str, Any] = field(default_factory=dict)
-    role: Literal["baseline", "proposed", "ablation"] = "ablation"
+    role: Literal["baseline", "proposed", "ablation", "repairer"] = "ablation"
     default: bool = False
     temporal: bool = False
     attention: bool = False
     recipe: str = ""
+    train_on: str = ""
+    test_on: str = ""
     summary: str = ""
 
 
@@ -132,6 +138,8 @@ class Claim:
         metric: such as ``rank1``; with a side, ``I2V/rank1``, where image and video networks meet; or a measure of
             a mask, ``<map>/<measure>`` such as ``cosam5/auc``, which only data with known truth can judge.
         protocol: the card's own where it is not given.
+        within: for the claim that two arms are equal: the difference, in points, that still counts as none. 0: ``arm``
+            is claimed to be better.
         temporal: the arm must beat its controls too.
         published: margins; none for what a paper only shows.
     """
@@ -144,6 +152,7 @@ class Claim:
     metric: str = "rank1"
     protocol: str = ""
     temporal: bool = False
+    within: float = 0.0
     published: tuple[Margin, ...] = ()
 
 

@@ -83,7 +83,7 @@ def _check_arm(
             raise MethodError(f"{place}: {unknown(f'{profile} recipe', arm.recipe, known)}")
         for stage in known[arm.recipe].stages:
             at = f"{where}: recipes.{profile}.{arm.recipe}, stage {stage.name!r} (of arm {name!r})"
-            for loss in stage.losses:
+            for loss in (name for turn in stage.all_turns for name in turn.losses):
                 if loss not in offered.losses:
                     raise MethodError(f"{at}: {unknown('loss', loss, offered.losses)}")
             try:
@@ -132,6 +132,8 @@ def _check_claims(card: Card, where: str) -> None:
         for name in (claim.arm,) if of_mask else (claim.arm, claim.against):
             if name not in card.arms:
                 raise MethodError(f"{place}: {unknown('arm', name, card.arms)}")
+        if claim.within < 0:
+            raise MethodError(f"{place}: within = {claim.within} is a number of points, 0 or more")
         if claim.arm == claim.against:
             raise MethodError(f"{place}: an arm cannot be measured against itself")
         if not of_mask:

@@ -131,10 +131,41 @@ class Pairwise(Protocol):
 
 @runtime_checkable
 class Repair(Protocol):
-    """Maps frames to repaired frames (VRSTC)."""
+    """Paints hidden pixels anew (VRSTC); which pixels those are is somebody else's finding."""
 
-    def repair(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """``[B, T, 3, H, W]`` -> repaired clips of that shape, and which pixels changed ``[B, T, H, W]`` bool."""
+    def repair(self, clips: Tensor, mask: Tensor, hidden: Tensor) -> Tensor:
+        """Fill what is hidden, from the rest of the frame and from the other frames of the clip.
+
+        Args:
+            clips: ``[B, T, 3, H, W]``, normalised as everywhere; whole tracklets in time order.
+            mask: ``[B, T]`` bool, true for real frames.
+            hidden: ``[B, T, H, W]`` bool, what is to be painted anew.
+
+        Returns:
+            ``[B, T, 3, H, W]``, equal to ``clips`` outside of ``hidden``, bit by bit.
+        """
+        ...
+
+
+@runtime_checkable
+class ScoresRegions(Protocol):
+    """Tells occluded regions of a tracklet's frames from what does not fit the rest of the tracklet (VRSTC).
+
+    A region is called occluded where its score lies below ``region_threshold``.
+    """
+
+    region_threshold: float
+
+    def region_rows(self, height: int) -> tuple[tuple[int, int], ...]:
+        """First row and row after the last of each of the K regions in frames of that height, from top to bottom."""
+        ...
+
+    def region_features(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> features of their regions ``[N, K, C]``."""
+        ...
+
+    def region_scores(self, features: Tensor) -> Tensor:
+        """Features ``[T, K, C]`` of all frames of one tracklet -> scores ``[T, K]`` in [-1, 1]."""
         ...
 
 

@@ -143,6 +143,22 @@ class Length:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """One of several updates that a step of training makes, one after the other, on the same batch.
+
+    Attributes:
+        trains: module prefixes that learn in this turn, with an optimiser of their own.
+        losses: name -> weight.
+    """
+
+    trains: tuple[str, ...]
+    losses: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        _check_learning(self.trains, self.losses)
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One recorded step of training.
 
@@ -156,6 +172,9 @@ class Stage:
         trains: module prefixes that learn; ``["*"]`` is all. The rest is frozen, BN statistics included.
         data: ``frames`` (each image alone, as a clip of one frame) or ``clips``.
         losses: name -> weight; the names are those of the method.
+        turns: in place of ``trains`` and ``losses``, where networks are trained in turns (adversaries are).
+        seen: which frames of the data may enter: ``all``, or only ``unoccluded`` ones, in which the job's region scores
+            call nothing occluded; a tracklet's frames close up then, and one without any is left out.
         normalise: ``imagenet`` mean and deviation, or ``bgr-mean`` (BGR order, mean subtracted).
         quick: the length under the quick budget.
     """
@@ -164,9 +183,11 @@ class Stage:
     start: str
     data: Literal["frames", "clips"]
     sampler: Sampler
-    losses: Mapping[str, float]
     optimizer: Optimizer
     length: Length
+    losses: Mapping[str, float] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
+    seen: Literal["all", "unoccluded"] = "all"
     trains: tuple[str, ...] = ("*",)
     fresh: tuple[str, ...] = ()
     takes: Mapping[str, str] = field(default_factory=dict)
@@ -180,16 +201,21 @@ class Stage:
     def __post_init__(self) -> None:
         if (self.data == "clips") != (self.clip is not None):
             raise MethodError("clip = {...} belongs to data = 'clips', which needs it")
-        if not self.losses or any(weight <= 0 for weight in self.losses.values()):
-            raise MethodError("losses needs at least one name with a positive weight")
-        if not self.trains:
-            raise MethodError("trains is empty, so the stage would learn nothing; write ['*'] for all")
+        if not self.turns:
+            _check_learning(self.trains, self.losses)
+        elif self.losses or self.trains != ("*",):
+            raise MethodError("turns have their own trains and losses; leave those of the stage out")
         kind, _, name = self.start.partition(":")
         plain = kind in ("scratch", "imagenet") and not name
         if not plain and not (kind in ("arm", "stage") and name):
             raise MethodError(f"start = {self.start!r} is not scratch, imagenet, arm:<arm> or stage:<name>")
         if self.takes and plain:
             raise MethodError(f"takes renames modules of a start, but start = {self.start!r} has none")
+
+    @property
+    def all_turns(self) -> tuple[Turn, ...]:
+        """The updates of one step in order; a plain stage has one."""
+        return self.turns or (Turn(self.trains, self.losses),)
 
     def source_of(self, name: str) -> str | None:
         """The entry of the start's weights that fills an entry of this network, or None where it stays fresh.
@@ -221,6 +247,13 @@ class Recipe:
             kind, _, name = stage.start.partition(":")
             if kind == "stage" and name not in names[:i]:
                 raise MethodError(f"stage {stage.name!r} starts from {name!r}, which is no earlier stage")
+
+
+def _check_learning(trains: tuple[str, ...], losses: Mapping[str, float]) -> None:
+    if not losses or any(weight <= 0 for weight in losses.values()):
+        raise MethodError("losses needs at least one name with a positive weight")
+    if not trains:
+        raise MethodError("trains is empty, so the stage would learn nothing; write ['*'] for all")
 
 
 def _under(name: str, prefix: str) -> bool:

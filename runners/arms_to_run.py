@@ -16,7 +16,8 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
 
     The baselines that claims of chosen arms are measured against are added, so that an arm never stands alone.
     """
-    names = list(card.arms) if list(wanted) == ["all"] else list(wanted) or list(card.default_arms())
+    shown = [name for name, arm in card.arms.items() if arm.role != "repairer"]
+    names = shown if list(wanted) == ["all"] else list(wanted) or list(card.default_arms())
     if not names:
         raise RunError(f"{card.file}: no arm is marked default = true; name some with --arms.")
     arms = {arm.text: arm for arm in (methods.arm(name, card) for name in names)}
@@ -25,6 +26,11 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
             against = methods.arm(claim.against, card)
             if against.role == "baseline":
                 arms[against.text] = against
+    for arm in arms.values():
+        if arm.role == "repairer":
+            raise RunError(
+                f"{arm.text} repairs data for other arms and is no arm to be judged; name one that learns from it."
+            )
     order = {"baseline": 0, "proposed": 1, "ablation": 2}
     return sorted(arms.values(), key=lambda arm: order[arm.role])
 
