@@ -259,7 +259,7 @@ def test_a_network_of_fixed_clips_is_probed_with_its_own_length():
 
 
 def test_protocols_of_snippets_admit_what_the_whole_sequence_turns_away(network):
-    for name in ("rgb-snippets", "image-to-video"):
+    for name in ("rgb-snippets", "image-to-video", "occlusion-repaired"):
         assert protocols.load(name).admit(Fixed(network, clip_length=2), (32, 16)).admitted
     assert not PROTOCOL.admit(Fixed(network, clip_length=2), (32, 16)).admitted
     assert "refused tracklets of 1, 7 and 33" in result(Fixed(network, clip_length=2), "whole-sequence").detail
@@ -387,7 +387,7 @@ def test_what_is_no_method_is_an_error(network):
 
 def test_protocols_are_found_by_their_files_and_unknown_names_answer_with_near_ones():
     assert protocols.names() == (
-        "image-to-video", "image-to-video-ilids", "res50-rgb-single-pass", "rgb-snippets",
+        "image-to-video", "image-to-video-ilids", "occlusion-repaired", "res50-rgb-single-pass", "rgb-snippets",
     )  # fmt: skip
     assert all(protocols.load(name).name == name for name in protocols.names())
     assert protocols.load("res50-rgb-single-pass") is PROTOCOL
