@@ -15,7 +15,10 @@ _PAD = 0.06  # of the scale's width, free at each end
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a claim's forest plot; positions in percent of the track. ``aside`` rows decide nothing."""
+    """One row of a claim's forest plot; positions in percent of the track. ``aside`` rows decide nothing.
+
+    ``band`` is where the interval of a claim of equality has to lie: its left end and its width.
+    """
 
     label: str
     verdict: str
@@ -28,6 +31,7 @@ class Bar:
     dot: float
     claimed: tuple[float, ...]
     aside: bool
+    band: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,14 @@ def forests(ledger: Ledger) -> list[Forest]:
 
 
 def scale(ledger: Ledger, unit: str) -> tuple[float, float]:
-    """Where the scale of a unit begins and ends: zero, every interval and every published margin lie on it."""
+    """Where the scale of a unit begins and ends: zero, intervals, published margins and bands of equality lie on it."""
     ends = [0.0]
     for claim in ledger.judged():
         if claim.unit == unit:
             for one in _differences(claim):
                 ends += [one.low, one.high]
             ends += [float(row["margin"]) for row in margins(claim, ledger.dataset)]
+            ends += [-claim.within, claim.within]
     low, high = min(ends), max(ends)
     pad = _PAD * ((high - low) or 1.0)
     return low - pad, high + pad
@@ -95,16 +100,18 @@ def _bar(claim: Claim, one: Difference, ends: tuple[float, float], published: Se
     label = one.label if one.control is None else f"control: {one.label.rpartition(', ')[2]}"
     mean, between = number(one.mean, column), f"{number(one.low, column)} to {number(one.high, column)}"
     unit = "points of " if claim.unit == "points" else ""
+    spoken = f"{claim.arm_label} minus {one.label}: {mean} {unit}{claim.metric_label}, 95 % interval {between}"
     return Bar(
         label=f"vs {label}",
         verdict=one.verdict,
         mean=mean,
         range=between,
-        spoken=f"{claim.arm_label} minus {one.label}: {mean} {unit}{claim.metric_label}, 95 % interval {between}",
+        spoken=f"{spoken}; within {claim.within:g} counts as equal" if claim.within else spoken,
         zero=at(0.0),
         left=at(one.low),
         width=round(at(one.high) - at(one.low), 2),
         dot=at(one.mean),
         claimed=tuple(at(margin) for margin in published),
         aside=one in claim.beside,
+        band=(at(-claim.within), round(at(claim.within) - at(-claim.within), 2)) if claim.within else None,
     )

@@ -2,7 +2,8 @@
 
 A claim says that one arm beats another on a metric.  The measured difference is paired over queries and pooled
 over seeds, with a 95 % interval from resampled identities (and seeds).  A claim about time must also beat every
-recorded control of its arm: the same arm on shuffled frames, a per-frame MLP of its size, uniform weights.
+recorded control of its arm: the same arm on shuffled frames, a per-frame MLP of its size, uniform weights.  A claim
+of equality says that two arms differ by less than some points, and is judged by where the whole interval lies.
 
 A claim about where a network looks says that a mask beats the untrained one, or the centre prior, on a measure.  It is
 paired over tracklets and has a unit of its own: a difference of AUC is no point of accuracy.
@@ -12,7 +13,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from protocols.statistics import SMALLEST_SHARE, Interval, paired_difference, ve
 from reports import masks
 from reports.errors import ReportError
 from reports.explained import REFERENCES
-from reports.ledger_words import about_arms, about_mask
+from reports.ledger_words import about_arms, about_equality, about_mask
 from reports.record import METRIC_LABELS, split_metric
 from reports.runs import Group, Job
 
@@ -40,6 +41,11 @@ MASK_RULE = (
     "A claim about where a network looks is judged on tracklets whose truth is known, by the direction of the "
     "difference alone, because papers show masks in pictures and print no margin; on background and occluder less is "
     "better."
+)
+EQUALITY_RULE = (
+    "A claim that two arms are equal names the difference that still counts as none: it holds when the whole interval "
+    "lies within that on both sides of zero, does not hold when the whole interval lies outside, and cannot be told "
+    "otherwise."
 )
 SYNTHETIC = (
     "These verdicts are about SynthWalk, the drawn data set of this suite: they say what the method's mechanism does "
@@ -77,6 +83,7 @@ class Claim:
             ``density``; only differences of one unit can be drawn on one scale.
         controls: decide with the difference, where the claim is about time.
         beside: controls that are shown and decide nothing.
+        within: of a claim of equality: the points that still count as no difference; else 0.
     """
 
     id: str
@@ -97,6 +104,7 @@ class Claim:
     metric_label: str = ""
     unit: str = "points"
     beside: tuple[Difference, ...] = ()
+    within: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +140,14 @@ class Ledger:
         for claim in self.claims:
             margin = "; ".join(f"{one['dataset']} {one['margin']:+.2f}" for one in claim.published)
             start = [claim.id, claim.verdict, claim.metric, claim.unit, claim.arm]
+            within = f"{claim.within:.4f}" if claim.within else ""
             if claim.difference is None:
-                writer.writerow([*start, claim.against, "", "", *[""] * 6, margin, claim.source, ""])
+                writer.writerow([*start, claim.against, "", "", *[""] * 6, within, margin, claim.source, ""])
             for one in _all_differences(claim):
                 numbers = [f"{value:.4f}" for value in (one.mean, one.low, one.high)]
                 p = "" if one.p is None else f"{one.p:.4f}"
                 count = [p, " ".join(map(str, one.seeds)), one.queries]
-                end = [margin, claim.source, " ".join(one.run_ids)]
+                end = [within, margin, claim.source, " ".join(one.run_ids)]
                 role = "beside" if one in claim.beside else "decides"
                 writer.writerow([*start, one.against, one.control or "", role, *numbers, *count, *end])
         return rows.getvalue()
@@ -146,7 +155,7 @@ class Ledger:
 
 CSV_COLUMNS = (
     "claim", "verdict", "metric", "unit", "arm", "against", "control", "role", "difference", "low", "high", "p",
-    "seeds", "queries", "published_margin", "source", "run_ids",
+    "seeds", "queries", "within", "published_margin", "source", "run_ids",
 )  # fmt: skip
 
 
@@ -176,10 +185,20 @@ def build_ledger(job: Job) -> Ledger:
         profile=first["profile"],
         synthetic=job.synthetic,
         note=SYNTHETIC if job.synthetic else "",
-        rule=f"{RULE} {MASK_RULE}" if any(masks.split_map(claim.metric) for claim in claims) else RULE,
+        rule=_rule(claims),
         claims=claims,
         elsewhere=elsewhere,
     )
+
+
+def _rule(claims: Sequence[Claim]) -> str:
+    """How verdicts are found, as far as these claims need it."""
+    rules = [RULE]
+    if any(claim.within for claim in claims):
+        rules.append(EQUALITY_RULE)
+    if any(masks.split_map(claim.metric) for claim in claims):
+        rules.append(MASK_RULE)
+    return " ".join(rules)
 
 
 def made_under(card: dict[str, Any], claim: dict[str, Any]) -> str:
@@ -207,13 +226,20 @@ def judge_claim(job: Job, claim: dict[str, Any]) -> Claim:
         "source": str(claim.get("source", "")),
         "temporal": bool(claim.get("temporal", False)),
         "published": tuple(dict(row) for row in claim.get("published") or ()),
+        "within": float(claim.get("within") or 0.0),
     }
+    if facts["within"] and (of_mask or facts["temporal"]):
+        raise ReportError(
+            f"claim {claim_id} is one of equality (within = {facts['within']:g} points) and also one about "
+            f"{'where a network looks' if of_mask else 'time'}; expected one of the two: make it two claims."
+        )
     return _judge_mask(job, facts) if of_mask else _judge_arms(job, facts)
 
 
 def _judge_arms(job: Job, facts: dict[str, Any]) -> Claim:
-    """A claim that one arm is more accurate than another."""
+    """A claim that one arm is more accurate than another, or that the two are equal."""
     arm, against, metric, temporal = (facts[key] for key in ("arm", "against", "metric", "temporal"))
+    within: float = facts["within"]
     difference: Difference | None = None
     controls: tuple[Difference, ...] = ()
     beside: tuple[Difference, ...] = ()
@@ -223,23 +249,30 @@ def _judge_arms(job: Job, facts: dict[str, Any]) -> Claim:
         own = job.by_name[arm]
         difference = compare(own, job.by_name[against], metric, margin)
         reason = "" if difference else "the two arms were not run with a common seed"
-        wanted = TEMPORAL_CONTROLS if temporal else ASIDE_CONTROLS
+        if difference and within:
+            difference = replace(difference, verdict=equality(difference, within))
+        wanted = TEMPORAL_CONTROLS if temporal else () if within else ASIDE_CONTROLS
         opponents = [one for one in job.controls_of(arm) if one.control in wanted and one.judged_on(metric)]
         found = (compare(own, other, metric, margin if temporal else None) for other in opponents)
         controls = tuple(one for one in found if one is not None)
         controls, beside = (controls, ()) if temporal else ((), controls if difference else ())
     outcome = decide(difference, controls, temporal)
     label = METRIC_LABELS.get(metric, metric)
+    if difference is None:
+        words = f"Not judged: {reason}."
+    elif within:
+        words = about_equality(difference, within, label)
+    else:
+        words = about_arms(outcome, difference, controls, beside, temporal, label)
     return Claim(
         **facts,
         difference=difference,
         controls=controls,
         beside=beside,
         verdict=outcome,
-        words=f"Not judged: {reason}." if difference is None else
-        about_arms(outcome, difference, controls, beside, temporal, label),
+        words=words,
         metric_label=label,
-    )  # fmt: skip
+    )
 
 
 def _judge_mask(job: Job, facts: dict[str, Any]) -> Claim:
@@ -338,6 +371,21 @@ def compare(arm: Group, opponent: Group, metric: str, margin: float | None) -> D
         verdict=verdict(interval, margin),
         run_ids=tuple(run.run_id for group in (arm, opponent) for run in group.runs if run.seed in seeds),
     )
+
+
+def equality(difference: Difference, within: float) -> Verdict:
+    """Whether two arms are equal, as far as the interval of their difference says.
+
+    Args:
+        difference: in points, with its 95 % interval.
+        within: points, above 0, that count as no difference.
+
+    Returns:
+        ``holds``: the whole interval lies inside (-within, within). ``does not hold``: none of it does.
+    """
+    if -within < difference.low and difference.high < within:
+        return "holds"
+    return "does not hold" if difference.low >= within or difference.high <= -within else "cannot tell"
 
 
 def decide(difference: Difference | None, controls: Sequence[Difference], temporal: bool) -> Verdict:

@@ -34,6 +34,18 @@ def about_arms(
     return " ".join([first, *(_aside(one) for one in beside)])
 
 
+def about_equality(difference: Difference, within: float, metric_label: str) -> str:
+    """A claim that two arms differ by no more than some points."""
+    first = f"Measured {_points(difference)} of {metric_label} {_range(difference)} against {difference.label}."
+    equal = f"{within:g} {'point' if within == 1 else 'points'}"
+    if difference.verdict == "holds":
+        return f"{first} All of the interval lies within {equal} of zero, which count as equal."
+    if difference.verdict == "does not hold":
+        worse = "worse" if difference.mean < 0 else "better"
+        return f"{first} All of the interval lies {equal} or more from zero: it is {worse}, not equal."
+    return f"{first} The interval reaches beyond {equal} from zero, so equal and not equal both fit."
+
+
 def about_mask(found: masks.Compared, measure: str, label: str, against: str) -> str:
     """A claim that a mask lies better on the truth than one that knows less."""
     mean, low, high = (signed(value, 3) for value in (

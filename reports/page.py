@@ -77,6 +77,7 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         not_judged=[claim for claim in ledger.claims if claim.difference is None],
         any_bars=any(one.bars for one in claims if one.claim.unit == "points"),
         any_claimed=any(bar.claimed for one in claims for bar in one.bars),
+        any_band=any(bar.band for one in claims for bar in one.bars),
         any_aside=any(bar.aside for one in claims for bar in one.bars),
         claimed_on=", ".join(dict.fromkeys(
             tables.dataset_label(row["dataset"]) for claim in in_points for row in forest.margins(claim, ledger.dataset)

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reports import forest
+from reports.errors import ReportError
 from reports.ledger import Difference, build_ledger, decide, judge_claim, published_margin
+from reports.page import paper_page
 from reports.runs import ArmRun, Group, Job
 
 
@@ -161,3 +164,65 @@ def test_ledger_as_json_and_csv_tell_the_same(job: Job) -> None:
 def test_claims_of_another_protocol_are_left_out(job: Job) -> None:
     card = job.card | {"claims": [*job.card["claims"], {**CLAIM, "protocol": "snippet-vs-full"}]}
     assert len(build_ledger(dataclasses.replace(job, card=card)).claims) == len(job.card["claims"])
+
+
+SWING = [-1.0, 1.0] * 40  # around a mean, over 80 people: an interval of about a fifth of a point to each side
+
+
+@pytest.mark.parametrize(
+    ("shift", "within", "verdict", "words"),
+    [
+        (0.0, 1.0, "holds", "within 1 point of zero, which count as equal"),
+        (0.5, 1.0, "holds", "within 1 point"),
+        (0.5, 0.5, "cannot tell", "reaches beyond 0.5 points"),
+        (-0.9, 1.0, "cannot tell", "equal and not equal both fit"),
+        (2.0, 1.0, "does not hold", "it is better, not equal"),
+        (-2.0, 1.5, "does not hold", "it is worse, not equal"),
+        (1.0, 0.05, "does not hold", "0.05 points or more from zero"),
+        (0.0, 0.05, "cannot tell", "both fit"),  # wider than the band on both sides
+    ],
+)
+def test_equality_is_judged_by_where_the_whole_interval_lies(
+    job: Job, shift: float, within: float, verdict: str, words: str
+) -> None:
+    base = [50.0] * len(SWING)
+    a = constant_group("a", [[50 + shift + one for one in SWING]], job, (0,))
+    claim = judged(job, [a, constant_group("b", [base], job, (0,))], within=within)
+    assert claim.difference.mean == pytest.approx(shift)
+    assert 0.1 < claim.difference.mean - claim.difference.low < 0.3
+    assert (claim.verdict, claim.difference.verdict, claim.within) == (verdict, verdict, within)
+    assert words in claim.words
+
+
+def test_the_band_of_equality_has_open_ends(job: Job) -> None:
+    base = [10.0, 50.0, 90.0, 30.0]
+    groups = [constant_group("a", [[one + 1 for one in base]], job, (0,)), constant_group("b", [base], job, (0,))]
+    assert judged(job, groups, within=1.0).verdict == "does not hold"  # a difference of exactly 1, no width
+    assert judged(job, groups, within=1.001).verdict == "holds"
+    assert judged(job, groups).verdict == "holds"  # without a band it is a claim that A is better
+
+
+def test_the_forest_shows_the_band_on_the_common_scale_and_files_name_it(job: Job) -> None:
+    base = [50.0] * len(SWING)
+    groups = [constant_group("a", [[50 + one for one in SWING]], job, (0,)), constant_group("b", [base], job, (0,))]
+    card = job.card | {"claims": [CLAIM | {"within": 3.0}, CLAIM | {"id": "d"}]}
+    ledger = build_ledger(dataclasses.replace(job, groups=tuple(groups), card=card))
+    low, high = forest.scale(ledger, "points")
+    assert low < -3.0 and high > 3.0
+    equal, plain = (one.bars[0] for one in forest.forests(ledger))
+    assert plain.band is None
+    assert equal.band is not None
+    left, width = equal.band
+    assert left + width / 2 == pytest.approx(equal.zero, abs=0.02)
+    assert width == pytest.approx(100 * 6 / (high - low), abs=0.05)
+    assert "within 3 counts as equal" in equal.spoken
+    assert "lies within that on both sides of zero" in ledger.rule
+    assert [row["within"] for row in csv.DictReader(io.StringIO(ledger.as_csv()))] == ["3.0000", ""]
+    page = paper_page(dataclasses.replace(job, groups=tuple(groups), card=card), ledger)
+    assert 'class="band"' in page and "a claim of equality" in page and "Shaded" in page
+
+
+@pytest.mark.parametrize(("change", "what"), [({"temporal": True}, "about time"), ({"against": "centre"}, "looks")])
+def test_equality_of_masks_or_about_time_is_refused(job: Job, change: dict[str, Any], what: str) -> None:
+    with pytest.raises(ReportError, match=f"claim c is one of equality .* {what}"):
+        judged(job, list(job.groups), within=1.0, **change)
