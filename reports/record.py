@@ -153,6 +153,19 @@ class StageRecord(TypedDict):
     final_loss: float | None
 
 
+class DataRecord(TypedDict):
+    """What the arm learnt from and what it was judged on: ``raw``, or a repairer as the user writes it.
+
+    ``base`` names the same network and recipe on any data, so that arms of one base differ in their data alone.
+    """
+
+    train: str
+    test: str
+    base: str
+    train_fingerprint: NotRequired[str]
+    test_fingerprint: NotRequired[str]
+
+
 class ResultRecord(TypedDict):
     """``result.json``: one arm, one seed."""
 
@@ -182,6 +195,8 @@ class ResultRecord(TypedDict):
     environment: dict[str, Any]
     command: str
     fed: NotRequired[str]
+    data: NotRequired[DataRecord]
+    hidden_by: NotRequired[str]
     sides: NotRequired[dict[str, SideRecord]]
     variants: NotRequired[list[VariantRecord]]
 
@@ -225,7 +240,9 @@ PerQuery = Mapping[str, NDArray[Any]]
 """``per_query.npz``: person, camera, key, average_precision (percent), first_hit (1-based rank of the first
 right answer, 0 where there is none), valid, length, each ``[Q]``; where recorded hit1, hit5 ... (percent; between 0
 and 100 only where the first right answer ties), ``[Q]``; and cmc ``[<= 50]`` in percent. Where images meet videos, all
-of them but person, camera, key and length come once more for each side: ``I2V/average_precision``, ``I2V/valid`` ..."""
+of them but person, camera, key and length come once more for each side: ``I2V/average_precision``, ``I2V/valid`` ...
+Where it was measured: hidden ``[Q]``, the occluded share (0 to 1) of the query's person, mean over frames; the record's
+``hidden_by`` says how it is known."""
 
 PER_QUERY_ARRAYS = ("person", "camera", "key", "average_precision", "first_hit", "valid", "length")
 PER_SIDE_ARRAYS = ("average_precision", "first_hit", "valid")
@@ -270,6 +287,26 @@ def check_result(result: Mapping[str, Any]) -> None:
     for path, value in non_finite(result):
         raise ReportError(f"{name} has {path} = {value}; numbers are finite, or null where unknown.")
     _check_sides(result, name)
+    if "data" in result:
+        data = result["data"]
+        lacking = [key for key in DataRecord.__required_keys__ if not isinstance(data, Mapping) or not data.get(key)]
+        if lacking:
+            raise ReportError(f"{name} lacks {', '.join(f'data.{key}' for key in sorted(lacking))}.")
+
+
+def check_repaired(result: Mapping[str, Any]) -> None:
+    """Refuse what a repairer did beside a result that was not judged on repaired data.
+
+    Raises:
+        ReportError: a control, or an arm that was judged on raw data.
+    """
+    name = f"the result of arm {result['arm']!r} (seed {result['seed']})"
+    data = result.get("data") or {"test": "raw"}
+    if result["control"] is not None or data["test"] == "raw":
+        what = f"control {result['control']}" if result["control"] else "data.test = 'raw'"
+        raise ReportError(
+            f"{name} has repair.json, but {what}; expected it beside an arm that is judged on repaired data only."
+        )
 
 
 def _check_sides(result: Mapping[str, Any], name: str) -> None:
@@ -335,6 +372,13 @@ def check_per_query(result: Mapping[str, Any], per_query: PerQuery) -> None:
     for key in (f"{side}/{array}" for side in sides for array in PER_SIDE_ARRAYS):
         if key not in per_query or len(per_query[key]) != lengths["key"]:
             raise ReportError(f"{name} needs the array {key} with one value for each of its {lengths['key']} queries.")
+    if "hidden" in per_query:
+        hidden = np.asarray(per_query["hidden"], dtype=np.float64)
+        if hidden.shape != (lengths["key"],) or not ((hidden >= 0) & (hidden <= 1)).all():
+            raise ReportError(
+                f"{name} has the array hidden of shape {hidden.shape}; expected a share from 0 to 1 for each of its "
+                f"{lengths['key']} queries."
+            )
     for metric in ("mAP", "rank1", *(f"{side}/{metric}" for side in sides for metric in ("mAP", "rank1"))):
         values = query_values(per_query, metric, result["protocol"]["empty"])
         if not np.isfinite(values).all():

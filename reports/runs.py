@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from reports import cards, record
 from reports.errors import NothingToReport, ReportError
 from reports.explained import Explanation, check_explain
+from reports.repaired import Repair, check_repair
 from reports.store import Reader
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,7 @@ class ArmRun:
     per_query: Mapping[str, NDArray[Any]]
     strips: dict[str, Any]
     explanation: Explanation | None = None
+    repair: Repair | None = None
 
     @property
     def seed(self) -> int:
@@ -165,6 +167,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
     groups.sort(key=lambda group: _position(group, order))
     _check_same_queries(groups)
     _check_same_tracklets(groups)
+    _check_same_repairs(groups)
     return Job(
         experiment=experiment,
         parent_id=parent_id,
@@ -200,7 +203,20 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
     per_query = _arrays(folder / "per_query.npz", run_id, result["command"])
     record.check_per_query(result, per_query)
     strips = _optional_json(folder / "strips.json")
-    return ArmRun(run_id, result, per_query, strips, _explanation(folder, run_id, result["command"]))
+    explained, repaired = (_both(folder, name, run_id, result["command"]) for name in ("explain", "repair"))
+    if explained:
+        check_explain(*explained, f"the explanation of run {run_id}")
+    if repaired:
+        check_repair(*repaired, f"the repair of run {run_id}")
+        record.check_repaired(result)
+    return ArmRun(
+        run_id,
+        result,
+        per_query,
+        strips,
+        Explanation(*explained) if explained else None,
+        Repair(*repaired) if repaired else None,
+    )
 
 
 def _arrays(path: Path, run_id: str, command: str) -> dict[str, NDArray[Any]]:
@@ -213,20 +229,23 @@ def _arrays(path: Path, run_id: str, command: str) -> dict[str, NDArray[Any]]:
         ) from None
 
 
-def _explanation(folder: Path, run_id: str, command: str) -> Explanation | None:
-    """Both files of where the run looks, or neither."""
-    there = [name for name in ("explain.json", "explain.npz") if (folder / name).is_file()]
+def _both(folder: Path, stem: str, run_id: str, command: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    """A record and its arrays (``explain``, ``repair``), or neither."""
+    there = [name for name in (f"{stem}.json", f"{stem}.npz") if (folder / name).is_file()]
     if not there:
         return None
     if len(there) == 1:
         raise ReportError(
-            f"run {run_id} has the artifact {there[0]}, but not the other one of explain.json and explain.npz; "
+            f"run {run_id} has the artifact {there[0]}, but not the other one of {stem}.json and {stem}.npz; "
             f"restore it, or record the run again with: {command}"
         )
-    plain = json.loads((folder / "explain.json").read_text(encoding="utf-8"))
-    arrays = _arrays(folder / "explain.npz", run_id, command)
-    check_explain(plain, arrays, f"the explanation of run {run_id}")
-    return Explanation(plain, arrays)
+    try:
+        plain = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ReportError(
+            f"{stem}.json of run {run_id} is not JSON ({error}); record it again with: {command}"
+        ) from None
+    return plain, _arrays(folder / f"{stem}.npz", run_id, command)
 
 
 def _optional_json(path: Path) -> dict[str, Any]:
@@ -260,4 +279,18 @@ def _check_same_tracklets(groups: list[Group]) -> None:
             raise ReportError(
                 f"the seeds of {group.name} explained other tracklets each (explain.npz, key), so they cannot be "
                 "pooled; record the arm again, with one choice of tracklets for all seeds."
+            )
+
+
+def _check_same_repairs(groups: list[Group]) -> None:
+    """What a repairer did is pooled over seeds tracklet by tracklet, and is one result for each seed."""
+    keys: dict[str, tuple[str, NDArray[Any]]] = {}  # repairer -> where it was first met, and on which tracklets
+    for run in (run for group in groups for run in group.runs if run.repair and "key" in run.repair.arrays):
+        assert run.repair is not None
+        repairer = run.result["data"]["test"]
+        first, values = keys.setdefault(repairer, (run.run_id, run.repair.arrays["key"]))
+        if not np.array_equal(run.repair.arrays["key"], values):
+            raise ReportError(
+                f"runs {first} and {run.run_id} measured {repairer} on other tracklets each (repair.npz, key), so they "
+                "cannot be pooled; record one of them again."
             )

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 ARTIFACTS = (
     "result.json", "per_query.npz", "strips.json", "card.json", "environment.json", "explain.json", "explain.npz",
+    "repair.json", "repair.npz",
 )  # fmt: skip
-TAGS = ("paper", "arm", "control", "of", "seed", "method", "profile", "budget", "code_sha", "device", "fingerprint")
+TAGS = ("paper", "arm", "control", "of", "seed", "method", "profile", "budget", "trained_on", "tested_on", "code_sha",
+        "device", "fingerprint")  # fmt: skip
 
 
 def open_reader(uri: str | None = None) -> "Reader":

@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from reports import cards, record
 from reports.errors import ReportError
 from reports.explained import check_explain
+from reports.repaired import check_repair
 from runners import tracking_content as content
 from runners import tracking_store
 from runners.errors import RunError
-from runners.tracking_files import child_files, json_bytes
+from runners.tracking_files import Restored, child_files, json_bytes
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -119,6 +120,7 @@ class Store:
         strips: Mapping[str, Any] | None,
         train_log: Sequence[Mapping[str, Any]],
         explained: "Explained | None" = None,
+        restored: Restored | None = None,
     ) -> str:
         """Record one arm with one seed as a child run; once, however often it is called.
 
@@ -129,6 +131,7 @@ class Store:
             strips: ``reports.record.Strips``, or ``None``.
             train_log: rows with ``stage``, ``step`` and numbers, in order; may be empty.
             explained: where the network looks, if that was held against the truth.
+            restored: what the repairer of its test data did; for an arm that is judged on repaired data.
 
         Returns:
             The child's run id.
@@ -141,6 +144,9 @@ class Store:
             record.check_per_query(result, per_query)
             if explained:
                 check_explain(explained.record, explained.arrays, content.run_name(result))
+            if restored:
+                record.check_repaired(result)
+                check_repair(restored.record, restored.arrays, content.run_name(result))
         except ReportError as error:
             raise RunError(str(error)) from None
         for path, value in record.non_finite([dict(row) for row in train_log]):
@@ -148,7 +154,9 @@ class Store:
             raise RunError(f"the training log of {name} has {path} = {value}; nothing was recorded.")
         experiment = self.client.get_run(parent).info.experiment_id
         masks = explained.record if explained else {}
-        tags = content.child_tags(result) | {"result_digest": content.digest([dict(result), masks])}
+        repair = restored.record if restored else {}
+        facts = [dict(result), masks, *([repair] if repair else [])]  # without it: as before there was repair
+        tags = content.child_tags(result) | {"result_digest": content.digest(facts)}
         run = self._find(experiment, f"{_children(parent)} and tags.fingerprint = '{tags['fingerprint']}'")
         if run is not None and _is_recorded(run, tags["result_digest"]):
             self._retire_others(experiment, parent, result, run.info.run_id)
@@ -163,9 +171,10 @@ class Store:
         self.client.update_run(run_id, status="RUNNING")
         self._params(run, content.child_params(result))
         self._input(run, result["dataset"])
-        finals = content.child_metrics(result, self._card(parent)) | content.mask_metrics(masks)
+        finals = content.child_metrics(result, self._card(parent))
+        finals |= content.mask_metrics(masks) | content.repair_metrics(repair)
         self._write_metrics(run_id, content.run_name(result), finals, train_log)
-        self._files(run_id, child_files(result, per_query, strips, train_log, explained))
+        self._files(run_id, child_files(result, per_query, strips, train_log, explained, restored))
         done = {"status": "finished", "superseded": "false"}
         self._log(run_id, tags=tags | done | {"mlflow.note.content": content.child_note(result)})
         self.client.set_terminated(run_id, "FINISHED")

@@ -83,6 +83,8 @@ def parent_tags(
         "control": "none",
         "of": "none",
         "seed": "all",
+        "trained_on": "all",
+        "tested_on": "all",
         "profile": profile,
         "budget": budget,
         "status": "running",
@@ -104,6 +106,8 @@ def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
         "profile": str(result["profile"]),
         "budget": str(result["budget"]),
         "seed": str(result["seed"]),
+        "trained_on": str((result.get("data") or {}).get("train", "raw")),
+        "tested_on": str((result.get("data") or {}).get("test", "raw")),
         "fingerprint": str(result["fingerprint"]),
         "command": str(result["command"])[:5000],
         "mlflow.source.name": str(result["command"]).split(" --", maxsplit=1)[0][:500] or "reproid",
@@ -125,6 +129,8 @@ def child_params(result: Mapping[str, Any]) -> dict[str, str]:
         "size": "x".join(str(side) for side in result["size"]),
         "config": result["fingerprint"][:12],
     }
+    if result.get("data"):
+        params |= {"trained_on": result["data"]["train"], "tested_on": result["data"]["test"]}
     params |= {f"option.{name}": value for name, value in result["options"].items()}
     return {name: str(value)[:6000] for name, value in params.items()}
 
@@ -167,6 +173,25 @@ def mask_metrics(explained: Mapping[str, Any]) -> dict[str, float]:
             if about["mean"] is not None:
                 found[f"masks/{one['name']}/{measure}{suffix}"] = round(float(about["mean"]), DECIMALS)
     return found
+
+
+def repair_metrics(repair: Mapping[str, Any]) -> dict[str, float]:
+    """``repair/<measure>`` of the repaired test data with ``.../raw`` beside it, and how regions were called."""
+    found: dict[str, float] = {}
+    for part, suffix in (("measures", ""), ("raw", "/raw")):
+        for measure, about in (repair.get(part) or {}).items():
+            if about and about["mean"] is not None:
+                found[f"repair/{measure}{suffix}"] = about["mean"]
+    if repair:
+        found["repair/pixel_share"] = repair["changed"]["pixel_share"]
+    calls = repair.get("detection") or {}
+    if calls:
+        found["repair/calls/share_called"] = calls["share_called"]
+    for name in ("precision", "recall", "auc"):
+        about = calls.get(name) or {"mean": None}
+        if about["mean"] is not None:
+            found[f"repair/calls/{name}"] = about["mean"]
+    return {name: round(float(value), DECIMALS) for name, value in found.items()}
 
 
 def curve_points(train_log: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, int]]:

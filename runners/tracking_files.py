@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +13,34 @@ if TYPE_CHECKING:
     from runners.explaining import Explained
 
 
+class Restored(Protocol):
+    """What a repairer did, held against the truth: ``repair.json`` and ``repair.npz``."""
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """As `reports.repaired.RepairRecord`."""
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """One value a tracklet."""
+
+
 def child_files(
     result: Mapping[str, Any],
     per_query: Mapping[str, NDArray[Any]],
     strips: Mapping[str, Any] | None,
     train_log: Sequence[Mapping[str, Any]],
     explained: "Explained | None" = None,
+    restored: Restored | None = None,
 ) -> dict[str, bytes]:
     """File name -> content of one arm with one seed; ``result.json`` is the truth."""
     from reports.figures import single_cmc  # matplotlib takes a second to import
 
-    files = {} if explained is None else {
-        "explain.json": json_bytes(explained.record),
-        "explain.npz": _npz(explained.arrays),
-    }  # fmt: skip
+    files: dict[str, bytes] = {}
+    if explained is not None:
+        files |= {"explain.json": json_bytes(explained.record), "explain.npz": _npz(explained.arrays)}
+    if restored is not None:
+        files |= {"repair.json": json_bytes(restored.record), "repair.npz": _npz(restored.arrays)}
     return files | {
         "result.json": json_bytes(result),
         "per_query.npz": _npz(per_query),

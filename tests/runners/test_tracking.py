@@ -14,7 +14,7 @@ import pytest
 from runners import tracking_content as content
 from runners.errors import NotPossible, RunError
 from runners.tracking import Store, open_store
-from tests.reports import fake
+from tests.reports import fake, fake_vrstc
 
 BASELINE = ("baseline", None, None)
 
@@ -289,3 +289,55 @@ def test_an_experiment_in_the_bin_says_how_to_get_it_back(store: Store) -> None:
     store.client.delete_experiment(store.client.get_run(parent).info.experiment_id)
     with pytest.raises(RunError, match="experiments restore"):
         begin(store)
+
+
+def record_repaired(store: Store, parent: str, **changes: Any) -> str:
+    """One arm that is judged on repaired data, with what its repairer did."""
+    arrays = fake_vrstc.per_query("vrstc", 0)
+    restored = fake_vrstc.repair("stcnet", 0)
+    result = fake_vrstc.result("vrstc", 0, arrays) | changes
+    return store.record_arm(parent, result, arrays, None, [], restored=restored)
+
+
+def test_what_a_repairer_did_is_stored_with_its_numbers(store: Store) -> None:
+    parent = begin(store)
+    run = store.client.get_run(record_repaired(store, parent))
+    names = {file.path for file in store.client.list_artifacts(run.info.run_id)}
+    assert {"repair.json", "repair.npz"} <= names and "explain.json" not in names
+    told = fake_vrstc.repair("stcnet", 0).record
+    metrics = run.data.metrics
+    assert metrics["repair/psnr"] == pytest.approx(told["measures"]["psnr"]["mean"], abs=1e-6)
+    assert metrics["repair/psnr/raw"] == pytest.approx(told["raw"]["psnr"]["mean"], abs=1e-6)
+    assert "repair/spill_psnr/raw" not in metrics  # nothing is spilt where nothing is repaired
+    assert metrics["repair/calls/auc"] == pytest.approx(told["detection"]["auc"]["mean"], abs=1e-6)
+    assert (run.data.tags["trained_on"], run.data.params["tested_on"]) == ("stcnet", "stcnet")
+    plain = store.client.get_run(record(store, parent)).data
+    assert plain.tags["tested_on"] == "raw"
+    assert not any(name.startswith("repair/") for name in plain.metrics)
+    assert record_repaired(store, parent) == run.info.run_id  # found again
+
+
+def test_a_repairer_without_measures_or_calls_has_few_numbers() -> None:
+    assert set(content.repair_metrics(fake_vrstc.repair(fake_vrstc.DROP, 0).record)) == {
+        "repair/pixel_share", "repair/calls/share_called", "repair/calls/precision", "repair/calls/recall",
+        "repair/calls/auc",
+    }  # fmt: skip
+    assert not any("calls" in name for name in content.repair_metrics(fake_vrstc.repair("oracle", 0).record))
+    assert content.repair_metrics({}) == {}
+
+
+def test_a_repair_beside_raw_data_or_a_control_is_refused_before_anything_is_recorded(store: Store) -> None:
+    parent = begin(store)
+    raw = {"data": {"train": "raw", "test": "raw", "base": "nl"}}
+    with pytest.raises(RunError, match=r"has repair\.json, but data\.test = 'raw'"):
+        record_repaired(store, parent, **raw)
+    with pytest.raises(RunError, match="but control shuffled"):
+        record_repaired(store, parent, control="shuffled", of="vrstc")
+    assert len(all_runs(store, parent)) == 1
+
+
+def test_a_record_without_repair_keeps_the_digest_that_it_had(store: Store) -> None:
+    parent = begin(store)
+    arrays = fake.per_query(0.0, 0, "baseline")
+    tags = store.client.get_run(record(store, parent)).data.tags
+    assert tags["result_digest"] == content.digest([fake.result(*BASELINE, 0, arrays), {}])
