@@ -21,7 +21,7 @@ from .regions import REGIONS, crop_height, crop_regions, hide_regions
 from .reid import Guider
 from .scaling import to_normalised, to_unit
 
-FRAMES_AT_ONCE = 64  # of a repair: bounds its memory
+FRAMES_AT_ONCE = 64  # of a repair, at 128 x 64 pixels or less; of larger frames fewer, as attention grows by the square
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class STCNet(nn.Module):
         """Complete the hidden pixels of whole tracklets; see `methods.interface.Repair`.
 
         A frame's neighbours are the nearest earlier and later ones of its tracklet of which nothing is hidden. Only
-        frames with something hidden go through the networks, at most 64 at a time.
+        frames with something hidden go through the networks, at most 64 at a time (4 at 256 x 128), which bounds the memory.
 
         Args:
             clips: ``[B, T, 3, H, W]`` normalised, of any size.
@@ -158,7 +158,7 @@ class STCNet(nn.Module):
         wanted = (amount > 0) & ((amount < pixels) | (self.options.whole_frame == "complete"))
         earlier, later = self._neighbours(amount, mask, pixels)
         repaired = clips.clone()
-        for part in torch.split(wanted.nonzero(), FRAMES_AT_ONCE):
+        for part in torch.split(wanted.nonzero(), max(1, min(FRAMES_AT_ONCE, FRAMES_AT_ONCE * 8192**2 // pixels**2))):
             row, frame = part.unbind(dim=1)
             veil = hidden[row, frame][:, None]  # [N, 1, H, W]
             neighbours = []
