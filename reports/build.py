@@ -55,7 +55,7 @@ def build(
 
 def write(job: Job, out: Path | None = None) -> dict[str, Any]:
     """Write the report folder of a job that is already loaded; see :func:`build`."""
-    from reports import masks, sides, tables
+    from reports import masks, repair_page, sides, tables
     from reports.page import paper_page
 
     ledger = build_ledger(job)
@@ -67,6 +67,7 @@ def write(job: Job, out: Path | None = None) -> dict[str, Any]:
     for group in job.arms():
         if group.explained():
             some += [masks.accuracy(group), masks.differences(group)]
+    some += repair_page.tables(job)
     made += [table for table in some if table.rows]
     files: dict[str, str] = {"index.html": paper_page(job, ledger)}
     for table in made:

@@ -1,4 +1,4 @@
-"""Figures: CMC with bands, cost against accuracy, and the plain CMC of one run.
+"""Figures: CMC with bands, cost against accuracy, calls of occluded regions, accuracy by what is hidden.
 
 The SVG is written for a page: text stays text, ink is the page's own colour (light or dark), and the bytes
 depend on the data alone (fixed hash salt, no date).
@@ -130,11 +130,119 @@ def cost_against_accuracy(points: Sequence[Point], cost_label: str, accuracy_lab
         _widen(axes, [point.cost for point in points])
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.09 * len(points) * (high - low))  # room for the legend, clear of every bar
-        axes.grid(True)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        _plain(axes)
         axes.legend(loc="upper left", fontsize=9)
         return _for_page(figure, "cost")
+
+
+def calls_over_threshold(points: Sequence[dict[str, Any]], used: Sequence[float]) -> str:
+    """Inline SVG: precision, recall and share called of occluded regions over the threshold; lines where one is used.
+
+    Args:
+        points: rising ``tau`` with ``precision`` (or None), ``recall``, ``share_called`` as fractions.
+        used: thresholds in use.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(4.6, 3.5), layout="constrained")
+        axes = figure.add_subplot()
+        texts = {"precision": "precision", "recall": "recall", "share_called": "share called"}
+        for colour, (key, text) in zip(_colours(3), texts.items(), strict=True):
+            known = [(one["tau"], 100 * one[key]) for one in points if one[key] is not None]
+            style: dict[str, Any] = {"linewidth": 2} if key != "share_called" else {"linestyle": (0, (4, 2))}
+            axes.plot(*np.array(known).reshape(-1, 2).T, color=colour, label=text, **style)
+        for tau in used:
+            axes.axvline(tau, color=QUIET, linewidth=1)
+            axes.annotate(
+                f"τ = {tau:g}", (tau, 103), fontsize=9, ha="center", va="bottom", color=INK, annotation_clip=False
+            )
+        called = [one["tau"] for one in points if one["share_called"] > 0.002]  # below, there is nothing to see
+        left = min([*called, *used], default=0.0)
+        right = max([*(one["tau"] for one in points), *used], default=1.0)
+        axes.set_xlim(left, right if right > left else left + 1)
+        axes.set_ylim(0, 102)
+        axes.set_xlabel("threshold τ")
+        axes.set_ylabel("%")
+        _plain(axes)
+        axes.legend(loc="best", fontsize=9)
+        return _for_page(figure, "calls")
+
+
+def roc(points: Sequence[dict[str, Any]], used: Sequence[float], auc: float | None) -> str:
+    """Inline SVG: share of occluded regions called against share of the others called, marked where one is used."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(4.6, 3.5), layout="constrained")
+        axes = figure.add_subplot()
+        known = [one for one in points if one["recall"] is not None and one["false_positive_rate"] is not None]
+        ends = np.array([(100 * one["false_positive_rate"], 100 * one["recall"]) for one in known]).reshape(-1, 2)
+        colour = _colours(1)[0]
+        axes.plot([0, 100], [0, 100], color=QUIET, linestyle=(0, (4, 2)), linewidth=1.2, label="chance")
+        text = "calls" if auc is None else f"calls, AUC {auc:.3f}"
+        axes.plot(*np.vstack([[(0, 0)], ends, [(100, 100)]]).T, color=colour, linewidth=2, label=text)
+        for tau in used:
+            near = min(known, key=lambda one: abs(one["tau"] - tau), default=None)
+            if near is not None:
+                at = (100 * near["false_positive_rate"], 100 * near["recall"])
+                axes.plot(*at, marker="o", markersize=7, color=colour)
+                axes.annotate(f"τ = {tau:g}", at, xytext=(8, -9), textcoords="offset points", fontsize=9, color=INK)
+        axes.set_xlim(-1.5, 101)
+        axes.set_ylim(0, 102)
+        axes.set_xlabel("called of what is not occluded, %")
+        axes.set_ylabel("called of what is occluded, %")
+        _plain(axes)
+        axes.legend(loc="lower right", fontsize=9)
+        return _for_page(figure, "roc")
+
+
+def by_slice(names: Sequence[str], lines: Sequence[tuple[str, Sequence[Any]]], value_label: str) -> str:
+    """Inline SVG: accuracy of several arms in slices of the queries; a slice without an interval is hollow.
+
+    Args:
+        names: of the slices, in order.
+        lines: label of an arm -> for each slice an `Estimate`, a bare mean, or None.
+        value_label: of the vertical axis.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    from reports.formats import Estimate
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(9.6, 3.9), layout="constrained")
+        axes = figure.add_subplot()
+        step = 0.6 / max(len(lines), 1)
+        for place, (colour, (label, cells)) in enumerate(zip(_colours(len(lines)), lines, strict=True)):
+            hue, marker = (QUIET, "D") if place == 0 else (colour, "o")
+            shift = (place - (len(lines) - 1) / 2) * step
+            for at, cell in enumerate(cells):
+                if cell is None:
+                    continue
+                name = label if at == next(i for i, one in enumerate(cells) if one is not None) else None
+                if isinstance(cell, Estimate):
+                    error = [[max(cell.mean - cell.low, 0.0)], [max(cell.high - cell.mean, 0.0)]]
+                    axes.errorbar(at + shift, cell.mean, yerr=error, color=hue, marker=marker, markersize=6, capsize=3,
+                                  linewidth=1.3, label=name)  # fmt: skip
+                else:
+                    axes.plot(at + shift, cell, color=hue, marker=marker, markersize=6, markerfacecolor="none",
+                              linestyle="none", label=name)  # fmt: skip
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        axes.set_ylabel(value_label)
+        _plain(axes)
+        axes.grid(False, axis="x")
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
+        return _for_page(figure, "hidden")
+
+
+def _plain(axes: "Axes") -> None:
+    axes.grid(True)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _colours(count: int) -> list[Any]:
@@ -160,9 +268,7 @@ def _dress_cmc(axes: "Axes", lowest: float) -> None:
     axes.set_xticks([1, 5, 10, 15, 20])
     axes.set_xlim(0.5, MAX_RANK + 0.5)
     axes.set_ylim(max(0.0, np.floor(lowest / 10) * 10 - 5), 101)
-    axes.grid(True)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    _plain(axes)
 
 
 def _for_page(figure: "Figure", prefix: str) -> str:

@@ -166,7 +166,12 @@ def pictures(group: Group) -> dict[str, Any] | None:
 
 def slug(group: Group) -> str:
     """The arm's name as it may stand in a file name."""
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", group.name).strip("-")
+    return slug_of(group.name)
+
+
+def slug_of(name: str) -> str:
+    """A name as it may stand in a file name."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-")
 
 
 def _sentence(text: str) -> str:

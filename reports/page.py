@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
-from reports import cards, figures, forest, masks, sides, tables
+from reports import cards, figures, forest, masks, repair_page, sides, tables
 from reports.caveats import unverified
 from reports.errors import ReportError
 from reports.formats import Column, Estimate, Table, number, shown
@@ -17,7 +17,8 @@ from reports.runs import Job
 TEMPLATES = Path(__file__).parent / "templates"
 SYMBOLS = {"holds": "✓", "does not hold": "✗", "cannot tell": "?"}
 SECTIONS = {
-    "verdict": "Verdict", "results": "Measured and published", "sides": "Image and video", "curves": "Ranks and cost",
+    "verdict": "Verdict", "results": "Measured and published", "sides": "Image and video",
+    "repair": "Occlusion and repair", "curves": "Ranks and cost",
     "masks": "Where it looks", "strips": "Retrievals",
     "conventions": "Conventions", "training": "Training", "environment": "Environment", "again": "Make it again",
     "unverified": "Not verified",
@@ -33,7 +34,8 @@ def environment() -> Any:
     found = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=False
     )
-    found.globals |= {"zip": zip, "number": number, "shown": shown, "symbols": SYMBOLS}
+    found.globals |= {"zip": zip, "number": number, "shown": shown, "symbols": SYMBOLS, "accuracy": tables.estimate}
+    found.globals |= {"points": Column("", ""), "gained": Column("", "", signed=True)}
     return found
 
 
@@ -55,11 +57,13 @@ def paper_page(job: Job, ledger: Ledger) -> str:
     of_masks = [claim.difference for claim in ledger.judged() if claim.unit != "points" and claim.difference]
     looks = where_it_looks(job)
     sided = image_and_video(job)
+    repaired = repair_page.section(job)
     present = {
         "strips": bool(shown_strips),
         "conventions": bool(convention_tables),
         "masks": bool(looks),
         "sides": bool(sided),
+        "repair": bool(repaired),
     }
     arm = cards.headline_arm(job.card, [group.name for group in job.arms()]) or job.groups[0].name
     people = job.groups[0].people()
@@ -94,6 +98,7 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         cost=Markup(cost) if cost else None,
         side=headline_side(first["protocol"]),
         sides=sided,
+        repair=repaired,
         looks=looks,
         reading=masks.READING,
         size="×".join(map(str, first["size"])),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reports import cards, record
 from reports.errors import NothingToReport, ReportError
 from reports.explained import Explanation, check_explain
-from reports.repaired import Repair, check_repair
+from reports.repaired import RAW, Repair, check_repair
 from reports.store import Reader
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,20 @@ class ArmRun:
 
 
 @dataclass(frozen=True)
+class Data:
+    """What an arm learnt from and is judged on: ``raw``, or a repairer; ``base`` is the same network on any data."""
+
+    train: str
+    test: str
+    base: str
+
+    @property
+    def repaired(self) -> bool:
+        """Whether a repairer had a hand in it."""
+        return (self.train, self.test) != (RAW, RAW)
+
+
+@dataclass(frozen=True)
 class Group:
     """All seeds of one arm (or of one control of an arm), over the same queries in the same order."""
 
@@ -70,6 +84,12 @@ class Group:
             return own
         control = CONTROL_LABELS[str(self.control)]
         return own if control.lower() in own.lower() else f"{own}, {control}"
+
+    @property
+    def data(self) -> Data:
+        """Its data; a record from before there was any other says nothing, and is of raw data."""
+        found = self.first.get("data") or {"train": RAW, "test": RAW, "base": self.name}
+        return Data(str(found["train"]), str(found["test"]), str(found["base"]))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -131,6 +151,11 @@ class Job:
     def arms(self) -> tuple[Group, ...]:
         """Groups that are arms, not controls."""
         return tuple(group for group in self.groups if group.control is None)
+
+    @property
+    def repaired(self) -> bool:
+        """Whether any arm learnt from or was judged on data other than raw."""
+        return any(group.data.repaired for group in self.groups)
 
     def controls_of(self, arm: str) -> tuple[Group, ...]:
         """The recorded controls of an arm."""

@@ -1,0 +1,51 @@
+"""The section "Occlusion and repair" of the page, and its tables as files."""
+
+from typing import Any
+
+from reports import figures, repair_effect, repair_tables, repairers
+from reports.formats import Table
+from reports.runs import Job
+
+
+def section(job: Job) -> dict[str, Any]:
+    """All that the section shows; empty for a job where nothing was repaired."""
+    from markupsafe import Markup
+
+    if not job.repaired and not repairers.records(job):
+        return {}
+    squares = repair_effect.squares(job)
+    networks = []
+    for place, base in enumerate(repairers.bases(job)):
+        slices = repair_effect.by_hidden_share(job, base)
+        figure = figures.by_slice(*repair_effect.lines(job, base), "mAP, %") if slices and not place else ""
+        networks.append({
+            "label": repairers.base_label(job, base),
+            "squares": [one for one in squares if one.base == base],
+            "slices": slices.visible() if slices else None,
+            "figure": Markup(figure),
+        })  # fmt: skip
+    curve = repair_tables.curve(job)
+    if curve:
+        curve |= {
+            "calls": Markup(figures.calls_over_threshold(curve["points"], curve["used"])),
+            "roc": Markup(figures.roc(curve["points"], curve["used"], curve["auc"])),
+        }
+    return {
+        "shows": repair_effect.what_can_be_shown(job, squares),
+        "networks": networks,
+        "fewest": repair_effect.FEWEST_PEOPLE,
+        "detection": repair_tables.detection(job).visible(),
+        "curve": curve,
+        "measures": repair_tables.measures(job).visible(),
+        "reading": repair_tables.READING,
+        "pictures": repair_tables.pictures(job),
+    }
+
+
+def tables(job: Job) -> list[Table]:
+    """Every table of the section, for files; those without rows are left out."""
+    squares = repair_effect.squares(job)
+    found: list[Table | None] = [repair_tables.detection(job), repair_tables.measures(job)]
+    for base in repairers.bases(job):
+        found += [repair_effect.table(job, base, squares), repair_effect.by_hidden_share(job, base)]
+    return [table for table in found if table is not None and table.rows]
