@@ -9,6 +9,7 @@ figures (20,715 tracklets, 1,261 identities) do not fit what was released.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -46,6 +47,10 @@ OFFICIAL_COUNTS = {
 }
 OFFICIAL_VERSION = "2016"
 MANIFEST = Path("truth") / "manifest.json"
+REPAIRED = Path("repaired.json")
+"""Manifest of a set whose frames were repaired (`datasets.repaired`); it comes before that of a rendered set."""
+UNFINISHED = Path("repairing.json")
+"""Lies beside a repaired set for as long as it is being written."""
 
 _FOLDERS = {"train": "bbox_train", "test": "bbox_test"}
 _INCOMPLETE = (
@@ -58,6 +63,19 @@ _EXPECTATIONS: dict[Counts, str] = {
     "any": "nothing: any counts will do",
 }
 _UNLIKE_MANIFEST = "files were changed after rendering: render the set again into an empty folder"
+_UNLIKE_REPAIRED = "files were changed after the repaired set was written: remove the folder and write it again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """What a folder says about itself; its counts replace the official ones."""
+
+    name: str
+    version: str
+    fingerprint: str
+    synthetic: bool
+    counts: dict[str, int]
+    remedy: str
 
 
 def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True) -> Examination:
@@ -66,7 +84,7 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
     Args:
         root: the folder that holds `bbox_train`, `bbox_test` and `info`, or its parent.
         split: must be 0, MARS has one division.
-        counts: what to compare with: the `official` figures, the `manifest` of a rendered set, or `any`.
+        counts: what to compare with: the `official` figures, the `manifest` of a rendered or repaired set, or `any`.
             None takes the manifest where there is one and the official figures otherwise.
         check_images: list the image folders and check that every frame is there and not empty (some seconds
             for the 1.2 million of MARS). Without it file sizes do not enter the fingerprint.
@@ -106,18 +124,18 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
             images[part] = list_images(root, _by_folder(folder, names[part]), f"listing {folder}")
 
     result = Split(
-        name="mars" if manifest is None else "synthwalk",
+        name="mars" if manifest is None else manifest.name,
         root=root,
         train=_tracklets(names["train"], rows["train"], _FOLDERS["train"]),
         test=_tracklets(names["test"], rows["test"], _FOLDERS["test"]),
         query_index=query,
         gallery_index=np.arange(len(rows["test"]), dtype=np.int64),
-        fingerprint=_fingerprint(rows, names, query, images) if manifest is None else manifest["fingerprint"],
-        version=OFFICIAL_VERSION if manifest is None else str(manifest["version"]),
-        synthetic=manifest is not None,
+        fingerprint=_fingerprint(rows, names, query, images) if manifest is None else manifest.fingerprint,
+        version=OFFICIAL_VERSION if manifest is None else manifest.version,
+        synthetic=manifest is not None and manifest.synthetic,
     )
-    expected = {"official": OFFICIAL_COUNTS, "any": None, "manifest": (manifest or {}).get("counts")}
-    remedy = _INCOMPLETE if expectation == "official" else _UNLIKE_MANIFEST
+    expected = {"official": OFFICIAL_COUNTS, "any": None, "manifest": manifest.counts if manifest else None}
+    remedy = _INCOMPLETE if expectation == "official" or manifest is None else manifest.remedy
     found = (
         *compare_counts(result.counts(), expected[expectation], remedy),
         *_check_people(result, expectation),
@@ -127,12 +145,15 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
 
 
 def examine_synthwalk(root: Path, **options: Any) -> Examination:
-    """Read a rendered SynthWalk set: the MARS layout with a manifest beside it.
+    """Read a SynthWalk set, rendered or repaired: the MARS layout with a manifest beside it.
 
     Raises:
-        DataError: as `examine`, and where the manifest is missing.
+        DataError: as `examine`, and where the manifest is missing or is of a repaired set of other recordings.
     """
-    return examine(root, **{"counts": "manifest", **options})
+    result = examine(root, **{"counts": "manifest", **options})
+    if not result.split.synthetic and (result.split.root / REPAIRED).is_file():
+        raise DataError(f"{result.split.root} holds repaired {result.split.name}, not SynthWalk: read it as 'mars'")
+    return result
 
 
 def _check_people(split: Split, expectation: Counts) -> list[Check]:
@@ -171,6 +192,12 @@ def _check_images(root: Path, listings: dict[str, ImageFiles]) -> list[Check]:
 def _find_root(root: Path) -> Path:
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; give the folder that holds bbox_train, bbox_test and info")
+    for folder in (root, root.parent):
+        if (folder / UNFINISHED).is_file():
+            raise DataError(
+                f"{root} is a repaired data set that is being written or was cut off half-way ({folder / UNFINISHED} "
+                "says so): start the same job again to finish it, then read the folder that it names"
+            )
     if (root / "info").is_dir():
         return root
     inside = sorted(child for child in root.iterdir() if (child / "info" / "query_IDX.mat").is_file())
@@ -183,7 +210,14 @@ def _find_root(root: Path) -> Path:
     )
 
 
-def _read_manifest(root: Path, counts: Counts | None) -> dict[str, Any] | None:
+def _read_manifest(root: Path, counts: Counts | None) -> _Manifest | None:
+    if (root / REPAIRED).is_file():
+        if counts == "official":
+            raise DataError(
+                f"{root} is a repaired set, so its counts need not be the official ones; leave counts='official' "
+                "(--counts official) out, and they are compared with its own manifest"
+            )
+        return _read_repaired(root / REPAIRED)
     path = root / MANIFEST
     if not path.is_file():
         if counts == "manifest":
@@ -200,7 +234,32 @@ def _read_manifest(root: Path, counts: Counts | None) -> dict[str, Any] | None:
         complete = False
     if not complete:
         raise DataError(f"{path} is damaged, expected JSON with version, fingerprint and counts: render the set again")
-    return dict(manifest)
+    return _Manifest(
+        "synthwalk", str(manifest["version"]), manifest["fingerprint"], True, manifest["counts"], _UNLIKE_MANIFEST
+    )
+
+
+def _read_repaired(path: Path) -> _Manifest:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        kinds = {"name": str, "version": str, "fingerprint": str, "synthetic": bool, "counts": dict}
+        complete = all(type(stored[field]) is kind for field, kind in kinds.items()) and bool(stored["counts"])
+        complete = complete and all(type(count) is int for count in stored["counts"].values())
+    except (OSError, ValueError, KeyError, TypeError):
+        complete = False
+    if not complete:
+        raise DataError(
+            f"{path} is damaged, expected JSON with name, version, fingerprint, synthetic and counts: remove the "
+            "folder and write the repaired set again"
+        )
+    return _Manifest(
+        stored["name"],
+        stored["version"],
+        stored["fingerprint"],
+        stored["synthetic"],
+        stored["counts"],
+        _UNLIKE_REPAIRED,
+    )
 
 
 def _read_query(path: Path, rows: mars_names.Rows) -> NDArray[np.int64]:

@@ -1,0 +1,52 @@
+"""Tracklets whose hidden pixels were dealt with, and data sets of them on disk.
+
+    from datasets import repaired
+    from datasets.repaired import writing
+    repairer = repaired.make("temporal-median", split)
+    writing.write(split, repairer, hidden, "data/median", calls={"tau": 0.89})
+    datasets.load("mars", "data/median")     # or "synthwalk": the manifest says what it is
+
+The repairers by name need no learning. A learned one enters by the same protocol, `interface.Repairer`.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+
+from datasets.errors import DataError
+from datasets.repaired.interface import Footage, Repaired, Repairer
+from datasets.repaired.oracle import Oracle, OracleCalled
+from datasets.repaired.reference import Drop, Inpaint, NoRepair, TemporalMedian
+from datasets.tracklet import Split
+
+__all__ = ["Footage", "Repaired", "Repairer", "make", "names"]
+
+_MAKERS: Mapping[str, Callable[[Split], Repairer]] = {
+    NoRepair.name: lambda _: NoRepair(),
+    Drop.name: lambda _: Drop(),
+    TemporalMedian.name: lambda _: TemporalMedian(),
+    Inpaint.name: lambda _: Inpaint(),
+    Oracle.name: lambda source: Oracle(source.root),
+    OracleCalled.name: lambda source: OracleCalled(source.root),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The repairers without learning, sorted."""
+    return tuple(sorted(_MAKERS))
+
+
+def make(name: str, source: Split) -> Repairer:
+    """A repairer without learning.
+
+    Args:
+        name: one of `names()`.
+        source: what it is to repair; the oracles take the truth that lies there.
+
+    Raises:
+        DataError: for an unknown name, naming near ones, and for an oracle where nobody knows the truth.
+    """
+    if name not in _MAKERS:
+        near = difflib.get_close_matches(name.lower(), _MAKERS, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names())}."
+        raise DataError(f"there is no repairer without learning called {name!r}; {hint}")
+    return _MAKERS[name](source)
