@@ -138,7 +138,7 @@ class STCNet(nn.Module):
         """Complete the hidden pixels of whole tracklets; see `methods.interface.Repair`.
 
         A frame's neighbours are the nearest earlier and later ones of its tracklet of which nothing is hidden. Only
-        frames with something hidden go through the networks, at most 64 at a time (4 at 256 x 128), which bounds the memory.
+        frames with something hidden go through the networks, at most 64 at a time (4 at 256 x 128) to bound memory.
 
         Args:
             clips: ``[B, T, 3, H, W]`` normalised, of any size.

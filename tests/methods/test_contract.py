@@ -21,10 +21,12 @@ from methods.interface import (
     FrameThenTime,
     ImageAndVideo,
     Method,
+    Repair,
+    ScoresRegions,
     TemporalHead,
 )
 from methods.layers.controls import PerFrameMLP, replace_temporal
-from methods.recipe import PROFILES, Stage
+from methods.recipe import PROFILES, Stage, Turn
 
 NUM_IDS = 5
 LENGTHS = (4, 2, 1)  # of three clips; a method of fixed clips gets three of its own length
@@ -131,7 +133,7 @@ def test_a_method_of_fixed_clips_refuses_all_others(case: Case) -> None:
         with pytest.raises(methods.MethodError, match=str(length)):
             case.network(clips, mask)
         with pytest.raises(methods.MethodError, match=str(length)):
-            case.network.losses(clips, mask, case.labels, tuple(stages(case)[0].losses))
+            case.network.losses(clips, mask, case.labels, tuple(turns(case)[0].losses))
 
 
 @torch.no_grad()
@@ -183,11 +185,16 @@ def test_frame_then_time_is_the_forward_pass(case: Case) -> None:
 def stages(case: Case) -> list[Stage]:
     """Different stages of the arm's recipes, in both profiles, with regard to what they train and by what."""
     found = {
-        (tuple(stage.losses), stage.trains, stage.fresh): stage
+        (tuple((tuple(turn.losses), turn.trains) for turn in stage.all_turns), stage.fresh): stage
         for profile in PROFILES
         for stage in case.card.recipe(case.arm.recipe, profile).stages
     }
     return list(found.values())
+
+
+def turns(case: Case) -> list[Turn]:
+    """Different updates in the arm's recipes."""
+    return list({(tuple(t.losses), t.trains): t for stage in stages(case) for t in stage.all_turns}.values())
 
 
 def under(name: str, prefixes: tuple[str, ...]) -> bool:
@@ -211,42 +218,56 @@ def total(case: Case, clips: Tensor, names: tuple[str, ...], mask: Tensor | None
 
 
 def test_gradient_reaches_everything_that_the_recipe_trains(case: Case, training: nn.Module) -> None:
-    for stage in stages(case):
+    for turn in turns(case):
         training.zero_grad(set_to_none=True)
-        total(case, case.clips, tuple(stage.losses)).backward()
-        learning = {name: p for name, p in training.named_parameters() if under(name, stage.trains)}
+        total(case, case.clips, tuple(turn.losses)).backward()
+        learning = {name: p for name, p in training.named_parameters() if under(name, turn.trains)}
         assert learning
         without = [name for name, p in learning.items() if p.grad is None or not p.grad.isfinite().all()]
-        assert not without, f"stage {stage.name}"
+        assert not without, turn.losses
         dead = [name for name, p in learning.items() if not p.grad.any()]
-        assert not dead, f"stage {stage.name}"
+        assert not dead, turn.losses
+
+
+def test_turns_of_a_step_leave_each_others_networks_alone(case: Case, training: nn.Module) -> None:
+    """And they see the same random numbers: one seed, one batch, one outcome."""
+    if all(len(stage.all_turns) == 1 for stage in stages(case)):
+        pytest.skip("this arm trains all that it trains together")
+    for turn in turns(case):
+        training.zero_grad(set_to_none=True)
+        found = total(case, case.clips, tuple(turn.losses))
+        found.backward()
+        others = [p for name, p in training.named_parameters() if not under(name, turn.trains)]
+        assert others
+        assert all(p.grad is None or not p.grad.any() for p in others), turn.losses
+        assert torch.equal(total(case, case.clips, tuple(turn.losses)), found)
 
 
 def test_losses_and_batch_statistics_do_not_see_padding(case: Case, training: nn.Module) -> None:
     if isinstance(training, FixedClip):
         pytest.skip("this method takes no padding, see the test of fixed clips")
     before = {key: value.clone() for key, value in training.state_dict().items()}
-    names = tuple(stages(case)[0].losses)
-    found = []
-    for clips, mask in (
-        (padded_with(case, 0.0), case.mask),
-        (padded_with(case, 1e3), case.mask),
-        lengthened(case.clips, case.mask),
-    ):
-        training.load_state_dict(before)
-        loss = total(case, clips, names, mask).detach()
-        statistics = [value.flatten() for key, value in training.state_dict().items() if "running" in key]
-        found.append((loss, torch.cat(statistics)))
-    for loss, statistics in found[1:]:
-        assert_close(loss, found[0][0])
-        assert_close(statistics, found[0][1])
+    for names in (tuple(turn.losses) for turn in turns(case)):
+        found = []
+        for clips, mask in (
+            (padded_with(case, 0.0), case.mask),
+            (padded_with(case, 1e3), case.mask),
+            lengthened(case.clips, case.mask),
+        ):
+            training.load_state_dict(before)
+            loss = total(case, clips, names, mask).detach()
+            statistics = [value.flatten() for key, value in training.state_dict().items() if "running" in key]
+            found.append((loss, torch.cat(statistics)))
+        for loss, statistics in found[1:]:
+            assert_close(loss, found[0][0])
+            assert_close(statistics, found[0][1])
 
 
 def test_frame_losses_are_the_losses(case: Case, training: nn.Module) -> None:
     if not isinstance(training, FrameThenTime):
         pytest.skip("this method does not encode frames alone")
     training.get_submodule("trunk").eval()
-    names = tuple(stages(case)[0].losses)
+    names = tuple(turns(case)[0].losses)
     expected = total(case, case.clips, names).detach()
     features = torch.zeros(*case.mask.shape, training.frame_dim)
     features[case.mask] = training.frame_features(case.clips[case.mask])
@@ -256,8 +277,9 @@ def test_frame_losses_are_the_losses(case: Case, training: nn.Module) -> None:
 
 
 def test_an_unknown_loss_is_named(case: Case) -> None:
-    with pytest.raises(methods.MethodError, match=r"unknown loss 'cross_entropi'.*did you mean"):
-        case.network.losses(case.clips, case.mask, case.labels, ["cross_entropi"])
+    wrong = next(iter(turns(case)[0].losses))[:-1] + "i"  # cross_entropi, reconstructioi
+    with pytest.raises(methods.MethodError, match=rf"unknown loss '{wrong}'.*did you mean"):
+        case.network.losses(case.clips, case.mask, case.labels, [wrong])
 
 
 def test_what_a_stage_starts_from_fits(case: Case) -> None:
@@ -327,3 +349,76 @@ def test_the_per_frame_control_has_the_same_size_and_no_sense_of_time(case: Case
                 case.network.use_uniform_attention(True)
     finally:
         case.network.temporal = head
+
+
+@pytest.fixture
+def hidden(case: Case) -> Tensor:
+    """Some frames with a hidden half or a few hidden pixels, some without; padding says what it likes."""
+    veil = torch.zeros(*case.mask.shape, *case.size, dtype=torch.bool)
+    veil[0, 1, : case.size[0] // 2] = True
+    veil[0, 2, 3, 4:7] = True
+    veil[1, 0, -5:, :9] = True
+    veil[2, 0, :2] = True  # the only frame of its tracklet
+    veil[~case.mask] = True
+    return veil
+
+
+@torch.no_grad()
+def test_a_repair_changes_hidden_pixels_of_real_frames_and_no_other(case: Case, hidden: Tensor) -> None:
+    assert isinstance(case.network, Repair) == (case.arm.role == "repairer" and case.arm.method == case.card.key)
+    if not isinstance(case.network, Repair):
+        return
+    clips = case.clips.clone()
+    found = case.network.repair(clips, case.mask, hidden)
+    assert torch.equal(clips, case.clips), "its input is not its own to write on"
+    painted = (hidden & case.mask[..., None, None])[:, :, None].expand_as(found)
+    assert torch.equal(found[~painted], clips[~painted])
+    assert found.isfinite().all()
+    assert (found != clips)[painted].float().mean() > 0.99
+    assert torch.equal(case.network.repair(clips, case.mask, torch.zeros_like(hidden)), clips)
+
+
+@torch.no_grad()
+def test_a_repair_does_not_see_hidden_pixels_padding_or_its_batch(case: Case, hidden: Tensor) -> None:
+    if not isinstance(case.network, Repair):
+        pytest.skip("this method repairs nothing")
+    real = case.mask[..., None, None, None].expand_as(case.clips)
+    expected = case.network.repair(case.clips, case.mask, hidden)
+    for clips in (
+        padded_with(case, float("nan")),
+        case.clips.masked_fill((hidden & case.mask[..., None, None])[:, :, None], 3.0),
+    ):
+        found = case.network.repair(clips, case.mask, hidden)
+        torch.testing.assert_close(found[real], expected[real], rtol=1e-4, atol=1e-4)
+    longer = torch.cat([hidden, torch.ones_like(hidden)], dim=1)
+    found = case.network.repair(*lengthened(case.clips, case.mask), longer)[:, : case.mask.shape[1]]
+    torch.testing.assert_close(found[real], expected[real], rtol=1e-4, atol=1e-4)
+    for row, length in enumerate(case.lengths):
+        whole = slice(row, row + 1), slice(length)
+        alone = case.network.repair(case.clips[whole], case.mask[whole], hidden[whole])
+        torch.testing.assert_close(alone, expected[whole], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_region_scores_compare_a_frame_with_its_tracklet(case: Case) -> None:
+    if not isinstance(case.network, ScoresRegions):
+        pytest.skip("this method scores no regions")
+    network, images = case.network, case.clips[0]
+    assert -1 <= network.region_threshold <= 1
+    for height in (case.size[0], 64, 128, 255):
+        rows = network.region_rows(height)
+        assert [row for top, end in rows for row in range(top, end)] == list(range(height)), "each row once, in order"
+    features = network.region_features(images)
+    assert features.shape[:2] == (len(images), len(network.region_rows(case.size[0])))
+    assert_close(torch.cat([network.region_features(image[None]) for image in images]), features)
+    scores = network.region_scores(features)
+    assert scores.shape == features.shape[:2]
+    assert -1 <= scores.min() <= scores.max() <= 1
+    assert scores.min() < 0.9999, "frames of noise are not one and the same"
+    order = torch.tensor([2, 0, 3, 1])
+    torch.testing.assert_close(network.region_scores(features[order]), scores[order])
+    torch.testing.assert_close(network.region_scores(7 * features), scores)
+    ones = torch.ones(1, features.shape[1])
+    torch.testing.assert_close(network.region_scores(features[:1]), ones, rtol=0, atol=1e-5)
+    same = network.region_scores(features[:1].expand(5, -1, -1))
+    torch.testing.assert_close(same, ones.expand(5, -1), rtol=0, atol=1e-5)
