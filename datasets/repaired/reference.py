@@ -85,7 +85,7 @@ class Inpaint:
         hidden = footage.hidden
         frames, changed = footage.frames.copy(), np.zeros_like(hidden)
         for number in np.flatnonzero(hidden.any(axis=(1, 2)) & ~hidden.all(axis=(1, 2))):
-            mask = hidden[number]
+            mask = hidden[number].copy()  # the library refuses a read-only one
             painted = inpaint_biharmonic(frames[number], mask, channel_axis=-1)  # 0..1
             frames[number][mask] = np.rint(painted[mask] * 255.0).clip(0, 255).astype(np.uint8)
             changed[number] = mask
