@@ -87,6 +87,7 @@ def write(job: Job, out: Path | None = None) -> dict[str, Any]:
         "verdicts": {claim.id: claim.verdict for claim in ledger.claims},
         "ledger": ledger.as_dict(),
         "tables": {table.name: table.as_dict() for table in made},
+        "repair": list(repair_page.what_can_be_shown(job)),
     }
 
 

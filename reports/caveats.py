@@ -1,6 +1,6 @@
 """What a report must admit: everything that the recorded runs do not show."""
 
-from reports import cards
+from reports import cards, repair_effect, repairers
 from reports.ledger import TEMPORAL_CONTROLS, Ledger
 from reports.runs import CONTROL_LABELS, Job
 from reports.tables import dataset_label
@@ -34,13 +34,17 @@ def _data(job: Job) -> list[str]:
 
 def _scope(job: Job, ledger: Ledger) -> list[str]:
     found = []
-    missing = [str(arm.get("label", name)) for name, arm in job.card["arms"].items() if name not in job.by_name]
+    missing = [
+        str(arm.get("label", name))
+        for name, arm in job.card["arms"].items()
+        if name not in job.by_name and arm.get("role") != "repairer"
+    ]
     if missing:
         found.append(f"Arms of the card that were not run: {', '.join(missing)}.")
     if ledger.elsewhere:
         listed = ", ".join(f"{claim['id']} ({claim['protocol']})" for claim in ledger.elsewhere)
         found.append(f"Claims that are made under another protocol: {listed}.")
-    found += _sides(job) + _masks(job, ledger)
+    found += _sides(job) + _masks(job, ledger) + _repair(job)
     for claim in ledger.claims:
         if claim.temporal and claim.difference is not None:
             ran = {one.control for one in claim.controls}
@@ -69,6 +73,34 @@ def _masks(job: Job, ledger: Ledger) -> list[str]:
     unread = [claim.id for claim in ledger.claims if claim.difference is None and claim.unit != "points"]
     if unread:
         found.append(f"Claims about where a network looks that could not be judged: {', '.join(unread)}.")
+    return found
+
+
+def _repair(job: Job) -> list[str]:
+    painters = {name: arm for name, arm in job.card["arms"].items() if arm.get("role") == "repairer"}
+    seen = {repairers.name_of(one) for group in job.arms() for one in (group.data.train, group.data.test)}
+    unseen = [str(arm.get("label", name)) for name, arm in painters.items() if name not in seen]
+    found = [f"Repairers of the card whose data no arm saw: {', '.join(unseen)}."] if unseen else []
+    if not job.repaired:
+        return found
+    if job.synthetic:
+        found.append(
+            "Repair of filmed people: nothing here was repaired but drawn frames, whose occluders are drawn too; only "
+            "there are the pixels behind them known."
+        )
+    else:
+        found.append("Whether repair restores the truth: nobody knows the pixels behind an occluder on filmed frames.")
+    squares = repair_effect.squares(job)
+    quarters = [quarter for square in squares for where, quarter in square.quarters.items() if any(where)]
+    absent = sum(quarter.group is None for quarter in quarters)
+    if absent:
+        found.append(
+            f"{absent} of the {len(quarters)} ways to train or test on repaired data, which the squares call not run."
+        )
+    if job.synthetic and not any(repairers.name_of(square.repairer) == repairers.ORACLE for square in squares):
+        found.append("How much repair could win at most: no arm saw the oracle's data.")
+    if repairers.records(job):
+        found.append("What repairers do to the training data: pixels and calls were measured on test frames only.")
     return found
 
 

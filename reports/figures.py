@@ -156,7 +156,7 @@ def calls_over_threshold(points: Sequence[dict[str, Any]], used: Sequence[float]
         for tau in used:
             axes.axvline(tau, color=QUIET, linewidth=1)
             axes.annotate(
-                f"τ = {tau:g}", (tau, 103), fontsize=9, ha="center", va="bottom", color=INK, annotation_clip=False
+                f"τ = {tau:g}", (tau, 104), fontsize=8.5, ha="center", va="bottom", rotation=90, annotation_clip=False
             )
         called = [one["tau"] for one in points if one["share_called"] > 0.002]  # below, there is nothing to see
         left = min([*called, *used], default=0.0)
@@ -189,7 +189,7 @@ def roc(points: Sequence[dict[str, Any]], used: Sequence[float], auc: float | No
             if near is not None:
                 at = (100 * near["false_positive_rate"], 100 * near["recall"])
                 axes.plot(*at, marker="o", markersize=7, color=colour)
-                axes.annotate(f"τ = {tau:g}", at, xytext=(8, -9), textcoords="offset points", fontsize=9, color=INK)
+                axes.annotate(f"{tau:g}", at, xytext=(7, -9), textcoords="offset points", fontsize=8.5, color=INK)
         axes.set_xlim(-1.5, 101)
         axes.set_ylim(0, 102)
         axes.set_xlabel("called of what is not occluded, %")
@@ -199,13 +199,14 @@ def roc(points: Sequence[dict[str, Any]], used: Sequence[float], auc: float | No
         return _for_page(figure, "roc")
 
 
-def by_slice(names: Sequence[str], lines: Sequence[tuple[str, Sequence[Any]]], value_label: str) -> str:
+def by_slice(names: Sequence[str], lines: Sequence[tuple[str, Sequence[Any]]], value_label: str, prefix: str) -> str:
     """Inline SVG: accuracy of several arms in slices of the queries; a slice without an interval is hollow.
 
     Args:
         names: of the slices, in order.
         lines: label of an arm -> for each slice an `Estimate`, a bare mean, or None.
         value_label: of the vertical axis.
+        prefix: of its ids, one for each figure of a page.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -213,7 +214,7 @@ def by_slice(names: Sequence[str], lines: Sequence[tuple[str, Sequence[Any]]], v
     from reports.formats import Estimate
 
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(9.6, 3.9), layout="constrained")
+        figure = Figure(figsize=(4.6, 4.1), layout="constrained")
         axes = figure.add_subplot()
         step = 0.6 / max(len(lines), 1)
         for place, (colour, (label, cells)) in enumerate(zip(_colours(len(lines)), lines, strict=True)):
@@ -225,18 +226,18 @@ def by_slice(names: Sequence[str], lines: Sequence[tuple[str, Sequence[Any]]], v
                 name = label if at == next(i for i, one in enumerate(cells) if one is not None) else None
                 if isinstance(cell, Estimate):
                     error = [[max(cell.mean - cell.low, 0.0)], [max(cell.high - cell.mean, 0.0)]]
-                    axes.errorbar(at + shift, cell.mean, yerr=error, color=hue, marker=marker, markersize=6, capsize=3,
+                    axes.errorbar(at + shift, cell.mean, yerr=error, color=hue, marker=marker, markersize=5, capsize=2,
                                   linewidth=1.3, label=name)  # fmt: skip
                 else:
-                    axes.plot(at + shift, cell, color=hue, marker=marker, markersize=6, markerfacecolor="none",
+                    axes.plot(at + shift, cell, color=hue, marker=marker, markersize=5, markerfacecolor="none",
                               linestyle="none", label=name)  # fmt: skip
-        axes.set_xticks(range(len(names)), names)
+        axes.set_xticks(range(len(names)), names, fontsize=9)
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_ylabel(value_label)
         _plain(axes)
         axes.grid(False, axis="x")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
-        return _for_page(figure, "hidden")
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8.5)
+        return _for_page(figure, prefix)
 
 
 def _plain(axes: "Axes") -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
-from reports import cards, figures, forest, masks, repair_page, sides, tables
+from reports import cards, figures, forest, masks, repair_page, repairers, sides, tables
 from reports.caveats import unverified
 from reports.errors import ReportError
 from reports.formats import Column, Estimate, Table, number, shown
 from reports.ledger import VERDICTS, Ledger
 from reports.record import headline_side
-from reports.runs import Job
+from reports.runs import Group, Job
 
 TEMPLATES = Path(__file__).parent / "templates"
 SYMBOLS = {"holds": "✓", "does not hold": "✗", "cannot tell": "?"}
@@ -95,6 +95,7 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         results=results.visible(),
         colour_note=_colour_note(job, arm),
         cmc=Markup(cmc_figure(job)),
+        some_drawn=len(_drawn(job)) < len(job.groups),
         cost=Markup(cost) if cost else None,
         side=headline_side(first["protocol"]),
         sides=sided,
@@ -153,7 +154,7 @@ def headline(ledger: Ledger) -> str:
 def cmc_figure(job: Job) -> str:
     """CMC of the arms and the colour row, with bands from resampled identities."""
     curves = []
-    for group in job.groups:
+    for group in _drawn(job):
         if group.control not in (None, "colour"):
             continue
         ends = [
@@ -168,12 +169,23 @@ def cost_figure(job: Job, results: Table) -> str:
     """mAP against GMACs a frame, for the arms whose cost was measured; empty text without any."""
     keys = [column.key for column in results.columns]
     points = []
+    drawn = _drawn(job)
     for group, row in zip(job.groups, results.rows, strict=True):
+        if group not in drawn:
+            continue
         values = dict(zip(keys, row.cells, strict=True))
         accuracy, cost = values["mAP"], values["gmacs_per_frame"]
         if isinstance(accuracy, Estimate) and isinstance(cost, float) and group.control is None:
             points.append(figures.Point(group.label, cost, accuracy.mean, accuracy.low, accuracy.high))
     return figures.cost_against_accuracy(points, "GMACs a frame", "mAP, %") if points else ""
+
+
+def _drawn(job: Job) -> list[Group]:
+    """What curves show: all, but of arms that differ in their data alone the raw one and the headline arm."""
+    if not job.repaired:
+        return list(job.groups)
+    headline_one = repairers.headline_group(job)
+    return [group for group in job.groups if group.control or not group.data.repaired or group is headline_one]
 
 
 def strips(job: Job) -> list[dict[str, Any]]:
@@ -189,9 +201,15 @@ def strips(job: Job) -> list[dict[str, Any]]:
                     if not str(image).startswith("data:image/"):
                         raise ReportError(f"strips.json of run {run.run_id} holds a picture that is no data URI.")
             if rows:
-                found.append({"label": group.label, "seed": run.seed, "run_id": run.run_id, "rows": rows})
+                where = {"label": group.label, "seed": run.seed, "run_id": run.run_id, "rows": rows}
+                found.append(where | {"tested_on": _tested_on(job, group)})
                 break
     return found
+
+
+def _tested_on(job: Job, group: Group) -> str:
+    """Which data the pictures of an arm are of, where that is in doubt."""
+    return repairers.label(job, group.data.test) if job.repaired else ""
 
 
 def image_and_video(job: Job) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def what_can_be_shown(job: Job, found: Sequence[Square]) -> tuple[str, ...]:
         for where, gain in above.items():
             sentences.append(
                 f"There are {_change(gain, plain=True)} to win {IN_WORDS[where]}: so much {oracle.base_label} gains "
-                f"from the true pixels in place of every occluder.{_shares(oracle, where, gain, found)}"
+                f"with the true pixels in place of every occluder.{_shares(oracle, where, gain, found)}"
             )
     return tuple(sentences)
 
@@ -290,8 +290,8 @@ def _gain_within(group: Group, raw: Group | None, one: Slice, metric: str) -> Ce
     return Estimate(found.mean, found.low, found.high, verdict(found, None))
 
 
-def lines(job: Job, base: str) -> tuple[tuple[str, ...], list[tuple[str, list[Cell]]]]:
-    """For a figure: names of the slices, and mAP in each of the raw arm and of one arm for each repairer."""
+def lines(job: Job, base: str, metric: str) -> tuple[tuple[str, ...], list[tuple[str, list[Cell]]]]:
+    """For a figure: names of the slices, and a metric in each of the raw arm and of one arm for each repairer."""
     groups = repairers.bases(job)[base]
     cut = next((found for group in groups if (found := slices(group))), ())
     chosen = [group for group in groups if not group.data.repaired][:1]
@@ -299,5 +299,5 @@ def lines(job: Job, base: str) -> tuple[tuple[str, ...], list[tuple[str, list[Ce
         of = [group for group in groups if repairer in (group.data.train, group.data.test)]
         chosen.append(max(of, key=lambda group: (group.data.test == repairer, group.data.train == repairer)))
     there = [one for one in cut if one.queries]
-    names = tuple(f"{one.name}\n{one.queries} queries" for one in there)
-    return names, [(group.label, [within(group, one, "mAP") for one in there]) for group in chosen]
+    names = tuple(f"{one.name.replace(' hidden', '')}\nhidden\n{one.queries} queries" for one in there)
+    return names, [(group.label, [within(group, one, metric) for one in there]) for group in chosen]

@@ -4,7 +4,9 @@ from typing import Any
 
 from reports import figures, repair_effect, repair_tables, repairers
 from reports.formats import Table
+from reports.record import METRIC_LABELS
 from reports.runs import Job
+from reports.tables import SHOWN
 
 
 def section(job: Job) -> dict[str, Any]:
@@ -17,12 +19,14 @@ def section(job: Job) -> dict[str, Any]:
     networks = []
     for place, base in enumerate(repairers.bases(job)):
         slices = repair_effect.by_hidden_share(job, base)
-        figure = figures.by_slice(*repair_effect.lines(job, base), "mAP, %") if slices and not place else ""
+        drawn = SHOWN if slices and not place else ()
         networks.append({
             "label": repairers.base_label(job, base),
             "squares": [one for one in squares if one.base == base],
             "slices": slices.visible() if slices else None,
-            "figure": Markup(figure),
+            "figures": [
+                (METRIC_LABELS[metric], Markup(_figure(job, base, metric))) for metric in drawn
+            ],
         })  # fmt: skip
     curve = repair_tables.curve(job)
     if curve:
@@ -40,6 +44,16 @@ def section(job: Job) -> dict[str, Any]:
         "reading": repair_tables.READING,
         "pictures": repair_tables.pictures(job),
     }
+
+
+def what_can_be_shown(job: Job) -> tuple[str, ...]:
+    """The first sentences of the section."""
+    return repair_effect.what_can_be_shown(job, repair_effect.squares(job))
+
+
+def _figure(job: Job, base: str, metric: str) -> str:
+    names, lines = repair_effect.lines(job, base, metric)
+    return figures.by_slice(names, lines, f"{METRIC_LABELS[metric]}, %", f"hidden-{metric}")
 
 
 def tables(job: Job) -> list[Table]:

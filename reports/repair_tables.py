@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.statistics import Interval, clustered_bootstrap, paired_difference, verdict
+from protocols.restoration import MEASURES, Average, average, compare
 from reports import repairers
 from reports.errors import ReportError
-from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.repaired import LESS_IS_BETTER, MEASURES, Repair
+from reports.formats import MINUS, Cell, Column, Estimate, Row, Table
+from reports.repaired import Repair
 from reports.runs import ArmRun, Job
 
 Floats = NDArray[np.float64]
@@ -22,9 +22,8 @@ HEADS = {
     "psnr": "PSNR (dB)", "ssim": "SSIM", "feature_distance": "Feature distance ↓", "identity": "Own identity (%)",
     "spill_psnr": "Spill",
 }  # fmt: skip
-DECIMALS = {"psnr": 1, "ssim": 2, "feature_distance": 3, "identity": 1, "spill_psnr": 1}
+DECIMALS = {"psnr": 1, "ssim": 2, "feature_distance": 2, "identity": 1, "spill_psnr": 1}
 SCALE = {"identity": 100.0}
-BOUNDS = {"ssim": (-1.0, 1.0), "feature_distance": (0.0, np.inf), "identity": (0.0, 1.0)}
 READING = (
     ("PSNR, SSIM", "how near the pixels inside the truly occluded area come to the true ones; higher is nearer"),
     ("Feature distance", "the same in the trunk's own features of that area; 0 is the truth"),
@@ -36,11 +35,12 @@ SHOWN_PICTURES = ("occluded", "repaired", "truth", "difference")
 
 def measures(job: Job) -> Table:
     """A row for each repairer, below the frames as they are; differences are repaired minus raw, with verdicts."""
+    found_runs = repairers.records(job)
     columns = [
         Column("repairer", "Repairer"),
-        Column("pixel_share", "pixels", "number", unit="%", group="Changed"),
-        Column("changed_frames", "frames", "number", unit="%", group="Changed"),
-        Column("left_out", "left out", "number", unit="%", group="Changed"),
+        Column("pixel_share", "Pixels changed", "number", unit="%"),
+        Column("changed_frames", "frames changed", "number", unit="%", data_only=True),
+        Column("left_out", "frames left out", "number", unit="%", data_only=True),
         Column("kept_whole", "tracklets kept whole", "number", data_only=True),
     ]
     for measure in MEASURES:
@@ -49,15 +49,17 @@ def measures(job: Job) -> Table:
         title = "PSNR (dB)" if spill else "value"
         columns += [
             Column(measure, title, "estimate", decimals, group=head),
-            Column(f"delta_{measure}", "Δ to raw", "estimate", decimals, signed=True, group=head, judged=True,
+            Column(f"delta_{measure}", "Δ", "estimate", decimals, signed=True, group=head, judged=True,
                    data_only=spill),
             Column(f"tracklets_{measure}", "tracklets", "number", group=head, data_only=True),
         ]  # fmt: skip
     rows: list[Row] = []
     before: tuple[float | None, ...] = ()
-    for repairer, runs in repairers.records(job).items():
+    measured_first = sorted(found_runs.items(), key=lambda one: not _repair(one[1][0]).record["measures"])
+    for repairer, runs in measured_first:
         found = {measure: (pooled(runs, measure, "repaired"), pooled(runs, measure, "raw")) for measure in MEASURES}
         raw = {measure: _estimate(measure, theirs, runs) for measure, (_, theirs) in found.items()}
+        raw["spill_psnr"] = None  # of the pixels that this repairer changed: another number for each
         start = tuple(round(cell.mean, 6) if isinstance(cell, Estimate) else None for cell in raw.values())
         if any(one is not None for one in start) and start != before:  # repairers that were held against other frames
             cells: list[Cell] = ["The frames as they are", *[None] * 4]
@@ -68,8 +70,7 @@ def measures(job: Job) -> Table:
         cells = [repairers.label(job, repairer), *_changed(runs)]
         for measure, (ours, theirs) in found.items():
             cells += [_estimate(measure, ours, runs), _difference(measure, ours, theirs, runs), _tracklets(ours)]
-        note = "" if any(ours is not None for ours, _ in found.values()) else "Its frames are gone: nothing to compare."
-        rows.append(Row(tuple(cells), "", _run_ids(runs), note))
+        rows.append(Row(tuple(cells), "", _run_ids(runs), _left_out(runs)))
     caption = "What repairers do to the test data, against the true pixels"
     return Table("repair_measures", caption, tuple(columns), tuple(rows), _measure_notes(job))
 
@@ -126,28 +127,26 @@ def _estimate(measure: str, values: Floats | None, runs: Sequence[ArmRun]) -> Ce
     """Over the tracklets that have a value with every seed; the bare mean where one person alone has any."""
     if values is None:
         return None
-    kept = np.isfinite(values).all(axis=0)
-    people, scale = _people(runs)[kept], SCALE.get(measure, 1.0)
-    if len(np.unique(people)) < 2:
-        return float(values[:, kept].mean()) * scale
-    one = clustered_bootstrap(values[:, kept], people, bounds=BOUNDS.get(measure)).scaled(scale)
-    return Estimate(one.mean, one.low, one.high)
+    return _cell(measure, average(measure, values, _people(runs)), "")
 
 
 def _difference(measure: str, ours: Floats | None, theirs: Floats | None, runs: Sequence[ArmRun]) -> Cell:
     """Repaired minus raw whatever is better; the verdict knows which is."""
     if ours is None or theirs is None:
         return None
-    kept = np.isfinite(ours - theirs).all(axis=0)
-    people = _people(runs)[kept]
-    if len(np.unique(people)) < 2:
-        return None
-    one = paired_difference(ours[:, kept], theirs[:, kept], people).scaled(SCALE.get(measure, 1.0))
-    better = Interval(-one.mean, -one.high, -one.low, one.standard_error) if measure in LESS_IS_BETTER else one
-    return Estimate(one.mean, one.low, one.high, verdict(better, None))
+    found = compare(measure, ours, theirs, _people(runs))
+    return _cell(measure, found.average, found.verdict) if found.average.tracklets else None
 
 
-def _changed(runs: Sequence[ArmRun]) -> list[Cell]:
+def _cell(measure: str, found: Average, verdict: str) -> Cell:
+    scale = SCALE.get(measure, 1.0)
+    if found.interval is None:
+        return found.mean * scale
+    one = found.interval.scaled(scale)
+    return Estimate(one.mean, one.low, one.high, verdict)
+
+
+def _changed(runs: Sequence[ArmRun]) -> list[float]:
     """Shares of pixels, of frames changed and of frames left out in percent; means over seeds."""
     facts = [_repair(run).record["changed"] for run in runs]
     shares = [
@@ -158,6 +157,15 @@ def _changed(runs: Sequence[ArmRun]) -> list[Cell]:
         ],
     ]
     return [*shares, statistics.fmean(one["kept_whole"] for one in facts)]
+
+
+def _left_out(runs: Sequence[ArmRun]) -> str:
+    """What a repairer does that leaves frames out; empty text for all others."""
+    _, _, share, kept = _changed(runs)
+    if not share:
+        return ""
+    words = f"Leaves {share:.1f} % of the frames out, so that nothing is left to compare"
+    return f"{words}; {kept:.0f} tracklets that it would have emptied are kept whole." if kept else f"{words}."
 
 
 def _run_ids(runs: Sequence[ArmRun]) -> tuple[str, ...]:
@@ -196,7 +204,7 @@ def detection(job: Job) -> Table:
         rule = str(facts[0]["rule"]).rstrip(".")
         text = f"{rule[:1].upper()}{rule[1:]}."
         if facts[0]["excluded"]:
-            text += f" {facts[0]['excluded']} regions that show nothing of the person were left out."
+            text += f" {facts[0]['excluded']} regions were left out."
         notes.append(text)
     notes = list(dict.fromkeys(notes))
     if rows:
@@ -256,8 +264,14 @@ def pictures(job: Job) -> list[dict[str, Any]]:
         run = next((run for run in records[repairer] if (_repair(run).record["pictures"] or {}).get("rows")), None)
         if run is not None:
             rows = [_row(row) for row in _repair(run).record["pictures"]["rows"]]
+            shown = _repair(run).record["pictures"]
             where = {"label": repairers.label(job, repairer), "seed": run.seed, "run_id": run.run_id}
-            found.append(where | {"rows": rows})
+            times = shown.get("amplification")
+            texts = [
+                f"Differences between repaired and true pixels are shown {times:g} times as strong." if times else "",
+                str(shown.get("rule") or ""),
+            ]
+            found.append(where | {"rows": rows, "words": " ".join(text for text in texts if text)})
     return found
 
 
@@ -274,5 +288,6 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
             raise ReportError(f"repair.json holds a picture ({text}) that is no data URI.")
     return {
         "key": row["key"], "person": row["person"], "frame": row["frame"], "called": bool(row["called"]),
-        "hidden": f"{100 * row['hidden_share']:.0f} %", "pictures": shown,
+        "hidden": f"{100 * row['hidden_share']:.0f} %", "pictures": shown, "why": str(row.get("why") or ""),
+        "gain": None if row.get("gain") is None else f"{row['gain']:+.1f} dB".replace("-", MINUS),
     }  # fmt: skip

@@ -1,25 +1,21 @@
 """What a repairer did to the test data, as recorded: ``repair.json`` and ``repair.npz``, and what must hold in them.
 
 Both are optional, and written for arms whose test data is repaired, not for controls; once for each repairer and seed.
-Measures are held against the unoccluded twin and are means over tracklets: ``psnr`` and ``ssim`` inside the truly
-occluded pixels (dB; 1 is the same), ``feature_distance`` of a trunk's layers there (0 is the same), ``identity`` the
-share of frames whose nearest person is their own, ``spill_psnr`` what was changed outside (dB). The array of a measure
-is called ``<measure>/repaired`` or ``<measure>/raw``, ``[N]``, NaN where it has no meaning for a tracklet.
+Measures are those of `protocols.restoration`, means over tracklets. The array of a measure is called
+``<measure>/repaired`` or ``<measure>/raw``, ``[N]``, NaN where it has no meaning for a tracklet.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.restoration import MEASURES
 from reports.errors import ReportError
 from reports.record import non_finite
 
-MEASURES = ("psnr", "ssim", "feature_distance", "identity", "spill_psnr")
-LESS_IS_BETTER = ("feature_distance",)
-SIDES = ("repaired", "raw")
 AGREEMENT = 1e-3  # by which a recorded mean may differ from its own array (rounding)
 RAW = "raw"
 
@@ -75,7 +71,10 @@ class Detection(TypedDict):
 
 
 class PictureRow(TypedDict):
-    """One frame in data URIs; truth and difference are null where nobody knows the truth."""
+    """One frame in data URIs; truth and difference are null where nobody knows the truth.
+
+    ``gain`` is in dB of PSNR inside the occluded pixels, ``why`` the rule that chose the frame.
+    """
 
     key: str
     person: int
@@ -86,6 +85,17 @@ class PictureRow(TypedDict):
     repaired: str
     truth: str | None
     difference: str | None
+    gain: NotRequired[float]
+    why: NotRequired[str]
+
+
+class Pictures(TypedDict):
+    """A few frames: differences are amplified that many times; ``rule`` says in one sentence how frames were chosen."""
+
+    size: list[int]
+    rows: list[PictureRow]
+    amplification: NotRequired[float]
+    rule: NotRequired[str]
 
 
 class RepairRecord(TypedDict):
@@ -104,7 +114,7 @@ class RepairRecord(TypedDict):
     raw: dict[str, MeasureMean | None] | None
     differences: dict[str, dict[str, Any] | None] | None
     detection: Detection | None
-    pictures: dict[str, Any] | None
+    pictures: Pictures | None
 
 
 @dataclass(frozen=True)

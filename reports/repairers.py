@@ -26,8 +26,9 @@ def name_of(repairer: str) -> str:
 
 def label(job: Job, repairer: str) -> str:
     """For a reader: as its runs call it, else as the suite or the card does; options stay beside the name."""
-    told = [run.repair.record["label"] for run in records(job).get(repairer, ()) if run.repair]
     name, _, options = repairer.partition("[")
+    told = [run.repair.record["label"] for run in records(job).get(repairer, ()) if run.repair]
+    told = [one for one in told if one not in (repairer, name)]  # which would name it no better
     of_card = job.card["arms"].get(name_of(repairer), {}).get("label")
     text = str(next((one for one in (*told, BUILT_IN.get(name_of(repairer)), of_card) if one), name))
     return f"{text} [{options}" if options and options not in text else text

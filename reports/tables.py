@@ -4,7 +4,7 @@ import statistics
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
-from reports import cards
+from reports import cards, repairers
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.record import METRIC_LABELS, headline_side
 from reports.runs import Group, Job
@@ -41,9 +41,10 @@ def results(job: Job) -> Table:
     protocol = job.any_result["protocol"]
     columns = [
         Column("arm", "Arm"),
+        *([Column("trained_on", "Trained on"), Column("tested_on", "Tested on")] if job.repaired else []),
         Column("mAP", "mAP", "estimate", unit="%"),
         Column("rank1", "Rank-1", "estimate", unit="%"),
-        Column("rank5", "Rank-5", "number", unit="%"),
+        Column("rank5", "Rank-5", "number", unit="%", data_only=job.repaired),  # there is little room
         Column("seeds", "Seeds", "number"),
         Column("std_mAP", "SD of mAP over seeds", "number", decimals=2),
     ]
@@ -69,6 +70,7 @@ def results(job: Job) -> Table:
     measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
     notes = [f"Measured on {dataset_label(here)} under {measured}. Ranges: 95 % intervals, identities resampled."]
     notes += _sources(columns, rows)
+    notes += _data(job)
     notes += _fed(job)
     notes += _uniform(job)
     if reported and reported != here:
@@ -113,13 +115,25 @@ def _told(what: str, found: dict[str, list[str]], of_all: bool) -> list[str]:
     return [f"{what} for {'; '.join(labels)}: {text}." for text, labels in found.items()]
 
 
+def _data(job: Job) -> list[str]:
+    """What data other than raw are, and what a cost beside them leaves out."""
+    if not job.repaired:
+        return []
+    return [
+        "Trained on, tested on: the data as they are (raw), or as a repairer left them, queries and gallery alike. "
+        "Costs are those of the network that is judged; finding and repairing what is hidden comes before and is not "
+        "in them."
+    ]
+
+
 def _fed(job: Job) -> list[str]:
     """What each arm was shown at test time, as far as it was recorded."""
     found: dict[str, list[str]] = {}
     for group in job.groups:
         if group.first.get("fed"):
             found.setdefault(str(group.first["fed"]).rstrip("."), []).append(group.label)
-    everybody = len(found) == 1 and sum(map(len, found.values())) == len(job.groups)
+    networks = [group for group in job.groups if group.control != "colour"]
+    everybody = len(found) == 1 and sum(map(len, found.values())) >= len(networks)
     return [note.replace("Fed for", "Fed to") for note in _told("Fed", found, everybody)]
 
 
@@ -177,6 +191,8 @@ def _result_row(job: Job, group: Group, keys: list[str], reported: str | None) -
     published = cards.published_on_side(job.card, group.name, str(reported), side) if ours else {}
     values: dict[str, Cell] = {
         "arm": group.label,
+        "trained_on": repairers.label(job, group.data.train) if group.control != "colour" else None,
+        "tested_on": repairers.label(job, group.data.test),
         "mAP": estimate(group, "mAP"),
         "rank1": estimate(group, "rank1"),
         "rank5": float(group.values("rank5").mean()),

@@ -12,6 +12,7 @@ from reports.ledger import VERDICTS
 COLUMNS = (
     "arm", "mAP", "rank1", "seeds", "published_mAP", "published_rank1", "delta_mAP", "delta_rank1", "gmacs_per_frame",
 )  # fmt: skip
+REPAIRED_COLUMNS = ("arm", "trained_on", "tested_on", "mAP", "rank1", "published_mAP", "delta_mAP")
 WIDEST = 118
 
 
@@ -24,15 +25,23 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
     """
     width = width or min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
     table = Table.from_dict(built["tables"]["results"])
-    lines = [table.only(COLUMNS).as_text(), ""]
+    repaired = any(column.key == "trained_on" for column in table.columns)
+    lines = [table.only(REPAIRED_COLUMNS if repaired else COLUMNS).as_text(), ""]
     for note in table.notes:
         lines += textwrap.wrap(note, width)
     if "sides" in built["tables"]:
         lines += ["", *matrix(Table.from_dict(built["tables"]["sides"]), width)]
+    if built.get("repair"):
+        lines += ["", *repair(built, width)]
     lines += ["", *verdicts(built["ledger"], width), "", f"Page: {built['folder']}/index.html"]
     if "tracking" in built:
         lines.append(f"Runs: {built['experiment']}, parent {built['parent_id']}, in {built['tracking']}")
     return "\n".join(lines)
+
+
+def repair(built: Mapping[str, Any], width: int = WIDEST) -> list[str]:
+    """Lines with what repaired data can show at all, as on the page; none where nothing was repaired."""
+    return [line for sentence in built.get("repair", ()) for line in textwrap.wrap(sentence, width)]
 
 
 def matrix(table: Table, width: int = WIDEST) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from protocols.statistics import clustered_bootstrap, paired_difference, verdict
-from reports.repaired import LESS_IS_BETTER, MEASURES, Repair
+from protocols import restoration
+from protocols.restoration import MEASURES
+from reports.repaired import Repair
 from tests.reports import fake
 from tests.reports.fake_cosam import uri
 
@@ -43,7 +44,7 @@ LABELS = REPAIRERS | {"oracle": "Oracle", DROP: "Drop"}
 PEOPLE, TRACKLETS = 30, 90
 # psnr, ssim, feature distance, identity, psnr of what was spilt; those of the frames as they are come first
 PIXELS: dict[str, tuple[float, float, float, float, float]] = {
-    "raw": (11.0, 0.35, 0.60, 0.55, float("nan")),
+    "raw": (11.0, 0.35, 0.60, 0.55, 58.0),
     "oracle": (46.0, 0.99, 0.01, 0.92, 45.0),
     "stcnet": (17.0, 0.55, 0.40, 0.72, 24.0),
     "spa": (15.0, 0.48, 0.46, 0.66, 23.0),
@@ -149,7 +150,8 @@ def arrays(repairer: str, seed: int) -> dict[str, np.ndarray]:
         for side in ("repaired", "raw"):
             found[f"{measure}/{side}"] = np.clip(found[f"{measure}/{side}"], 0, 1)
     found["feature_distance/repaired"] = np.abs(found["feature_distance/repaired"])
-    found["spill_psnr/repaired"][::7] = np.nan  # nothing was spilt there
+    for side in ("repaired", "raw"):
+        found[f"spill_psnr/{side}"][::7] = np.nan  # nothing was spilt there
     return found
 
 
@@ -160,9 +162,9 @@ def repair(repairer: str, seed: int) -> Repair:
     measures, raw, differences = {}, {}, {}
     for measure in MEASURES if found else ():
         ours, theirs = found[f"{measure}/repaired"], found[f"{measure}/raw"]
-        measures[measure] = _mean(ours, person)
-        raw[measure] = _mean(theirs, person)
-        differences[measure] = _difference(measure, ours, theirs, person)
+        measures[measure] = restoration.average(measure, ours, person).as_dict()
+        raw[measure] = restoration.average(measure, theirs, person).as_dict()
+        differences[measure] = restoration.compare(measure, ours, theirs, person).as_dict()
     record = {
         "repairer": repairer.partition("[")[0], "label": LABELS[repairer], "seed": seed,
         "options": {"tau": 0.91} if repairer == DROP else {},
@@ -174,28 +176,10 @@ def repair(repairer: str, seed: int) -> Repair:
                     "left_out": 410 if repairer == DROP else 0, "kept_whole": 3 if repairer == DROP else 0},
         "measures": measures or None, "raw": raw or None, "differences": differences or None,
         "detection": None if repairer == "oracle" else detection(0.91 if repairer == DROP else 0.89, seed),
-        "pictures": {"size": [64, 32], "rows": [look(repairer, row) for row in range(3)] if found else []},
+        "pictures": {"size": [64, 32], "amplification": 4, "rule": "Chosen by rules.",
+                     "rows": [look(repairer, row) for row in range(3)]} if found else None,
     }  # fmt: skip
     return Repair(record, found)
-
-
-def _mean(values: np.ndarray, person: np.ndarray) -> dict[str, Any] | None:
-    kept = np.isfinite(values)
-    if not kept.any():
-        return None
-    one = clustered_bootstrap(values[kept], person[kept])
-    return {"mean": one.mean, "low": one.low, "high": one.high, "tracklets": int(kept.sum()),
-            "people": len(np.unique(person[kept]))}  # fmt: skip
-
-
-def _difference(measure: str, ours: np.ndarray, theirs: np.ndarray, person: np.ndarray) -> dict[str, Any] | None:
-    kept = np.isfinite(ours - theirs)
-    if not kept.any():
-        return None
-    one = paired_difference(ours[kept], theirs[kept], person[kept])
-    less = measure in LESS_IS_BETTER
-    better = paired_difference(theirs[kept], ours[kept], person[kept]) if less else one
-    return {"mean": one.mean, "low": one.low, "high": one.high, "p": one.p, "verdict": verdict(better, None)}
 
 
 def detection(tau: float, seed: int) -> dict[str, Any]:
@@ -251,7 +235,7 @@ def look(repairer: str, row: int) -> dict[str, Any]:
     return {
         "key": f"{person:04d}C1T{row:04d}", "person": person, "frame": 3 + row, "hidden_share": 0.3 + 0.1 * row,
         "called": row != 2, "occluded": uri(occluded), "repaired": uri(repaired), "truth": uri(truth),
-        "difference": uri(difference),
+        "difference": uri(difference), "why": ("largest gain", "median gain", "not called")[row], "gain": 5.0 - 3 * row,
     }  # fmt: skip
 
 
