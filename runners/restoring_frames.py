@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
+Maps = list[NDArray[np.float32]]
 
 LAYERS = ("layer1", "layer2", "layer3")
 
@@ -84,7 +85,7 @@ class Eye:
     precision: Precision
 
     @torch.inference_mode()
-    def look(self, frames: Bytes) -> tuple[Floats, list[NDArray[np.float32]]]:
+    def look(self, frames: Bytes) -> tuple[Floats, Maps]:
         """uint8 ``[n, H, W, 3]`` -> descriptors ``[n, d]`` and the maps of `LAYERS` that come about on the way."""
         seen: list[Tensor] = []
 
@@ -93,9 +94,8 @@ class Eye:
 
         hooks = [getattr(self.trunk, name).register_forward_hook(keep) for name in LAYERS]
         try:
-            images = to_tensor(torch.from_numpy(frames).to(self.device), self.normalise)  # type: ignore[arg-type]  # checked there
             with autocast(self.device, self.precision):
-                features = self.network.frame_features(laid_out(images, self.precision))
+                features = self.network.frame_features(self._images(frames))
         finally:
             for hook in hooks:
                 hook.remove()
@@ -105,6 +105,19 @@ class Eye:
                 f"{[len(maps) for maps in seen]}; feature distances need each frame to pass each layer once."
             )
         return features.double().cpu().numpy(), [maps.float().cpu().numpy() for maps in seen]
+
+    @torch.inference_mode()
+    def maps(self, frames: Bytes) -> Maps:
+        """The maps alone; what comes behind them, a third of the work, is not computed."""
+        with autocast(self.device, self.precision):
+            seen = [self.trunk.stem(self._images(frames))]
+            for name in LAYERS:
+                seen.append(getattr(self.trunk, name)(seen[-1]))
+        return [maps.float().cpu().numpy() for maps in seen[1:]]
+
+    def _images(self, frames: Bytes) -> Tensor:
+        images = to_tensor(torch.from_numpy(frames).to(self.device), self.normalise)  # type: ignore[arg-type]  # checked there
+        return laid_out(images, self.precision)
 
 
 def eye_of(scorer: ScoresRegions, normalise: str, device: str, precision: Precision) -> Eye:
@@ -139,7 +152,7 @@ def measure(frames: Bytes, hidden: Hidden, people: restoration.People | None, ey
 
 def _of_batch(frames: Bytes, hidden: Hidden, people: restoration.People | None, eye: Eye) -> Sums:
     features, maps = eye.look(frames)
-    _, true_maps = eye.look(hidden.truth)  # in a batch of the same shape, so that equal frames have equal maps
+    true_maps = eye.maps(hidden.truth)  # in a batch of the same shape, so that equal frames have equal maps
     cells = [
         restoration.feature_errors(ours, theirs, restoration.coverage(hidden.front, ours.shape[2:]))
         for ours, theirs in zip(maps, true_maps, strict=True)

@@ -14,8 +14,9 @@ Floats = NDArray[np.float64]
 AMPLIFICATION = 4  # of absolute differences, so that an error of 64 grey levels is white
 _HIGH = 192  # rows that a picture has at least; a browser's smoothing would blur small ones
 _RULE = (
-    "Chosen by rules, one tracklet once where there are enough: the largest, the median and the smallest gain in PSNR, "
-    "the most hidden frame that was called, the most hidden one that was not, and one with the median hidden share."
+    "Chosen by rules, one tracklet once where there are enough: the largest, the median and the smallest gain in PSNR; "
+    "the most hidden frame that was called and the most hidden one that was not, where there are such; one with the "
+    "median hidden share."
 )
 
 

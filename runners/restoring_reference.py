@@ -27,6 +27,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 
+KNOWN_BY = 8  # unoccluded frames of a tracklet at most that its person is known by
+
 
 @dataclass(frozen=True, eq=False)
 class Reference:
@@ -82,7 +84,7 @@ def build_reference(
         device: such as ``cpu``.
         precision: of the network.
         features: ``[F, d]`` the scorer's descriptors of all frames of the store where they are known; otherwise those
-            of the unoccluded frames are computed here, which takes most of the time.
+            that people are known by (`KNOWN_BY` unoccluded frames of each tracklet, evenly spread) are computed here.
 
     Raises:
         DataError: no truth.
@@ -95,7 +97,7 @@ def build_reference(
         told = load_truth(source.root, source.test[row].key)
         begin = int(store.offsets[row])
         scene = _Scene.of(told, np.array(store.flat()[begin : int(store.offsets[row + 1])]), scorer)
-        clean.append(begin + np.flatnonzero(scene.hidden == 0))
+        clean.append(begin + _spread(np.flatnonzero(scene.hidden == 0)))
         if scene.occluded.any():
             scenes.append(scene)
             tracklets.append(row)
@@ -159,6 +161,13 @@ def visible_regions(told: Truth, scorer: ScoresRegions) -> Floats:
     return occlusion.true_regions(told.labels, told.occluders, scorer.region_rows(told.labels.shape[1]))
 
 
+def _spread(frames: Ints) -> Ints:
+    """At most `KNOWN_BY` of them, evenly spread: neighbours are much alike, and each costs a pass."""
+    if len(frames) <= KNOWN_BY:
+        return frames
+    return np.asarray(frames[((np.arange(KNOWN_BY) + 0.5) * len(frames) / KNOWN_BY).astype(np.int64)])
+
+
 def _at_size(mask: Bools, size: tuple[int, int]) -> Bools:
     """``[T, h, w]`` at another size; a pixel takes what its centre lies in."""
     rows, columns = (
@@ -170,7 +179,7 @@ def _at_size(mask: Bools, size: tuple[int, int]) -> Bools:
 def _people(
     source: Split, store: FrameStore, rows: Ints, eye: Eye, features: NDArray[np.float32] | None
 ) -> People | None:
-    """Mean descriptors of the unoccluded frames in these rows of the store."""
+    """Whom a frame can be taken for, from the unoccluded frames in these rows of the store."""
     tracklet = np.searchsorted(store.offsets, rows, side="right") - 1
     persons = _persons(source)[tracklet]
     if len(np.unique(persons)) < 2:
@@ -181,7 +190,7 @@ def _people(
         return People.of(features[rows], persons, tracklet)
     found = []
     size = frames_per_batch(store.size)
-    with step_bar("describe unoccluded frames", len(rows), "frames") as bar:
+    with step_bar("describe people by unoccluded frames", len(rows), "frames") as bar:
         for start in range(0, len(rows), size):
             found.append(eye.look(np.asarray(store.flat()[rows[start : start + size]]))[0])
             bar.update(len(found[-1]))

@@ -20,6 +20,7 @@ from protocols.restoration import CAP, MEASURES
 from reports.repaired import check_repair
 from runners.errors import RunError
 from runners.restoring import Reference, Restored, build_reference, detect, hidden_shares, restore
+from runners.restoring_frames import eye_of
 
 SIZE = (64, 32)
 HOW = {"normalise": "imagenet", "device": "cpu", "precision": "fp32"}
@@ -148,13 +149,17 @@ def test_the_true_pixels_restore_everything(
 def test_identity_of_a_perfect_repair_is_that_of_the_twins(
     tried, twins: np.ndarray, store: FrameStore, split: Split, scorer: Scorer, reference: Reference
 ) -> None:
-    """Told by hand: mean descriptors of unoccluded frames of other tracklets, nearest by cosine."""
+    """By hand: mean descriptors of up to 8 unoccluded frames of each other tracklet, nearest by cosine."""
     got = tried(twins, (twins != store.flat()).any(axis=3)).arrays["identity/repaired"]
     behind, features = described(scorer, twins), described(scorer, np.array(store.flat()))
     tracklet = np.repeat(np.arange(len(split.test)), store.lengths)
     person = np.array([t.person_id for t in split.test])[tracklet]
     visible = np.concatenate([load_truth(split.root, t.key).visible for t in split.test])
-    clean = (person > 0) & (visible == 1)
+    clean = np.zeros(len(person), dtype=bool)
+    for begin, one in zip(store.offsets, split.test, strict=False):
+        whole = begin + np.flatnonzero(visible[begin : begin + len(one)] == 1) if one.person_id > 0 else np.array([])
+        spread = [whole[int((i + 0.5) * len(whole) / 8)] for i in range(8)] if len(whole) > 8 else whole
+        clean[np.array(spread, dtype=int)] = True
     for place, row in enumerate(reference.tracklets):
         hits = []
         for frame in reference.rows[reference.occluded & (reference.owner == place)]:
@@ -168,6 +173,16 @@ def test_identity_of_a_perfect_repair_is_that_of_the_twins(
             hits.append(float(max(cosines, key=cosines.get) == own) if known else np.nan)
         assert got[place] == pytest.approx(np.mean(hits), nan_ok=True)
     assert 0 < np.nanmean(got) < 1
+
+
+def test_maps_alone_are_those_of_the_whole_pass(scorer: Scorer, store: FrameStore) -> None:
+    eye = eye_of(scorer, "imagenet", "cpu", "fp32")
+    features, maps = eye.look(np.array(store.flat()[:20]))
+    alone = eye.maps(np.array(store.flat()[:20]))
+    assert [one.shape[1:] for one in maps] == [(64, 16, 8), (128, 8, 4), (256, 4, 2)]
+    for ours, theirs in zip(maps, alone, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(features, described(scorer, np.array(store.flat()[:20])), rtol=1e-4, atol=1e-5)
 
 
 def test_frames_as_they_are_gain_exactly_nothing(tried, store: FrameStore, front: np.ndarray) -> None:
