@@ -7,7 +7,7 @@ import pytest
 from reports.runs import Job, load_job
 from reports.store import Reader, open_reader
 from runners.tracking import open_store
-from tests.reports import fake, fake_cosam, fake_tkp
+from tests.reports import fake, fake_cosam, fake_tkp, fake_vrstc
 
 EXPERIMENT = "reid/synthwalk/res50-rgb-single-pass"
 
@@ -50,3 +50,11 @@ def cosam_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     uri = fake.fresh(tmp_path_factory.mktemp("cosam"))
     fake_cosam.write(open_store(uri))
     return load_job(open_reader(uri), fake_cosam.EXPERIMENT)
+
+
+@pytest.fixture(scope="session")
+def vrstc_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Raw and repaired data: ten arms of two networks by two seeds, and the colour row."""
+    uri = fake.fresh(tmp_path_factory.mktemp("vrstc"))
+    fake_vrstc.write(open_store(uri))
+    return load_job(open_reader(uri), fake_vrstc.EXPERIMENT)

@@ -33,22 +33,22 @@ ARMS: dict[str, tuple[str, str, str, str, float]] = {
     "nl": ("Non-local", "nl", "raw", "raw", 0.3),
     "nl-oracle-test": ("Non-local, tested on the truth", "nl", "raw", "oracle", 1.6),
     "nl-oracle": ("Non-local on the truth", "nl", "oracle", "oracle", 2.3),
-    "spa": ("Spa", "nl", "spa", "spa", 0.9),
-    "spa-ae": ("Spa + AE", "nl", "spa-ae", "spa-ae", 0.9),
-    "nl-stcnet-test": ("Non-local, tested on STCnet's data", "nl", "raw", "stcnet", 0.9),
-    "vrstc": ("VRSTC", "nl", "stcnet", "stcnet", 1.3),
+    "spa": ("Spa", "nl", "spa-gen", "spa-gen", 0.9),
+    "spa-ae": ("Spa + AE", "nl", "spa-ae-gen", "spa-ae-gen", 0.9),
+    "nl-stcnet-test": ("Non-local, tested on STCnet's data", "nl", "raw", "stcnet-gen", 0.9),
+    "vrstc": ("VRSTC", "nl", "stcnet-gen", "stcnet-gen", 1.3),
     "nl-blur": ("Non-local on blurred data", "nl", "blur", "blur", -0.9),
 }
-REPAIRERS = {"stcnet": "STCnet", "spa": "Spa", "spa-ae": "Spa + AE", "blur": "Blur"}
+REPAIRERS = {"stcnet-gen": "STCnet", "spa-gen": "Spa", "spa-ae-gen": "Spa + AE", "blur": "Blur"}
 LABELS = REPAIRERS | {"oracle": "Oracle", DROP: "Drop"}
 PEOPLE, TRACKLETS = 30, 90
 # psnr, ssim, feature distance, identity, psnr of what was spilt; those of the frames as they are come first
 PIXELS: dict[str, tuple[float, float, float, float, float]] = {
     "raw": (11.0, 0.35, 0.60, 0.55, 58.0),
     "oracle": (46.0, 0.99, 0.01, 0.92, 45.0),
-    "stcnet": (17.0, 0.55, 0.40, 0.72, 24.0),
-    "spa": (15.0, 0.48, 0.46, 0.66, 23.0),
-    "spa-ae": (15.0, 0.48, 0.46, 0.66, 23.0),
+    "stcnet-gen": (17.0, 0.55, 0.40, 0.72, 24.0),
+    "spa-gen": (15.0, 0.48, 0.46, 0.66, 23.0),
+    "spa-ae-gen": (15.0, 0.48, 0.46, 0.66, 23.0),
     "blur": (10.0, 0.30, 0.75, 0.45, 18.0),
 }
 

@@ -294,7 +294,7 @@ def test_an_experiment_in_the_bin_says_how_to_get_it_back(store: Store) -> None:
 def record_repaired(store: Store, parent: str, **changes: Any) -> str:
     """One arm that is judged on repaired data, with what its repairer did."""
     arrays = fake_vrstc.per_query("vrstc", 0)
-    restored = fake_vrstc.repair("stcnet", 0)
+    restored = fake_vrstc.repair("stcnet-gen", 0)
     result = fake_vrstc.result("vrstc", 0, arrays) | changes
     return store.record_arm(parent, result, arrays, None, [], restored=restored)
 
@@ -304,12 +304,12 @@ def test_what_a_repairer_did_is_stored_with_its_numbers(store: Store) -> None:
     run = store.client.get_run(record_repaired(store, parent))
     names = {file.path for file in store.client.list_artifacts(run.info.run_id)}
     assert {"repair.json", "repair.npz"} <= names and "explain.json" not in names
-    told = fake_vrstc.repair("stcnet", 0).record
+    told = fake_vrstc.repair("stcnet-gen", 0).record
     metrics = run.data.metrics
     assert metrics["repair/psnr"] == pytest.approx(told["measures"]["psnr"]["mean"], abs=1e-6)
     assert metrics["repair/psnr/raw"] == pytest.approx(told["raw"]["psnr"]["mean"], abs=1e-6)
     assert metrics["repair/calls/auc"] == pytest.approx(told["detection"]["auc"]["mean"], abs=1e-6)
-    assert (run.data.tags["trained_on"], run.data.params["tested_on"]) == ("stcnet", "stcnet")
+    assert (run.data.tags["trained_on"], run.data.params["tested_on"]) == ("stcnet-gen", "stcnet-gen")
     plain = store.client.get_run(record(store, parent)).data
     assert plain.tags["tested_on"] == "raw"
     assert not any(name.startswith("repair/") for name in plain.metrics)
