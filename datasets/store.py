@@ -117,6 +117,10 @@ class FrameStore:
             self._frames = np.load(self.path, mmap_mode="r")
         return self._frames
 
+    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """A copy of some frames by their row in `flat()`: int64 [...] -> uint8 [...,H,W,3]."""
+        return np.asarray(self.flat()[rows])
+
     def clip(self, tracklet: int, frames: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Some frames of one tracklet.
 

@@ -86,6 +86,7 @@ class Protocol:
             image against videos. The image is the first frame of a tracklet. Empty: tracklets against tracklets.
         query_camera: only tracklets of this camera ask and only the others answer; 0 for all.
         splits: random halves of the identities that results are averaged over; 1 for a set with one fixed split.
+        repairs: whether arms are judged on repaired data beside the raw ones, and by how much of a query is hidden.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Protocol:
     sides: tuple[Side, ...] = ()
     query_camera: int = 0
     splits: int = 1
+    repairs: bool = False
 
     @property
     def convention(self) -> Convention:

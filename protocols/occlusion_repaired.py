@@ -26,4 +26,5 @@ PROTOCOL = Protocol(
     ap="trapezoid",
     empty="zero",
     ties="expected",
+    repairs=True,
 )

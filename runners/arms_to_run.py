@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import methods
 from methods.arms import Arm
 from methods.card import Card
+from protocols.interface import Protocol
 from runners.errors import RunError
 from runners.plan import ArmRun, controls_for
+from runners.repairers import RAW, parse_repairer
 
 MAX_SEED = 2**31 - 1
 
@@ -35,9 +37,46 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
     return sorted(arms.values(), key=lambda arm: order[arm.role])
 
 
-def choose_runs(arms: Sequence[Arm], controls: str) -> list[ArmRun]:
-    """Every arm, followed by those of its controls that are wanted."""
-    return [ArmRun(arm, control) for arm in arms for control in (None, *controls_for(arm, controls))]
+def choose_runs(arms: Sequence[Arm], controls: str, repairers: Sequence[str] = ()) -> list[ArmRun]:
+    """Every arm, followed by those of its controls that are wanted, and by itself on repaired data.
+
+    For each repairer an arm is trained and judged on {raw, repaired} x {raw, repaired}, the raw pair being the arm
+    itself. An arm whose card says what it is trained or judged on is left at that.
+    """
+    runs = []
+    for arm in arms:
+        runs += [ArmRun(arm, control) for control in (None, *controls_for(arm, controls))]
+        if arm.train_on or arm.test_on:
+            continue
+        for repairer in repairers:
+            pairs = ((RAW, repairer), (repairer, RAW), (repairer, repairer))
+            runs += [ArmRun(arm, None, train_on, test_on) for train_on, test_on in pairs]
+    return runs
+
+
+def choose_repairers(card: Card, protocol: Protocol, wanted: Sequence[str] | None, synthetic: bool) -> list[str]:
+    """Repairers whose data every arm is put on, in canonical spelling.
+
+    Args:
+        card: the paper.
+        protocol: of the job.
+        wanted: what the user asked for; None for the default: the oracle, where the protocol repairs, the truth is
+            known and no arm of the card says for itself what it is trained on.
+        synthetic: whether the data set has a truth.
+
+    Raises:
+        RunError: an unknown repairer, or repairers under a protocol that does not repair.
+    """
+    own = any(arm.train_on not in ("", RAW) or arm.test_on not in ("", RAW) for arm in card.arms.values())
+    if wanted is None:
+        return ["oracle"] if protocol.repairs and synthetic and not own else []
+    if wanted and not protocol.repairs:
+        raise RunError(
+            f"--repairers belongs to a protocol that repairs, such as occlusion-repaired; {protocol.name} does not."
+        )
+    if list(wanted) == ["none"]:
+        return []
+    return list(dict.fromkeys(parse_repairer(one, card).text for one in wanted))
 
 
 def choose_seeds(first: int, count: int) -> list[int]:

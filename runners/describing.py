@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from datasets.snippets import snippets as cut_tracklet
-from datasets.store import FrameStore
+from datasets.store_selection import Frames
 from datasets.transforms import to_tensor
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
 from protocols.interface import Mean, Protocol, Snippets
@@ -41,7 +41,7 @@ class Feeding:
         orders: frame numbers of each tracklet in the order to feed them; the natural one if not given.
     """
 
-    store: FrameStore
+    store: Frames
     features: Floats | None
     normalise: str
     device: str
@@ -191,7 +191,7 @@ def _encode(method: nn.Module, feeding: Feeding, rows: Ints, mask: Tensor) -> Te
 
 def _pixels(feeding: Feeding, rows: Ints) -> Tensor:
     """Frames by row, normalised: ``[..., 3, H, W]``."""
-    frames = torch.from_numpy(np.asarray(feeding.store.flat()[rows]))
+    frames = torch.from_numpy(feeding.store.gather(rows))
     return to_tensor(frames.to(feeding.device), feeding.normalise)  # type: ignore[arg-type]  # checked there
 
 

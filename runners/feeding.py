@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from datasets import batches, sampling
 from datasets.randomness import generator
-from datasets.store import FrameStore
+from datasets.store_selection import Frames
 from datasets.transforms import ClipTransform
 from methods.recipe import Stage
 
@@ -136,7 +136,7 @@ def sample_clip(stage: Stage, length: int, rng: np.random.Generator) -> sampling
     return sampling.rule(clip.kind)(length, clip.length, rng)
 
 
-def pixels(picks: Picks, store: FrameStore, stage: Stage, seed: int) -> NDArray[np.uint8]:
+def pixels(picks: Picks, store: Frames, stage: Stage, seed: int) -> NDArray[np.uint8]:
     """Fetch and augment a batch: uint8 ``[B, T, H, W, 3]``; the same whoever asks, and in any order."""
     wanted = stage.augment
     change = ClipTransform(

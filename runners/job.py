@@ -14,17 +14,22 @@ from numpy.typing import NDArray
 from torch import nn
 
 from datasets.randomness import generator
-from datasets.store import FrameStore
+from datasets.store_selection import Frames, FrameSelection
 from datasets.tracklet import Split
-from methods.interface import Attends, Explains, FrameThenTime
+from methods.interface import Attends, FrameThenTime
 from protocols.interface import Protocol
 from runners import describing, judging, stages
+from runners.against_truth import AgainstTruth
 from runners.environment import describe
 from runners.errors import NotPossible
-from runners.explaining import Explained, explain, has_truth
-from runners.plan import ArmRun, PlannedStage, Setting, examine_step, explain_step, judge_step, plan_stages
+from runners.explaining import Explained
+from runners.material import Material
+from runners.plan import ArmRun, PlannedData, PlannedStage, Setting, card_of, plan_data, plan_stages
 from runners.progress import note
-from runners.steps import Step, StepStore, read_json, write_bytes, write_json
+from runners.repairers import RAW
+from runners.restoring import Restored
+from runners.result_steps import examine_step, judge_step
+from runners.steps import Step, StepStore, canonical_json, read_json, write_bytes, write_json
 
 SCHEMA = 1
 COST_LENGTHS = (8, 64)
@@ -42,6 +47,7 @@ class Outcome:
         train_log: rows of the training curve.
         fresh: whether it was made now, not found.
         explained: where the network looks, held against the truth, if it shows that and the truth is known.
+        restored: what a repair of the test data restored, if they were repaired and the truth is known.
     """
 
     result: dict[str, Any]
@@ -50,6 +56,7 @@ class Outcome:
     train_log: list[dict[str, Any]]
     fresh: bool
     explained: Explained | None = None
+    restored: Restored | None = None
 
 
 @dataclass
@@ -62,78 +69,57 @@ class Job:
     steps: StepStore
     work: Path
     command: str
-    _stores: dict[tuple[str, tuple[int, int]], FrameStore] = field(default_factory=dict)
+    material: Material = field(init=False)
+    truth: AgainstTruth = field(init=False)
+    _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
+    _calls: bool = False  # whether anything is repaired by calls
 
-    def store(self, part: str, size: tuple[int, int]) -> FrameStore:
-        """Decoded frames of the ``train`` or ``test`` half."""
-        if (part, size) not in self._stores:
-            tracklets = self.split.train if part == "train" else self.split.test
-            self._stores[part, size] = FrameStore.build(
-                tracklets, self.split.root, self.work / "frames", size, fingerprint=self.split.fingerprint
-            )
-        return self._stores[part, size]
+    def __post_init__(self) -> None:
+        self.material = Material(self.split, self.steps, self.work, self.setting.device)
+        self.truth = AgainstTruth(self.material, self.setting)
 
     def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:
         """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first.
 
         Every arm is examined before the first one is trained: who is turned away is told at once.
         """
+        for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
+            self._bases.setdefault(_signature(run), run.name)
+        planned = (self._plan(run, seeds[0]) for run in runs)
+        self._calls = any(data.scores for last, tested in planned for data in (last.data, tested))
         for run in runs:
-            last = plan_stages(run, seeds[0], self.setting)[-1]
-            if not self.steps.done(judge_step(run, last, self.protocol.as_dict(), self.setting)):
+            last, tested = self._plan(run, seeds[0])
+            if not self.steps.done(judge_step(run, last, tested, self.protocol.as_dict(), self.setting)):
                 self._examine(run, last.size)
         size = plan_stages(runs[0], seeds[0], self.setting)[-1].size
         yield self._colour(size, seeds[0])
         for seed in seeds:
+            shown: set[str] = set()  # what a repair restored is told once
             for run in runs:
-                yield self._arm(run, seed)
+                yield self._arm(run, seed, shown)
 
-    def _arm(self, run: ArmRun, seed: int) -> Outcome:
-        planned = plan_stages(run, seed, self.setting)
-        last = planned[-1]
-        step = judge_step(run, last, self.protocol.as_dict(), self.setting)
+    def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
+        """An arm's last stage, and the data it is judged on."""
+        return plan_stages(run, seed, self.setting)[-1], plan_data(
+            card_of(run, self.setting), run.tested_on, seed, self.setting
+        )
+
+    def _arm(self, run: ArmRun, seed: int, shown: set[str]) -> Outcome:
+        last, tested = self._plan(run, seed)
+        step = judge_step(run, last, tested, self.protocol.as_dict(), self.setting)
         fresh = not self.steps.done(step)
         if fresh:
             examined = self._examine(run, last.size)
-            for stage in planned:
-                if not self.steps.done(stage.step):
-                    stages.run_stage(
-                        stage, self.split, self.store("train", stage.size), self.steps, self.setting.device
-                    )
+            self.material.train(last)
+            store = self.material.store("test", last.size, tested)
             with self.steps.running(step) as folder:
-                self._judge(run, last, step, examined, folder)
-        return self._load(step, stages.training_log(last, self.steps), fresh, self._explain(run, last))
-
-    def _explain(self, run: ArmRun, last: PlannedStage) -> Explained | None:
-        """Masks against the truth, once for an arm with a seed; None where there is nothing of the kind."""
-        if run.control or not has_truth(self.split):
-            return None
-        step = explain_step(run, last, self.setting)
-        folder = self.steps.folder(step)
-        if not self.steps.done(step):
-            device = self.setting.device
-            trained = stages.trained_method(last, self.split.num_train_ids, self.steps, device)
-            found = None
-            if isinstance(trained, Explains):
-                ids = self.split.num_train_ids
-                initial = stages.build_method(last.run, ids, last.seed, last.size, device, last.precision).eval()
-                found = explain(
-                    trained,
-                    initial,
-                    self.split,
-                    self.store("test", last.size),
-                    normalise=last.stage.normalise,
-                    device=device,
-                    precision=last.precision,
-                )
-            with self.steps.running(step) as fresh_folder:
-                write_json(fresh_folder / "explain.json", found.record if found else None)
-                write_bytes(fresh_folder / "explain.npz", judging.to_npz(found.arrays if found else {}))
-        record = read_json(folder / "explain.json")
-        if record is None:
-            return None
-        with np.load(folder / "explain.npz") as file:
-            return Explained(record, {name: file[name] for name in file.files})
+                self._judge(run, last, tested, store, step, examined, folder)
+        restored = None
+        if tested.fingerprint not in shown:
+            shown.add(tested.fingerprint)
+            restored = self.truth.restored(run, seed, tested)
+        log = stages.training_log(last, self.steps)
+        return self._load(step, log, fresh, self.truth.explained(run, last), restored)
 
     def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
         """Admission and cost of an arm, before anything is trained for it; its controls share them.
@@ -170,14 +156,22 @@ class Job:
         found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
         return found
 
-    def _judge(self, run: ArmRun, last: PlannedStage, step: Step, examined: dict[str, Any], folder: Path) -> None:
-        store = self.store("test", last.size)
+    def _judge(
+        self,
+        run: ArmRun,
+        last: PlannedStage,
+        tested: PlannedData,
+        store: Frames,
+        step: Step,
+        examined: dict[str, Any],
+        folder: Path,
+    ) -> None:
         method = stages.trained_method(last, self.split.num_train_ids, self.steps, self.setting.device)
         if run.control == "uniform":
             assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
             method.use_uniform_attention(True)
         began = time.monotonic()
-        described = self._describe(method, run, last, store)
+        described = self._describe(method, run, last, tested, store)
         judged = judging.judge(described, self.split, self.protocol, store)
         note(
             f"judge {run.text} seed {last.seed}: mAP {judged.metrics['mAP']:.1f}, "
@@ -187,13 +181,13 @@ class Job:
             folder,
             judged,
             {
-                "arm": run.arm.text,
-                "label": run.arm.label,
+                "arm": run.name,
+                "label": run.label,
                 "method": run.arm.method,
                 "reading": run.arm.reading,
                 "options": run.arm.settings(),
                 "control": run.control,
-                "of": run.arm.text if run.control else None,
+                "of": run.name if run.control else None,
                 "seed": last.seed,
                 "size": list(last.size),
                 "cost": {} if run.control else examined["cost"],
@@ -202,10 +196,19 @@ class Job:
                 "fingerprint": step.fingerprint,
                 "precision": last.precision,
                 "fed": described.fed,
+                "data": {
+                    "train": run.trained_on,
+                    "test": run.tested_on,
+                    "base": self._bases.get(_signature(run), run.name),
+                    "train_fingerprint": last.data.fingerprint,
+                    "test_fingerprint": tested.fingerprint,
+                },
             },
         )
 
-    def _describe(self, method: nn.Module, run: ArmRun, last: PlannedStage, store: FrameStore) -> describing.Described:
+    def _describe(
+        self, method: nn.Module, run: ArmRun, last: PlannedStage, tested: PlannedData, store: Frames
+    ) -> describing.Described:
         normalise, device = last.stage.normalise, self.setting.device
         orders = None
         if run.control == "shuffled":
@@ -215,10 +218,13 @@ class Job:
             ]
         features = None
         if isinstance(method, FrameThenTime):
-            file = stages.frame_features(
-                method, "test", self.split, store, normalise, self.steps, device, last.precision
-            )
+            selected = isinstance(store, FrameSelection)
+            base = store.base if isinstance(store, FrameSelection) else store
+            split = self.split if selected else self.material.split(tested)
+            file = stages.frame_features(method, "test", split, base, normalise, self.steps, device, last.precision)
             features = np.load(file, mmap_mode="r")
+            if isinstance(store, FrameSelection):
+                features = features[store.rows]
         title = f"extract {run.text}, seed {last.seed}"
         feeding = describing.Feeding(store, features, normalise, device, last.precision, title, orders)
         return describing.describe(method, self.protocol, feeding)
@@ -242,7 +248,7 @@ class Job:
         )
         fresh = not self.steps.done(step)
         if fresh:
-            store = self.store("test", size)
+            store = self.material.raw_store("test", size)
             with self.steps.running(step) as folder:
                 described = judging.colour_described(store, self.protocol)
                 judged = judging.judge(described, self.split, self.protocol, store)
@@ -291,16 +297,33 @@ class Job:
             "command": self.command,
             **about,
         }
-        write_bytes(folder / "per_query.npz", judging.to_npz(judged.per_query))
+        per_query = dict(judged.per_query)
+        hidden = self.truth.hidden_shares(about["seed"], self._calls) if self.protocol.repairs else None
+        if hidden is not None:
+            per_query["hidden"] = hidden.shares[self.split.query_index]
+            result["hidden_by"] = hidden.by
+        write_bytes(folder / "per_query.npz", judging.to_npz(per_query))
         write_json(folder / "strips.json", judged.strips)
         write_json(folder / "result.json", result)
 
-    def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool, explained: Explained | None = None) -> Outcome:
+    def _load(
+        self,
+        step: Step,
+        log: list[dict[str, Any]],
+        fresh: bool,
+        explained: Explained | None = None,
+        restored: Restored | None = None,
+    ) -> Outcome:
         folder = self.steps.folder(step)
         with np.load(folder / "per_query.npz") as file:
             arrays = {name: file[name] for name in file.files}
         result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
-        return Outcome(result, arrays, strips, log, fresh, explained)
+        return Outcome(result, arrays, strips, log, fresh, explained, restored)
+
+
+def _signature(run: ArmRun) -> str:
+    """The network and how it is trained, whatever it is trained on."""
+    return canonical_json([run.arm.paper, run.arm.recipe, run.arm.method, run.arm.settings()])
 
 
 def judge_code() -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from datasets.store import FrameStore
+from datasets.store_selection import Frames
 from datasets.tracklet import Split
 from protocols.conventions import Convention
 from protocols.interface import Protocol, Side
@@ -74,7 +74,7 @@ class _Roles:
         return cls((people[query], cameras[query], people[gallery], cameras[gallery]), inside)
 
 
-def judge(described: Described, split: Split, protocol: Protocol, store: FrameStore) -> Judgement:
+def judge(described: Described, split: Split, protocol: Protocol, store: Frames) -> Judgement:
     """Score descriptors of ``split.test``.
 
     Args:
@@ -168,11 +168,11 @@ def _scores(ranking: Ranking) -> dict[str, NDArray[Any]]:
     }
 
 
-def colour_described(store: FrameStore, protocol: Protocol) -> Described:
+def colour_described(store: Frames, protocol: Protocol) -> Described:
     """The colour sanity row: ``[N, 24]`` of all frames, and of the first where a protocol has sides; no learning."""
 
     def colours(last: NDArray[np.int64]) -> Floats:
-        rows = [stripe_colours(np.asarray(store.flat()[a:b])) for a, b in zip(store.offsets[:-1], last, strict=True)]
+        rows = [stripe_colours(store.gather(np.arange(a, b))) for a, b in zip(store.offsets[:-1], last, strict=True)]
         return np.stack(rows).astype(np.float32)
 
     video = colours(store.offsets[1:])
@@ -204,7 +204,7 @@ def _convention_record(convention: Convention, ranking: Ranking) -> dict[str, An
     }
 
 
-def _per_query(ranking: Ranking, split: Split, store: FrameStore) -> dict[str, NDArray[Any]]:
+def _per_query(ranking: Ranking, split: Split, store: Frames) -> dict[str, NDArray[Any]]:
     query = split.query
     return {
         "person": np.array([t.person_id for t in query]),
@@ -221,7 +221,7 @@ def _strips(
     sides: tuple[Floats, Floats],
     split: Split,
     protocol: Protocol,
-    store: FrameStore,
+    store: Frames,
 ) -> dict[str, Any]:
     """Two of the worst, two middling and two of the best queries; chosen by AP, ties by row."""
     order = [int(q) for q in np.argsort(ranking.average_precision, kind="stable") if ranking.valid[q]]
@@ -270,7 +270,7 @@ def _unit(descriptors: Floats) -> Floats:
     return descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-12)
 
 
-def _picture(store: FrameStore, tracklet: int, *, first: bool = False) -> str:
+def _picture(store: Frames, tracklet: int, *, first: bool = False) -> str:
     """The middle frame of a tracklet, or its first, as a data URI."""
     frame = store.clip(tracklet, np.array([0 if first else (store.lengths[tracklet] - 1) // 2]))[0]
     encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(frame), quality=90)

@@ -19,9 +19,15 @@ def as_text(cards: Mapping[str, Card], width: int = 100) -> str:
             f"  judged under {card.constraints.protocol} unless --protocol says otherwise",
             "  arms (* runs by default)",
         ]
+        painters = {name: arm for name, arm in card.arms.items() if arm.role == "repairer"}
         for name, arm in card.arms.items():
-            mark = "*" if arm.default else " "
-            lines += _hanging(f"  {mark} {name:<22}", arm.summary or arm.label, width)
+            if name not in painters:
+                mark = "*" if arm.default else " "
+                lines += _hanging(f"  {mark} {name:<22}", arm.summary or arm.label, width)
+        if painters:
+            lines += ["", "  arms that repair data for others (--repairers, python -m runners.repair)"]
+            for name, arm in painters.items():
+                lines += _hanging(f"    {card.key}/{name:<22}", arm.summary or arm.label, width)
         if card.claims:
             lines += ["", "  claims"]
             for claim in card.claims:
@@ -46,7 +52,14 @@ def as_data(cards: Mapping[str, Card]) -> dict[str, Any]:
             "year": card.paper.year,
             "protocol": card.constraints.protocol,
             "arms": {
-                name: {"label": arm.label, "summary": arm.summary, "default": arm.default, "role": arm.role}
+                name: {
+                    "label": arm.label,
+                    "summary": arm.summary,
+                    "default": arm.default,
+                    "role": arm.role,
+                    "train_on": arm.train_on or "raw",
+                    "test_on": arm.test_on or "raw",
+                }
                 for name, arm in card.arms.items()
             },
             "claims": [

@@ -1,21 +1,24 @@
 """From arms and recipes to steps with fingerprints, before anything is run.
 
 Everything that decides an outcome enters its step's inputs here: data, seed, options, recipe, code, runtime, and the
-fingerprint of the stage that it starts from.
+fingerprint of the stage that it starts from. Repaired data are part of the plan: what they are called follows from the
+repairer, its weights and the region scores, before anything is painted.
 """
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import methods
+from datasets.repaired.writing import fingerprint_of
 from methods.arms import Arm
 from methods.card import Card
 from methods.recipe import Length, Recipe, Stage
 from runners.environment import choose_precision
 from runners.errors import RunError
+from runners.repairers import RAW, RepairerText, parse_repairer
 from runners.sources import code_digest
 from runners.steps import Step
 
@@ -23,29 +26,21 @@ Control = Literal["shuffled", "mlp", "uniform"]
 Budget = Literal["full", "quick"]
 Start = Literal["card", "imagenet", "none"]
 
+# What decides region scores, besides the scoring method's own folder.
+_SCORING_CODE = (
+    "methods/interface.py",
+    "methods/layers",
+    "datasets/transforms.py",
+    "datasets/decoding.py",
+    "runners/scoring_regions.py",
+)
+
 # What decides how a stage trains, besides the method's own folder.
 _TRAINING_CODE = (
     "methods/interface.py",
     "methods/layers",
     *(f"datasets/{name}.py" for name in ("sampling", "batches", "randomness", "transforms", "decoding", "store")),
     *(f"runners/{name}.py" for name in ("training", "feeding", "optimisation", "stages", "extraction")),
-)
-_JUDGING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    "protocols",
-    "runners/extraction.py",
-    "runners/describing.py",
-    "runners/judging.py",
-)
-
-_EXPLAINING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    "datasets/snippets.py",
-    "protocols/masks.py",
-    "protocols/statistics.py",
-    *(f"runners/{name}.py" for name in ("explaining", "overlays")),
 )
 
 
@@ -63,6 +58,7 @@ class Setting:
         data: fingerprint of the data set.
         device: such as ``cpu``.
         runtime: see `runners.environment.runtime`.
+        scorer: the arm whose region scores call occlusions, where something is repaired.
     """
 
     card: Card
@@ -74,24 +70,87 @@ class Setting:
     data: str
     device: str
     runtime: Mapping[str, Any]
+    scorer: str = "vrstc/baseline"
 
 
 @dataclass(frozen=True)
 class ArmRun:
-    """An arm, or one of its controls.
+    """An arm on some data, or one of its controls.
 
     Attributes:
         arm: what is trained.
         control: what is taken away from it, or None.
+        train_on: ``raw`` or a repairer, for an arm that leaves it to the job.
+        test_on: the same for what it is judged on.
     """
 
     arm: Arm
     control: Control | None = None
+    train_on: str = RAW
+    test_on: str = RAW
+
+    @property
+    def trained_on(self) -> str:
+        """What it learns from; the arm's own word counts first."""
+        return self.arm.train_on or self.train_on
+
+    @property
+    def tested_on(self) -> str:
+        """What it is judged on."""
+        return self.arm.test_on or self.test_on
+
+    @property
+    def name(self) -> str:
+        """Name of the arm in records: ``gltr``, or ``gltr@oracle/raw`` where the job chose other data than raw."""
+        chosen = (self.trained_on, self.tested_on) != (self.arm.train_on or RAW, self.arm.test_on or RAW)
+        return self.arm.text + (f"@{self.trained_on}/{self.tested_on}" if chosen else "")
+
+    @property
+    def label(self) -> str:
+        """As it stands in tables."""
+        own = self.name == self.arm.text
+        return self.arm.label if own else f"{self.arm.label} ({self.trained_on} → {self.tested_on})"
 
     @property
     def text(self) -> str:
         """Unique name in tables and records: ``gltr`` or ``gltr+shuffled``."""
-        return self.arm.text + (f"+{self.control}" if self.control else "")
+        return self.name + (f"+{self.control}" if self.control else "")
+
+
+@dataclass(frozen=True)
+class PlannedScores:
+    """Region scores of all frames of a data set, and the network that gives them.
+
+    Attributes:
+        scorer: last stage of the scoring arm.
+        step: where the scores are.
+    """
+
+    scorer: "PlannedStage"
+    step: Step
+
+
+@dataclass(frozen=True)
+class PlannedData:
+    """A data set as an arm sees it: raw, or repaired.
+
+    Attributes:
+        name: ``raw`` or the repairer.
+        fingerprint: of its content, known before it is made.
+        repairer: None for raw.
+        painter: last stage of a repairing arm; None for the others.
+        scores: what calls regions occluded; None where the repairer needs no calls.
+        calls: what decides the calls, for the data set's manifest.
+        options: what decides the repairer's work.
+    """
+
+    name: str
+    fingerprint: str
+    repairer: RepairerText | None = None
+    painter: "PlannedStage | None" = None
+    scores: PlannedScores | None = None
+    calls: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,6 +164,8 @@ class PlannedStage:
         size: (height, width).
         precision: resolved.
         start: the planned stage whose weights it starts from; None for scratch and ImageNet.
+        data: what it learns from.
+        scores: says which frames are unoccluded, for a stage that sees no others.
         step: its fingerprint and inputs.
     """
 
@@ -114,6 +175,8 @@ class PlannedStage:
     size: tuple[int, int]
     precision: Literal["fp32", "bf16"]
     start: "PlannedStage | None"
+    data: PlannedData
+    scores: PlannedScores | None
     step: Step
 
     def chain(self) -> "list[PlannedStage]":
@@ -123,8 +186,12 @@ class PlannedStage:
 
 def recipe_of(run: ArmRun, setting: Setting) -> Recipe:
     """The recipe of an arm under the setting's profile."""
-    card = setting.card if run.arm.paper == setting.card.key else methods.paper(run.arm.paper)
-    return card.recipe(run.arm.recipe, setting.profile)
+    return card_of(run, setting).recipe(run.arm.recipe, setting.profile)
+
+
+def card_of(run: ArmRun, setting: Setting) -> Card:
+    """The card that an arm is from: the job's, or that of the paper it is borrowed from."""
+    return setting.card if run.arm.paper == setting.card.key else methods.paper(run.arm.paper)
 
 
 def plan_stages(run: ArmRun, seed: int, setting: Setting) -> list[PlannedStage]:
@@ -139,6 +206,7 @@ def plan_stages(run: ArmRun, seed: int, setting: Setting) -> list[PlannedStage]:
 def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
     recipe = recipe_of(run, setting)
     size = setting.size or (recipe.size[0], recipe.size[1])
+    data = plan_data(card_of(run, setting), run.trained_on, seed, setting)
     planned: dict[str, PlannedStage] = {}
     last: PlannedStage | None = None
     for stage in recipe.stages:
@@ -147,11 +215,11 @@ def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
         if kind == "stage":
             start = planned[name]
         elif kind == "arm":
-            other = ArmRun(methods.arm(name, setting.card))
+            other = ArmRun(methods.arm(name, card_of(run, setting)), train_on=run.trained_on)
             start = _plan(other, seed, setting)
-            if start.size != size:
+            if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")
-        last = _stage(run, _adapted(stage, setting), seed, size, start, setting)
+        last = _stage(run, _adapted(stage, setting), seed, size, start, data, setting)
         planned[stage.name] = last
     assert last is not None  # a recipe without stages is refused when its card is read
     return last
@@ -171,10 +239,12 @@ def _stage(
     seed: int,
     size: tuple[int, int],
     start: PlannedStage | None,
+    data: PlannedData,
     setting: Setting,
 ) -> PlannedStage:
     control = _control_in(run, stage)
     precision = choose_precision(stage.precision, setting.device)
+    scores = plan_scores(seed, setting) if stage.seen == "unoccluded" else None
     inputs = {
         "stage": dataclasses.asdict(stage),
         "method": run.arm.method,
@@ -182,16 +252,75 @@ def _stage(
         "control": control,
         "ids": setting.num_ids,
         "start": start.step.fingerprint if start else stage.start,
-        "data": setting.data,
+        "data": data.fingerprint,
+        "scores": scores.step.fingerprint if scores else None,
         "size": list(size),
         "seed": seed,
         "precision": precision,
         "runtime": dict(setting.runtime),
         "code": code_digest(*_TRAINING_CODE, run.arm.folder),
     }
-    text = run.arm.text + (f"+{control}" if control else "")
+    text = run.arm.text + (f"+{control}" if control else "") + (f" on {data.name}" if data.repairer else "")
     step = Step("stage", f"{text} {stage.name} seed {seed}", inputs)
-    return PlannedStage(replace(run, control=control), stage, seed, size, precision, start, step)
+    return PlannedStage(replace(run, control=control), stage, seed, size, precision, start, data, scores, step)
+
+
+def plan_scores(seed: int, setting: Setting) -> PlannedScores:
+    """The region scores that a job's calls rest on: of the scoring arm, trained on the raw data with the run's seed."""
+    run = ArmRun(_scoring_arm(setting))
+    last = _plan(run, seed, setting)
+    inputs = {
+        "weights": last.step.fingerprint,
+        "data": setting.data,
+        "size": list(last.size),
+        "precision": last.precision,
+        "runtime": dict(setting.runtime),
+        "code": code_digest(*_SCORING_CODE, run.arm.folder),
+    }
+    return PlannedScores(last, Step("regions", f"region scores of {setting.scorer} seed {seed}", inputs))
+
+
+def plan_data(card: Card, name: str, seed: int, setting: Setting) -> PlannedData:
+    """What a name of data stands for in a job.
+
+    Args:
+        card: looked into for repairing arms.
+        name: ``raw`` or a repairer.
+        seed: of the run: a repairer that learns, and the region scores, take the same.
+        setting: of the job.
+
+    Raises:
+        RunError: no such repairer.
+    """
+    if name == RAW:
+        return PlannedData(RAW, setting.data)
+    repairer = parse_repairer(name, card)
+    scores = plan_scores(seed, setting) if repairer.needs_calls else None
+    painter = _plan(ArmRun(repairer.arm), seed, setting) if repairer.arm else None
+    options: dict[str, Any] = {}
+    if painter:
+        options = {
+            "weights": painter.step.fingerprint,
+            "size": list(painter.size),
+            "precision": painter.precision,
+            "runtime": dict(setting.runtime),
+            "code": code_digest(
+                "runners/repairing.py", "methods/interface.py", "methods/layers", painter.run.arm.folder
+            ),
+        }
+    calls: dict[str, Any] = {}
+    if scores:
+        tau = repairer.tau if repairer.tau is not None else f"the own of {setting.scorer}"
+        calls = {"scorer": setting.scorer, "scores": scores.step.fingerprint, "tau": tau}
+    made = fingerprint_of(setting.data, repairer.kind, options, calls)
+    return PlannedData(name, made, repairer, painter, scores, calls, options)
+
+
+def _scoring_arm(setting: Setting) -> Arm:
+    paper, _, name = setting.scorer.rpartition("/")
+    if paper == setting.card.key:  # which may be a folder outside this repository
+        return methods.arm(name, setting.card)
+    return methods.arm(setting.scorer)
 
 
 def _control_in(run: ArmRun, stage: Stage) -> Control | None:
@@ -201,49 +330,6 @@ def _control_in(run: ArmRun, stage: Stage) -> Control | None:
     if run.control == "shuffled" and stage.data == "clips":
         return "shuffled"
     return None
-
-
-def judge_step(run: ArmRun, last: PlannedStage, protocol: Mapping[str, Any], setting: Setting) -> Step:
-    """The step that turns weights into a recorded result."""
-    inputs = {
-        "weights": last.step.fingerprint,
-        "paper": setting.card.key,
-        "arm": run.arm.text,
-        "label": run.arm.label,
-        "control": run.control,
-        "protocol": dict(protocol),
-        "data": setting.data,
-        "profile": setting.profile,
-        "budget": setting.budget,
-        "runtime": dict(setting.runtime),
-        "code": code_digest(*_JUDGING_CODE, run.arm.folder),
-    }
-    return Step("judge", f"{run.text} seed {last.seed}", inputs)
-
-
-def explain_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
-    """The step that holds an arm's masks against the truth of the test half."""
-    inputs = {
-        "weights": last.step.fingerprint,
-        "data": setting.data,
-        "runtime": dict(setting.runtime),
-        "code": code_digest(*_EXPLAINING_CODE, run.arm.folder),
-    }
-    return Step("explain", f"{run.text} seed {last.seed}", inputs)
-
-
-def examine_step(run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any], setting: Setting) -> Step:
-    """The step that asks whether a protocol admits an arm and what it costs; weights do not matter to either."""
-    inputs = {
-        "method": run.arm.method,
-        "settings": run.arm.settings(),
-        "ids": setting.num_ids,
-        "size": list(size),
-        "protocol": dict(protocol),
-        "runtime": dict(setting.runtime),
-        "code": code_digest("methods/layers", run.arm.folder, "protocols"),
-    }
-    return Step("examine", run.arm.text, inputs)
 
 
 def controls_for(arm: Arm, wanted: str) -> tuple[Control, ...]:

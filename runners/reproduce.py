@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import methods
 import protocols
+from datasets.repaired import names as repairer_names
 from methods.recipe import PROFILES
 from runners import listing
-from runners.arms_to_run import choose_arms, choose_runs, choose_seeds, parse_size
+from runners.arms_to_run import choose_arms, choose_repairers, choose_runs, choose_seeds, parse_size
 from runners.cli import guarded
 from runners.errors import NotPossible, RunError
 
@@ -27,6 +28,9 @@ EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr --budget quick     a first honest page in 3 minutes
   python -m runners.reproduce --paper gltr --seeds 3          three seeds, pooled in every interval
   python -m runners.reproduce --paper gltr --protocol rgb-snippets      the same arms, fed and judged in another way
+  python -m runners.reproduce --paper vrstc                   paints what is hidden, and asks whether that helps
+  python -m runners.reproduce --paper gltr cosam baseline --protocol occlusion-repaired     the same question for others
+  python -m runners.reproduce --paper gltr --protocol occlusion-repaired --repairers oracle vrstc/stcnet-gen
   python -m runners.reproduce --paper gltr --arms gltr 'gltr[branches=1]' --controls none
   python -m runners.reproduce --paper gltr --profile paper --dataset mars --data-root /data/mars --device cuda
   python -m runners.reproduce --paper my/folder               a method of your own, see README
@@ -48,7 +52,14 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("--list", action="store_true", help="list papers, arms and claims, and stop")
-    p.add_argument("--paper", help="a paper's name (see --list), or the path of a folder with a paper.toml")
+    p.add_argument(
+        "--paper",
+        nargs="+",
+        default=[],
+        metavar="PAPER",
+        help="a paper's name (see --list), or the path of a folder with a paper.toml; several are run one after the "
+        "other, with a page each",
+    )
     what = p.add_argument_group("what is run")
     what.add_argument(
         "--arms",
@@ -80,6 +91,20 @@ def parser() -> argparse.ArgumentParser:
         help="starting weights: as the recipe says, ImageNet through torchvision, or from scratch",
     )
     what.add_argument("--protocol", metavar="NAME", help="how it is judged; default: the paper's own, see --list")
+    what.add_argument(
+        "--repairers",
+        nargs="+",
+        metavar="NAME",
+        help="under occlusion-repaired: what paints hidden regions before an arm is trained and judged; "
+        f"{', '.join(repairer_names())}, each with [tau=0.9] if its calls need another threshold, or an arm that "
+        "repairs, such as vrstc/stcnet-gen (default: oracle, where the truth is known; none: the arms as they are)",
+    )
+    what.add_argument(
+        "--scorer",
+        default="vrstc/baseline",
+        metavar="PAPER/ARM",
+        help="the arm whose region scores call regions occluded; it is trained first (default %(default)s)",
+    )
     data = p.add_argument_group("on what data")
     data.add_argument("--dataset", default="synthwalk", help="synthwalk (rendered if absent) or mars")
     data.add_argument("--data-root", metavar="FOLDER", help="where the data set lies; needed for all but synthwalk")
@@ -104,16 +129,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``--help``."""
     options = parser().parse_args(argv)
     if options.list:
-        cards = methods.papers() if options.paper is None else {options.paper: methods.paper(options.paper)}
+        cards = {name: methods.paper(name) for name in options.paper} or methods.papers()
         print(json.dumps(listing.as_data(cards), indent=1) if options.json else listing.as_text(cards))
         return 0
-    if options.paper is None:
+    if not options.paper:
         raise RunError(f"--paper is missing: name one of {', '.join(methods.papers())}, or see --list.")
-    began = time.monotonic()
-    request = check(options)
-    finished = run(request, options)
-    finished["seconds"] = round(time.monotonic() - began, 1)
-    show(finished, as_json=options.json)
+    if len(options.paper) > 1 and (options.out or options.arms):
+        raise RunError("--out and --arms are about one paper; leave them out, or run the papers one by one.")
+    requests = [check(options, name) for name in dict.fromkeys(options.paper)]
+    found = []
+    for request in requests:
+        began = time.monotonic()
+        finished = run(request, options)
+        finished["seconds"] = round(time.monotonic() - began, 1)
+        found.append(finished)
+        if not options.json:
+            show(finished)
+    if options.json:
+        print(json.dumps(found[0] if len(found) == 1 else found, indent=1, ensure_ascii=False))
     return 0
 
 
@@ -130,14 +163,16 @@ class Request:
     protocol: Any
 
 
-def check(options: argparse.Namespace) -> Request:
+def check(options: argparse.Namespace, paper: str) -> Request:
     """Everything that can be wrong with the command is found here, before anything slow begins."""
     from runners.plan import folder_of_work
 
-    card = methods.paper(options.paper)
+    card = methods.paper(paper)
     seeds = choose_seeds(options.seed, options.seeds)
-    runs = choose_runs(choose_arms(card, options.arms), options.controls)
     protocol = protocols.load(options.protocol or card.constraints.protocol)
+    synthetic = options.dataset == "synthwalk"
+    repairers = choose_repairers(card, protocol, options.repairers, synthetic)
+    runs = choose_runs(choose_arms(card, options.arms), options.controls, repairers)
     if protocol.splits > 1:
         raise NotPossible(
             f"{protocol.name} averages {protocol.splits} splits of a data set that this suite cannot read yet; "
@@ -181,6 +216,7 @@ def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
         data=split.fingerprint,
         device=device,
         runtime=runtime(device),
+        scorer=options.scorer,
     )
     command = command_line()
     job = Job(setting, split, request.protocol, StepStore(request.work), request.work, command)
@@ -199,7 +235,13 @@ def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
                 budget=options.budget,
             )
         store.record_arm(
-            parent, outcome.result, outcome.per_query, outcome.strips, outcome.train_log, outcome.explained
+            parent,
+            outcome.result,
+            outcome.per_query,
+            outcome.strips,
+            outcome.train_log,
+            outcome.explained,
+            outcome.restored,
         )
         made += outcome.fresh
     assert parent is not None  # there is always at least the colour row
@@ -218,11 +260,8 @@ def finish(request: Request, store: "Store", parent: str, experiment: str) -> di
     return {**made, "tracking": store.uri}
 
 
-def show(finished: dict[str, Any], *, as_json: bool) -> None:
-    """Print tables and verdicts, or JSON where a machine reads."""
-    if as_json:
-        print(json.dumps(finished, indent=1, ensure_ascii=False))
-        return
+def show(finished: dict[str, Any]) -> None:
+    """Print tables and verdicts."""
     from reports import terminal
 
     print(terminal.page(finished))

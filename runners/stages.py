@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from datasets.randomness import generator
 from datasets.store import FrameStore
+from datasets.store_selection import Frames
 from datasets.tracklet import Split
 from methods.interface import FrameThenTime
 from methods.layers.controls import replace_temporal
@@ -28,13 +30,16 @@ from runners.training import FeatureSource, PixelSource, Source, train_stage
 WEIGHTS = "weights.safetensors"
 
 
-def run_stage(planned: PlannedStage, split: Split, store: FrameStore, steps: StepStore, device: str) -> None:
+def run_stage(
+    planned: PlannedStage, split: Split, store: Frames, labels: NDArray[np.int64], steps: StepStore, device: str
+) -> None:
     """Train a stage and record it; one that is recorded already is not run again.
 
     Args:
         planned: the stage, and all it starts from, which must be done.
         split: whose training half is used.
-        store: frames of ``split.train``.
+        store: its frames, or those of them that the stage may see.
+        labels: identity of each of the store's tracklets, ``[N]``.
         steps: where results are kept.
         device: such as ``cpu``.
     """
@@ -46,7 +51,7 @@ def run_stage(planned: PlannedStage, split: Split, store: FrameStore, steps: Ste
         feed = Feed(
             planned.stage,
             store.lengths,
-            split.train_labels,
+            labels,
             seed=planned.seed,
             shuffle_time=planned.run.control == "shuffled",
         )
@@ -111,12 +116,12 @@ def save_weights(method: nn.Module, path: Path) -> None:
 
 
 def choose_source(
-    method: nn.Module, planned: PlannedStage, split: Split, store: FrameStore, steps: StepStore, device: str
+    method: nn.Module, planned: PlannedStage, split: Split, store: Frames, steps: StepStore, device: str
 ) -> Source:
     """Cached features where the stage cannot tell them from pixels; pixels everywhere else."""
     stage = planned.stage
-    if isinstance(method, FrameThenTime) and stage.augment == Augment():
-        learning = [p for name, p in method.named_parameters() if trains(stage.trains, name)]
+    if isinstance(method, FrameThenTime) and stage.augment == Augment() and isinstance(store, FrameStore):
+        learning = [p for n, p in method.named_parameters() if any(trains(t.trains, n) for t in stage.all_turns)]
         if frame_network_is_frozen(method, learning, planned.size, device):
             method.eval()
             features = frame_features(method, "train", split, store, stage.normalise, steps, device, planned.precision)
@@ -150,7 +155,10 @@ def frame_features(
     device: str,
     precision: Precision,
 ) -> Path:
-    """The file of frame features ``[F, d]`` of one half of a split, extracted now or before."""
+    """The file of frame features ``[F, d]`` of one half of a split, extracted now or before.
+
+    Of a whole half: who needs a selection takes the rows of its base.
+    """
     answer = probe_digest(method, store.size, normalise, device, precision)
     step = Step(
         "features",

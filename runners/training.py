@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from datasets.randomness import generator
-from datasets.store import FrameStore
+from datasets.store_selection import Frames
 from datasets.transforms import to_tensor
 from methods.interface import FrameThenTime
-from methods.recipe import Stage
+from methods.recipe import Stage, Turn
 from runners.environment import Precision
 from runners.errors import TrainingFailed
 from runners.feeding import Feed, Picks, pixels
@@ -66,7 +66,7 @@ def encode_frames(method: FrameThenTime, clips: Tensor, mask: Tensor, precision:
 class PixelSource:
     """Decoded frames, augmented in uint8 and normalised on the device."""
 
-    store: FrameStore
+    store: Frames
     stage: Stage
     seed: int
     device: str
@@ -113,6 +113,14 @@ class FeatureSource:
         return method.frame_losses(batch.to(self.device), mask, labels, wanted)
 
 
+@dataclass(frozen=True)
+class _Player:
+    """A turn with its optimiser."""
+
+    turn: Turn
+    optimizer: torch.optim.Optimizer
+
+
 def train_stage(
     method: nn.Module,
     stage: Stage,
@@ -129,6 +137,8 @@ def train_stage(
 ) -> list[dict[str, float]]:
     """Train in place.
 
+    A step makes one update, or one for each of the stage's turns, on the same batch and from the same random numbers.
+
     Args:
         method: at its starting weights, on ``device``.
         stage: what to train, with which losses and optimiser.
@@ -143,18 +153,21 @@ def train_stage(
         checkpoint_seconds: a checkpoint is written when this much time has passed (default 45).
 
     Returns:
-        Rows of the training curve: ``step``, ``frames``, ``lr``, ``loss`` and each loss by name.
+        Rows of the training curve: ``step``, ``frames``, ``lr``, ``loss`` (the weighted sum, over all turns) and each
+        loss by name.
 
     Raises:
         TrainingFailed: a loss is not finite; the message names which one, where, and what else was odd.
     """
     pause = CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
-    set_trainable(method, stage.trains)
-    optimizer = build_optimizer(method, stage.optimizer)
+    players = []
+    for turn in stage.all_turns:
+        set_trainable(method, turn.trains)
+        players.append(_Player(turn, build_optimizer(method, stage.optimizer)))
     milestones = milestone_steps(stage.schedule, feed, unit)
     log: list[dict[str, float]] = []
     sums: dict[str, float] = {}  # of each loss since the last row
-    begin = _take_up(folder / CHECKPOINT, method, optimizer, log, sums, device)
+    begin = _take_up(folder / CHECKPOINT, method, players, log, sums, device)
     every = max(1, steps // LOG_ROWS)
     saved = time.monotonic()
     # Dropout draws from torch's global generator: seeded anew for each step, and given back afterwards.
@@ -170,18 +183,23 @@ def train_stage(
             if step + 1 < steps:
                 coming = ahead.submit(_fetch, feed, source, step + 1)
             rate = learning_rate(stage.optimizer.lr, stage.schedule, step, steps, milestones)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            torch.manual_seed(int(generator(seed, stage.name, "dropout", step).integers(2**62)))
-            named = source.losses(method, batch, picks, tuple(stage.losses))
-            total = sum(weight * named[name] for name, weight in stage.losses.items())
-            assert isinstance(total, Tensor)
-            values = {"loss": float(total.detach()), **{n: float(v.detach()) for n, v in named.items()}}
-            if not np.isfinite(list(values.values())).all():
-                raise TrainingFailed(_diagnosis(method, title, step, rate, values, log))
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]  # untyped in torch
-            optimizer.step()
+            values: dict[str, float] = {"loss": 0.0}
+            for player in players:
+                if len(players) > 1:
+                    set_trainable(method, player.turn.trains)
+                for group in player.optimizer.param_groups:
+                    group["lr"] = rate
+                torch.manual_seed(int(generator(seed, stage.name, "dropout", step).integers(2**62)))
+                named = source.losses(method, batch, picks, tuple(player.turn.losses))
+                total = sum(weight * named[name] for name, weight in player.turn.losses.items())
+                assert isinstance(total, Tensor)
+                values |= {name: float(value.detach()) for name, value in named.items()}
+                values["loss"] += float(total.detach())
+                if not np.isfinite(list(values.values())).all():
+                    raise TrainingFailed(_diagnosis(method, title, step, rate, values, log))
+                player.optimizer.zero_grad(set_to_none=True)
+                total.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+                player.optimizer.step()
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             if (step + 1) % every == 0 or step + 1 == steps:
@@ -192,7 +210,7 @@ def train_stage(
             bar.set_postfix_str(f"loss {values['loss']:.2f}", refresh=False)
             bar.update(feed.frames_per_step)
             if time.monotonic() - saved > pause and step + 1 < steps:
-                _save(folder / CHECKPOINT, method, optimizer, log, sums, step + 1)
+                _save(folder / CHECKPOINT, method, players, log, sums, step + 1)
                 saved = time.monotonic()
     (folder / CHECKPOINT).unlink(missing_ok=True)
     method.eval()
@@ -207,7 +225,7 @@ def _fetch(feed: Feed, source: Source, step: int) -> tuple[Picks, Tensor]:
 def _save(
     path: Path,
     method: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    players: list[_Player],
     log: list[dict[str, float]],
     sums: dict[str, float],
     step: int,
@@ -215,7 +233,7 @@ def _save(
     temporary = path.with_suffix(".new")
     state = {
         "method": method.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "optimizers": [player.optimizer.state_dict() for player in players],
         "log": log,
         "sums": sums,
         "step": step,
@@ -227,7 +245,7 @@ def _save(
 def _take_up(
     path: Path,
     method: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    players: list[_Player],
     log: list[dict[str, float]],
     sums: dict[str, float],
     device: str,
@@ -236,7 +254,8 @@ def _take_up(
         return 0
     state = torch.load(path, map_location=device, weights_only=True)
     method.load_state_dict(state["method"])
-    optimizer.load_state_dict(state["optimizer"])
+    for player, saved in zip(players, state["optimizers"], strict=True):
+        player.optimizer.load_state_dict(saved)
     log.extend(state["log"])
     sums.update(state["sums"])
     return int(state["step"])

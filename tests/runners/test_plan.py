@@ -7,7 +7,8 @@ import pytest
 import methods
 from runners.arms_to_run import choose_arms, choose_runs, choose_seeds, parse_size
 from runners.errors import RunError
-from runners.plan import ArmRun, Setting, controls_for, judge_step, plan_stages
+from runners.plan import ArmRun, PlannedData, Setting, controls_for, plan_stages
+from runners.result_steps import judge_step
 
 
 def _setting(**changes: Any) -> Setting:
@@ -58,8 +59,11 @@ def test_seed_and_budget_count_and_judging_differs_where_training_is_shared() ->
     assert set(_prints(_run("gltr"))) & set(_prints(_run("gltr"), seed=1)) == set()
     assert set(_prints(_run("gltr"))) & set(_prints(_run("gltr"), budget="quick")) == set()
     last = plan_stages(_run("gltr"), 0, _setting())[-1]
-    judged = {judge_step(_run("gltr", c), last, {"name": "p"}, _setting()).fingerprint for c in (None, "uniform")}
+    raw = PlannedData("raw", "0" * 32)
+    judged = {judge_step(_run("gltr", c), last, raw, {"name": "p"}, _setting()).fingerprint for c in (None, "uniform")}
     assert len(judged) == 2
+    repaired = PlannedData("oracle", "1" * 32)
+    assert judge_step(_run("gltr"), last, repaired, {"name": "p"}, _setting()).fingerprint not in judged
 
 
 def test_pretrained_replaces_the_very_first_start_only() -> None:

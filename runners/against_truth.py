@@ -1,0 +1,172 @@
+"""What only data with known truth can answer: where a network looks, and whether a repair restores what was hidden.
+
+Each answer is a recorded step of its own, made once for an arm or a version of the data, whoever asks.
+"""
+
+import io
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from datasets.repaired.writing import read_changes
+from numpy.typing import NDArray
+
+from datasets.store import FrameStore
+from methods.interface import Explains
+from runners import restoring, stages
+from runners.explaining import Explained, explain, has_truth
+from runners.judging import to_npz
+from runners.material import Material
+from runners.plan import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting, plan_scores
+from runners.repairers import DROP
+from runners.restoring import Restored
+from runners.result_steps import explain_step, restore_step
+from runners.scoring_regions import called
+from runners.steps import Step, read_json, write_bytes, write_json
+
+_UNMEASURED = ("none", DROP)  # nothing was painted
+
+
+@dataclass(frozen=True)
+class HiddenShares:
+    """Hidden share of each test tracklet ``[N]``, 0 to 1, mean over frames, and what says so."""
+
+    shares: NDArray[np.float64]
+    by: Literal["truth", "region scores"]
+
+
+@dataclass
+class AgainstTruth:
+    """Answers for one job.
+
+    Attributes:
+        material: data of the job.
+        setting: of the job.
+    """
+
+    material: Material
+    setting: Setting
+    _references: dict[str, restoring.Reference] = field(default_factory=dict)
+    _shares: HiddenShares | None = None
+
+    def explained(self, run: ArmRun, last: PlannedStage) -> Explained | None:
+        """Masks against the truth, once for an arm with a seed; None where there is nothing of the kind."""
+        raw, steps, device = self.material.raw, self.material.steps, self.material.device
+        if run.control or run.tested_on != "raw" or not has_truth(raw):
+            return None
+        step = explain_step(run, last, self.setting)
+        if not steps.done(step):
+            trained = stages.trained_method(last, raw.num_train_ids, steps, device)
+            found = None
+            if isinstance(trained, Explains):
+                initial = stages.build_method(
+                    last.run, raw.num_train_ids, last.seed, last.size, device, last.precision
+                ).eval()
+                found = explain(
+                    trained,
+                    initial,
+                    raw,
+                    self.material.raw_store("test", last.size),
+                    normalise=last.stage.normalise,
+                    device=device,
+                    precision=last.precision,
+                )
+            self._write(step, "explain", found.record if found else None, found.arrays if found else {})
+        read = self._read(step, "explain")
+        return Explained(*read) if read else None
+
+    def restored(self, run: ArmRun, seed: int, tested: PlannedData) -> Restored | None:
+        """Repaired test frames against their unoccluded twins; None where nothing was painted or truth is unknown."""
+        if run.control or tested.repairer is None or tested.repairer.kind in _UNMEASURED:
+            return None
+        if not has_truth(self.material.raw):
+            return None
+        planned = tested.scores or plan_scores(seed, self.setting)
+        step = restore_step(tested, planned, self.setting)
+        if not self.material.steps.done(step):
+            found = self._restore(seed, tested, planned)
+            self._write(step, "repair", found.record, found.arrays)
+        read = self._read(step, "repair")
+        return Restored(*read) if read else None
+
+    def hidden_shares(self, seed: int, calls: bool) -> HiddenShares | None:
+        """How much of the person is hidden in each test tracklet.
+
+        By truth where it is known; else by the share of called regions, if the job calls any; else None.
+        """
+        material = self.material
+        if self._shares is None and has_truth(material.raw):
+            self._shares = HiddenShares(restoring.hidden_shares(material.raw), "truth")
+        elif self._shares is None and calls:
+            planned = plan_scores(seed, self.setting)
+            found = called(material.scores("test", planned), material.scorer(planned).region_threshold).mean(axis=1)
+            offsets = material.raw_store("test", planned.scorer.size).offsets
+            shares = np.add.reduceat(found, offsets[:-1]) / np.diff(offsets)
+            self._shares = HiddenShares(shares, "region scores")
+        return self._shares
+
+    def _restore(self, seed: int, tested: PlannedData, planned: PlannedScores) -> Restored:
+        assert tested.repairer is not None  # raw data are not restored
+        material, last = self.material, planned.scorer
+        scorer = material.scorer(planned)
+        scores = material.scores("test", planned)
+        raw = material.raw_store("test", last.size)
+        device, normalise, precision = material.device, last.stage.normalise, last.precision
+        key = planned.step.fingerprint
+        if key not in self._references:
+            self._references[key] = restoring.build_reference(
+                material.raw, raw, scorer, normalise=normalise, device=device, precision=precision
+            )
+        store = material.store("test", last.size, tested)
+        assert isinstance(store, FrameStore)  # selections are not restored
+        tau = tested.repairer.tau if tested.repairer.tau is not None else scorer.region_threshold
+        found = restoring.restore(
+            material.raw,
+            raw,
+            store.flat(),
+            self._changes(tested, last.size),
+            called(scores, tau) if tested.scores else None,
+            scorer,
+            self._references[key],
+            about={
+                "repairer": tested.name,
+                "label": tested.repairer.label,
+                "options": dict(tested.options),
+                "seed": seed,
+                "calls": _about_calls(self.setting.scorer, tau)
+                if tested.scores
+                else "none needed: every pixel that differs from the frame without occluder",
+            },
+            normalise=normalise,
+            device=device,
+            precision=precision,
+        )
+        detection = restoring.detect(material.raw, scores, scorer) if tested.scores else None
+        return Restored({**found.record, "detection": detection}, found.arrays)
+
+    def _changes(self, tested: PlannedData, size: tuple[int, int]) -> NDArray[np.bool_]:
+        """Which pixels a repair changed ``[F, H, W]``, at another size where the network sees one."""
+        root = self.material.folder(tested)
+        masks = [read_changes(root, t.key)[0] for t in self.material.raw.test]
+        rows, columns = (
+            ((np.arange(n) + 0.5) * whole / n).astype(np.int64)
+            for n, whole in zip(size, masks[0].shape[1:], strict=True)
+        )
+        return np.concatenate([mask[:, rows[:, None], columns] for mask in masks])
+
+    def _write(self, step: Step, name: str, record: dict[str, Any] | None, arrays: dict[str, NDArray[Any]]) -> None:
+        with self.material.steps.running(step) as folder:
+            write_json(folder / f"{name}.json", record)
+            write_bytes(folder / f"{name}.npz", to_npz(arrays))
+
+    def _read(self, step: Step, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+        folder = self.material.steps.folder(step)
+        record = read_json(folder / f"{name}.json")
+        if record is None:
+            return None
+        with np.load(io.BytesIO((folder / f"{name}.npz").read_bytes())) as file:
+            return record, {key: file[key] for key in file.files}
+
+
+def _about_calls(scorer: str, tau: float) -> str:
+    return f"regions whose score by {scorer} lies below {tau:g}"

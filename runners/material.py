@@ -1,0 +1,205 @@
+"""The data of a job in all their versions, made when they are asked for, with the training that this takes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import datasets
+from datasets import repaired
+from datasets.mars import REPAIRED
+from datasets.repaired import writing
+from datasets.repaired.interface import Repairer
+from datasets.store import FrameStore
+from datasets.store_selection import Frames, FrameSelection
+from datasets.tracklet import Split, Tracklet
+from methods.interface import Repair, ScoresRegions
+from runners import stages
+from runners.errors import RunError
+from runners.plan import PlannedData, PlannedScores, PlannedStage
+from runners.progress import note
+from runners.repairers import DROP
+from runners.repairing import Painter
+from runners.scoring_regions import called, hidden_pixels, write_scores
+from runners.steps import StepStore, write_json
+
+_PARTS = ("train", "test")
+
+
+@dataclass
+class Material:
+    """Raw and repaired data of one job.
+
+    Attributes:
+        raw: the data set as it is.
+        steps: recorded steps.
+        work: folder for decoded frames and repaired data sets.
+        device: such as ``cpu``.
+    """
+
+    raw: Split
+    steps: StepStore
+    work: Path
+    device: str
+    _splits: dict[str, Split] = field(default_factory=dict)
+    _scorers: dict[str, ScoresRegions] = field(default_factory=dict)
+    _stores: dict[tuple[str, tuple[int, int], str], Frames] = field(default_factory=dict)
+
+    def train(self, last: PlannedStage) -> None:
+        """Run all stages up to this one that were not run before."""
+        for stage in last.chain():
+            if self.steps.done(stage.step):
+                continue
+            store: Frames
+            if stage.scores:
+                store = self._unoccluded(stage)
+                labels = self.raw.train_labels[store.tracklets]
+            else:
+                store = self.store("train", stage.size, stage.data)
+                labels = self.raw.train_labels
+            stages.run_stage(stage, self.split(stage.data), store, labels, self.steps, self.device)
+
+    def split(self, data: PlannedData) -> Split:
+        """The tracklets of a version; the same people, cameras and order in all."""
+        if data.repairer is None:
+            return self.raw
+        if data.fingerprint not in self._splits:
+            self._splits[data.fingerprint] = datasets.load(self.raw.name, self.folder(data))
+        return self._splits[data.fingerprint]
+
+    def store(self, part: str, size: tuple[int, int], data: PlannedData) -> Frames:
+        """Decoded frames of the ``train`` or ``test`` half of a version.
+
+        Test tracklets without their occluded frames are a selection of the raw ones: nothing is written or decoded.
+        """
+        key = (part, size, data.fingerprint)
+        if key not in self._stores:
+            if part == "test" and data.repairer is not None and data.repairer.kind == DROP:
+                self._stores[key] = self._dropped(size, data)
+            else:
+                split = self.split(data)
+                tracklets = split.train if part == "train" else split.test
+                self._stores[key] = FrameStore.build(
+                    tracklets, split.root, self.work / "frames", size, fingerprint=split.fingerprint
+                )
+        return self._stores[key]
+
+    def raw_store(self, part: str, size: tuple[int, int]) -> FrameStore:
+        """Decoded frames of the data as they are."""
+        found = self.store(part, size, PlannedData("raw", self.raw.fingerprint))
+        assert isinstance(found, FrameStore)  # selections are made of repaired data only
+        return found
+
+    def scores(self, part: str, planned: PlannedScores) -> NDArray[np.float32]:
+        """Region scores ``[F, K]`` of one half of the raw data."""
+        if not self.steps.done(planned.step):
+            network = self.scorer(planned)
+            last = planned.scorer
+            with self.steps.running(planned.step) as folder:
+                for half in _PARTS:
+                    file = folder / f"scores-{half}.npy"
+                    if file.is_file() and not file.with_suffix(".state.json").is_file() and (folder / half).is_file():
+                        continue
+                    write_scores(
+                        network,
+                        self.raw_store(half, last.size),
+                        last.stage.normalise,
+                        device=self.device,
+                        precision=last.precision,
+                        file=file,
+                        title=f"score regions of the {half} half, seed {last.seed}",
+                    )
+                    (folder / half).write_bytes(b"")  # this half is whole
+                write_json(folder / "regions.json", {"tau": network.region_threshold})
+        found: NDArray[np.float32] = np.load(self.steps.folder(planned.step) / f"scores-{part}.npy", mmap_mode="r")
+        return found
+
+    def scorer(self, planned: PlannedScores) -> ScoresRegions:
+        """The network that scores regions, trained now or before.
+
+        Raises:
+            RunError: that arm scores no regions.
+        """
+        known = self._scorers.get(planned.step.fingerprint)
+        if known is not None:
+            return known
+        self.train(planned.scorer)
+        network = stages.trained_method(planned.scorer, self.raw.num_train_ids, self.steps, self.device)
+        if not isinstance(network, ScoresRegions):
+            raise RunError(
+                f"--scorer {planned.scorer.run.text}: this arm scores no regions; name one whose network does "
+                "(methods.interface.ScoresRegions), such as vrstc/baseline."
+            )
+        self._scorers[planned.step.fingerprint] = network
+        return network
+
+    def calls(self, part: str, data: PlannedData) -> NDArray[np.bool_]:
+        """Which regions of the raw data's frames are called occluded for a version, ``[F, K]``."""
+        assert data.scores is not None and data.repairer is not None  # asked for versions that need calls only
+        tau = data.repairer.tau
+        return called(self.scores(part, data.scores), self.scorer(data.scores).region_threshold if tau is None else tau)
+
+    def folder(self, data: PlannedData, root: Path | None = None) -> Path:
+        """Where a repaired data set lies, written now or before; any method reads it with --data-root.
+
+        Args:
+            data: repaired.
+            root: a folder of the user's choice; by default one below ``work``.
+
+        Raises:
+            DataError: something else lies there, or it cannot be written.
+        """
+        assert data.repairer is not None  # raw data lie where the user has them
+        name = "".join(c if c.isalnum() or c in "-." else "-" for c in data.repairer.text).strip("-")
+        own = self.work / "repaired" / f"{name}-{data.fingerprint[:12]}"
+        if root is None and (own / REPAIRED).is_file():
+            return own
+        repairer, hidden = self._repairer(data), self._hidden(data)
+        workers = 1 if data.painter else 2
+        return writing.write(self.raw, repairer, hidden, root or own, calls=data.calls, workers=workers)
+
+    def _repairer(self, data: PlannedData) -> Repairer:
+        assert data.repairer is not None  # see folder
+        if data.painter is None:
+            return repaired.make(data.repairer.kind, self.raw)
+        self.train(data.painter)
+        network = stages.trained_method(data.painter, self.raw.num_train_ids, self.steps, self.device)
+        if not isinstance(network, Repair):
+            raise RunError(f"the arm {data.name} has role repairer, but its network offers no repair().")
+        planned = data.painter
+        return Painter(data.repairer.kind, data.options, network, planned.size, self.device, planned.precision)
+
+    def _hidden(self, data: PlannedData) -> writing.Hidden:
+        """Hidden pixels of a tracklet by the calls; nothing where the repairer needs none."""
+        if data.scores is None:
+            return lambda tracklet, height, width: np.zeros((len(tracklet), height, width), dtype=bool)
+        network = self.scorer(data.scores)
+        found: dict[str, NDArray[np.bool_]] = {}
+        for part, tracklets in zip(_PARTS, (self.raw.train, self.raw.test), strict=True):
+            calls = self.calls(part, data)
+            offsets = np.cumsum([0, *(len(t) for t in tracklets)])
+            found |= {t.key: calls[a:b] for t, a, b in zip(tracklets, offsets, offsets[1:], strict=False)}
+
+        def hidden(tracklet: Tracklet, height: int, width: int) -> NDArray[np.bool_]:
+            return hidden_pixels(found[tracklet.key], network.region_rows(height), height, width)
+
+        return hidden
+
+    def _unoccluded(self, stage: PlannedStage) -> FrameSelection:
+        """Training frames in which nothing is called occluded."""
+        assert stage.scores is not None  # asked for such stages only
+        base = self.store("train", stage.size, stage.data)
+        assert isinstance(base, FrameStore)  # only test halves are selections
+        tau = self.scorer(stage.scores).region_threshold
+        keep: NDArray[np.bool_] = ~np.asarray(called(self.scores("train", stage.scores), tau).any(axis=1))
+        note(f"{stage.run.text}: {int(keep.sum())} of {len(keep)} training frames are unoccluded (scores >= {tau:g})")
+        return FrameSelection(base, keep)
+
+    def _dropped(self, size: tuple[int, int], data: PlannedData) -> FrameSelection:
+        base = self.raw_store("test", size)
+        keep: NDArray[np.bool_] = ~np.asarray(self.calls("test", data).any(axis=1))
+        for first, end in zip(base.offsets, base.offsets[1:], strict=False):
+            if not keep[first:end].any():
+                keep[first:end] = True  # a tracklet that would vanish stays whole
+        return FrameSelection(base, keep)

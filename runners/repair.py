@@ -1,0 +1,117 @@
+"""Write a repaired copy of a data set, in the layout of the original, for any method and any program to use."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import methods
+from datasets.repaired import names as repairer_names
+from methods.recipe import PROFILES
+from runners.arms_to_run import choose_seeds, parse_size
+from runners.cli import guarded
+from runners.errors import RunError
+
+EXAMPLES = """examples:
+  python -m runners.repair oracle data/oracle                           SynthWalk as if nothing had stood in front
+  python -m runners.repair 'drop[tau=0.9]' data/dropped                 without the frames that are called occluded
+  python -m runners.repair vrstc/stcnet-gen data/painted                trains VRSTC's networks first, then paints
+  python -m runners.repair inpaint data/mars-inpainted --dataset mars --data-root /data/mars --device cuda
+  python -m runners.reproduce --paper gltr --data-root data/oracle      any method on it
+
+What is called occluded are regions that the scoring arm (--scorer) gives a low score; it is trained first, and kept in
+--work. Interrupted writing goes on where it was; the folder appears when it is whole.
+
+exit codes: 0 done, 1 training broke down, 2 bad input, 3 not possible on this machine"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options, with help that teaches."""
+    p = argparse.ArgumentParser(
+        prog="python -m runners.repair",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "repairer",
+        help=f"{', '.join(repairer_names())}, each with [tau=0.9] if it should call regions at another threshold; or "
+        "an arm that repairs, such as vrstc/stcnet-gen",
+    )
+    p.add_argument("out", type=Path, help="folder of the repaired data set; absent, or this very set")
+    p.add_argument("--dataset", default="synthwalk", help="synthwalk (rendered if absent) or mars")
+    p.add_argument("--data-root", metavar="FOLDER", help="where the original lies; needed for all but synthwalk")
+    p.add_argument(
+        "--scorer", default="vrstc/baseline", metavar="PAPER/ARM", help="whose region scores call occlusions"
+    )
+    p.add_argument("--size", metavar="HxW", help="image size of the networks; default: their recipes'")
+    p.add_argument("--seed", type=int, default=0, help="of networks that have to be trained (default 0)")
+    p.add_argument("--profile", choices=PROFILES, default="embedded", help="how they are trained")
+    p.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipes' short lengths")
+    p.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    p.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")
+    p.add_argument("--json", action="store_true", help="print the manifest as JSON")
+    return p
+
+
+@guarded
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see ``--help``."""
+    options = parser().parse_args(argv)
+    manifest = repair(options)
+    if options.json:
+        print(json.dumps(manifest, indent=1, ensure_ascii=False))
+        return 0
+    print(f"{options.out}: {manifest['name']} {manifest['version']}, fingerprint {manifest['fingerprint']}")
+    for part, totals in manifest["totals"].items():
+        print(
+            f"  {part}: {totals['changed_frames']:,} of {totals['frames']:,} frames changed "
+            f"({100 * totals['changed_pixel_share']:.1f} % of all pixels), {totals['frames_left_out']:,} left out, "
+            f"{totals['tracklets_kept_whole']:,} tracklets kept whole because nothing would have been left"
+        )
+    return 0
+
+
+def repair(options: argparse.Namespace) -> dict[str, Any]:
+    """Train what has to be trained, write the set, and return its manifest."""
+    from datasets.mars import REPAIRED
+    from runners.dataset import load_data
+    from runners.environment import choose_device, runtime
+    from runners.material import Material
+    from runners.plan import Setting, folder_of_work, plan_data
+    from runners.repairers import parse_repairer
+    from runners.steps import StepStore
+
+    (seed,) = choose_seeds(options.seed, 1)
+    size = parse_size(options.size) if options.size else None
+    paper, _, _ = options.scorer.rpartition("/")
+    if not paper:
+        raise RunError(f"--scorer {options.scorer}: expected PAPER/ARM, such as vrstc/baseline.")
+    card = methods.paper(paper)
+    text = parse_repairer(options.repairer, card).text
+    work = folder_of_work(options.work)
+    device = choose_device(options.device)
+    recipe = card.recipe(methods.arm(options.scorer).recipe, options.profile)
+    split = load_data(options.dataset, options.data_root, size or (recipe.size[0], recipe.size[1]))
+    setting = Setting(
+        card=card,
+        profile=options.profile,
+        budget=options.budget,
+        pretrained="card",
+        size=size,
+        num_ids=split.num_train_ids,
+        data=split.fingerprint,
+        device=device,
+        runtime=runtime(device),
+        scorer=options.scorer,
+    )
+    material = Material(split, StepStore(work), work, device)
+    material.folder(plan_data(card, text, seed, setting), options.out)
+    manifest: dict[str, Any] = json.loads((options.out / REPAIRED).read_text(encoding="utf-8"))
+    return manifest
+
+
+if __name__ == "__main__":
+    sys.exit(main())

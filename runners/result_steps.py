@@ -1,0 +1,92 @@
+"""The steps behind training: examine an arm, judge it, hold its masks and its data against the truth."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runners.plan import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting
+from runners.sources import code_digest
+from runners.steps import Step
+
+_JUDGING_CODE = (
+    "methods/interface.py",
+    "methods/layers",
+    "protocols",
+    "runners/extraction.py",
+    "runners/describing.py",
+    "runners/judging.py",
+)
+_RESTORING_CODE = (
+    "methods/layers",
+    "datasets/synthwalk/truth.py",
+    "protocols/occlusion.py",
+    "protocols/restoration.py",
+    "protocols/statistics.py",
+    "runners/restoring.py",
+)
+
+_EXPLAINING_CODE = (
+    "methods/interface.py",
+    "methods/layers",
+    "datasets/snippets.py",
+    "protocols/masks.py",
+    "protocols/statistics.py",
+    *(f"runners/{name}.py" for name in ("explaining", "overlays")),
+)
+
+
+def judge_step(
+    run: ArmRun, last: PlannedStage, tested: PlannedData, protocol: Mapping[str, Any], setting: Setting
+) -> Step:
+    """The step that turns weights, and the data to judge them on, into a recorded result."""
+    inputs = {
+        "weights": last.step.fingerprint,
+        "paper": setting.card.key,
+        "arm": run.name,
+        "label": run.label,
+        "control": run.control,
+        "protocol": dict(protocol),
+        "data": tested.fingerprint,
+        "raw": setting.data,
+        "profile": setting.profile,
+        "budget": setting.budget,
+        "runtime": dict(setting.runtime),
+        "code": code_digest(*_JUDGING_CODE, run.arm.folder),
+    }
+    return Step("judge", f"{run.text} seed {last.seed}", inputs)
+
+
+def explain_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
+    """The step that holds an arm's masks against the truth of the test half."""
+    inputs = {
+        "weights": last.step.fingerprint,
+        "data": setting.data,
+        "runtime": dict(setting.runtime),
+        "code": code_digest(*_EXPLAINING_CODE, run.arm.folder),
+    }
+    return Step("explain", f"{run.text} seed {last.seed}", inputs)
+
+
+def restore_step(tested: PlannedData, scores: PlannedScores, setting: Setting) -> Step:
+    """The step that holds repaired frames against the truth, seen by the network that scores regions."""
+    inputs = {
+        "repaired": tested.fingerprint,
+        "scores": scores.step.fingerprint,
+        "data": setting.data,
+        "runtime": dict(setting.runtime),
+        "code": code_digest(*_RESTORING_CODE),
+    }
+    return Step("restore", tested.name, inputs)
+
+
+def examine_step(run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any], setting: Setting) -> Step:
+    """The step that asks whether a protocol admits an arm and what it costs; weights do not matter to either."""
+    inputs = {
+        "method": run.arm.method,
+        "settings": run.arm.settings(),
+        "ids": setting.num_ids,
+        "size": list(size),
+        "protocol": dict(protocol),
+        "runtime": dict(setting.runtime),
+        "code": code_digest("methods/layers", run.arm.folder, "protocols"),
+    }
+    return Step("examine", run.arm.text, inputs)
