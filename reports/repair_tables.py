@@ -96,7 +96,7 @@ def _measure_notes(job: Job) -> tuple[str, ...]:
             if run.repair and run.repair.record["calls"]:
                 text = str(run.repair.record["calls"]).rstrip(".")
                 calls.setdefault(text, []).append(repairers.label(job, repairer))
-    notes += [f"{', '.join(labels)}: {text[:1].lower()}{text[1:]}." for text, labels in calls.items()]
+    notes += [f"Called for {', '.join(labels)}: {text[:1].lower()}{text[1:]}." for text, labels in calls.items()]
     return tuple(notes)
 
 
