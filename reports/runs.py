@@ -213,11 +213,12 @@ def _group_name(result: Mapping[str, Any]) -> str:
     return f"{owner}-{control}" if owner else str(control)
 
 
-def _position(group: Group, order: list[str]) -> tuple[int, int, int, str]:
-    """Arms in the card's order, each followed by its controls; the colour row last."""
-    owner = group.first["of"] if group.control else group.name
-    rank = order.index(owner) if owner in order else len(order)
-    return (group.control == "colour", rank, CONTROL_ORDER[group.control], group.name)
+def _position(group: Group, order: list[str]) -> tuple[int, int, str, int, str]:
+    """Arms in the card's order, each followed by its controls, then by itself on other data; the colour row last."""
+    owner = str(group.first["of"] if group.control else group.name)
+    own, _, elsewhere = owner.partition("@")  # as the job names an arm on data of its own choice: gltr@raw/oracle
+    rank = order.index(own) if own in order else len(order)
+    return (group.control == "colour", rank, elsewhere, CONTROL_ORDER[group.control], group.name)
 
 
 def _load_arm(reader: Reader, run: Any) -> ArmRun:

@@ -11,7 +11,7 @@ from reports.errors import ReportError
 from reports.formats import Estimate
 from reports.ledger import build_ledger
 from reports.record import check_per_query, check_result
-from reports.runs import ArmRun, Group, Job
+from reports.runs import ArmRun, Group, Job, _position
 from tests.reports import fake_vrstc
 
 PEOPLE = 12  # two queries of each
@@ -227,6 +227,18 @@ def test_labels_come_from_the_run_the_suite_or_the_card_and_keep_options(vrstc_j
     bare = dataclasses.replace(vrstc_job, groups=vrstc_job.groups[:1])  # nothing is recorded of STCnet
     assert repairers.label(bare, "vrstc/stcnet-gen") == "STCnet"
     assert repairers.label(bare, "somebody/else[a=1]") == "somebody/else [a=1]"
+
+
+def test_an_arm_on_other_data_stands_after_itself_and_its_controls(vrstc_job: Job) -> None:
+    raw = arm(vrstc_job, "gltr", [flat(50)], "raw", "raw")
+    control = arm(vrstc_job, "gltr-shuffled", [flat(50)], "raw", "raw")
+    facts = control.runs[0].result | {"control": "shuffled", "of": "gltr"}
+    control = dataclasses.replace(control, runs=(dataclasses.replace(control.runs[0], result=facts),))
+    both = arm(vrstc_job, "gltr@oracle/oracle", [flat(50)], "oracle", "oracle")
+    other = arm(vrstc_job, "cosam", [flat(50)], "raw", "raw")
+    unknown = arm(vrstc_job, "a", [flat(50)], "raw", "raw")
+    groups = sorted([unknown, other, both, control, raw], key=lambda one: _position(one, ["gltr", "cosam"]))
+    assert [one.name for one in groups] == ["gltr", "gltr-shuffled", "gltr@oracle/oracle", "cosam", "a"]
 
 
 def test_a_record_of_before_is_of_raw_data_and_has_no_part_in_this(job: Job) -> None:
