@@ -247,6 +247,18 @@ def test_what_was_painted_where_nothing_stood_is_spill(
     np.testing.assert_array_equal(found["psnr/repaired"], found["psnr/raw"])
 
 
+def test_pixels_with_something_in_front_are_no_spill(
+    tried, store: FrameStore, twins: np.ndarray, front: np.ndarray, reference: Reference
+) -> None:
+    """A whole occluded frame is painted, by 16 wrong where something stood and by 1 elsewhere."""
+    row = reference.rows[reference.occluded][0]
+    painted, changed = np.array(store.flat()), np.zeros_like(front)
+    changed[row] = True
+    painted[row] = twins[row] ^ np.where(front[row], 16, 1)[..., None].astype(np.uint8)
+    found = tried(painted, changed).arrays
+    assert found["spill_psnr/repaired"][reference.owner[reference.occluded][0]] == pytest.approx(48.1308, abs=1e-4)
+
+
 def test_the_record_is_what_the_reports_read(tried, twins: np.ndarray, store: FrameStore, reference: Reference) -> None:
     changed = (twins != store.flat()).any(axis=3)
     found = tried(twins, changed)
@@ -290,6 +302,7 @@ def test_calls_by_the_truth_are_perfect_and_by_chance_they_are_not(split: Split,
     people = np.repeat([t.person_id for t in split.test], [len(t) for t in split.test])
     known = visible[people > 0]
     assert perfect["regions"] + perfect["excluded"] == known.size
+    assert perfect["people"] == len(np.unique(people[people > 0]))  # who is resampled
     assert perfect["excluded"] == np.isnan(known).sum()
     assert perfect["positives"] == (known < HIDDEN).sum()
     assert blind["auc"]["low"] < 0.5 < blind["auc"]["high"]
