@@ -8,23 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from datasets.repaired.writing import read_changes
 from numpy.typing import NDArray
 
-from datasets.store import FrameStore
+from datasets.repaired.writing import read_changes
+from datasets.store_selection import FrameSelection
 from methods.interface import Explains
 from runners import restoring, stages
 from runners.explaining import Explained, explain, has_truth
 from runners.judging import to_npz
 from runners.material import Material
 from runners.plan import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting, plan_scores
-from runners.repairers import DROP
 from runners.restoring import Restored
 from runners.result_steps import explain_step, restore_step
 from runners.scoring_regions import called
 from runners.steps import Step, read_json, write_bytes, write_json
-
-_UNMEASURED = ("none", DROP)  # nothing was painted
 
 
 @dataclass(frozen=True)
@@ -76,8 +73,11 @@ class AgainstTruth:
         return Explained(*read) if read else None
 
     def restored(self, run: ArmRun, seed: int, tested: PlannedData) -> Restored | None:
-        """Repaired test frames against their unoccluded twins; None where nothing was painted or truth is unknown."""
-        if run.control or tested.repairer is None or tested.repairer.kind in _UNMEASURED:
+        """Repaired test frames against their unoccluded twins; None for raw data, or where truth is unknown.
+
+        Of frames that were left out only the calls can be right or wrong.
+        """
+        if run.control or tested.repairer is None or tested.repairer.kind == "none":
             return None
         if not has_truth(self.material.raw):
             return None
@@ -117,9 +117,18 @@ class AgainstTruth:
             self._references[key] = restoring.build_reference(
                 material.raw, raw, scorer, normalise=normalise, device=device, precision=precision
             )
-        store = material.store("test", last.size, tested)
-        assert isinstance(store, FrameStore)  # selections are not restored
         tau = tested.repairer.tau if tested.repairer.tau is not None else scorer.region_threshold
+        detection = restoring.detect(material.raw, scores, scorer, tau) if tested.scores else None
+        about = {
+            "repairer": tested.name,
+            "label": tested.repairer.label,
+            "options": dict(tested.options),
+            "seed": seed,
+            "calls": f"regions whose score by {self.setting.scorer} lies below {tau:g}" if tested.scores else None,
+        }
+        store = material.store("test", last.size, tested)
+        if isinstance(store, FrameSelection):
+            return self._dropped(store, scores, tau, {**about, "detection": detection})
         found = restoring.restore(
             material.raw,
             raw,
@@ -128,21 +137,40 @@ class AgainstTruth:
             called(scores, tau) if tested.scores else None,
             scorer,
             self._references[key],
-            about={
-                "repairer": tested.name,
-                "label": tested.repairer.label,
-                "options": dict(tested.options),
-                "seed": seed,
-                "calls": _about_calls(self.setting.scorer, tau)
-                if tested.scores
-                else "none needed: every pixel that differs from the frame without occluder",
-            },
+            about=about,
             normalise=normalise,
             device=device,
             precision=precision,
         )
-        detection = restoring.detect(material.raw, scores, scorer) if tested.scores else None
         return Restored({**found.record, "detection": detection}, found.arrays)
+
+    def _dropped(
+        self, store: FrameSelection, scores: NDArray[np.float32], tau: float, about: dict[str, Any]
+    ) -> Restored:
+        """The record of frames that were left out."""
+        hit = np.asarray(called(scores, tau).any(axis=1))
+        kept = np.zeros(len(hit), dtype=bool)
+        kept[store.rows] = True
+        owner = np.repeat(np.arange(len(store.base)), store.base.lengths)
+        record = {
+            **about,
+            "frames": 0,
+            "tracklets": 0,
+            "people": 0,
+            "changed": {
+                "frames": 0,
+                "of_frames": len(hit),
+                "pixel_share": 0.0,
+                "left_out": int((~kept).sum()),
+                "kept_whole": len(np.unique(owner[hit & kept])),
+            },
+            "measures": None,
+            "raw": None,
+            "differences": None,
+            "pictures": None,
+        }
+        none = {"person": np.zeros(0, dtype=np.int64), "key": np.zeros(0, dtype=np.str_)}
+        return Restored(record, none)
 
     def _changes(self, tested: PlannedData, size: tuple[int, int]) -> NDArray[np.bool_]:
         """Which pixels a repair changed ``[F, H, W]``, at another size where the network sees one."""
@@ -166,7 +194,3 @@ class AgainstTruth:
             return None
         with np.load(io.BytesIO((folder / f"{name}.npz").read_bytes())) as file:
             return record, {key: file[key] for key in file.files}
-
-
-def _about_calls(scorer: str, tau: float) -> str:
-    return f"regions whose score by {scorer} lies below {tau:g}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import methods
+from datasets import repaired
 from datasets.repaired.writing import fingerprint_of
 from methods.arms import Arm
 from methods.card import Card
@@ -297,7 +298,7 @@ def plan_data(card: Card, name: str, seed: int, setting: Setting) -> PlannedData
     repairer = parse_repairer(name, card)
     scores = plan_scores(seed, setting) if repairer.needs_calls else None
     painter = _plan(ArmRun(repairer.arm), seed, setting) if repairer.arm else None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = dict(repaired.options(repairer.kind))
     if painter:
         options = {
             "weights": painter.step.fingerprint,

@@ -47,8 +47,8 @@ def parse_repairer(text: str, card: Card) -> RepairerText:
     """Read a repairer.
 
     Args:
-        text: a repairer without learning, with ``[tau=...]`` if its calls are to be made at another threshold; or an arm
-            of role ``repairer``, of ``card`` or with its paper in front.
+        text: a repairer without learning, with ``[tau=...]`` if its calls are to be made at another threshold; or an
+            arm of role ``repairer``, of ``card`` or with its paper in front.
         card: the paper whose arms are looked into first.
 
     Raises:

@@ -150,13 +150,16 @@ def restore(
     return Restored(record, arrays)
 
 
-def detect(source: Split, scores: NDArray[np.floating[Any]], scorer: ScoresRegions) -> dict[str, Any] | None:
-    """How well region scores find what is truly occluded, at the scorer's own threshold.
+def detect(
+    source: Split, scores: NDArray[np.floating[Any]], scorer: ScoresRegions, tau: float | None = None
+) -> dict[str, Any] | None:
+    """How well region scores find what is truly occluded.
 
     Args:
         source: a rendered data set with truth.
         scores: ``[F, K]`` of all frames of ``source.test``, in that order.
         scorer: whose scores they are.
+        tau: a region is called occluded below it; None for the scorer's own threshold.
 
     Returns:
         ``detection`` of the record; None where known people have no occluded or no unoccluded region.
@@ -187,7 +190,8 @@ def detect(source: Split, scores: NDArray[np.floating[Any]], scorer: ScoresRegio
     occluded = visible[there] < HIDDEN
     if occluded.all() or not occluded.any():
         return None
-    judged = occlusion.detection(found[there], occluded, people[there], scorer.region_threshold)
+    threshold = scorer.region_threshold if tau is None else tau
+    judged = occlusion.detection(found[there], occluded, people[there], threshold)
     return {"rule": RULE, "excluded": int((~there).sum()), **judged.as_dict()}
 
 

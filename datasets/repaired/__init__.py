@@ -11,6 +11,7 @@ The repairers by name need no learning. A learned one enters by the same protoco
 
 import difflib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from datasets.errors import DataError
 from datasets.repaired.interface import Footage, Repaired, Repairer
@@ -18,7 +19,7 @@ from datasets.repaired.oracle import Oracle, OracleCalled
 from datasets.repaired.reference import Drop, Inpaint, NoRepair, TemporalMedian
 from datasets.tracklet import Split
 
-__all__ = ["Footage", "Repaired", "Repairer", "make", "names"]
+__all__ = ["Footage", "Repaired", "Repairer", "make", "names", "options"]
 
 _MAKERS: Mapping[str, Callable[[Split], Repairer]] = {
     NoRepair.name: lambda _: NoRepair(),
@@ -33,6 +34,11 @@ _MAKERS: Mapping[str, Callable[[Split], Repairer]] = {
 def names() -> tuple[str, ...]:
     """The repairers without learning, sorted."""
     return tuple(sorted(_MAKERS))
+
+
+def options(name: str) -> Mapping[str, Any]:
+    """What decides the work of a repairer of that name besides its source: `Repairer.options` before there is one."""
+    return Inpaint().options if name == Inpaint.name else {}
 
 
 def make(name: str, source: Split) -> Repairer:

@@ -32,7 +32,6 @@ class Oracle:
         Raises:
             DataError: where there is no truth, as in every real data set and in every repaired one.
         """
-        from datasets.synthwalk import truth  # loads the renderer
 
         self._root = Path(root)
         if not (self._root / "truth" / "manifest.json").is_file():
@@ -40,7 +39,7 @@ class Oracle:
                 f"{self._root} holds no truth about its frames, and the repairer {self.name!r} needs it: only a "
                 "rendered SynthWalk has it; take another repairer, or the rendered set as the source"
             )
-        self.options: Mapping[str, Any] = {"truth": truth.read_json(self._root, "manifest").get("fingerprint", "")}
+        self.options: Mapping[str, Any] = {}  # the truth is the source's own, whose fingerprint counts anyway
 
     def repair(self, footage: Footage) -> Repaired:
         """The twins; changed is where they differ from the footage in any channel.
