@@ -26,8 +26,8 @@ class Options:
         local_d: whether a discriminator judges the completed part.
         global_d: whether one judges the whole frame.
         identity: whether the ID guider judges the completed frame.
-        width: channels of the first convolution of every encoder and discriminator; 0 for half the frame's height, 64
-            at most: 64 at 128 rows, 32 at 64.
+        width: channels of the first convolution of every encoder and discriminator; 0 for as many as the frame has
+            pixels in proportion, 64 at most: 64 at 128 rows, 16 at 64.
         dilations: of the four dilated convolutions.
         up_kernel: side of the two deconvolutions' kernels.
         ae: the encoder of ``spa-ae``: three ``parallel`` ones, all on the same frame, or one ``wide`` one with three
@@ -91,7 +91,7 @@ class Options:
 
     def width_at(self, height: int) -> int:
         """Channels of the first convolution for frames of that height."""
-        return self.width or min(64, max(4, height // 2))
+        return self.width or min(64, max(4, height**2 // 256))
 
 
 READINGS: dict[str, dict[str, object]] = {"paper": {}}

@@ -161,9 +161,9 @@ def test_options_that_contradict_themselves(options: dict[str, object], message:
         Options(**options)
 
 
-def test_automatic_width_is_half_the_height_up_to_iizukas() -> None:
+def test_automatic_width_follows_the_pixels_up_to_iizukas() -> None:
     found = {height: Options().width_at(height) for height in (32, 64, 128, 256)}
-    assert found == {32: 16, 64: 32, 128: 64, 256: 64}
+    assert found == {32: 4, 64: 16, 128: 64, 256: 64}
     assert Options(width=24).width_at(128) == 24
 
 
