@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from datasets.repaired.writing import read_changes
 from datasets.store_selection import FrameSelection
-from methods.interface import Explains
+from methods.interface import Explains, FrameThenTime
 from runners import restoring, stages
 from runners.explaining import Explained, explain, has_truth
 from runners.judging import to_npz
@@ -114,8 +114,14 @@ class AgainstTruth:
         device, normalise, precision = material.device, last.stage.normalise, last.precision
         key = planned.step.fingerprint
         if key not in self._references:
+            features = None
+            if isinstance(scorer, FrameThenTime):  # they were extracted when the arm itself was judged
+                file = stages.frame_features(
+                    scorer, "test", material.raw, raw, normalise, material.steps, device, precision
+                )
+                features = np.load(file, mmap_mode="r")
             self._references[key] = restoring.build_reference(
-                material.raw, raw, scorer, normalise=normalise, device=device, precision=precision
+                material.raw, raw, scorer, normalise=normalise, device=device, precision=precision, features=features
             )
         tau = tested.repairer.tau if tested.repairer.tau is not None else scorer.region_threshold
         detection = restoring.detect(material.raw, scores, scorer, tau) if tested.scores else None

@@ -21,7 +21,10 @@ _RESTORING_CODE = (
     "protocols/occlusion.py",
     "protocols/restoration.py",
     "protocols/statistics.py",
-    "runners/restoring.py",
+    "datasets/decoding.py",
+    "datasets/transforms.py",
+    *(f"runners/{name}.py" for name in ("restoring", "restoring_frames", "restoring_reference", "restoring_pictures")),
+    "runners/against_truth.py",
 )
 
 _EXPLAINING_CODE = (
