@@ -1,6 +1,7 @@
 """Writing a repaired set: killed, continued, done twice at once, and refused by the disk."""
 
 import errno
+import fcntl
 import json
 import os
 import random
@@ -263,6 +264,27 @@ def test_many_writers_at_once_leave_one_whole_set(source: Split, tmp_path: Path)
     assert "written" in ends
     assert all(end == "written" or "right now" in end for end in ends)
     assert beside(tmp_path / "set") == []
+
+
+def test_a_lock_that_was_removed_while_it_was_taken_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its former holder removes it between opening and locking; a lock on a removed file keeps nobody away."""
+    root, name = tmp_path / "set", tmp_path / ".set.repairing.lock"
+    flock, calls = fcntl.flock, [0]
+
+    def late(handle: int, operation: int) -> None:
+        calls[0] += 1
+        if calls[0] == 1:
+            name.unlink()
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with place.locked(root):
+        assert name.read_text() == str(os.getpid())
+        with pytest.raises(DataError, match="right now"), place.locked(root):
+            pass
+    assert not name.exists()
 
 
 def test_what_is_left_of_other_sets_for_the_place_goes(

@@ -167,6 +167,27 @@ def test_dropped_frames_leave_no_gap(mars: Split, tmp_path: Path) -> None:
     }
 
 
+def test_frames_may_be_left_out_and_painted_at_once(mars: Split, tmp_path: Path) -> None:
+    class Both(repaired.reference.NoRepair):
+        """Keeps every second frame and paints the left half of the last one of them."""
+
+        def repair(self, footage: Footage) -> Repaired:
+            kept = np.arange(len(footage.frames))[::2]
+            changed = np.zeros_like(footage.hidden[kept])
+            changed[-1, :, :4] = True
+            return Repaired(np.full_like(footage.frames[kept], 30), changed, kept)
+
+    split = write(mars, Both(), nothing, tmp_path / "both")
+    assert [len(t) for t in split.test] == [1, 2, 1, 3, 1, 1]
+    last = decoding.read(split.root / split.test[3].frames[2]).astype(int)
+    source = decoding.read(mars.root / mars.test[3].frames[4])
+    assert np.abs(last[:, :4] - 30).max() <= WORST
+    assert np.abs(last[:, 4:] - source[:, 4:]).max() <= WORST
+    changed, kept = writing.read_changes(split.root, mars.test[3].key)
+    assert kept.tolist() == [0, 2, 4]
+    assert changed.sum(axis=(1, 2)).tolist() == [0, 0, 64]
+
+
 def totals(**changes: float) -> dict[str, float]:
     names = ("frames", "changed_frames", "changed_pixel_share", "frames_left_out", "tracklets_kept_whole")
     return {**dict.fromkeys(names, 0), **changes}
