@@ -202,6 +202,7 @@ def test_names(source: datasets.Split) -> None:
         made = repaired.make(name, source)
         assert made.name == name
         assert isinstance(made, Repairer)
+        assert repaired.options(name) == made.options  # a job plans with them before there is a source
     with pytest.raises(DataError, match=r"'temporal_median'; did you mean temporal-median\?"):
         repaired.make("temporal_median", source)
     with pytest.raises(DataError, match="known are drop, inpaint"):
