@@ -39,10 +39,12 @@ class AgainstTruth:
     Attributes:
         material: data of the job.
         setting: of the job.
+        calls: whether the job repairs anything by calls.
     """
 
     material: Material
     setting: Setting
+    calls: bool = False
     _references: dict[str, restoring.Reference] = field(default_factory=dict)
     _shares: HiddenShares | None = None
 
@@ -75,11 +77,12 @@ class AgainstTruth:
     def restored(self, run: ArmRun, seed: int, tested: PlannedData) -> Restored | None:
         """Repaired test frames against their unoccluded twins; None for raw data, or where truth is unknown.
 
-        Of frames that were left out only the calls can be right or wrong.
+        Of frames that were left out only the calls can be right or wrong. The oracle is measured beside repairers that
+        rest on calls, and not alone: the network that scores would be trained for that only.
         """
         if run.control or tested.repairer is None or tested.repairer.kind == "none":
             return None
-        if not has_truth(self.material.raw):
+        if not has_truth(self.material.raw) or not (tested.scores or self.calls):
             return None
         planned = tested.scores or plan_scores(seed, self.setting)
         step = restore_step(tested, planned, self.setting)
@@ -89,7 +92,7 @@ class AgainstTruth:
         read = self._read(step, "repair")
         return Restored(*read) if read else None
 
-    def hidden_shares(self, seed: int, calls: bool) -> HiddenShares | None:
+    def hidden_shares(self, seed: int) -> HiddenShares | None:
         """How much of the person is hidden in each test tracklet.
 
         By truth where it is known; else by the share of called regions, if the job calls any; else None.
@@ -97,7 +100,7 @@ class AgainstTruth:
         material = self.material
         if self._shares is None and has_truth(material.raw):
             self._shares = HiddenShares(restoring.hidden_shares(material.raw), "truth")
-        elif self._shares is None and calls:
+        elif self._shares is None and self.calls:
             planned = plan_scores(seed, self.setting)
             found = called(material.scores("test", planned), material.scorer(planned).region_threshold).mean(axis=1)
             offsets = material.raw_store("test", planned.scorer.size).offsets

@@ -72,7 +72,6 @@ class Job:
     material: Material = field(init=False)
     truth: AgainstTruth = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
-    _calls: bool = False  # whether anything is repaired by calls
 
     def __post_init__(self) -> None:
         self.material = Material(self.split, self.steps, self.work, self.setting.device)
@@ -86,7 +85,7 @@ class Job:
         for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
             self._bases.setdefault(_signature(run), run.name)
         planned = (self._plan(run, seeds[0]) for run in runs)
-        self._calls = any(data.scores for last, tested in planned for data in (last.data, tested))
+        self.truth.calls = any(data.scores for last, tested in planned for data in (last.data, tested))
         for run in runs:
             last, tested = self._plan(run, seeds[0])
             if not self.steps.done(judge_step(run, last, tested, self.protocol.as_dict(), self.setting)):
@@ -298,7 +297,7 @@ class Job:
             **about,
         }
         per_query = dict(judged.per_query)
-        hidden = self.truth.hidden_shares(about["seed"], self._calls) if self.protocol.repairs else None
+        hidden = self.truth.hidden_shares(about["seed"]) if self.protocol.repairs else None
         if hidden is not None:
             per_query["hidden"] = hidden.shares[self.split.query_index]
             result["hidden_by"] = hidden.by

@@ -50,7 +50,7 @@ class Options:
     depth: Literal[18, 50] = 50
     last_stride: Literal[1, 2] = 1
     nonlocal_places: Literal["alternate", "before-last"] = "alternate"
-    region_pool: Literal["strips", "split", "adaptive"] = "strips"
+    region_pool: Literal["strips", "split", "adaptive"] = "split"
     tau: float = 0.89
     generator: Literal["spa", "spa-ae", "spa-tae", "spa-tem"] = "spa-tem"
     local_d: bool = True
