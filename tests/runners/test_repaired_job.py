@@ -13,10 +13,14 @@ import numpy as np
 import pytest
 
 import datasets
+import methods
 from datasets import decoding
 from datasets.repaired.writing import read_changes
-from runners import repair, reproduce
-from runners.steps import read_json
+from runners import against_truth, repair, reproduce
+from runners.against_truth import AgainstTruth
+from runners.material import Material
+from runners.plan import Setting, plan_scores
+from runners.steps import StepStore, read_json
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
 PAPER = Path(__file__).parent / "brief_repair"
@@ -203,3 +207,30 @@ def test_killed_and_started_again_ends_with_the_same_numbers(finished: Path, tmp
     assert {arm: r["metrics"] for arm, r in ours.items()} == {arm: r["metrics"] for arm, r in theirs.items()}
     for name in sorted(p.relative_to(_painted(finished)) for p in _painted(finished).rglob("*.jpg")):
         assert (_painted(tmp_path) / name).read_bytes() == (_painted(finished) / name).read_bytes()
+
+
+def test_where_nobody_knows_the_truth_the_calls_say_how_much_is_hidden(
+    tmp_path: Path, tiny_world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(against_truth, "has_truth", lambda split: False)
+    split = datasets.load("synthwalk", tiny_world)
+    setting = Setting(
+        card=methods.paper(PAPER),
+        profile="embedded",
+        budget="quick",
+        pretrained="card",
+        size=None,
+        num_ids=split.num_train_ids,
+        data=split.fingerprint,
+        device="cpu",
+        runtime={},
+        scorer="brief-repair/plain",
+    )
+    material = Material(split, StepStore(tmp_path), tmp_path, "cpu")
+    assert AgainstTruth(material, setting, calls=False).hidden_shares(0) is None
+    found = AgainstTruth(material, setting, calls=True).hidden_shares(0)
+    assert found is not None
+    assert found.by == "region scores"
+    scores = material.scores("test", plan_scores(0, setting))
+    first = int(material.raw_store("test", (64, 32)).lengths[0])
+    assert found.shares[0] == pytest.approx((scores[:first] < 0.97).mean())  # share of called regions of its frames
