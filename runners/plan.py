@@ -319,9 +319,14 @@ def plan_data(card: Card, name: str, seed: int, setting: Setting) -> PlannedData
 
 def _scoring_arm(setting: Setting) -> Arm:
     paper, _, name = setting.scorer.rpartition("/")
-    if paper == setting.card.key:  # which may be a folder outside this repository
-        return methods.arm(name, setting.card)
-    return methods.arm(setting.scorer)
+    own = paper == setting.card.key  # which may be a folder outside this repository
+    arm = methods.arm(name, setting.card) if own else methods.arm(setting.scorer)
+    if arm.role == "repairer" or arm.train_on not in ("", RAW):
+        raise RunError(
+            f"--scorer {setting.scorer}: this arm rests on calls itself, so it scores no regions; name one that learns "
+            "from raw data, such as vrstc/baseline."
+        )
+    return arm
 
 
 def _control_in(run: ArmRun, stage: Stage) -> Control | None:
