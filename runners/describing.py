@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from datasets.snippets import snippets as cut_tracklet
 from datasets.store_selection import Frames
-from datasets.transforms import to_tensor
+from datasets.transforms import Normalisation, to_tensor
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
 from protocols.interface import Mean, Protocol, Snippets
 from runners.environment import Precision
@@ -43,7 +43,7 @@ class Feeding:
 
     store: Frames
     features: Floats | None
-    normalise: str
+    normalise: Normalisation
     device: str
     precision: Precision
     title: str
@@ -192,7 +192,7 @@ def _encode(method: nn.Module, feeding: Feeding, rows: Ints, mask: Tensor) -> Te
 def _pixels(feeding: Feeding, rows: Ints) -> Tensor:
     """Frames by row, normalised: ``[..., 3, H, W]``."""
     frames = torch.from_numpy(feeding.store.gather(rows))
-    return to_tensor(frames.to(feeding.device), feeding.normalise)  # type: ignore[arg-type]  # checked there
+    return to_tensor(frames.to(feeding.device), feeding.normalise)
 
 
 @torch.inference_mode()

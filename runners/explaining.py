@@ -17,7 +17,7 @@ from datasets.store import FrameStore
 from datasets.synthwalk import materials
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split, Tracklet
-from datasets.transforms import to_tensor
+from datasets.transforms import Normalisation, to_tensor
 from methods.interface import Explains, FixedClip
 from protocols import masks
 from runners.environment import Precision
@@ -73,7 +73,7 @@ def explain(
     split: Split,
     store: FrameStore,
     *,
-    normalise: str,
+    normalise: Normalisation,
     device: str,
     precision: Precision,
 ) -> Explained | None:
@@ -175,7 +175,12 @@ def _regions(split: Split, tracklet: Tracklet, frames: NDArray[np.int64]) -> mas
 
 @torch.inference_mode()
 def _masks(
-    network: Explains, found: list[Scene], store: FrameStore, normalise: str, device: str, precision: Precision
+    network: Explains,
+    found: list[Scene],
+    store: FrameStore,
+    normalise: Normalisation,
+    device: str,
+    precision: Precision,
 ) -> dict[str, NDArray[np.float64]]:
     """Masks of all clips by map, ``[N, T, h, w]``."""
     parts: dict[str, list[NDArray[np.float64]]] = {}
@@ -184,7 +189,7 @@ def _masks(
     for start in range(0, len(found), size):
         some = found[start : start + size]
         pixels = np.stack([store.clip(scene.row, scene.frames) for scene in some])  # [B, T, H, W, 3]
-        clips = to_tensor(torch.from_numpy(pixels).to(device), normalise)  # type: ignore[arg-type]  # checked there
+        clips = to_tensor(torch.from_numpy(pixels).to(device), normalise)
         whole = torch.ones(len(some), length, dtype=torch.bool, device=device)
         with autocast(device, precision):
             maps = network.explain(clips, whole)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from datasets.store import FrameStore
-from datasets.transforms import to_tensor
+from datasets.transforms import Normalisation, to_tensor
 from methods.interface import FrameThenTime
 from runners.environment import Precision
 from runners.progress import step_bar
@@ -31,7 +31,7 @@ def frames_per_batch(size: tuple[int, int]) -> int:
 
 
 def probe_digest(
-    method: FrameThenTime, size: tuple[int, int], normalise: str, device: str, precision: Precision
+    method: FrameThenTime, size: tuple[int, int], normalise: Normalisation, device: str, precision: Precision
 ) -> str:
     """Digest of the frame network's answer to fixed noise: the same for networks that do the same."""
     noise = np.random.Generator(np.random.Philox(key=20)).integers(0, 256, (_PROBE_IMAGES, *size, 3), dtype=np.uint8)
@@ -42,7 +42,7 @@ def probe_digest(
 def extract_frame_features(
     method: FrameThenTime,
     store: FrameStore,
-    normalise: str,
+    normalise: Normalisation,
     *,
     device: str,
     precision: Precision,
@@ -71,9 +71,9 @@ def extract_frame_features(
 
 @torch.inference_mode()
 def _encode(
-    method: FrameThenTime, images: NDArray[np.uint8], normalise: str, device: str, precision: Precision
+    method: FrameThenTime, images: NDArray[np.uint8], normalise: Normalisation, device: str, precision: Precision
 ) -> Floats:
     """uint8 ``[N, H, W, 3]`` -> ``[N, d]``."""
-    batch = to_tensor(torch.from_numpy(np.array(images)).to(device), normalise)  # type: ignore[arg-type]  # checked there
+    batch = to_tensor(torch.from_numpy(np.array(images)).to(device), normalise)
     with autocast(device, precision):
         return method.frame_features(laid_out(batch, precision)).float().cpu().numpy()

@@ -17,6 +17,7 @@ from datasets.store import FrameStore
 from datasets.synthwalk.truth import HIDDEN, load_truth
 from datasets.tracklet import Split
 from datasets.tracklet import lengths as frame_counts
+from datasets.transforms import Normalisation
 from methods.interface import ScoresRegions
 from protocols import occlusion, restoration
 from protocols.restoration import MEASURES
@@ -61,7 +62,7 @@ def restore(
     reference: Reference,
     *,
     about: Mapping[str, Any],
-    normalise: str,
+    normalise: Normalisation,
     device: str,
     precision: Precision,
     left_out: int = 0,

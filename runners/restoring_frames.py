@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets.transforms import to_tensor
+from datasets.transforms import Normalisation, to_tensor
 from methods.interface import FrameThenTime, ScoresRegions
 from methods.layers.resnet import Trunk
 from protocols import restoration
@@ -80,7 +80,7 @@ class Eye:
 
     network: FrameThenTime
     trunk: Trunk
-    normalise: str
+    normalise: Normalisation
     device: str
     precision: Precision
 
@@ -116,11 +116,11 @@ class Eye:
         return [maps.float().cpu().numpy() for maps in seen[1:]]
 
     def _images(self, frames: Bytes) -> Tensor:
-        images = to_tensor(torch.from_numpy(frames).to(self.device), self.normalise)  # type: ignore[arg-type]  # checked there
+        images = to_tensor(torch.from_numpy(frames).to(self.device), self.normalise)
         return laid_out(images, self.precision)
 
 
-def eye_of(scorer: ScoresRegions, normalise: str, device: str, precision: Precision) -> Eye:
+def eye_of(scorer: ScoresRegions, normalise: Normalisation, device: str, precision: Precision) -> Eye:
     trunk = getattr(scorer, "trunk", None)
     if not isinstance(scorer, FrameThenTime) or not isinstance(trunk, Trunk):
         raise RunError(

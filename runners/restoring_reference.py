@@ -13,6 +13,7 @@ from datasets.store import FrameStore
 from datasets.synthwalk.truth import HIDDEN, Truth, load_truth
 from datasets.tracklet import Split
 from datasets.tracklet import lengths as frame_counts
+from datasets.transforms import Normalisation
 from methods.interface import ScoresRegions
 from protocols import occlusion
 from protocols.restoration import People
@@ -69,7 +70,7 @@ def build_reference(
     store: FrameStore,
     scorer: ScoresRegions,
     *,
-    normalise: str,
+    normalise: Normalisation,
     device: str,
     precision: Precision,
     features: NDArray[np.float32] | None = None,

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from datasets.store import FrameStore
-from datasets.transforms import to_tensor
+from datasets.transforms import Normalisation, to_tensor
 from methods.interface import ScoresRegions
 from runners.environment import Precision
 from runners.extraction import frames_per_batch
@@ -27,7 +27,7 @@ _BATCHES_A_NOTE = 32  # how often a pass writes down how far it is
 def write_scores(
     scorer: ScoresRegions,
     store: FrameStore,
-    normalise: str,
+    normalise: Normalisation,
     *,
     device: str,
     precision: Precision,
@@ -56,7 +56,7 @@ def write_scores(
         for number, group in enumerate(groups[begin:], begin):
             first, last = store.offsets[group[0]], store.offsets[group[-1] + 1]
             pixels = torch.from_numpy(np.array(store.flat()[first:last])).to(device)
-            images = to_tensor(pixels, normalise)  # type: ignore[arg-type]  # checked there
+            images = to_tensor(pixels, normalise)
             with autocast(device, precision):
                 features = scorer.region_features(laid_out(images, precision)).float()  # [n, K, C]
             for tracklet in group:

@@ -14,6 +14,7 @@ from datasets.randomness import generator
 from datasets.store import FrameStore
 from datasets.store_selection import Frames
 from datasets.tracklet import Split
+from datasets.transforms import Normalisation
 from methods.interface import FrameThenTime
 from methods.layers.controls import replace_temporal
 from methods.layers.resnet import load_imagenet
@@ -150,7 +151,7 @@ def frame_features(
     part: str,
     split: Split,
     store: FrameStore,
-    normalise: str,
+    normalise: Normalisation,
     steps: StepStore,
     device: str,
     precision: Precision,

@@ -316,15 +316,21 @@ def _form(value: object) -> str:
 def _written(job: _Job, done: dict[str, list[_Done]], fingerprint: str) -> Split:
     """The repaired set, as a reader is going to see it."""
     source = job.source
-    halves = {
-        half: tuple(
-            replace(tracklet, frames=NumberedFrames(_stem(half, tracklet.key), record.frames))
-            for tracklet, record in zip(tracklets, done[half], strict=True)
+
+    def half(name: str, tracklets: tuple[Tracklet, ...]) -> tuple[Tracklet, ...]:
+        return tuple(
+            replace(tracklet, frames=NumberedFrames(_stem(name, tracklet.key), record.frames))
+            for tracklet, record in zip(tracklets, done[name], strict=True)
         )
-        for half, tracklets in (("train", source.train), ("test", source.test))
-    }
-    version = f"{source.version}, repaired by {job.repairer.name}"
-    return replace(source, **halves, root=job.root, fingerprint=fingerprint, version=version)  # type: ignore[arg-type]  # train and test
+
+    return replace(
+        source,
+        train=half("train", source.train),
+        test=half("test", source.test),
+        root=job.root,
+        fingerprint=fingerprint,
+        version=f"{source.version}, repaired by {job.repairer.name}",
+    )
 
 
 def _totals(records: list[_Done]) -> dict[str, Any]:

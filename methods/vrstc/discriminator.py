@@ -24,9 +24,11 @@ class Discriminator(nn.Module):
         channels = [3, *(width * factor for factor in WIDTHS)]
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
-            nn.init.kaiming_normal_(layers[-2].weight, a=0.2)  # type: ignore[arg-type]  # a convolution's weight
-            nn.init.zeros_(layers[-2].bias)  # type: ignore[arg-type]  # and its bias
+            conv = nn.Conv2d(before, after, 3, stride=2, padding=1)
+            nn.init.kaiming_normal_(conv.weight, a=0.2)
+            assert conv.bias is not None  # torch's default
+            nn.init.zeros_(conv.bias)
+            layers += [conv, nn.LeakyReLU(0.2, inplace=True)]
         self.convs = nn.Sequential(*layers)
         height, width_left = (-(-side // 64) for side in size)
         self.fc = nn.Linear(channels[-1] * height * width_left, 1)

@@ -38,14 +38,16 @@ def decoder(channels: int, width: int, kernel: int) -> nn.Sequential:
 def _conv(before: int, after: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
     layer = nn.Conv2d(before, after, 3, stride, padding=dilation, dilation=dilation)
     nn.init.kaiming_normal_(layer.weight)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # it has one
+    assert layer.bias is not None  # torch's default
+    nn.init.zeros_(layer.bias)
     return layer
 
 
 def _deconv(before: int, after: int, kernel: int) -> nn.ConvTranspose2d:
     layer = nn.ConvTranspose2d(before, after, kernel, stride=2, padding=1, output_padding=4 - kernel)
     nn.init.normal_(layer.weight, std=sqrt(2 / (before * kernel**2 / 4)))  # a quarter of the taps meets each pixel
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # it has one
+    assert layer.bias is not None  # torch's default
+    nn.init.zeros_(layer.bias)
     return layer
 
 
