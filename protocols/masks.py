@@ -29,14 +29,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import tracklet_means
 from .errors import ProtocolError
 from .inputs import to_numpy
-from .statistics import Interval, Verdict, clustered_bootstrap, paired_difference, verdict
+from .statistics import Verdict, verdict
+from .tracklet_means import Average
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -288,32 +289,6 @@ def _cover(pixels: int, cells: int) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Average:
-    """A mean over tracklets.
-
-    Attributes:
-        mean: NaN without any tracklet.
-        interval: resampling people; None where fewer than two people have a value.
-        tracklets: that have a value.
-        left_out: that have none (NaN).
-    """
-
-    mean: float
-    interval: Interval | None
-    tracklets: int
-    left_out: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """For the result record; None where there is no number."""
-        return {
-            "mean": self.mean if self.tracklets else None,
-            "low": self.interval.low if self.interval else None,
-            "high": self.interval.high if self.interval else None,
-            "tracklets": self.tracklets,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """A mask against its reference, over the tracklets where both have a value.
 
@@ -341,13 +316,9 @@ def average(measure: str, values: ArrayLike, persons: ArrayLike, *, seed: int = 
     Raises:
         ProtocolError: an unknown measure, or shapes that do not fit.
     """
-    table, people = _checked(measure, values, persons)
-    kept = np.asarray(np.isfinite(table).all(axis=0))
-    interval = None
-    if len(np.unique(people[kept])) > 1:
-        bounds = (0.0, np.inf) if measure.endswith("_density") else (0.0, 1.0)
-        interval = clustered_bootstrap(table[:, kept], people[kept], seed=seed, bounds=bounds)
-    return _average(table, kept, interval)
+    table, people = tracklet_means.checked(measure, MEASURES, values, persons)
+    bounds = (0.0, np.inf) if measure.endswith("_density") else (0.0, 1.0)
+    return tracklet_means.average(table, people, bounds, seed)
 
 
 def compare(
@@ -372,31 +343,10 @@ def compare(
     Raises:
         ProtocolError: an unknown measure, shapes that do not fit, or a margin that is not above 0.
     """
-    first, people = _checked(measure, mask, persons)
-    second, _ = _checked(measure, reference, persons)
-    if first.shape != second.shape:
-        raise ProtocolError(f"mask and reference must hold the same tracklets, got {first.shape} and {second.shape}")
+    first, people = tracklet_means.checked(measure, MEASURES, mask, persons)
+    second, _ = tracklet_means.checked(measure, MEASURES, reference, persons)
+    found = tracklet_means.difference(first, second, people, seed)
     lost = np.asarray(~np.isfinite(first - second).all(axis=0))
     first, second = np.where(lost, np.nan, first), np.where(lost, np.nan, second)
     one, other = average(measure, first, people, seed=seed), average(measure, second, people, seed=seed)
-    if one.interval is None:
-        return Comparison(one, other, _average(first - second, ~lost, None), "cannot tell")
-    interval = paired_difference(first[:, ~lost], second[:, ~lost], people[~lost], seed=seed)
-    return Comparison(one, other, _average(first - second, ~lost, interval), verdict(interval, margin))
-
-
-def _checked(measure: str, values: ArrayLike, persons: ArrayLike) -> tuple[Floats, NDArray[Any]]:
-    if measure not in MEASURES:
-        raise ProtocolError(f"measure {measure!r} is unknown; choose one of {', '.join(MEASURES)}")
-    table, people = np.atleast_2d(to_numpy(values).astype(np.float64)), to_numpy(persons)
-    if table.ndim != 2 or table.shape[1] == 0 or people.shape != table.shape[1:]:
-        raise ProtocolError(
-            f"{measure} must be [N] or [S, N] with the person of each tracklet beside it, got {table.shape} values "
-            f"and {people.shape} persons"
-        )
-    return table, people
-
-
-def _average(table: Floats, kept: Bools, interval: Interval | None) -> Average:
-    mean = float(table[:, kept].mean()) if kept.any() else float("nan")
-    return Average(mean, interval, int(kept.sum()), int((~kept).sum()))
+    return Comparison(one, other, found, verdict(found.interval, margin) if found.interval else "cannot tell")

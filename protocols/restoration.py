@@ -34,9 +34,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import tracklet_means
 from .errors import ProtocolError
 from .inputs import to_numpy
-from .statistics import Interval, Verdict, clustered_bootstrap, paired_difference, verdict
+from .statistics import Verdict, verdict
+from .tracklet_means import Average
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -332,29 +334,6 @@ def _ratio(part: Any, whole: Any) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Average:
-    """A mean over tracklets.
-
-    Attributes:
-        mean: NaN without any tracklet.
-        interval: resampling people; None where fewer than two people have a value.
-        tracklets, people: that have a value.
-    """
-
-    mean: float
-    interval: Interval | None
-    tracklets: int
-    people: int
-
-    def as_dict(self) -> dict[str, Any] | None:
-        """For the result record; None where no tracklet has a value."""
-        if not self.tracklets:
-            return None
-        ends = {"low": self.interval.low, "high": self.interval.high} if self.interval else {"low": None, "high": None}
-        return {"mean": self.mean, **ends, "tracklets": self.tracklets, "people": self.people}
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """Repaired minus raw over the tracklets where both have a value.
 
@@ -368,9 +347,14 @@ class Difference:
 
     def as_dict(self) -> dict[str, Any] | None:
         """For the result record; None where no tracklet has a value."""
-        found = self.average.as_dict()
+        found = as_record(self.average)
         p = self.average.interval.p if self.average.interval else None
         return found and {**found, "p": p, "verdict": self.verdict}
+
+
+def as_record(average: Average) -> dict[str, Any] | None:
+    """A mean for the result record, with the number of people; None where no tracklet has a value."""
+    return {**average.as_dict(), "people": average.people} if average.tracklets else None
 
 
 def average(measure: str, values: ArrayLike, persons: ArrayLike, *, seed: int = 0) -> Average:
@@ -385,11 +369,8 @@ def average(measure: str, values: ArrayLike, persons: ArrayLike, *, seed: int = 
     Raises:
         ProtocolError: an unknown measure, or shapes that do not fit.
     """
-    table, people, kept = _checked(measure, values, persons)
-    interval = None
-    if len(np.unique(people[kept])) > 1:
-        interval = clustered_bootstrap(table[:, kept], people[kept], seed=seed, bounds=_BOUNDS[measure])
-    return _average(table, people, kept, interval)
+    table, people = tracklet_means.checked(measure, MEASURES, values, persons)
+    return tracklet_means.average(table, people, _BOUNDS[measure], seed)
 
 
 def compare(measure: str, repaired: ArrayLike, raw: ArrayLike, persons: ArrayLike, *, seed: int = 0) -> Difference:
@@ -404,31 +385,12 @@ def compare(measure: str, repaired: ArrayLike, raw: ArrayLike, persons: ArrayLik
     Raises:
         ProtocolError: an unknown measure, or shapes that do not fit.
     """
-    first, _, _ = _checked(measure, repaired, persons)
-    second, _, _ = _checked(measure, raw, persons)
-    if first.shape != second.shape:
-        raise ProtocolError(f"repaired and raw must hold the same tracklets, got {first.shape} and {second.shape}")
-    table, people, kept = _checked(measure, first - second, persons)
-    if len(np.unique(people[kept])) < 2:
-        return Difference(_average(table, people, kept, None), "cannot tell")
-    sides = (first[:, kept], second[:, kept])
-    interval = paired_difference(*sides, people[kept], seed=seed)
-    better = paired_difference(*sides[::-1], people[kept], seed=seed) if measure in LESS_IS_BETTER else interval
-    return Difference(_average(table, people, kept, interval), verdict(better, None))
-
-
-def _checked(measure: str, values: ArrayLike, persons: ArrayLike) -> tuple[Floats, NDArray[Any], Bools]:
-    if measure not in MEASURES:
-        raise ProtocolError(f"measure {measure!r} is unknown; choose one of {', '.join(MEASURES)}")
-    table, people = np.atleast_2d(to_numpy(values).astype(np.float64)), to_numpy(persons)
-    if table.ndim != 2 or table.shape[1] == 0 or people.shape != table.shape[1:]:
-        raise ProtocolError(
-            f"{measure} must be [N] or [S, N] with the person of each tracklet beside it, got {table.shape} values "
-            f"and {people.shape} persons"
-        )
-    return table, people, np.asarray(np.isfinite(table).all(axis=0))
-
-
-def _average(table: Floats, people: NDArray[Any], kept: Bools, interval: Interval | None) -> Average:
-    mean = float(table[:, kept].mean()) if kept.any() else float("nan")
-    return Average(mean, interval, int(kept.sum()), len(np.unique(people[kept])))
+    first, people = tracklet_means.checked(measure, MEASURES, repaired, persons)
+    second, _ = tracklet_means.checked(measure, MEASURES, raw, persons)
+    found = tracklet_means.difference(first, second, people, seed)
+    if found.interval is None:
+        return Difference(found, "cannot tell")
+    less = measure in LESS_IS_BETTER
+    better = tracklet_means.difference(second, first, people, seed).interval if less else found.interval
+    assert better is not None  # the same tracklets the other way round
+    return Difference(found, verdict(better, None))

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.masks import MEASURES, REGIONS, Average, average, compare
+from protocols.masks import MEASURES, REGIONS, average, compare
 from protocols.statistics import Interval, Verdict, verdict
+from protocols.tracklet_means import Average
 from reports.explained import REFERENCES, WHO, Explanation
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.record import SIDES, split_metric

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.restoration import MEASURES, Average, average, compare
+from protocols.restoration import MEASURES, average, compare
+from protocols.tracklet_means import Average
 from reports import repairers
 from reports.errors import ReportError
 from reports.formats import MINUS, Cell, Column, Estimate, Row, Table

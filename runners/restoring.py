@@ -131,8 +131,8 @@ def restore(
     ours["spill_psnr"], theirs["spill_psnr"] = _spill(reference, repaired, raw.flat(), changed)
     for name in MEASURES:
         arrays |= {f"{name}/repaired": ours[name], f"{name}/raw": theirs[name]}
-    record["measures"] = {m: restoration.average(m, ours[m], people).as_dict() for m in MEASURES}
-    record["raw"] = {m: restoration.average(m, theirs[m], people).as_dict() for m in MEASURES}
+    record["measures"] = {m: restoration.as_record(restoration.average(m, ours[m], people)) for m in MEASURES}
+    record["raw"] = {m: restoration.as_record(restoration.average(m, theirs[m], people)) for m in MEASURES}
     record["differences"] = {m: restoration.compare(m, ours[m], theirs[m], people).as_dict() for m in MEASURES}
     record["pictures"] = pictures(
         Shown(

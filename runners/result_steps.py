@@ -20,6 +20,7 @@ _RESTORING_CODE = (
     "datasets/synthwalk/truth.py",
     "protocols/occlusion.py",
     "protocols/restoration.py",
+    "protocols/tracklet_means.py",
     "protocols/statistics.py",
     "datasets/decoding.py",
     "datasets/transforms.py",
@@ -32,6 +33,7 @@ _EXPLAINING_CODE = (
     "methods/layers",
     "datasets/snippets.py",
     "protocols/masks.py",
+    "protocols/tracklet_means.py",
     "protocols/statistics.py",
     *(f"runners/{name}.py" for name in ("explaining", "overlays")),
 )

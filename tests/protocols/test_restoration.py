@@ -11,6 +11,7 @@ from protocols.restoration import (
     CAP,
     MEASURES,
     People,
+    as_record,
     average,
     compare,
     coverage,
@@ -229,12 +230,12 @@ def test_tracklets_without_a_value_are_left_out_and_counted():
     got = average("identity", values, [1, 1, 2, 3])
     assert (got.mean, got.tracklets, got.people) == (0.75, 3, 3)
     assert got.interval.high <= 1
-    assert set(got.as_dict()) == {"mean", "low", "high", "tracklets", "people"}
+    assert set(as_record(got)) == {"mean", "low", "high", "tracklets", "people"}
     pair = compare("identity", values, [0.5, 0.5, np.nan, 0.5], [1, 1, 2, 3])
     assert (pair.average.mean, pair.average.tracklets) == (0.25, 2)
-    assert average("spill_psnr", [np.nan, np.nan], [1, 2]).as_dict() is None
+    assert as_record(average("spill_psnr", [np.nan, np.nan], [1, 2])) is None
     assert compare("spill_psnr", [np.nan] * 2, [np.nan] * 2, [1, 2]).as_dict() is None
-    one = average("psnr", [30.0, 40.0], [7, 7]).as_dict()
+    one = as_record(average("psnr", [30.0, 40.0], [7, 7]))
     assert json.dumps(one) == '{"mean": 35.0, "low": null, "high": null, "tracklets": 2, "people": 1}'
 
 

@@ -162,8 +162,8 @@ def repair(repairer: str, seed: int) -> Repair:
     measures, raw, differences = {}, {}, {}
     for measure in MEASURES if found else ():
         ours, theirs = found[f"{measure}/repaired"], found[f"{measure}/raw"]
-        measures[measure] = restoration.average(measure, ours, person).as_dict()
-        raw[measure] = restoration.average(measure, theirs, person).as_dict()
+        measures[measure] = restoration.as_record(restoration.average(measure, ours, person))
+        raw[measure] = restoration.as_record(restoration.average(measure, theirs, person))
         differences[measure] = restoration.compare(measure, ours, theirs, person).as_dict()
     record = {
         "repairer": repairer.partition("[")[0], "label": LABELS[repairer], "seed": seed,
