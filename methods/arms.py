@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from .card import ArmCard, Card
+from .card import SERVING, ArmCard, Card, Role
 from .errors import MethodError, unknown
 from .registry import build, choices, method_folder, names, paper, papers
 
@@ -36,6 +36,7 @@ class Arm:
         recipe: name of its recipe in the card.
         train_on: see `methods.card.ArmCard`.
         test_on: see `methods.card.ArmCard`.
+        attributes: see `methods.card.ArmCard`.
         folder: where its method lives on this machine; not part of the arm's identity.
     """
 
@@ -46,12 +47,13 @@ class Arm:
     method: str
     reading: str
     options: Mapping[str, Any]
-    role: Literal["baseline", "proposed", "ablation", "repairer"]
+    role: Role
     temporal: bool
     attention: bool
     recipe: str
     train_on: str
     test_on: str
+    attributes: str
     folder: Path
 
     def settings(self) -> dict[str, Any]:
@@ -59,6 +61,12 @@ class Arm:
         options = choices(self.folder).resolve(self.reading, self.options)
         values = {field.name: getattr(options, field.name) for field in fields(options)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+    def with_groups(self, groups: tuple[int, ...]) -> Arm:
+        """The same arm, its network built for that many attributes in each group; itself if it learns none."""
+        if "groups" not in self.settings():
+            return self
+        return replace(self, options={**self.options, "groups": groups})
 
     def build(self, num_ids: int, frame_size: tuple[int, int] = (256, 128)) -> nn.Module:
         """The network with its initial weights (torch's generator); see `methods.create`."""
@@ -149,12 +157,13 @@ def _make(name: str, entry: ArmCard, card: Card, given: dict[str, str], where: s
         method=entry.method,
         reading=reading,
         options={**entry.options, **changed},
-        role=entry.role if not spelled or entry.role == "repairer" else "ablation",
+        role=entry.role if not spelled or entry.role in SERVING else "ablation",
         temporal=entry.temporal,
         attention=entry.attention,
         recipe=reading if entry.recipe == entry.reading else entry.recipe,
         train_on=entry.train_on,
         test_on=entry.test_on,
+        attributes=entry.attributes,
         folder=folder,
     )
 

@@ -19,6 +19,11 @@ from .recipe import PROFILES, Recipe, read_recipe
 
 CARD_FILE = "paper.toml"
 
+Role = Literal["baseline", "proposed", "ablation", "repairer", "labeller"]
+ANNOTATED = "annotated"
+SERVING: tuple[Role, ...] = ("repairer", "labeller")
+"""Roles of arms that work for others and are never judged themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:
@@ -57,8 +62,8 @@ class ArmCard:
         method: folder that builds it; another paper's arm (the baseline) names that paper.
         reading: ``"paper"`` or ``"released"``, a key of the method's READINGS.
         options: overrides of the reading's options, already of their fields' types.
-        role: ``baseline`` arms are what claims are measured against; a ``repairer`` paints data for other arms and
-            is no row of a table itself.
+        role: ``baseline`` arms are what claims are measured against; a ``repairer`` paints data for other arms, a
+            ``labeller`` tells them the attributes of people, and neither is a row of a table itself.
         default: trained when no arms are asked for.
         temporal: claims to use time, so the shuffled and the per-frame controls apply to it.
         attention: weighs frames by learned attention, so the uniform control applies.
@@ -66,6 +71,8 @@ class ArmCard:
         train_on: the data that it learns from: ``raw``, or a repairer (``oracle``, ``drop[tau=0.9]``, an arm of that
             role). Empty: that of the job, which is raw unless told otherwise.
         test_on: the same for the data that it is judged on.
+        attributes: what tells it the attributes that it learns: ``annotated``, or an arm of role ``labeller``. Empty:
+            what the job says.
         summary: one sentence for ``--list``.
     """
 
@@ -73,13 +80,14 @@ class ArmCard:
     method: str
     reading: str = "paper"
     options: Mapping[str, Any] = field(default_factory=dict)
-    role: Literal["baseline", "proposed", "ablation", "repairer"] = "ablation"
+    role: Role = "ablation"
     default: bool = False
     temporal: bool = False
     attention: bool = False
     recipe: str = ""
     train_on: str = ""
     test_on: str = ""
+    attributes: str = ""
     summary: str = ""
 
 

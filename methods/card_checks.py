@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .card import CARD_FILE, ArmCard, Card
+from .card import ANNOTATED, CARD_FILE, ArmCard, Card
 from .errors import MethodError, unknown
 from .recipe import PROFILES
 
@@ -42,6 +42,11 @@ def check(card: Card, choices_of: Callable[[ArmCard, Card], Choices]) -> Card:
         if not _NAME.fullmatch(name):
             raise MethodError(f"{where}: the name {name!r} must be lower case letters, digits and single - . _")
     arms = {name: _check_arm(name, arm, card, choices_of, where) for name, arm in card.arms.items()}
+    for name, arm in arms.items():
+        named = arm.attributes
+        if named not in ("", ANNOTATED) and (named not in arms or arms[named].role != "labeller"):
+            labellers = [ANNOTATED, *(other for other, one in arms.items() if one.role == "labeller")]
+            raise MethodError(f"{where}: arms.{name}: attributes: {unknown('arm of role labeller', named, labellers)}")
     card = dataclasses.replace(card, arms=arms)
     if not card.default_arms():
         raise MethodError(f"{where}: no arm has default = true, so there is nothing to run")

@@ -13,6 +13,7 @@ Rules that the shared contract suite (``tests/methods/test_contract.py``) checks
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -169,10 +170,44 @@ class ScoresRegions(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class AttributeTargets:
+    """What is known of the attributes of a batch; an attribute is a yes or no, a choice is one such for each value.
+
+    Attributes:
+        values: ``[B, A]`` float32, 1 yes, 0 no, NaN unknown. A row of NaN alone has no annotation at all: in a stage on
+            two domains it is of the target.
+        positive: ``[A]`` float32, share of yes among all known values of the training set; 0.5 where none is known.
+    """
+
+    values: Tensor
+    positive: Tensor
+
+
+@runtime_checkable
+class LearnsAttributes(Protocol):
+    """Recognises binary attributes and learns to (ADFD); a `FrameThenTime` method.
+
+    It has an option ``groups``, the number of attributes in each group, which the runner fills from the annotation; the
+    columns of `AttributeTargets` follow it. ``losses`` and ``frame_losses`` take one more argument,
+    ``attributes: AttributeTargets | None = None``; a loss that needs them without any is a `MethodError`.
+    """
+
+    groups: tuple[int, ...]
+
+    def attribute_probabilities(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Frame features ``[B, T, d]`` and ``[B, T]`` bool -> chance of yes ``[B, A]``, of each tracklet as a whole."""
+        ...
+
+
 @runtime_checkable
 class Explains(Protocol):
     """Can say where it looks."""
 
     def explain(self, clips: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Named maps: ``frames`` are weights ``[B, T]`` (rows sum to 1), others masks ``[B, T, h, w]`` in [0, 1]."""
+        """Named maps.
+
+        ``frames``, and names that begin with ``frames/``, are weights ``[B, T]``: rows sum to 1, padding has none.
+        Others are masks ``[B, T, h, w]`` in [0, 1].
+        """
         ...

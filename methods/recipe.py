@@ -70,7 +70,8 @@ class Augment:
     Attributes:
         flip: chance of a mirror image.
         pad: pixels added on each side before a random crop back to size.
-        crop_scale: 1.125 = enlarge by that and crop back, half of the time; 1 = never.
+        crop_scale: 1.125 = enlarge by that and crop back; 1 = never.
+        crop_chance: of doing so; 0.5 in most code of the field, 1 for ADFD.
         erase: chance of a random rectangle being erased.
         per: ``frame`` where a paper's code draws anew for each frame.
     """
@@ -78,12 +79,13 @@ class Augment:
     flip: float = 0.0
     pad: int = 0
     crop_scale: float = 1.0
+    crop_chance: float = 0.5
     erase: float = 0.0
     per: Literal["clip", "frame"] = "clip"
 
     def __post_init__(self) -> None:
-        if not (0 <= self.flip <= 1 and 0 <= self.erase <= 1):
-            raise MethodError("flip and erase are chances between 0 and 1")
+        if not all(0 <= chance <= 1 for chance in (self.flip, self.crop_chance, self.erase)):
+            raise MethodError("flip, crop_chance and erase are chances between 0 and 1")
         if self.pad < 0 or self.crop_scale < 1:
             raise MethodError("pad must not be negative and crop_scale not below 1")
 
@@ -175,6 +177,8 @@ class Stage:
         turns: in place of ``trains`` and ``losses``, where networks are trained in turns (adversaries are).
         seen: which frames of the data may enter: ``all``, or only ``unoccluded`` ones, in which the job's region scores
             call nothing occluded; a tracklet's frames close up then, and one without any is left out.
+        domain: ``target``, the data of the job; ``source``, other data whose attributes are annotated; ``both``, and
+            then half of every batch is of each (attribute transfer).
         normalise: ``imagenet`` mean and deviation, or ``bgr-mean`` (BGR order, mean subtracted).
         quick: the length under the quick budget.
     """
@@ -188,6 +192,7 @@ class Stage:
     losses: Mapping[str, float] = field(default_factory=dict)
     turns: tuple[Turn, ...] = ()
     seen: Literal["all", "unoccluded"] = "all"
+    domain: Literal["target", "source", "both"] = "target"
     trains: tuple[str, ...] = ("*",)
     fresh: tuple[str, ...] = ()
     takes: Mapping[str, str] = field(default_factory=dict)
@@ -201,6 +206,12 @@ class Stage:
     def __post_init__(self) -> None:
         if (self.data == "clips") != (self.clip is not None):
             raise MethodError("clip = {...} belongs to data = 'clips', which needs it")
+        if self.domain != "target" and (self.data != "frames" or self.seen != "all"):
+            raise MethodError(f"domain = {self.domain!r} belongs to data = 'frames' and seen = 'all'")
+        if self.domain == "both" and (self.sampler.kind != "shuffled" or self.sampler.batch % 2):
+            raise MethodError(
+                "domain = 'both' needs a shuffled sampler with an even batch: half of it is of each domain"
+            )
         if not self.turns:
             _check_learning(self.trains, self.losses)
         elif self.losses or self.trains != ("*",):
@@ -232,14 +243,24 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Stages in order, at one image size (height, width)."""
+    """Stages in order, at one image size.
+
+    Attributes:
+        size: (height, width) of what the network sees.
+        stages: in the order of training.
+        test_crop: frames are enlarged by this before the centre of that size is cut out at test (ADFD: 1.125); 1 takes
+            them as they are.
+    """
 
     size: tuple[int, ...]
     stages: tuple[Stage, ...]
+    test_crop: float = 1.0
 
     def __post_init__(self) -> None:
         if len(self.size) != 2 or any(side < 32 for side in self.size):
             raise MethodError("size is [height, width] in pixels, each at least 32")
+        if not 1 <= self.test_crop <= 2:
+            raise MethodError("test_crop enlarges frames, by 1 to 2")
         names = [stage.name for stage in self.stages]
         if not names or len(set(names)) != len(names):
             raise MethodError("a recipe needs at least one stage, and its stages different names")

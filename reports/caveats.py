@@ -37,7 +37,7 @@ def _scope(job: Job, ledger: Ledger) -> list[str]:
     missing = [
         str(arm.get("label", name))
         for name, arm in job.card["arms"].items()
-        if name not in job.by_name and arm.get("role") != "repairer"
+        if name not in job.by_name and arm.get("role") not in ("repairer", "labeller")
     ]
     if missing:
         found.append(f"Arms of the card that were not run: {', '.join(missing)}.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import methods
 from methods.arms import Arm
-from methods.card import Card
+from methods.card import SERVING, Card
 from protocols.interface import Protocol
 from runners.errors import RunError
 from runners.plan import ArmRun, controls_for
@@ -18,7 +18,7 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
 
     The baselines that claims of chosen arms are measured against are added, so that an arm never stands alone.
     """
-    shown = [name for name, arm in card.arms.items() if arm.role != "repairer"]
+    shown = [name for name, arm in card.arms.items() if arm.role not in SERVING]
     names = shown if list(wanted) == ["all"] else list(wanted) or list(card.default_arms())
     if not names:
         raise RunError(f"{card.file}: no arm is marked default = true; name some with --arms.")
@@ -29,9 +29,10 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
             if against.role == "baseline":
                 arms[against.text] = against
     for arm in arms.values():
-        if arm.role == "repairer":
+        if arm.role in SERVING:
+            serves = "repairs data" if arm.role == "repairer" else "labels people with attributes"
             raise RunError(
-                f"{arm.text} repairs data for other arms and is no arm to be judged; name one that learns from it."
+                f"{arm.text} {serves} for other arms and is no arm to be judged; name one that learns from it."
             )
     order = {"baseline": 0, "proposed": 1, "ablation": 2}
     return sorted(arms.values(), key=lambda arm: order[arm.role])

@@ -143,7 +143,7 @@ def pixels(picks: Picks, store: Frames, stage: Stage, seed: int) -> NDArray[np.u
         flip=wanted.flip,
         pad=wanted.pad,
         crop_scale=wanted.crop_scale,
-        crop_probability=0.5 if wanted.crop_scale > 1 else 1.0,
+        crop_probability=wanted.crop_chance if wanted.crop_scale > 1 else 1.0,
         erase=wanted.erase,
         per=wanted.per,
     )

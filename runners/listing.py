@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from methods.card import Card
+from methods.card import SERVING, Card
 
 
 def as_text(cards: Mapping[str, Card], width: int = 100) -> str:
@@ -19,14 +19,20 @@ def as_text(cards: Mapping[str, Card], width: int = 100) -> str:
             f"  judged under {card.constraints.protocol} unless --protocol says otherwise",
             "  arms (* runs by default)",
         ]
-        painters = {name: arm for name, arm in card.arms.items() if arm.role == "repairer"}
+        painters, labellers = (
+            {name: arm for name, arm in card.arms.items() if arm.role == role} for role in ("repairer", "labeller")
+        )
         for name, arm in card.arms.items():
-            if name not in painters:
+            if arm.role not in SERVING:
                 mark = "*" if arm.default else " "
                 lines += _hanging(f"  {mark} {name:<22}", arm.summary or arm.label, width)
         if painters:
             lines += ["", "  arms that repair data for others (--repairers, python -m runners.repair)"]
             for name, arm in painters.items():
+                lines += _hanging(f"    {card.key}/{name:<22}", arm.summary or arm.label, width)
+        if labellers:
+            lines += ["", "  arms that tell people's attributes to others (--attributes, python -m runners.attributes)"]
+            for name, arm in labellers.items():
                 lines += _hanging(f"    {card.key}/{name:<22}", arm.summary or arm.label, width)
         if card.claims:
             lines += ["", "  claims"]

@@ -15,7 +15,7 @@ import methods
 from datasets import repaired
 from datasets.repaired.writing import fingerprint_of
 from methods.arms import Arm
-from methods.card import Card
+from methods.card import SERVING, Card
 from methods.recipe import Length, Recipe, Stage
 from runners.environment import choose_precision
 from runners.errors import RunError
@@ -321,7 +321,7 @@ def _scoring_arm(setting: Setting) -> Arm:
     paper, _, name = setting.scorer.rpartition("/")
     own = paper == setting.card.key  # which may be a folder outside this repository
     arm = methods.arm(name, setting.card) if own else methods.arm(setting.scorer)
-    if arm.role == "repairer" or arm.train_on not in ("", RAW):
+    if arm.role in SERVING or arm.train_on not in ("", RAW):
         raise RunError(
             f"--scorer {setting.scorer}: this arm rests on calls itself, so it scores no regions; name one that learns "
             "from raw data, such as vrstc/baseline."
