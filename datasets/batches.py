@@ -93,6 +93,38 @@ def shuffled_batches(number: int, size: int, rng: np.random.Generator, *, drop_l
         yield order[start : start + size]
 
 
+def paired_batches(first: int, second: int, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Half of every batch from one domain, half from another, whose items are numbered on (attribute transfer).
+
+    An epoch goes through the first domain once; the second is gone through in random order, and anew where it is used
+    up. A remainder of the first that fills no half is left out.
+
+    Args:
+        first: items of the first domain, numbered from 0.
+        second: items of the second, numbered from ``first``.
+        size: of a batch, even.
+        rng: decides everything.
+
+    Yields:
+        int64 [size], those of the first domain before the others.
+
+    Raises:
+        DataError: if a domain is empty, the size odd, or the first domain too small for one batch.
+    """
+    half = size // 2
+    if size < 2 or size % 2 or second < 1 or first < half:
+        raise DataError(
+            f"batches of {size} from domains of {first} and {second} items are not possible: the size must be even, "
+            "the first domain hold half a batch, and the second one item or more"
+        )
+    order = rng.permutation(first).astype(np.int64)
+    count = first // half
+    times = -(-count * half // second)  # ceiling
+    others = np.concatenate([rng.permutation(second) for _ in range(times)]).astype(np.int64) + first
+    for start in range(0, count * half, half):
+        yield np.concatenate([order[start : start + half], others[start : start + half]])
+
+
 def _members(labels: NDArray[np.int64], ids_per_batch: int, tracklets_per_id: int) -> list[Batch]:
     """Tracklet numbers of each identity, identities by rising label."""
     if ids_per_batch < 1 or tracklets_per_id < 1:

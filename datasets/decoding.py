@@ -55,12 +55,27 @@ def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def read(path: Path, size: tuple[int, int] | None = None) -> Pixels:
+def fit(pixels: Pixels, size: tuple[int, int], crop: float = 1.0) -> Pixels:
+    """Resize to ``crop`` times a size and cut its centre out, which has that size.
+
+    Args:
+        pixels: uint8 [H,W,3].
+        size: (height, width) of the result.
+        crop: 1 or more; ADFD tests at 1.125, on the centre 256x128 of 288x144.
+    """
+    height, width = size
+    larger = (round(height * crop), round(width * crop))
+    top, left = (larger[0] - height) // 2, (larger[1] - width) // 2
+    return np.ascontiguousarray(resize(pixels, larger)[top : top + height, left : left + width])
+
+
+def read(path: Path, size: tuple[int, int] | None = None, crop: float = 1.0) -> Pixels:
     """Read an image file.
 
     Args:
         path: the file.
         size: (height, width) to resize to; None keeps the image's own.
+        crop: see `fit`.
 
     Returns:
         uint8 [H,W,3], RGB.
@@ -75,4 +90,4 @@ def read(path: Path, size: tuple[int, int] | None = None) -> Pixels:
     except (ValueError, OSError) as error:
         reason = str(error).replace(f"{path}", "").strip() or type(error).__name__
         raise DataError(f"{path} cannot be decoded ({reason}); copy it again") from error
-    return pixels if size is None else resize(pixels, size)
+    return pixels if size is None else fit(pixels, size, crop)

@@ -25,7 +25,7 @@ _NAMED = 3  # damaged files that a message names
 
 
 def decode_frames(
-    tracklets: Sequence[Tracklet], root: Path, size: tuple[int, int], *, progress: bool = True
+    tracklets: Sequence[Tracklet], root: Path, size: tuple[int, int], *, crop: float = 1.0, progress: bool = True
 ) -> Iterator[Block]:
     """Decode all frames of all tracklets, in order, in blocks.
 
@@ -33,6 +33,7 @@ def decode_frames(
         tracklets: whose frames.
         root: folder that the frame paths are relative to.
         size: (height, width) of the result.
+        crop: frames are enlarged by this before the centre of that size is cut out.
         progress: show a bar on a terminal.
 
     Yields:
@@ -55,7 +56,7 @@ def decode_frames(
             return block
 
         for names in _blocks(tracklets):
-            waiting.append(pool.submit(_decode_block, names, root, size))
+            waiting.append(pool.submit(_decode_block, names, root, size, crop))
             if len(waiting) >= threads * _AHEAD:
                 yield finish_first()
         while waiting:
@@ -133,12 +134,12 @@ def _blocks(tracklets: Sequence[Tracklet]) -> Iterator[list[str]]:
         yield names
 
 
-def _decode_block(names: list[str], root: Path, size: tuple[int, int]) -> tuple[Block, list[str]]:
+def _decode_block(names: list[str], root: Path, size: tuple[int, int], crop: float) -> tuple[Block, list[str]]:
     block = np.zeros((len(names), *size, 3), dtype=np.uint8)
     problems: list[str] = []
     for row, name in enumerate(names):
         try:
-            block[row] = decoding.read(root / name, size)
+            block[row] = decoding.read(root / name, size, crop)
         except DataError as error:
             problems.append(str(error))
     return block, problems

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.decoding import resize
+from datasets.decoding import fit, resize
 from datasets.errors import DataError
 
 if TYPE_CHECKING:
@@ -140,11 +140,8 @@ def centre_crop(clip: Pixels, scale: float) -> Pixels:
         clip: uint8 [T,H,W,3].
         scale: enlargement; 1 changes nothing.
     """
-    _, height, width, _ = clip.shape
-    larger = (round(height * scale), round(width * scale))
-    top, left = (larger[0] - height) // 2, (larger[1] - width) // 2
-    enlarged = np.stack([resize(frame, larger) for frame in clip])
-    return np.ascontiguousarray(enlarged[:, top : top + height, left : left + width])
+    height, width = clip.shape[1:3]
+    return np.stack([fit(frame, (height, width), scale) for frame in clip])
 
 
 def to_tensor(clip: "Pixels | Tensor", normalise: Normalisation = "imagenet") -> "Tensor":

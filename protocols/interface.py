@@ -14,7 +14,7 @@ from .ranking import Ranking, rank_features_conventions
 if TYPE_CHECKING:
     from torch import nn
 
-TestFrames = Literal["all", "snippets"]
+TestFrames = Literal["all", "snippets", "chunks"]
 Rest = Literal["loop", "wrap", "repeat-last", "pad", "drop"]
 Mean = Literal["clips", "frames"]
 Side = Literal["I2V", "I2I", "V2V", "V2I"]
@@ -77,7 +77,8 @@ class Protocol:
         version: whole number.
         summary: one sentence for lists and reports.
         requires: checks that an arm must pass to enter.
-        test_frames: ``all`` = every frame of a tracklet, in one pass; ``snippets`` = every frame, cut into clips.
+        test_frames: ``all`` = every frame of a tracklet, in one pass; ``snippets`` = every frame, cut into clips;
+            ``chunks`` = the middle frame of each of so many equal parts, in one pass.
         metric: between descriptors.
         normalise: scale descriptors to unit length before the metric.
         gallery, ap, empty, ties: the headline convention; the others are scored beside it.
@@ -86,6 +87,7 @@ class Protocol:
             image against videos. The image is the first frame of a tracklet. Empty: tracklets against tracklets.
         query_camera: only tracklets of this camera ask and only the others answer; 0 for all.
         splits: random halves of the identities that results are averaged over; 1 for a set with one fixed split.
+        chunks: how many parts, where the frames are those of ``chunks``; a method of fixed clips gets as many as it takes.
         repairs: whether arms are judged on repaired data beside the raw ones, and by how much of a query is hidden.
     """
 
@@ -105,6 +107,7 @@ class Protocol:
     query_camera: int = 0
     splits: int = 1
     repairs: bool = False
+    chunks: int = 0
 
     @property
     def convention(self) -> Convention:
@@ -167,4 +170,5 @@ class Protocol:
             "sides": list(self.sides),
             "query_camera": self.query_camera,
             "splits": self.splits,
+            **({"chunks": self.chunks} if self.chunks else {}),
         }

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from datasets.sampling import chunked
 from datasets.snippets import snippets as cut_tracklet
 from datasets.store_selection import Frames
 from datasets.transforms import Normalisation, to_tensor
@@ -100,7 +101,11 @@ def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Describ
         feeding: where frames come from.
     """
     by_mean: dict[Mean, Floats] = {}
-    if protocol.snippets is None:
+    if protocol.chunks:
+        parts = method.clip_length if isinstance(method, FixedClip) else protocol.chunks
+        video = _clips(method, feeding, middles(feeding.store.lengths, parts))
+        fed = f"{parts} frames, one from the middle of each of {parts} equal parts, in one pass"
+    elif protocol.snippets is None:
         video = _clips(method, feeding, whole(feeding.store.lengths))
         fed = "all frames of a tracklet in one pass"
     else:
@@ -146,6 +151,12 @@ def whole(lengths: Ints) -> Cut:
     places = np.arange(lengths.max())
     frames = np.minimum(places, lengths[:, None] - 1)
     return Cut(np.arange(len(lengths)), frames, places < lengths[:, None])
+
+
+def middles(lengths: Ints, parts: int) -> Cut:
+    """Every tracklet as one clip of the middle frames of so many equal parts; short ones are repeated."""
+    each = [chunked(int(n), parts, None) for n in lengths]
+    return Cut(np.arange(len(each)), np.stack([c.indices for c in each]), np.stack([c.mask for c in each]))
 
 
 def mean_of_clips(clips: Floats, cut: Cut, mean: Mean) -> Floats:

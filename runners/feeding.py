@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from datasets import batches, sampling
 from datasets.randomness import generator
-from datasets.store_selection import Frames
+from datasets.store_pair import TrainingFrames
 from datasets.transforms import ClipTransform
 from methods.recipe import Stage
 
@@ -49,10 +49,21 @@ class Feed:
         labels: identity of each, ``[N]``, ``0 .. C-1``.
         seed: of the run.
         shuffle_time: permute the real frames within each clip: the control of every claim about time.
+        first: tracklets of the first domain, of a stage on two; they stand before the others.
     """
 
-    def __init__(self, stage: Stage, lengths: Ints, labels: Ints, *, seed: int, shuffle_time: bool = False) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        lengths: Ints,
+        labels: Ints,
+        *,
+        seed: int,
+        shuffle_time: bool = False,
+        first: int = 0,
+    ) -> None:
         self.stage, self.lengths, self.labels = stage, lengths, labels
+        self._first = int(lengths[:first].sum())
         self.seed, self.shuffle_time = seed, shuffle_time
         self._ends = np.cumsum(lengths)
         self._epoch = -1
@@ -86,7 +97,10 @@ class Feed:
         if epoch != self._epoch:
             rng = generator(self.seed, self.stage.name, "order", epoch)
             wanted = self.stage.sampler
-            if wanted.kind == "identity":
+            if self.stage.domain == "both":
+                others = int(self._ends[-1]) - self._first
+                found = list(batches.paired_batches(self._first, others, wanted.batch, rng))
+            elif wanted.kind == "identity":
                 found = list(batches.identity_batches(self.labels, wanted.ids, wanted.tracklets, rng))
             elif wanted.kind == "grouped":
                 found = list(batches.grouped_batches(self.labels, wanted.ids, wanted.tracklets, rng))
@@ -136,7 +150,7 @@ def sample_clip(stage: Stage, length: int, rng: np.random.Generator) -> sampling
     return sampling.rule(clip.kind)(length, clip.length, rng)
 
 
-def pixels(picks: Picks, store: Frames, stage: Stage, seed: int) -> NDArray[np.uint8]:
+def pixels(picks: Picks, store: TrainingFrames, stage: Stage, seed: int) -> NDArray[np.uint8]:
     """Fetch and augment a batch: uint8 ``[B, T, H, W, 3]``; the same whoever asks, and in any order."""
     wanted = stage.augment
     change = ClipTransform(

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from datasets.randomness import generator
-from datasets.store_selection import Frames
+from datasets.store_pair import TrainingFrames
 from datasets.transforms import to_tensor
-from methods.interface import FrameThenTime
+from methods.interface import AttributeTargets, FrameThenTime
 from methods.recipe import Stage, Turn
 from runners.environment import Precision
 from runners.errors import TrainingFailed
@@ -62,15 +62,49 @@ def encode_frames(method: FrameThenTime, clips: Tensor, mask: Tensor, precision:
     return real.new_zeros(*mask.shape, real.shape[-1]).masked_scatter(mask[..., None], real)
 
 
+@dataclass(frozen=True)
+class Targets:
+    """Attributes of the training tracklets, for methods that learn some.
+
+    Attributes:
+        values: ``[N, A]`` float32, 1 yes, 0 no, NaN unknown.
+        positive: ``[A]`` float32, share of yes among what is known of all frames.
+    """
+
+    values: NDArray[np.float32]
+    positive: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, values: NDArray[np.float32], lengths: NDArray[np.int64]) -> Self:
+        """Targets of tracklets ``[N, A]`` with so many frames each ``[N]``."""
+        known = ~np.isnan(values)
+        frames = lengths[:, None] * known
+        yes = (np.where(known, values, 0) * frames).sum(axis=0)
+        count = frames.sum(axis=0)
+        share = np.divide(yes, count, out=np.full(len(yes), 0.5), where=count > 0)
+        return cls(values, share.astype(np.float32))
+
+    def of_batch(self, picks: Picks, device: str) -> AttributeTargets:
+        """Those of a batch."""
+        values = torch.from_numpy(self.values[picks.tracklets])
+        return AttributeTargets(values.to(device), torch.from_numpy(self.positive).to(device))
+
+
+def _attributes(targets: Targets | None, picks: Picks, device: str) -> dict[str, AttributeTargets]:
+    """What the losses of a method that learns attributes get on top; nothing for others."""
+    return {} if targets is None else {"attributes": targets.of_batch(picks, device)}
+
+
 @dataclass
 class PixelSource:
     """Decoded frames, augmented in uint8 and normalised on the device."""
 
-    store: Frames
+    store: TrainingFrames
     stage: Stage
     seed: int
     device: str
     precision: Precision
+    targets: Targets | None = None
 
     def fetch(self, picks: Picks) -> Tensor:
         """uint8 ``[B, T, H, W, 3]``."""
@@ -81,12 +115,13 @@ class PixelSource:
         clips = to_tensor(batch.to(self.device, non_blocking=True), self.stage.normalise)
         mask = torch.from_numpy(picks.mask).to(self.device)
         labels = torch.from_numpy(picks.labels).to(self.device)
+        known = _attributes(self.targets, picks, self.device)
         if isinstance(method, FrameThenTime):
             with autocast(self.device, self.precision):
                 features = encode_frames(method, clips, mask, self.precision)
-            return method.frame_losses(features.float(), mask, labels, wanted)
+            return method.frame_losses(features.float(), mask, labels, wanted, **known)
         with autocast(self.device, self.precision):
-            return method.losses(clips, mask, labels, wanted)  # type: ignore[operator]  # nn.Module attributes are untyped
+            return method.losses(clips, mask, labels, wanted, **known)  # type: ignore[operator]  # nn.Module attributes are untyped
 
 
 @dataclass
@@ -99,6 +134,7 @@ class FeatureSource:
     features: NDArray[np.float32]  # [F, d]
     offsets: NDArray[np.int64]  # [N + 1]
     device: str
+    targets: Targets | None = None
 
     def fetch(self, picks: Picks) -> Tensor:
         """float32 ``[B, T, d]``, zeros on padding."""
@@ -110,7 +146,8 @@ class FeatureSource:
         assert isinstance(method, FrameThenTime)  # the runner makes this source for no other
         mask = torch.from_numpy(picks.mask).to(self.device)
         labels = torch.from_numpy(picks.labels).to(self.device)
-        return method.frame_losses(batch.to(self.device), mask, labels, wanted)
+        known = _attributes(self.targets, picks, self.device)
+        return method.frame_losses(batch.to(self.device), mask, labels, wanted, **known)
 
 
 @dataclass(frozen=True)
