@@ -87,7 +87,7 @@ class Protocol:
             image against videos. The image is the first frame of a tracklet. Empty: tracklets against tracklets.
         query_camera: only tracklets of this camera ask and only the others answer; 0 for all.
         splits: random halves of the identities that results are averaged over; 1 for a set with one fixed split.
-        chunks: how many parts, where the frames are those of ``chunks``; a method of fixed clips gets as many as it takes.
+        chunks: how many parts, where frames are those of ``chunks``; a method of fixed clips gets as many as it takes.
         repairs: whether arms are judged on repaired data beside the raw ones, and by how much of a query is hidden.
     """
 

@@ -17,7 +17,8 @@ from runners import restoring, stages
 from runners.explaining import Explained, explain, has_truth
 from runners.judging import to_npz
 from runners.material import Material
-from runners.plan import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting, plan_scores
+from runners.plan import plan_scores
+from runners.planned import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting
 from runners.restoring import Restored
 from runners.result_steps import explain_step, restore_step
 from runners.scoring_regions import called

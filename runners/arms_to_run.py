@@ -7,7 +7,8 @@ from methods.arms import Arm
 from methods.card import SERVING, Card
 from protocols.interface import Protocol
 from runners.errors import RunError
-from runners.plan import ArmRun, controls_for
+from runners.plan import controls_for
+from runners.planned import ArmRun
 from runners.repairers import RAW, parse_repairer
 
 MAX_SEED = 2**31 - 1

@@ -24,7 +24,8 @@ from runners.environment import describe
 from runners.errors import NotPossible
 from runners.explaining import Explained
 from runners.material import Material
-from runners.plan import ArmRun, PlannedData, PlannedStage, Setting, card_of, plan_data, plan_stages
+from runners.plan import card_of, plan_data, plan_stages
+from runners.planned import ArmRun, PlannedData, PlannedStage, Setting
 from runners.progress import note
 from runners.repairers import RAW
 from runners.restoring import Restored

@@ -17,7 +17,7 @@ from datasets.tracklet import Split, Tracklet
 from methods.interface import Repair, ScoresRegions
 from runners import stages
 from runners.errors import RunError
-from runners.plan import PlannedData, PlannedScores, PlannedStage
+from runners.planned import PlannedData, PlannedScores, PlannedStage
 from runners.progress import note
 from runners.repairers import DROP
 from runners.repairing import Painter

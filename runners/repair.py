@@ -80,7 +80,8 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
     from runners.dataset import load_data
     from runners.environment import choose_device, runtime
     from runners.material import Material
-    from runners.plan import Setting, folder_of_work, plan_data
+    from runners.plan import folder_of_work, plan_data
+    from runners.planned import Setting
     from runners.repairers import parse_repairer
     from runners.steps import StepStore
 

@@ -20,7 +20,7 @@ from runners.errors import NotPossible, RunError
 
 if TYPE_CHECKING:
     from methods.card import Card
-    from runners.plan import ArmRun
+    from runners.planned import ArmRun
     from runners.tracking import Store
 
 EXAMPLES = """examples:
@@ -199,7 +199,7 @@ def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
     from runners.dataset import load_data
     from runners.environment import choose_device, command_line, describe, runtime
     from runners.job import Job
-    from runners.plan import Setting
+    from runners.planned import Setting
     from runners.progress import note
     from runners.steps import StepStore
     from runners.tracking_content import experiment_name

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from runners.plan import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting
+from runners.planned import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting
 from runners.sources import code_digest
 from runners.steps import Step
 

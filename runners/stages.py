@@ -24,7 +24,8 @@ from runners.errors import RunError
 from runners.extraction import extract_frame_features, probe_digest
 from runners.feeding import Feed
 from runners.optimisation import trains
-from runners.plan import ArmRun, PlannedStage, length_of
+from runners.plan import length_of
+from runners.planned import ArmRun, PlannedStage
 from runners.steps import Step, StepStore, read_json, write_json
 from runners.training import FeatureSource, PixelSource, Source, train_stage
 

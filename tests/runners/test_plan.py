@@ -7,7 +7,8 @@ import pytest
 import methods
 from runners.arms_to_run import choose_arms, choose_runs, choose_seeds, parse_size
 from runners.errors import RunError
-from runners.plan import ArmRun, PlannedData, Setting, controls_for, plan_stages
+from runners.plan import controls_for, plan_stages
+from runners.planned import ArmRun, PlannedData, Setting
 from runners.result_steps import judge_step
 
 

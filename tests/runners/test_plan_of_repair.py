@@ -8,7 +8,8 @@ import methods
 import protocols
 from runners.arms_to_run import choose_arms, choose_repairers, choose_runs
 from runners.errors import RunError
-from runners.plan import ArmRun, PlannedData, Setting, plan_data, plan_scores, plan_stages
+from runners.plan import plan_data, plan_scores, plan_stages
+from runners.planned import ArmRun, PlannedData, Setting
 from runners.repairers import parse_repairer
 
 

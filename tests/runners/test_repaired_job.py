@@ -19,7 +19,8 @@ from datasets.repaired.writing import read_changes
 from runners import against_truth, repair, reproduce
 from runners.against_truth import AgainstTruth
 from runners.material import Material
-from runners.plan import Setting, plan_scores
+from runners.plan import plan_scores
+from runners.planned import Setting
 from runners.steps import StepStore, read_json
 
 HOUSE = Path(__file__).resolve().parent.parent.parent

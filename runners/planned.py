@@ -1,0 +1,155 @@
+"""What a plan is made of: values only, with every fingerprint known before anything is run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from methods.arms import Arm
+from methods.card import Card
+from methods.recipe import Stage
+from runners.repairers import RAW, RepairerText
+from runners.steps import Step
+
+Control = Literal["shuffled", "mlp", "uniform"]
+Budget = Literal["full", "quick"]
+Start = Literal["card", "imagenet", "none"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all arms of one job share.
+
+    Attributes:
+        card: the paper's card.
+        profile: ``embedded`` or ``paper``.
+        budget: ``full``, or ``quick`` for the short lengths of the recipes.
+        pretrained: ``card`` follows the recipe; ``imagenet`` and ``none`` replace what it starts from.
+        size: (height, width), or None for the recipe's.
+        num_ids: training identities.
+        data: fingerprint of the data set.
+        device: such as ``cpu``.
+        runtime: see `runners.environment.runtime`.
+        scorer: the arm whose region scores call occlusions, where something is repaired.
+    """
+
+    card: Card
+    profile: str
+    budget: Budget
+    pretrained: Start
+    size: tuple[int, int] | None
+    num_ids: int
+    data: str
+    device: str
+    runtime: Mapping[str, Any]
+    scorer: str = "vrstc/baseline"
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """An arm on some data, or one of its controls.
+
+    Attributes:
+        arm: what is trained.
+        control: what is taken away from it, or None.
+        train_on: ``raw`` or a repairer, for an arm that leaves it to the job.
+        test_on: the same for what it is judged on.
+    """
+
+    arm: Arm
+    control: Control | None = None
+    train_on: str = RAW
+    test_on: str = RAW
+
+    @property
+    def trained_on(self) -> str:
+        """What it learns from; the arm's own word counts first."""
+        return self.arm.train_on or self.train_on
+
+    @property
+    def tested_on(self) -> str:
+        """What it is judged on."""
+        return self.arm.test_on or self.test_on
+
+    @property
+    def name(self) -> str:
+        """Name of the arm in records: ``gltr``, or ``gltr@oracle/raw`` where the job chose other data than raw."""
+        chosen = (self.trained_on, self.tested_on) != (self.arm.train_on or RAW, self.arm.test_on or RAW)
+        return self.arm.text + (f"@{self.trained_on}/{self.tested_on}" if chosen else "")
+
+    @property
+    def label(self) -> str:
+        """As it stands in tables."""
+        own = self.name == self.arm.text
+        return self.arm.label if own else f"{self.arm.label} ({self.trained_on} → {self.tested_on})"
+
+    @property
+    def text(self) -> str:
+        """Unique name in tables and records: ``gltr`` or ``gltr+shuffled``."""
+        return self.name + (f"+{self.control}" if self.control else "")
+
+
+@dataclass(frozen=True)
+class PlannedScores:
+    """Region scores of all frames of a data set, and the network that gives them.
+
+    Attributes:
+        scorer: last stage of the scoring arm.
+        step: where the scores are.
+    """
+
+    scorer: "PlannedStage"
+    step: Step
+
+
+@dataclass(frozen=True)
+class PlannedData:
+    """A data set as an arm sees it: raw, or repaired.
+
+    Attributes:
+        name: ``raw`` or the repairer.
+        fingerprint: of its content, known before it is made.
+        repairer: None for raw.
+        painter: last stage of a repairing arm; None for the others.
+        scores: what calls regions occluded; None where the repairer needs no calls.
+        calls: what decides the calls, for the data set's manifest.
+        options: what decides the repairer's work.
+    """
+
+    name: str
+    fingerprint: str
+    repairer: RepairerText | None = None
+    painter: "PlannedStage | None" = None
+    scores: PlannedScores | None = None
+    calls: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """One stage of one arm with one seed.
+
+    Attributes:
+        run: whose network it trains.
+        stage: with the length that the budget gives it.
+        seed: of the run.
+        size: (height, width).
+        precision: resolved.
+        start: the planned stage whose weights it starts from; None for scratch and ImageNet.
+        data: what it learns from.
+        scores: says which frames are unoccluded, for a stage that sees no others.
+        step: its fingerprint and inputs.
+    """
+
+    run: ArmRun
+    stage: Stage
+    seed: int
+    size: tuple[int, int]
+    precision: Literal["fp32", "bf16"]
+    start: "PlannedStage | None"
+    data: PlannedData
+    scores: PlannedScores | None
+    step: Step
+
+    def chain(self) -> "list[PlannedStage]":
+        """All stages up to this one, first to last."""
+        return [*(self.start.chain() if self.start else []), self]
