@@ -1,13 +1,14 @@
 """What `methods.interface` promises, for every arm of every paper in the repository.
 
 The arm that bears its paper's name runs as it is; the others with a ResNet-18 where their method has that
-option, as the trunk is the same code and this suite should take seconds.  Weights are perturbed so that what
-starts at zero cannot hide a leak.
+option, as the trunk is the same code and this suite should take seconds.  For the same reason arms that differ in
+nothing but the data that they learn from or are judged on run once.  Weights are perturbed so that what starts at zero
+cannot hide a leak.
 """
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -16,10 +17,12 @@ from torch import Tensor, nn
 import methods
 from methods.interface import (
     Attends,
+    AttributeTargets,
     Explains,
     FixedClip,
     FrameThenTime,
     ImageAndVideo,
+    LearnsAttributes,
     Method,
     Repair,
     ScoresRegions,
@@ -30,7 +33,21 @@ from methods.recipe import PROFILES, Stage, Turn
 
 NUM_IDS = 5
 LENGTHS = (4, 2, 1)  # of three clips; a method of fixed clips gets three of its own length
-ARMS = [(card, name) for card in methods.papers().values() for name in card.arms]
+
+
+def different_arms() -> list[tuple[methods.card.Card, str]]:
+    """Arms of every card, the first of those that are one network with one recipe."""
+    found: dict[object, tuple[methods.card.Card, str]] = {}
+    for card in methods.papers().values():
+        for name, entry in card.arms.items():
+            settings = repr(methods.arm(name, card).settings())
+            data = {"label": "", "summary": "", "default": False, "train_on": "", "test_on": "", "attributes": ""}
+            of_network = replace(entry, options={}, **data)
+            found.setdefault((card.key, settings, repr(of_network)), (card, name))
+    return list(found.values())
+
+
+ARMS = different_arms()
 
 
 @dataclass
@@ -51,7 +68,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     card, name = request.param
     arm = cheap(card, name)
     torch.manual_seed(0)
-    size = (64 if arm.text == name else 32, 32)
+    size = (64 if name == card.key else 32, 32)
     network = arm.build(NUM_IDS, size)
     first = next(iter(network.parameters())).detach().clone()
     generator = torch.Generator().manual_seed(1)
@@ -209,9 +226,19 @@ def training(case: Case) -> Iterator[nn.Module]:
     case.network.zero_grad(set_to_none=True)
 
 
+def told(case: Case) -> tuple[AttributeTargets, ...]:
+    """What the losses of a method that learns attributes take besides: of the second clip nothing is known."""
+    if not isinstance(case.network, LearnsAttributes):
+        return ()
+    generator = torch.Generator().manual_seed(5)
+    values = torch.randint(2, (len(LENGTHS), sum(case.network.groups)), generator=generator).float()
+    values[0, ::5], values[1] = torch.nan, torch.nan
+    return (AttributeTargets(values, torch.linspace(0.1, 0.9, values.shape[1])),)
+
+
 def total(case: Case, clips: Tensor, names: tuple[str, ...], mask: Tensor | None = None) -> Tensor:
     torch.manual_seed(4)  # dropout
-    found = case.network.losses(clips, case.mask if mask is None else mask, case.labels, names)
+    found = case.network.losses(clips, case.mask if mask is None else mask, case.labels, names, *told(case))
     assert set(found) == set(names), "exactly what is wanted is computed"
     assert all(value.ndim == 0 for value in found.values())
     return torch.stack([found[name] for name in names]).sum()
@@ -272,8 +299,35 @@ def test_frame_losses_are_the_losses(case: Case, training: nn.Module) -> None:
     features = torch.zeros(*case.mask.shape, training.frame_dim)
     features[case.mask] = training.frame_features(case.clips[case.mask])
     torch.manual_seed(4)
-    found = training.frame_losses(features, case.mask, case.labels, names)
+    found = training.frame_losses(features, case.mask, case.labels, names, *told(case))
     assert_close(torch.stack(list(found.values())).sum(), expected)
+
+
+@torch.no_grad()
+def test_attributes_are_told_from_own_frames_alone(case: Case) -> None:
+    if not isinstance(case.network, LearnsAttributes):
+        pytest.skip("this method learns no attributes")
+    assert isinstance(case.network, FrameThenTime)
+    features = torch.full((*case.mask.shape, case.network.frame_dim), float("nan"))
+    features[case.mask] = case.network.frame_features(case.clips[case.mask])
+    found = case.network.attribute_probabilities(features, case.mask)
+    assert found.shape == (len(LENGTHS), sum(case.network.groups))
+    assert 0 <= found.min() < found.max() <= 1
+    for row, length in enumerate(case.lengths):
+        whole = slice(row, row + 1), slice(length)
+        assert_close(case.network.attribute_probabilities(features[whole], case.mask[whole]), found[whole[0]])
+    assert methods.arm(case.arm.name, case.card).with_groups((2, 3)).build(NUM_IDS, case.size).groups == (2, 3)
+
+
+def test_losses_of_attributes_need_attributes(case: Case) -> None:
+    if not isinstance(case.network, LearnsAttributes):
+        pytest.skip("this method learns no attributes")
+    assert "groups" in case.arm.settings()
+    names = {name for turn in turns(case) for name in turn.losses} - {"cross_entropy"}
+    assert names
+    for name in names:
+        with pytest.raises(methods.MethodError, match=f"loss '{name}' needs to know attributes"):
+            case.network.losses(case.clips, case.mask, case.labels, [name])
 
 
 def test_an_unknown_loss_is_named(case: Case) -> None:
@@ -312,7 +366,7 @@ def test_attention_can_be_seen_and_made_uniform(case: Case) -> None:
     case.network.use_uniform_attention(False)
     assert list(uniform) == list(seen)
     for name, found in seen.items():
-        if name == "frames":
+        if name.partition("/")[0] == "frames":
             torch.testing.assert_close(found.sum(dim=1), torch.ones(len(case.lengths)))
             assert not found[~case.mask].any()
             torch.testing.assert_close(uniform[name], case.mask / case.mask.sum(dim=1, keepdim=True))
