@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.batches import grouped_batches, identity_batches, shuffled_batches
+from datasets.batches import grouped_batches, identity_batches, paired_batches, shuffled_batches
 from datasets.errors import DataError
 from datasets.randomness import generator
 
@@ -74,3 +74,26 @@ def test_impossible_sizes_are_refused(sizes: tuple[int, int]) -> None:
             next(batches(labels, *sizes, generator(0)))
     with pytest.raises(DataError):
         next(shuffled_batches(*sizes, generator(0)))
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5), st.integers(0, 999))
+@profile
+def test_paired_batches_are_half_of_each_domain(first: int, second: int, half: int, seed: int) -> None:
+    if first < half:
+        with pytest.raises(DataError, match="half a batch"):
+            next(paired_batches(first, second, 2 * half, generator(seed)))
+        return
+    epoch = np.stack(list(paired_batches(first, second, 2 * half, generator(seed))))
+    ours, theirs = epoch[:, :half].ravel(), epoch[:, half:].ravel()
+    assert len(epoch) == first // half
+    assert len(np.unique(ours)) == len(ours) and ours.max() < first  # each at most once an epoch
+    assert theirs.min() >= first and theirs.max() < first + second
+    uses = np.bincount(theirs - first, minlength=second)
+    assert uses.max() - uses.min() <= 1  # gone through evenly, however often
+    assert np.array_equal(epoch, np.stack(list(paired_batches(first, second, 2 * half, generator(seed)))))
+
+
+def test_paired_batches_refuse_odd_sizes_and_empty_domains() -> None:
+    for first, second, size in ((4, 4, 3), (4, 0, 2), (0, 4, 2), (4, 4, 0)):
+        with pytest.raises(DataError, match="even"):
+            next(paired_batches(first, second, size, generator(0)))

@@ -191,3 +191,16 @@ def test_frames_that_do_not_exist_are_refused(split: datasets.Split) -> None:
         build(split, None, tracklets=[])
     with pytest.raises(DataError, match="0x8"):
         build(split, None, size=(0, 8))
+
+
+def test_the_centre_of_enlarged_frames_is_one_resize_from_the_file(split: datasets.Split, tmp_path: Path) -> None:
+    """ADFD's test crop; kept apart from whole frames in the cache."""
+    whole = build(split, tmp_path, size=(32, 16))
+    store = build(split, tmp_path, size=(32, 16), crop=1.125)
+    assert store.crop == 1.125 and whole.crop == 1.0
+    assert store.path != whole.path
+    first = decoding.decode((split.root / split.test[0].frames[0]).read_bytes())
+    larger = decoding.resize(first, (36, 18))
+    assert np.array_equal(store.flat()[0], larger[2:34, 1:17])
+    assert np.array_equal(build(split, None, size=(32, 16), crop=1.125).flat(), store.flat())
+    assert pickle.loads(pickle.dumps(store)).crop == 1.125

@@ -160,3 +160,18 @@ def test_every_tracklet_has_its_clips_in_order(rest: str) -> None:
         np.testing.assert_array_equal(cut.frames[own], snippets(int(length), 4, rest).indices)
     assert (np.diff(cut.owner) >= 0).all()
     assert "clips of 4 frames" in in_words(plan)
+
+
+def test_eight_frames_are_those_in_the_middle_of_eight_equal_parts(store: FrameStore, small: Small) -> None:
+    protocol = protocols.load("rgb-eight-frames")
+    found = describe(PixelsAndTime(small).eval(), protocol, feeding(store))
+    # 40 frames: parts of 5, their third frame; 10 frames: parts of 1 and 2, the first of two; 3 frames: repeated.
+    by_hand = {3: [2, 7, 12, 17, 22, 27, 32, 37], 0: [0, 1, 2, 3, 5, 6, 7, 8], 1: [0, 1, 2, 0, 1, 2, 0, 1]}
+    for row, frames in by_hand.items():
+        clip = to_tensor(store.clip(row, np.array(frames)))[None]
+        with torch.no_grad():
+            alone = small(clip, torch.ones(1, 8, dtype=torch.bool))
+        np.testing.assert_allclose(found.video[row], alone[0].numpy(), rtol=1e-4, atol=1e-5)
+    assert found.fed.startswith("8 frames")
+    fixed = describe(Fixed(small).eval(), protocol, feeding(store))
+    assert fixed.fed.startswith("3 frames")

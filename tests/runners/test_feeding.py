@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from methods.recipe import Clip, Length, Optimizer, Sampler, Stage
-from runners.feeding import Feed
+from datasets.store import FrameStore
+from methods.recipe import Augment, Clip, Length, Optimizer, Sampler, Stage
+from runners.feeding import Feed, pixels
 
 LENGTHS = np.array([3, 20, 40, 7, 16, 5], dtype=np.int64)
 LABELS = np.array([0, 0, 1, 1, 2, 2], dtype=np.int64)
@@ -86,3 +87,34 @@ def test_a_last_batch_of_one_is_dropped() -> None:
 def test_seeds_differ(seed: int) -> None:
     one, other = (Feed(_stage(), LENGTHS, LABELS, seed=s).picks(0) for s in (seed, seed + 1))
     assert not (np.array_equal(one.tracklets, other.tracklets) and np.array_equal(one.frames, other.frames))
+
+
+def test_a_stage_on_two_domains_sees_half_of_each_whatever_their_sizes() -> None:
+    both = _stage(domain="both", data="frames", clip=None, sampler=Sampler("shuffled", batch=8))
+    feed = Feed(
+        both, LENGTHS, np.zeros(6, dtype=np.int64), seed=0, first=2
+    )  # 23 frames of the source, 68 of the target
+    assert feed.steps_per_epoch == 5
+    seen = []
+    for step in range(10):
+        picks = feed.picks(step)
+        assert (picks.tracklets[:4] < 2).all() and (picks.tracklets[4:] >= 2).all()
+        assert (picks.frames[:, 0] < LENGTHS[picks.tracklets]).all()
+        seen += list(zip(picks.tracklets[:4].tolist(), picks.frames[:4, 0].tolist(), strict=True))
+    assert len(set(seen[:20])) == 20  # no frame of the source twice in an epoch
+
+
+def test_the_enlarged_crop_happens_as_often_as_the_recipe_says() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (int(LENGTHS.sum()), 32, 16, 3), dtype=np.uint8)
+    store = FrameStore(LENGTHS, (32, 16), frames=frames)
+    feed = Feed(_stage(sampler=Sampler("shuffled", batch=6)), LENGTHS, LABELS, seed=0)
+    touched = {0.0: 0, 0.5: 0, 1.0: 0}
+    for step in range(20):
+        picks = feed.picks(step)
+        plain = np.stack([store.clip(int(t), f) for t, f in zip(picks.tracklets, picks.frames, strict=True)])
+        for chance in touched:
+            stage = _stage(augment=Augment(crop_scale=1.125, crop_chance=chance))
+            changed = pixels(picks, store, stage, seed=0)
+            touched[chance] += sum(not np.array_equal(a, b) for a, b in zip(plain, changed, strict=True))
+    assert touched[0.0] == 0 and touched[1.0] == 120
+    assert 40 < touched[0.5] < 80  # of 120; 3.6 deviations around one half
