@@ -221,7 +221,7 @@ class Annotation:
         """Yes/no of identities in all columns of `groups`: float32 [P, C], NaN where unknown.
 
         Mean over the identity's tracklets where known, at least one half is yes: the rule by which ADFD turns
-        predictions into labels (section 3.3: average, threshold 0.5), applied to annotated tracklets.
+        predictions into labels (average over the identity, threshold 0.5), applied to annotated tracklets.
 
         Args:
             people: person ids, int64 [P]; one without a row gets NaN.
