@@ -29,10 +29,9 @@ _CAMERA = re.compile(r"CAM(\d+)", re.IGNORECASE)
 _NAME = re.compile(r"[^/\\]+\.(png|jpg|jpeg)", re.IGNORECASE)
 
 
-def annotation_file(folder: Path) -> Path | None:
-    """Where the annotation lies in a folder, or in a folder `rap` inside of it; None without one."""
-    places = (folder / MAT, folder / "rap" / MAT, folder / MAT.name)
-    return next((path for path in places if path.is_file()), None)
+def is_here(folder: Path) -> bool:
+    """Whether a folder (or a folder `rap` inside of it) holds the annotation of RAP."""
+    return _annotation_file(folder) is not None
 
 
 def read(source: Path) -> Annotation:
@@ -83,8 +82,13 @@ def load_source(root: str | Path) -> tuple[Split, Annotation]:
     return split, annotated
 
 
+def _annotation_file(folder: Path) -> Path | None:
+    places = (folder / MAT, folder / "rap" / MAT, folder / MAT.name)
+    return next((path for path in places if path.is_file()), None)
+
+
 def _find(folder: Path) -> Path:
-    found = annotation_file(folder)
+    found = _annotation_file(folder)
     if found is None:
         raise DataError(f"{folder} is not in the layout of RAP, expected {MAT} and {IMAGES} in it; give that folder")
     return found

@@ -44,7 +44,7 @@ def read(source: Path) -> Annotation:
 def _read_folder(folder: Path) -> Annotation:
     if synthwalk.is_here(folder):
         return synthwalk.read(folder)
-    if rap.annotation_file(folder) is not None:
+    if rap.is_here(folder):
         return rap.read(folder)
     inside = sorted(path.name for path in folder.glob("*.csv"))
     hint = f"; give one of its files: {', '.join(inside[:5])}" if inside else ""
