@@ -62,7 +62,7 @@ def notices(name: str, attributes: Sequence["Attribute"], groups: Sequence[str])
     unclear = [a.name for a in attributes if a.kind == "binary" and a.polarity == "undocumented"]
     if unclear:
         told.append(
-            f"which code is yes is not documented by the source for {', '.join(unclear)}: 1 is shown as yes, so "
-            "read these as 'code 1'"
+            f"which code is yes is not documented by the source for {', '.join(unclear)}: 1 is taken as yes, so read "
+            "their yes as 'code 1'"
         )
     return told
