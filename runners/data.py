@@ -23,6 +23,10 @@ examples:
   # another seed and size, fewer people
   python -m runners.data render /tmp/walk --preset tiny --seed 7 --size 128x64 --set test_ids=20
 
+  # the same people in a shopping hall; and the world that attributes are learned from before they are transferred
+  python -m runners.data render data/hall --set style=hall
+  python -m runners.data render data/source --preset attribute-source
+
   # is my copy of MARS complete? (exit code 1 if not)
   python -m runners.data verify /data/mars
   python -m runners.data verify /data/mars --pixels      # decode every image as well: minutes
@@ -165,13 +169,17 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _change(text: str) -> tuple[str, Any]:
+    from datasets.synthwalk.presets import World
+
     name, separator, value = text.partition("=")
+    if separator and value and isinstance(getattr(World(), name, None), str):
+        return name, value
     try:
         parsed = json.loads(value)
     except ValueError:
         parsed = None
     if not (separator and name) or not isinstance(parsed, int | float | list):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER, e.g. test_ids=20")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER, e.g. test_ids=20, nor style=WORD")
     if isinstance(parsed, list):
         parsed = tuple(tuple(item) if isinstance(item, list) else item for item in parsed)
     return name, parsed
@@ -193,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
 
     render = actions.add_parser("render", help="render a SynthWalk world into a folder")
     render.add_argument("root", type=Path, help="folder to render into")
-    render.add_argument("--preset", default="embedded", help="embedded (default), tiny or mars-size")
+    render.add_argument("--preset", default="embedded", help="embedded (default), tiny, mars-size or attribute-source")
     render.add_argument("--seed", type=int, help="seed of everything random in the world")
     render.add_argument("--size", type=_size, metavar="HxW", help="frame size, e.g. 64x32 up to 256x128")
     render.add_argument(
@@ -201,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_change,
         action="append",
         default=[],
-        metavar="NAME=NUMBER",
+        metavar="NAME=VALUE",
         help="any other parameter of datasets/synthwalk/presets.py; may be given several times",
     )
     render.add_argument("--json", action="store_true", help="print name, counts and fingerprint as JSON")

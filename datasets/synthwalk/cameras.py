@@ -13,11 +13,9 @@ from datasets.synthwalk.population import Track
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.skeleton import Bones
 from datasets.synthwalk.streams import stream
+from datasets.synthwalk.styles import STYLES
 
 Floats = NDArray[np.float64]
-
-NEAR, BEYOND = 6.0, 12.5  # people walk between these distances from the camera, in metres
-BOX_MARGIN = 1.06  # height of a detected box over the person's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +80,41 @@ class Walk:
 def build_camera(world: World, number: int) -> Camera:
     """Draw one camera of the world."""
     rng = stream(world.seed, "camera", number)
-    spread = world.camera_spread
+    spread, style = world.camera_spread, STYLES[world.style]
     samples = 2.0 * world.height / 1.87  # samples per metre of the supersampled frame
-    focal = 0.8 * samples * 9.0
-    height = float(rng.uniform(1.9, 4.4))
-    pitch = math.atan2(height - 0.9, 9.5)
+    focal = 0.8 * samples * style.distance
+    height = float(rng.uniform(*style.height))
+    pitch = math.atan2(height - 0.9, style.aim)
     along = float(rng.uniform(-0.5, 0.5))
     skew = float(rng.uniform(0.12, 0.45) * rng.choice((-1.0, 1.0)))
     # Along the street in both directions, slanting to and fro, straight towards the camera and away.
     base = np.array([skew, skew + math.pi, -1.2 + along, 1.9 + along, -math.pi / 2, math.pi / 2])
     chosen = [0, 1, *(2 + rng.choice(4, size=2, replace=False))]
-    cast = 1.0 + spread * 0.012 * rng.standard_normal(3)
+    cast = (1.0 + spread * 0.012 * rng.standard_normal(3)) * style.cast
     sun = float(rng.uniform(-1.1, 1.1))
-    low = int(np.clip(rng.integers(52, 80), 1, 99))
-    light = np.array([math.sin(sun), rng.uniform(0.5, 1.0), 0.8 * math.cos(sun)])
+    worst, best, vary = style.quality
+    low = int(rng.integers(worst, best + 1))
+    light = np.array(
+        [style.light_side * math.sin(sun), rng.uniform(*style.light_up), style.light_front * math.cos(sun)]
+    )
     light /= np.linalg.norm(light)
-    diffuse = float(rng.uniform(0.35, 0.6))
+    diffuse = float(rng.uniform(*style.diffuse))
     return Camera(
         number=number,
         height=height,
         pitch=pitch,
         focal=focal,
-        scene=(int(0.86 * focal), int(1.55 * focal)),
+        scene=(int(style.view[0] * focal), int(style.view[1] * focal)),
         skew=skew,
         headings=tuple(float(base[i]) for i in chosen),
-        gain=float(np.exp(spread * 0.016 * rng.standard_normal())),
-        gamma=float(np.exp(spread * 0.016 * rng.standard_normal())),
+        gain=style.gain * float(np.exp(spread * 0.016 * rng.standard_normal())),
+        gamma=style.gamma * float(np.exp(spread * 0.016 * rng.standard_normal())),
         cast=(float(cast[0]), float(cast[1]), float(cast[2])),
-        blur=float(rng.uniform(0.003, 0.009)),
-        noise=float(rng.uniform(0.006, 0.02)),
-        quality=(low, min(low + 12, 92)),
+        blur=float(rng.uniform(*style.blur)),
+        noise=float(rng.uniform(*style.noise)),
+        quality=(low, min(low + vary, 92)),
         light=(float(light[0]), float(light[1]), float(light[2])),
-        ambient=float(0.98 - 0.62 * diffuse),
+        ambient=float(style.ambient[0] - style.ambient[1] * diffuse),
         diffuse=diffuse,
     )
 
@@ -136,16 +137,16 @@ def walk(world: World, camera: Camera, track: Track, bones: Bones, style: Style,
         cycles: phase of the gait at each frame in cycles [T]; the ground covered follows from it.
     """
     rng = stream(world.seed, "path", track.who.person, track.camera, track.number, len(track.role))
-    count = track.length
+    place, count = STYLES[world.style], track.length
     heading = camera.headings[int(rng.integers(len(camera.headings)))] + 0.22 * rng.standard_normal()
     bend = 0.012 * rng.standard_normal()
     stride = stride_length(style, bones.leg)
     walked = (cycles - cycles[0]) * stride
     walked = walked - 0.5 * walked[-1]
     direction = heading + bend * walked
-    across = float(rng.uniform(-0.24, 0.24)) * 9.0 + walked * np.cos(heading)
-    depth = float(rng.uniform(NEAR + 1.5, BEYOND - 1.5)) + walked * np.sin(heading)
-    depth = np.clip(depth, NEAR - 1.0, BEYOND + 2.0)
+    across = float(rng.uniform(-0.24, 0.24)) * place.distance + walked * np.cos(heading)
+    depth = float(rng.uniform(place.near + 1.5, place.beyond - 1.5)) + walked * np.sin(heading)
+    depth = np.clip(depth, place.near - 1.0, place.beyond + 2.0)
     bearing = np.arctan2(across, depth)
     yaw = np.arctan2(
         np.cos(direction) * np.cos(bearing) - np.sin(direction) * np.sin(bearing),
@@ -164,7 +165,7 @@ def walk(world: World, camera: Camera, track: Track, bones: Bones, style: Style,
         elevation=elevation,
         scale=scale,
         foot=np.stack([column, row], axis=1),
-        box=BOX_MARGIN * tall * np.cos(elevation) * size * np.exp(drift[:, 0]),
+        box=place.margin * tall * np.cos(elevation) * size * np.exp(drift[:, 0]),
         shift=offset + drift[:, 1:] * (0.6, 0.5),
         slide=float(np.cos(heading)) * stride / 12.0,
         distance=float(distance.mean()),

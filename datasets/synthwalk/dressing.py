@@ -6,37 +6,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthwalk import materials as m
-from datasets.synthwalk import people
+from datasets.synthwalk import people, styles
 from datasets.synthwalk.people import Appearance
 from datasets.synthwalk.skeleton import Bones
+from datasets.synthwalk.styles import RenderingStyle
 
 Floats = NDArray[np.float64]
 
 
-def build_palette(look: Appearance) -> Floats:
-    """Colours of all materials of a person [materials, 3] in 0..1."""
-    outfit, d = look.outfit, look.details
-    skin = np.array(people.SKINS[d.skin])
-    bag = np.array(people.BAGS[d.bag_colour])
-    shoe = np.array(people.SHOE_COLOURS[outfit.shoes])
+def build_palette(look: Appearance, style: RenderingStyle) -> Floats:
+    """Colours of all materials of a person [materials, 3] in 0..1, in the dyes of a style."""
+    outfit, d, dyes = look.outfit, look.details, style.dyes
+    skin = np.array(dyes.skins[d.skin])
+    bag = np.array(dyes.bags[d.bag_colour])
+    shoe = np.array(dyes.shoes[outfit.shoes])
     rows = {
         m.M_SKIN: skin,
-        m.M_HAIR: people.HAIRS[d.hair_colour],
-        m.M_TOP: np.array(people.TOPS[outfit.top_colour][1]) * outfit.top_shade,
-        m.M_SECOND: people.TOPS[outfit.second_colour][1],
-        m.M_BOTTOM: np.array(people.BOTTOMS[outfit.bottom_colour][1]) * outfit.bottom_shade,
+        m.M_HAIR: dyes.hairs[d.hair_colour],
+        m.M_TOP: np.array(dyes.tops[outfit.top_colour][1]) * outfit.top_shade,
+        m.M_SECOND: dyes.tops[outfit.second_colour][1],
+        m.M_BOTTOM: np.array(dyes.bottoms[outfit.bottom_colour][1]) * outfit.bottom_shade,
         m.M_SHOE: shoe,
         m.M_SOLE: (186, 184, 178) if shoe.mean() < 120 and outfit.shoes != 2 else (58, 52, 48),
         m.M_BAG: bag,
         m.M_TRIM: bag * 0.72,
-        m.M_HAT: people.BAGS[d.hat_colour],
-        m.M_LOGO: people.LOGOS[d.logo_colour],
+        m.M_HAT: dyes.bags[d.hat_colour],
+        m.M_LOGO: dyes.logos[d.logo_colour],
         m.M_INK: (34, 30, 30),
         m.M_BELT: (44, 38, 34),
         m.M_LIPS: skin * np.array((0.78, 0.58, 0.58)),
         m.M_EYE: (38, 32, 30),
     }
-    return np.array([rows[index] for index in range(len(m.MATERIALS))], dtype=np.float64) / 255.0
+    palette = np.array([rows[index] for index in range(len(m.MATERIALS))], dtype=np.float64) / 255.0
+    return styles.faded(palette, style.saturation)
 
 
 def build_dress(look: Appearance, bones: Bones) -> m.Dress:

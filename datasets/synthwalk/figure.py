@@ -13,6 +13,7 @@ from datasets.synthwalk import skeleton
 from datasets.synthwalk.dressing import build_dress, build_palette
 from datasets.synthwalk.people import Appearance
 from datasets.synthwalk.skeleton import OF_ARM, OF_CHEST, OF_FOOT, OF_GROUND, OF_HEAD, OF_PELVIS, Bones
+from datasets.synthwalk.styles import RenderingStyle
 
 Floats = NDArray[np.float64]
 Offset = tuple[float, float, float]
@@ -30,12 +31,12 @@ class Figure(NamedTuple):
     bones: Bones
 
 
-def build_figure(look: Appearance) -> Figure:
-    """The drawable form of a person."""
+def build_figure(look: Appearance, style: RenderingStyle) -> Figure:
+    """The drawable form of a person, in the dyes of a style."""
     bones = Bones(look.build.height, look.build.girth, look.build.legs, look.build.shoulders)
     rows = [*_trunk(look, bones), *_head(look, bones), *_arms(look, bones), *_legs(look, bones),
             *_carried(look, bones)]  # fmt: skip
-    return Figure(np.array(rows), build_palette(look), build_dress(look, bones), bones)
+    return Figure(np.array(rows), build_palette(look, style), build_dress(look, bones), bones)
 
 
 def _row(

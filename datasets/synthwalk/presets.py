@@ -1,4 +1,4 @@
-"""The parameters that decide every byte of a rendered world, and the three presets."""
+"""The parameters that decide every byte of a rendered world, and the presets."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as installed_version
-from typing import Any
+from typing import Any, Literal
 
 from datasets.errors import DataError
+from datasets.synthwalk import styles
 
 VERSION = "1"
 """Version of the renderer. Raise it with every change that alters a rendered byte."""
@@ -47,6 +48,7 @@ class World:
         occluded_share: probability that something passes in front of a tracklet.
         crowd_share: probability that another pedestrian walks behind the person.
         camera_spread: strength of the photometric differences between cameras; 1 is the default.
+        style: where the world plays and how its cameras see it, a name out of `styles.STYLES`.
     """
 
     name: str = "embedded"
@@ -75,6 +77,7 @@ class World:
     occluded_share: float = 0.48
     crowd_share: float = 0.1
     camera_spread: float = 1.0
+    style: Literal["street", "hall"] = "street"
 
     def check(self) -> None:
         """Raise DataError with one sentence when a parameter is out of its range."""
@@ -87,6 +90,8 @@ def _problems(world: World) -> list[str]:
     found: list[str] = []
     if world.version != VERSION:
         found.append(f"version {world.version!r} is not that of the installed renderer, {VERSION!r}")
+    if world.style not in styles.STYLES:
+        found.append(f"style is {world.style!r}, but there are: {', '.join(styles.STYLES)}")
     if not 0 <= world.seed < 2**63:
         found.append(f"seed is {world.seed}, but a seed is a whole number from 0 to 2**63 - 1")
     if not (16 <= world.height <= MAX_HEIGHT and 8 <= world.width <= MAX_WIDTH):
@@ -149,8 +154,28 @@ PRESETS: dict[str, World] = {
         length_min=2,
         length_max=920,
     ),
+    "attribute-source": World(
+        name="attribute-source",
+        seed=2,
+        train_ids=360,
+        test_ids=80,
+        distractors=4,
+        junk=0,
+        cameras_per_person=((1, 0.5), (2, 0.5)),
+        second_tracklet=0.0,
+        length_median=4.0,
+        length_spread=0.4,
+        length_min=2,
+        length_max=12,
+        motion_share=0.0,
+        lookalike_share=0.0,
+        occluded_share=0.2,
+        style="hall",
+    ),
 }
-"""Ready-made worlds: the default, one of seconds for tests, and one with the counts of MARS."""
+"""Ready-made worlds: the default; one of seconds for tests; one with the counts of MARS; and one in another style, of
+many different people seen briefly, from which attributes are learned that are then transferred (its test half are the
+people held out)."""
 
 
 def preset(name: str, **changes: Any) -> World:
@@ -176,8 +201,15 @@ def encoder() -> str:
 
 
 def parameters(world: World) -> dict[str, Any]:
-    """The world as plain JSON values."""
-    return json.loads(json.dumps(asdict(world)))
+    """The world as plain JSON values.
+
+    The style is left out where it is the street: worlds that were rendered before there were styles have the same
+    bytes, and so they keep their manifest and their fingerprint.
+    """
+    values: dict[str, Any] = json.loads(json.dumps(asdict(world)))
+    if world.style == styles.DEFAULT:
+        del values["style"]
+    return values
 
 
 def fingerprint(world: World) -> str:

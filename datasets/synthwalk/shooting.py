@@ -13,20 +13,18 @@ from numpy.typing import NDArray
 
 from datasets.synthwalk import gait, noise, people, scenery, skeleton, sprites
 from datasets.synthwalk.cameras import Camera, Walk, build_camera, walk
+from datasets.synthwalk.canvas import Sprite
 from datasets.synthwalk.exposure import OVERSAMPLING, Actor, Sensor, Thing, shoot
 from datasets.synthwalk.figure import Figure, build_figure
 from datasets.synthwalk.population import Track, true_cycles
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.raster import STRETCH
-from datasets.synthwalk.sprites import OCCLUDERS, VARIANTS, Sprite
+from datasets.synthwalk.sprites import OCCLUDERS, VARIANTS
 from datasets.synthwalk.streams import stream
+from datasets.synthwalk.styles import STYLES, RenderingStyle
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
-
-FOOT_ROOM = 0.035  # share of the box below the person's feet
-_KINDS = ("pole", "sign", "trunk", "bush", "bin", "fence", "car", "planter", "pedestrian")
-_ODDS = (0.17, 0.08, 0.11, 0.12, 0.10, 0.11, 0.06, 0.08, 0.17)
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Studio:
     """What all tracklets of a world share; made once, read by all workers."""
 
     world: World
+    style: RenderingStyle
     cameras: tuple[Camera, ...]
     scenes: tuple[Bytes, ...]
     sprites: dict[str, tuple[Sprite, ...]]
@@ -65,18 +64,21 @@ class Shot(NamedTuple):
 
 def open_studio(world: World, workers: int = 1) -> Studio:
     """Build cameras, scenes, things and cloth of a world."""
+    style = STYLES[world.style]
     cameras = tuple(build_camera(world, number + 1) for number in range(world.cameras))
     with ThreadPoolExecutor(workers) as pool:
         scenes = tuple(pool.map(lambda camera: _to_bytes(scenery.build_scene(world, camera)), cameras))
     resolution = OVERSAMPLING * world.height / 1.7
     things = {
         kind: tuple(
-            sprites.draw(kind, stream(world.seed, f"thing {kind}", variant), resolution) for variant in range(VARIANTS)
+            sprites.draw(kind, stream(world.seed, f"thing {kind}", variant), resolution, style.saturation)
+            for variant in range(VARIANTS)
         )
-        for kind in sprites.kinds()
+        for kind, _ in style.in_front
+        if kind != "pedestrian"
     }
     folds = noise.tile(stream(world.seed, "folds"), 128, 7, 6)
-    return Studio(world, cameras, scenes, things, folds)
+    return Studio(world, style, cameras, scenes, things, folds)
 
 
 def _to_bytes(picture: Floats) -> Bytes:
@@ -89,12 +91,12 @@ def take(studio: Studio, track: Track) -> Shot:
     place = (who.person, track.camera, track.number, len(track.role))
     rng = stream(world.seed, "tracklet", *place)
     cycles = true_cycles(world, track)
-    figure = build_figure(who.look)
+    figure = build_figure(who.look, studio.style)
     path = walk(world, camera, track, figure.bones, who.style, cycles)
     height, width = OVERSAMPLING * world.height, OVERSAMPLING * world.width
     ppm = height / path.box
     foot_column = 0.5 * width + path.shift[:, 0] * height
-    foot_row = height * (1.0 - FOOT_ROOM) + path.shift[:, 1] * height
+    foot_row = height * (1.0 - studio.style.foot_room) + path.shift[:, 1] * height
     view = np.stack([path.yaw, path.elevation, ppm, foot_column, foot_row], axis=1)
     step = path.scale / ppm
     window = np.stack([path.foot[:, 0] - foot_column * step / STRETCH, path.foot[:, 1] - foot_row * step, step], axis=1)
@@ -118,7 +120,9 @@ def _sensor(world: World, camera: Camera, rng: np.random.Generator) -> tuple[Sen
     """The camera's sensor with the small changes of one tracklet: sun, cloud, focus."""
     sun = float(np.exp(0.03 * world.camera_spread * rng.standard_normal()))
     level = np.linspace(0.0, 1.0, 1024)
+    style = STYLES[world.style]
     tones = [np.clip(level * camera.gain * sun * cast, 0.0, 1.0) ** camera.gamma for cast in camera.cast]
+    tones = [style.black + (style.white - style.black) * tone for tone in tones]
     blur = camera.blur * world.height * float(np.exp(0.2 * rng.standard_normal()))
     reach = max(1, min(math.ceil(2.5 * blur), 8))
     taps = np.exp(-0.5 * (np.arange(reach + 1) / max(blur, 0.15)) ** 2)
@@ -134,8 +138,9 @@ def _company(
 ) -> tuple[Actor, Actor, Thing]:
     """A pedestrian behind, and a pedestrian or a thing in front, for the tracklets that have one."""
     world, count = studio.world, len(view)
+    kinds, odds = zip(*studio.style.in_front, strict=True)
     crowded, occluded = rng.random() < world.crowd_share, rng.random() < world.occluded_share
-    kind = _KINDS[int(rng.choice(len(_KINDS), p=_ODDS))]
+    kind: str = kinds[int(rng.choice(len(kinds), p=odds))]
     nobody = Actor(figure.parts, figure.palette, figure.dress, np.zeros((count, skeleton.JOINTS, 3)),
                    np.zeros((count, skeleton.FRAMES, 3, 3)), view, np.zeros(count, np.bool_))  # fmt: skip
     nothing = Thing(np.zeros((1, 1, 4)), np.ones(2), np.zeros((count, 3)), 0)
@@ -176,7 +181,7 @@ def _pedestrian(world: World, path: Walk, view: Floats, rng: np.random.Generator
     """A passer-by in front of the person or, for negative `nearer`, behind."""
     outfit = people.draw_outfit(rng, world.top_colours, world.bottom_colours)
     build = people.draw_build(rng, outfit.bottom == "skirt")
-    figure = build_figure(people.Appearance(build, outfit, people.draw_details(rng, build)))
+    figure = build_figure(people.Appearance(build, outfit, people.draw_details(rng, build)), STYLES[world.style])
     style, tempo = people.draw_style(rng, build), people.draw_tempo(rng)
     side = float(rng.choice((-1.0, 1.0)))
     yaw = side * (0.5 * math.pi + rng.normal(0.0, 0.35))

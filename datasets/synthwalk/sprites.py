@@ -1,4 +1,4 @@
-"""Things that stand in the street: flat pictures with a size in metres, drawn once for each world.
+"""Things that stand about: flat pictures with a size in metres, drawn once for each world. Here those of the street.
 
 They serve twice: as part of the scenery behind people, and as occluders in front of them.
 """
@@ -6,77 +6,41 @@ They serve twice: as part of the scenery behind people, and as occluders in fron
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk import noise
+from datasets.synthwalk import fittings, noise, styles
+from datasets.synthwalk.canvas import Canvas, Sprite, rounded
+from datasets.synthwalk.styles import RenderingStyle
 
 Floats = NDArray[np.float64]
 
-OCCLUDERS: Final = ("none", "pole", "sign", "trunk", "bush", "bin", "fence", "car", "planter", "pedestrian")
+OCCLUDERS: Final = (
+    "none", "pole", "sign", "trunk", "bush", "bin", "fence", "car", "planter", "pedestrian", *fittings.DRAW,
+)  # fmt: skip
 """Occluder kinds of the masks; a pixel's value is the index here."""
 VARIANTS: Final = 4
 _PAINT: Final = ((0.30, 0.33, 0.38), (0.66, 0.66, 0.65), (0.24, 0.24, 0.26), (0.48, 0.22, 0.20),
                  (0.40, 0.46, 0.54), (0.60, 0.57, 0.51))  # fmt: skip
 
 
-class Sprite(NamedTuple):
-    """A flat picture: rgba [h, w, 4] in 0..1 whose lowest row stands on the ground, and its size in metres."""
-
-    rgba: Floats
-    wide: float
-    tall: float
-
-
-class _Canvas:
-    """Coordinates in metres (x from the middle, y above the ground) and what was drawn so far."""
-
-    def __init__(self, wide: float, tall: float, resolution: float) -> None:
-        h, w = max(2, round(tall * resolution)), max(2, round(wide * resolution))
-        self.wide, self.tall = wide, tall
-        self.x = np.broadcast_to((np.arange(w) + 0.5) / w * wide - 0.5 * wide, (h, w))
-        self.y = np.broadcast_to((tall - (np.arange(h) + 0.5) / h * tall)[:, None], (h, w))
-        self.rgba = np.zeros((h, w, 4))
-
-    def fill(self, where: NDArray[np.bool_], colour: tuple[float, ...], bright: Floats | float = 1.0) -> None:
-        """Paint where the mask holds."""
-        shaded = np.clip(np.array(colour) * np.broadcast_to(np.asarray(bright), where.shape)[..., None], 0.0, 1.0)
-        self.rgba[where, :3] = shaded[where]
-        self.rgba[where, 3] = 1.0
-
-    def darken(self, where: NDArray[np.bool_], factor: Floats | float) -> None:
-        """Multiply what was drawn."""
-        factor = np.broadcast_to(np.asarray(factor), where.shape)
-        self.rgba[where, :3] *= factor[where][:, None]
-
-    def done(self) -> Sprite:
-        """The finished picture."""
-        return Sprite(np.ascontiguousarray(self.rgba), self.wide, self.tall)
-
-
-def _round(across: Floats) -> Floats:
-    """Brightness over a cylinder lit from the left; `across` runs from -1 to 1."""
-    inside = np.sqrt(np.clip(1.0 - across**2, 0.0, 1.0))
-    return 0.45 + 0.4 * inside - 0.25 * across
-
-
 def _pole(rng: np.random.Generator, resolution: float) -> Sprite:
     thick = float(rng.uniform(0.12, 0.26))
-    c = _Canvas(thick, 3.4, resolution)
+    c = Canvas(thick, 3.4, resolution)
     grey = float(rng.uniform(0.35, 0.7))
-    c.fill(c.x > -9, (grey, grey, 0.97 * grey), _round(2 * c.x / thick))
+    c.fill(c.x > -9, (grey, grey, 0.97 * grey), rounded(2 * c.x / thick))
     c.darken(c.y < 0.5, 0.8)
     band = float(rng.uniform(1.1, 2.1))
     if rng.random() < 0.6:
-        c.fill(np.abs(c.y - band) < 0.16, (0.7, 0.68, 0.62), _round(2 * c.x / thick))
+        c.fill(np.abs(c.y - band) < 0.16, (0.7, 0.68, 0.62), rounded(2 * c.x / thick))
     return c.done()
 
 
 def _sign(rng: np.random.Generator, resolution: float) -> Sprite:
-    c = _Canvas(0.62, 2.3, resolution)
-    c.fill(np.abs(c.x) < 0.04, (0.5, 0.51, 0.52), _round(c.x / 0.04))
+    c = Canvas(0.62, 2.3, resolution)
+    c.fill(np.abs(c.x) < 0.04, (0.5, 0.51, 0.52), rounded(c.x / 0.04))
     centre = 1.9
     if rng.random() < 0.5:
         plate = np.hypot(c.x, c.y - centre) < 0.30
@@ -91,20 +55,20 @@ def _sign(rng: np.random.Generator, resolution: float) -> Sprite:
 
 
 def _trunk(rng: np.random.Generator, resolution: float) -> Sprite:
-    c = _Canvas(0.8, 3.4, resolution)
+    c = Canvas(0.8, 3.4, resolution)
     bark = noise.tile(rng, 128, 5, 26)
     lean = 0.05 * np.sin(1.3 * c.y + rng.uniform(0, 6))
     half = float(rng.uniform(0.11, 0.19)) * (1.0 + 0.35 * np.exp(-4.0 * c.y))
     across = (c.x - lean) / half
     rough = 0.2 * noise.look_up(bark, c.y * 30, c.x * 128)
     where = np.abs(across + 0.3 * rough) < 1.0
-    c.fill(where, (0.40, 0.34, 0.27), _round(across) + rough)
+    c.fill(where, (0.40, 0.34, 0.27), rounded(across) + rough)
     return c.done()
 
 
 def _bush(rng: np.random.Generator, resolution: float) -> Sprite:
     wide, tall = float(rng.uniform(0.9, 1.7)), float(rng.uniform(0.6, 1.05))
-    c = _Canvas(wide, tall, resolution)
+    c = Canvas(wide, tall, resolution)
     leaves, clumps = noise.tile(rng, 128, 30), noise.tile(rng, 128, 9)
     fine = noise.look_up(leaves, c.y * 64, c.x * 64)
     rough = noise.look_up(clumps, c.y * 40, c.x * 40)
@@ -117,18 +81,18 @@ def _bush(rng: np.random.Generator, resolution: float) -> Sprite:
 
 
 def _bin(rng: np.random.Generator, resolution: float) -> Sprite:
-    c = _Canvas(0.62, float(rng.uniform(0.85, 1.15)), resolution)
+    c = Canvas(0.62, float(rng.uniform(0.85, 1.15)), resolution)
     half = 0.23 + 0.05 * c.y / c.tall
     colour = ((0.20, 0.28, 0.22), (0.30, 0.31, 0.33), (0.24, 0.28, 0.36))[int(rng.integers(3))]
-    c.fill((np.abs(c.x) < half) & (c.y < 0.88 * c.tall), colour, 1.15 * _round(c.x / half))
+    c.fill((np.abs(c.x) < half) & (c.y < 0.88 * c.tall), colour, 1.15 * rounded(c.x / half))
     c.darken((np.abs(c.x) < half) & ((c.x * 14.0) % 1.0 < 0.15) & (c.y < 0.8 * c.tall), 0.8)
-    c.fill((np.abs(c.x) < 0.30) & (c.y > 0.86 * c.tall), colour, 0.8 * _round(c.x / 0.3))
+    c.fill((np.abs(c.x) < 0.30) & (c.y > 0.86 * c.tall), colour, 0.8 * rounded(c.x / 0.3))
     return c.done()
 
 
 def _fence(rng: np.random.Generator, resolution: float) -> Sprite:
     wide = float(rng.uniform(1.8, 3.2))
-    c = _Canvas(wide, 1.05, resolution)
+    c = Canvas(wide, 1.05, resolution)
     grey = float(rng.uniform(0.25, 0.5))
     colour = (grey, grey, 1.04 * grey)
     gap = float(rng.uniform(0.13, 0.2))
@@ -141,7 +105,7 @@ def _fence(rng: np.random.Generator, resolution: float) -> Sprite:
 
 def _planter(rng: np.random.Generator, resolution: float) -> Sprite:
     wide, tall = float(rng.uniform(0.9, 1.5)), 1.2
-    c = _Canvas(wide, tall, resolution)
+    c = Canvas(wide, tall, resolution)
     leaves = noise.tile(rng, 128, 24)
     fine = noise.look_up(leaves, c.y * 64, c.x * 64)
     bow = 0.5 + 0.6 * np.sqrt(np.clip(1.0 - (2.1 * c.x / wide) ** 2, 0.0, 1.0))
@@ -154,7 +118,7 @@ def _planter(rng: np.random.Generator, resolution: float) -> Sprite:
 
 def _car(rng: np.random.Generator, resolution: float) -> Sprite:
     estate = bool(rng.random() < 0.4)
-    c = _Canvas(4.4, 1.56, resolution)
+    c = Canvas(4.4, 1.56, resolution)
     nodes_x = np.array([-2.2, -2.12, -1.9, -1.0, -0.28, 0.1, 0.95, 1.45 if not estate else 1.9, 2.08, 2.2])
     nodes_y = np.array([0.52, 0.74, 0.83, 0.94, 1.42, 1.50, 1.48, 1.18 if not estate else 1.30, 0.98, 0.55])
     roof = sum(np.interp(c.x + step, nodes_x, nodes_y) for step in (-0.08, -0.04, 0.0, 0.04, 0.08)) / 5.0
@@ -190,11 +154,13 @@ _DRAW: Final[dict[str, Callable[[np.random.Generator, float], Sprite]]] = {
 }  # fmt: skip
 
 
-def draw(kind: str, rng: np.random.Generator, resolution: float) -> Sprite:
-    """Draw one thing at `resolution` pixels per metre."""
-    return _DRAW[kind](rng, resolution)
+def draw(kind: str, rng: np.random.Generator, resolution: float, saturation: float = 1.0) -> Sprite:
+    """Draw one thing at `resolution` pixels per metre, as a sensor of that saturation sees it."""
+    sprite = (_DRAW | fittings.DRAW)[kind](rng, resolution)
+    sprite.rgba[..., :3] = styles.faded(sprite.rgba[..., :3], saturation)
+    return sprite
 
 
-def kinds() -> tuple[str, ...]:
-    """All things that can be drawn."""
-    return tuple(_DRAW)
+def codes(style: RenderingStyle) -> tuple[str, ...]:
+    """Names of the occluder codes up to the last one that a world of this style can show."""
+    return OCCLUDERS[: 1 + max(OCCLUDERS.index(kind) for kind, _ in style.in_front)]

@@ -7,7 +7,7 @@ colours with one more axis.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,29 @@ from datasets.synthwalk import noise
 
 Floats = NDArray[np.float64]
 Tiles = dict[str, Floats]
+
+
+class Sight(NamedTuple):
+    """What each pixel of a scene looks at; positions in metres, all arrays [rows, columns].
+
+    Attributes:
+        along, into, above: where its ray ends: along the wall, towards it, and above the ground.
+        on_wall: whether it ends on the wall; else on the ground.
+        along_rate, into_rate, up_rate: how the ray runs there, per unit of reach.
+        facade: distance of the wall; beyond: where the last people walk.
+    """
+
+    along: Floats
+    into: Floats
+    above: Floats
+    on_wall: NDArray[np.bool_]
+    along_rate: Floats
+    into_rate: Floats
+    up_rate: NDArray[np.floating[Any]]
+    facade: float
+    beyond: float
+
+
 NARROW, BROAD = 3.5, 9.0  # metres of street that a house takes
 
 

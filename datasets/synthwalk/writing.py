@@ -301,7 +301,7 @@ def _write_truth(world: World, population: Population, studio: Studio, records: 
         "counts": _counts(population),
         "share_of_frames_with_over_0.3_hidden": round(float(np.nanmean(visible < truth.HIDDEN)), 4),
         "labels": list(materials.LABELS),
-        "occluders": list(sprites.OCCLUDERS),
+        "occluders": list(sprites.codes(studio.style)),
     }
     _write_json(folder / "manifest.json", manifest)
 
