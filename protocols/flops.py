@@ -37,7 +37,7 @@ ZERO_BY_DEFINITION = frozenset(
         "abs add add_ sub sub_ rsub mul mul_ div div_ neg pow sqrt rsqrt exp log log1p reciprocal square sign "
         "floor ceil round remainder floor_divide clamp clamp_ clamp_min clamp_min_ clamp_max maximum minimum "
         "relu relu_ relu6 leaky_relu leaky_relu_ elu gelu silu silu_ hardtanh hardtanh_ hardswish hardsigmoid "
-        "sigmoid sigmoid_ tanh tanh_ softplus prelu sin cos where lerp addcmul addcdiv "
+        "sigmoid sigmoid_ tanh tanh_ softplus prelu sin cos where lerp addcmul addcdiv xlogy "
         "dropout dropout_ feature_dropout eq ne lt le gt ge logical_and logical_or logical_not logical_xor "
         "bitwise_and bitwise_or bitwise_not __and__ __or__ isnan isfinite nan_to_num nan_to_num_ "
         "masked_fill masked_fill_ masked_scatter masked_scatter_",
