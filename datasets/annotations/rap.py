@@ -63,7 +63,7 @@ def load_source(root: str | Path) -> tuple[Split, Annotation]:
     path = _find(Path(root))
     stored = read_file(path)
     annotated = _annotation(path, stored)
-    folder = path.parent.parent
+    folder = next((near for near in (path.parent, path.parent.parent) if (near / IMAGES).is_dir()), path.parent.parent)
     sizes = _sizes(folder / IMAGES, stored.images)
     train, test = stored.partitions[0]
     tracklets = [_tracklet(place, name) for place, name in enumerate(stored.images)]

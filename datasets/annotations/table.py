@@ -164,8 +164,9 @@ def _codes(sheet: Sheet, column: str) -> tuple[tuple[str, ...], NDArray[np.int16
     elif filled <= {"0", "1"}:
         code_of, values = {cell: int(cell) for cell in filled}, YES_NO
     else:
+        words = any(not _is_number(cell) for cell in filled)
         for row, cell in enumerate(cells):
-            if cell and _is_number(cell):
+            if cell and _is_number(cell) and (words or cell not in {"0", "1"}):
                 raise DataError(
                     f"{sheet.at(row, column)}: found {cell!r}, expected 0 or 1 in all rows (yes/no), words in all rows "
                     "(a choice), or nothing (unknown); correct it"

@@ -111,6 +111,14 @@ def test_rows_of_identities_join_by_person() -> None:
     assert tuple(made.join(tracklets)) == (4, 3, ("w",), 1, 1)
 
 
+def test_nothing_to_learn_and_nobody_to_ask() -> None:
+    made = annotate((POSE,), [("a", 2, (1,)), ("b", 4, (0,))])
+    assert made.groups == ()
+    assert made.people_targets(np.array([2, 4, 6])).shape == (3, 0)
+    assert made.tracklet_targets([]).shape == (0, 0)
+    assert made.codes_of([]).shape == (0, 1)
+
+
 def test_join_counts_real_persons_and_unused_rows(annotation: Annotation) -> None:
     tracklets = [tracklet(key, 2) for key in "abc"] + [tracklet(f"lost{i}", 12) for i in range(8)]
     found = annotation.join([*tracklets, tracklet("n", 0), tracklet("m", -1)])
