@@ -179,7 +179,7 @@ def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
     most = _FEATURES_A_BATCH if features is not None else frames_per_batch(store.size)
     found: Floats | None = None
     with step_bar(feeding.title, int(real.sum()), "frames") as bar:
-        for batch in _in_batches(real, most):
+        for batch in in_batches(real, most):
             longest = int(real[batch].max())  # padding stands at the end
             mask = torch.from_numpy(cut.mask[batch, :longest]).to(feeding.device)
             answer = _encode(method, feeding, rows[batch, :longest], mask)
@@ -230,7 +230,7 @@ def _images(method: nn.Module, feeding: Feeding) -> tuple[Floats, str]:
     return np.concatenate(parts), words
 
 
-def _in_batches(real: Ints, most: int) -> list[Ints]:
+def in_batches(real: Ints, most: int) -> list[Ints]:
     """Clips in groups of like length, so that a group times its longest stays near ``most`` frames."""
     order = np.argsort(real, kind="stable")
     groups: list[list[int]] = [[]]

@@ -41,9 +41,9 @@ def pictures(some: "Sequence[Scene]", seen: dict[str, NDArray[np.float64]], stor
             {
                 "key": scene.tracklet.key,
                 "person": scene.tracklet.person_id,
-                "frames": [_uri(frame) for frame in frames],
-                "truth": [_uri(frame) for frame in _coloured(scene.regions)],
-                "maps": {name: [_uri(f) for f in _over(frames, values[place])] for name, values in seen.items()},
+                "frames": [data_uri(frame) for frame in frames],
+                "truth": [data_uri(frame) for frame in _coloured(scene.regions)],
+                "maps": {name: [data_uri(f) for f in _over(frames, values[place])] for name, values in seen.items()},
             }
         )
     legend = {name: "#{:02x}{:02x}{:02x}".format(*colour) for name, colour in _TRUTH.items()}
@@ -69,7 +69,8 @@ def _coloured(regions: masks.Regions) -> Bytes:
     return picture
 
 
-def _uri(frame: Bytes) -> str:
+def data_uri(frame: Bytes) -> str:
+    """A frame ``[H, W, 3]``, enlarged, as a JPEG in a data URI."""
     large = np.repeat(np.repeat(frame, ENLARGED, axis=0), ENLARGED, axis=1)
     encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(large), quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
