@@ -120,7 +120,7 @@ class Annotation:
         people: int64 [N], person of each row.
         keys: key of each row's tracklet; all empty where rows are identities.
         codes: int16 [N, A], -1 where unknown.
-        fingerprint: 32 hexadecimal digits over all of the above.
+        fingerprint: 32 hexadecimal digits over attributes, people, keys and codes; a renamed file keeps it.
         notices: sentences about what the user should know: dropped groups, undocumented polarity, left-out columns.
     """
 
@@ -150,7 +150,7 @@ class Annotation:
         """
         soundness.check(name, attributes, people, keys, codes)
         described = [repr((a.name, a.kind, a.values, a.group, a.level, a.polarity)) for a in attributes]
-        made_of = hash_of("annotation 1", name, *described, people, "\n".join(keys), codes)
+        made_of = hash_of("annotation 1", *described, people, "\n".join(keys), codes)
         told = (*notices, *soundness.notices(name, attributes, GROUPS))
         return cls(name, tuple(attributes), people, tuple(keys), codes, made_of, told)
 

@@ -48,6 +48,13 @@ def test_a_table_by_tracklet_knows_the_person_from_the_key(tmp_path: Path) -> No
     assert (named.keys, named.people.tolist()) == (("a-b", "c-d"), [7, 7])
 
 
+def test_a_renamed_file_keeps_its_fingerprint(tmp_path: Path) -> None:
+    lines = ("person_id,shoes/boots", "2,1", "4,0")
+    one, other = (load(tmp_path, *lines, name=f"{name}.csv") for name in ("one", "other"))
+    assert (one.name, other.name) == ("one", "other")
+    assert one.fingerprint == other.fingerprint
+
+
 @pytest.mark.parametrize(
     ("header", "group", "said"),
     [
