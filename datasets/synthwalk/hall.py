@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from datasets.synthwalk import noise
 from datasets.synthwalk.walls import Sight, grain, joints, lit
@@ -16,7 +17,7 @@ Tiles = dict[str, Floats]
 
 CEILING = 5.6  # metres
 SIGNS, GALLERY = 2.75, 3.45  # lower edge of the shops' signs, and of the gallery
-_BLUR: Final = (-0.14, 0.0, 0.14)  # metres
+_POLISH: Final = (0.010, 0.004)  # blur of what the floor mirrors, up and across, in heights of the scene
 _STONES: Final = ((0.66, 0.62, 0.56), (0.60, 0.60, 0.59), (0.70, 0.67, 0.62))
 _INLAYS: Final = ((0.44, 0.34, 0.28), (0.36, 0.38, 0.40), (0.54, 0.44, 0.34))
 _GOODS: Final = np.array(
@@ -41,10 +42,9 @@ def paint(rng: np.random.Generator, sight: Sight, tiles: Tiles) -> Floats:
         onwards = np.where(into_rate > 1e-6, (sight.facade - into) / into_rate, 200.0)
     onwards = np.clip(np.minimum(onwards, CEILING / np.maximum(up, 1e-3)), 0.0, 200.0)
     across = along + onwards * np.broadcast_to(sight.along_rate, wall.shape)[~wall]
-    away, height = into + onwards * into_rate, onwards * up
-    mirrored = np.zeros_like(stone)
-    for shift in _BLUR:  # the polish is not perfect
-        mirrored += _above(key, across + 0.6 * shift, away + shift, height + shift, tiles) / len(_BLUR)
+    picture[~wall] = _above(key, across, into + onwards * into_rate, onwards * up, tiles)
+    polish = np.array(_POLISH) * wall.shape[0]
+    mirrored = ndimage.gaussian_filter(picture, (*polish, 0.0), mode="nearest")[~wall]
     grazing = 1.0 - up / np.hypot(1.0, up)  # such rays are mirrored more
     share = (float(rng.uniform(0.18, 0.34)) * (0.35 + grazing))[:, None]
     picture[~wall] = (1.0 - share) * stone + share * mirrored
