@@ -19,6 +19,7 @@ EXAMPLE = """\
 examples:
   python -m reports.build --experiment reid/synthwalk/res50-rgb-single-pass
   python -m reports.build --experiment reid/mars/res50-rgb-single-pass --paper gltr --out reports/gltr-mars
+  python -m reports.build --experiment reid/synthwalk/rgb-single-pass --paper adfd --slice backpack "top color"
   MLFLOW_TRACKING_URI=http://host:5000 python -m reports.build --experiment reid/synthwalk/res50-rgb-single-pass
 
 exit codes: 0 built, 2 bad input, 3 nothing recorded there yet or no server answers
@@ -32,6 +33,7 @@ def build(
     parent: str | None = None,
     tracking_uri: str | None = None,
     out: Path | None = None,
+    slices: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write the report folder: the page, every table as CSV and LaTeX, the ledger as JSON and CSV.
 
@@ -41,23 +43,27 @@ def build(
         parent: report this parent run (an id or its start).
         tracking_uri: ``None`` reads ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db`` here.
         out: the folder; default ``report/<paper>-<dataset>-<protocol>``.
+        slices: attributes of the queries to show accuracy by, such as ``backpack``.
 
     Returns:
         Plain data: folder, files, parent run id, verdicts and tables.
 
     Raises:
-        ReportError: bad input, missing artifacts, or a folder that cannot be written.
+        ReportError: bad input, an attribute that was not recorded, missing artifacts, or a folder that cannot be
+            written.
         NothingToReport: nothing recorded, or no server.
     """
     job = load_job(open_reader(tracking_uri), experiment, paper, parent)
-    return write(job, out)
+    return write(job, out, slices)
 
 
-def write(job: Job, out: Path | None = None) -> dict[str, Any]:
+def write(job: Job, out: Path | None = None, slices: Sequence[str] = ()) -> dict[str, Any]:
     """Write the report folder of a job that is already loaded; see :func:`build`."""
-    from reports import masks, repair_page, sides, tables
+    from reports import attribute_page, masks, repair_page, sides, tables
     from reports.page import paper_page
+    from reports.slices import find
 
+    wanted = find(job, slices)
     ledger = build_ledger(job)
     first = job.any_result
     name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
@@ -67,9 +73,9 @@ def write(job: Job, out: Path | None = None) -> dict[str, Any]:
     for group in job.arms():
         if group.explained():
             some += [masks.accuracy(group), masks.differences(group)]
-    some += repair_page.tables(job)
+    some += [*repair_page.tables(job), *attribute_page.tables(job, wanted)]
     made += [table for table in some if table.rows]
-    files: dict[str, str] = {"index.html": paper_page(job, ledger)}
+    files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted)}
     for table in made:
         files[f"{table.name}.csv"] = table.as_csv()
         files[f"{table.name}.tex"] = table.as_latex()
@@ -88,6 +94,7 @@ def write(job: Job, out: Path | None = None) -> dict[str, Any]:
         "ledger": ledger.as_dict(),
         "tables": {table.name: table.as_dict() for table in made},
         "repair": list(repair_page.what_can_be_shown(job)),
+        "slices": [one.attribute["name"] for one in wanted],
     }
 
 
@@ -124,6 +131,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--paper", help="the paper's key; default: the latest finished job")
     parser.add_argument("--parent", help="run id of the job's parent run, or its first letters")
     parser.add_argument("--tracking-uri", help="default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db here")
+    parser.add_argument(
+        "--slice",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="accuracy for each value of an attribute of the queries, such as backpack; the page lists what there is",
+    )
     parser.add_argument("--out", type=Path, help="folder to write; default: report/<paper>-<dataset>-<protocol>")
     parser.add_argument("--json", action="store_true", help="print verdicts, tables and files as JSON")
     options = parser.parse_args(arguments)
@@ -135,6 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parent=options.parent,
             tracking_uri=options.tracking_uri,
             out=options.out,
+            slices=options.slice,
         )
     except NothingToReport as error:
         print(f"reports.build: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """What a report must admit: everything that the recorded runs do not show."""
 
-from reports import cards, repair_effect, repairers
+from reports import cards, frame_weights, repair_effect, repairers, slices
 from reports.ledger import TEMPORAL_CONTROLS, Ledger
 from reports.runs import CONTROL_LABELS, Job
 from reports.tables import dataset_label
@@ -44,7 +44,7 @@ def _scope(job: Job, ledger: Ledger) -> list[str]:
     if ledger.elsewhere:
         listed = ", ".join(f"{claim['id']} ({claim['protocol']})" for claim in ledger.elsewhere)
         found.append(f"Claims that are made under another protocol: {listed}.")
-    found += _sides(job) + _masks(job, ledger) + _repair(job)
+    found += _sides(job) + _masks(job, ledger) + _weights(job) + _attributes(job) + _repair(job)
     for claim in ledger.claims:
         if claim.temporal and claim.difference is not None:
             ran = {one.control for one in claim.controls}
@@ -73,6 +73,46 @@ def _masks(job: Job, ledger: Ledger) -> list[str]:
     unread = [claim.id for claim in ledger.claims if claim.difference is None and claim.unit != "points"]
     if unread:
         found.append(f"Claims about where a network looks that could not be judged: {', '.join(unread)}.")
+    return found
+
+
+def _weights(job: Job) -> list[str]:
+    if not frame_weights.arms(job):
+        return []
+    found = ["That weights which avoid occlusion are why an arm is more accurate: both were measured, not the cause."]
+    if job.synthetic:
+        found.insert(0, "Frame weights on filmed people: what is seen of a person is known on drawn ones only.")
+    return found
+
+
+def _attributes(job: Job) -> list[str]:
+    found = []
+    learned = any(run.attributes for group in job.arms() for run in group.runs)
+    known = slices.recorded(job)
+    if job.synthetic and (learned or known):
+        found.append(
+            "Attributes of filmed people: those of drawn people are certain and plain to see; annotators of filmed "
+            "ones disagree."
+        )
+    unsure = [str(one["name"]) for one in known if one["polarity"] == "undocumented"]
+    if unsure:
+        found.append(f"Which code means what in {', '.join(unsure)}: the source of the annotation does not say.")
+    if learned and not job.synthetic:
+        found.append("Whether the annotation is right: recognised attributes were held against it, not against people.")
+    labellers = {name: arm for name, arm in job.card["arms"].items() if arm.get("role") == "labeller"}
+    if job.labels:
+        told = {one.arm for one in job.labels.labellers}
+        labellers = {name: arm for name, arm in labellers.items() if name not in told}
+        if job.synthetic:
+            found.append(
+                "Transfer of labels from filmed data, RAP as in the paper: source and target are both drawn here, so "
+                "the gap between them is one of style."
+            )
+        if not job.labels.has_source:
+            found.append("How labels fare on their own source: nobody of it was held out.")
+    if labellers and (job.labels or learned):
+        names = ", ".join(str(arm.get("label", name)) for name, arm in labellers.items())
+        found.append(f"Labellers of the card whose labels were not held against the truth: {names}.")
     return found
 
 

@@ -1,12 +1,13 @@
 """One self-contained page for a paper: the verdict first, then all that it rests on."""
 
 import shlex
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
-from reports import cards, figures, forest, masks, repair_page, repairers, sides, tables
+from reports import attribute_page, cards, figures, forest, masks, repair_page, repairers, sides, slices, tables
 from reports.caveats import unverified
 from reports.errors import ReportError
 from reports.formats import Column, Estimate, Table, number, shown
@@ -18,8 +19,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 SYMBOLS = {"holds": "✓", "does not hold": "✗", "cannot tell": "?"}
 SECTIONS = {
     "verdict": "Verdict", "results": "Measured and published", "sides": "Image and video",
-    "repair": "Occlusion and repair", "curves": "Ranks and cost",
-    "masks": "Where it looks", "strips": "Retrievals",
+    "repair": "Occlusion and repair", "attributes": "Attributes", "slices": "By attribute",
+    "curves": "Ranks and cost", "masks": "Where it looks", "weights": "Frame weights", "strips": "Retrievals",
     "conventions": "Conventions", "training": "Training", "environment": "Environment", "again": "Make it again",
     "unverified": "Not verified",
 }  # fmt: skip
@@ -34,13 +35,25 @@ def environment() -> Any:
     found = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=False
     )
-    found.globals |= {"zip": zip, "number": number, "shown": shown, "symbols": SYMBOLS, "accuracy": tables.estimate}
+    found.globals |= {
+        "zip": zip,
+        "number": number,
+        "shown": shown,
+        "symbols": SYMBOLS,
+        "quoted": shlex.quote,
+        "accuracy": tables.estimate,
+    }
     found.globals |= {"points": Column("", ""), "gained": Column("", "", signed=True)}
     return found
 
 
-def paper_page(job: Job, ledger: Ledger) -> str:
+def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -> str:
     """The page as HTML text: no script, no font, no picture from elsewhere.
+
+    Args:
+        job: what was recorded.
+        ledger: its claims.
+        wanted: attributes to show accuracy by.
 
     Raises:
         ReportError: a strip's picture is not a data URI.
@@ -58,12 +71,17 @@ def paper_page(job: Job, ledger: Ledger) -> str:
     looks = where_it_looks(job)
     sided = image_and_video(job)
     repaired = repair_page.section(job)
+    recognised, weighed = attribute_page.attributes_section(job), attribute_page.weights_section(job)
+    sliced = slices.section(job, wanted)
     present = {
         "strips": bool(shown_strips),
         "conventions": bool(convention_tables),
         "masks": bool(looks),
         "sides": bool(sided),
         "repair": bool(repaired),
+        "attributes": bool(recognised),
+        "slices": bool(sliced),
+        "weights": bool(weighed),
     }
     arm = cards.headline_arm(job.card, [group.name for group in job.arms()]) or job.groups[0].name
     people = job.groups[0].people()
@@ -100,6 +118,9 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         side=headline_side(first["protocol"]),
         sides=sided,
         repair=repaired,
+        recognised=recognised,
+        sliced=sliced,
+        weighed=weighed,
         looks=looks,
         reading=masks.READING,
         size="×".join(map(str, first["size"])),
@@ -110,7 +131,8 @@ def paper_page(job: Job, ledger: Ledger) -> str:
         admission=_admission(job),
         environment=_environment(job),
         command=job.tags.get("command", first["command"]),
-        build_command=build_command(job),
+        build_command=build_command(job, [one.attribute["name"] for one in wanted]),
+        plain_build_command=build_command(job),
         runs=tables.runs(job),
         unverified=unverified(job, ledger),
         experiment=job.experiment,
@@ -238,10 +260,10 @@ def where_it_looks(job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def build_command(job: Job) -> str:
+def build_command(job: Job, wanted: Sequence[str] = ()) -> str:
     """The command that builds the page again; the store is named by the environment or a flag."""
     words = ["python", "-m", "reports.build", "--experiment", job.experiment, "--parent", job.parent_id]
-    return shlex.join(words)
+    return shlex.join([*words, *(["--slice", *wanted] if wanted else [])])
 
 
 def _citation(card: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.annotated import AnnotationRecord, check_annotation
 from reports.errors import ReportError
 
 SCHEMA = 1
@@ -199,6 +200,7 @@ class ResultRecord(TypedDict):
     hidden_by: NotRequired[str]
     sides: NotRequired[dict[str, SideRecord]]
     variants: NotRequired[list[VariantRecord]]
+    annotation: NotRequired[AnnotationRecord]
 
 
 class StripImage(TypedDict):
@@ -242,7 +244,7 @@ right answer, 0 where there is none), valid, length, each ``[Q]``; where recorde
 and 100 only where the first right answer ties), ``[Q]``; and cmc ``[<= 50]`` in percent. Where images meet videos, all
 of them but person, camera, key and length come once more for each side: ``I2V/average_precision``, ``I2V/valid`` ...
 Where it was measured: hidden ``[Q]``, the occluded share (0 to 1) of the query's person, mean over frames; the record's
-``hidden_by`` says how it is known."""
+``hidden_by`` says how it is known. Where the queries are annotated: codes of attributes, see `reports.annotated`."""
 
 PER_QUERY_ARRAYS = ("person", "camera", "key", "average_precision", "first_hit", "valid", "length")
 PER_SIDE_ARRAYS = ("average_precision", "first_hit", "valid")
@@ -379,6 +381,7 @@ def check_per_query(result: Mapping[str, Any], per_query: PerQuery) -> None:
                 f"{name} has the array hidden of shape {hidden.shape}; expected a share from 0 to 1 for each of its "
                 f"{lengths['key']} queries."
             )
+    check_annotation(result, per_query, name)
     for metric in ("mAP", "rank1", *(f"{side}/{metric}" for side in sides for metric in ("mAP", "rank1"))):
         values = query_values(per_query, metric, result["protocol"]["empty"])
         if not np.isfinite(values).all():

@@ -12,10 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports import cards, record
+from reports.annotated import PREFIX
+from reports.attributes import Attributes, check_attributes
 from reports.errors import NothingToReport, ReportError
 from reports.explained import Explanation, check_explain
+from reports.labels import Labels, check_labels
 from reports.repaired import RAW, Repair, check_repair
 from reports.store import Reader
+from reports.weights import Weights, check_weights
 
 Floats = NDArray[np.float64]
 CONTROL_ORDER = {None: 0, "shuffled": 1, "mlp": 2, "uniform": 3, "colour": 9}
@@ -37,6 +41,8 @@ class ArmRun:
     strips: dict[str, Any]
     explanation: Explanation | None = None
     repair: Repair | None = None
+    weights: Weights | None = None
+    attributes: Attributes | None = None
 
     @property
     def seed(self) -> int:
@@ -132,6 +138,7 @@ class Job:
     groups: tuple[Group, ...]
     finished: bool
     ended: str  # UTC, to the second, or "" while it runs
+    labels: Labels | None = None
 
     @cached_property
     def by_name(self) -> dict[str, Group]:
@@ -192,7 +199,12 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
     groups.sort(key=lambda group: _position(group, order))
     _check_same_queries(groups)
     _check_same_tracklets(groups)
+    _check_same_columns(groups)
     _check_same_repairs(groups)
+    command = str(run.data.tags.get("command", "python -m runners.reproduce"))
+    labels = _both(reader.folder(run), "labels", parent_id, command)
+    if labels:
+        check_labels(*labels, f"the labels of run {parent_id}")
     return Job(
         experiment=experiment,
         parent_id=parent_id,
@@ -203,6 +215,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
         groups=tuple(groups),
         finished=run.info.status == "FINISHED",
         ended=reader.time(run.info.end_time),
+        labels=Labels(*labels) if labels else None,
     )
 
 
@@ -229,12 +242,17 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
     per_query = _arrays(folder / "per_query.npz", run_id, result["command"])
     record.check_per_query(result, per_query)
     strips = _optional_json(folder / "strips.json")
-    explained, repaired = (_both(folder, name, run_id, result["command"]) for name in ("explain", "repair"))
+    parts = ("explain", "repair", "weights", "attributes")
+    explained, repaired, weighed, recognised = (_both(folder, name, run_id, result["command"]) for name in parts)
     if explained:
         check_explain(*explained, f"the explanation of run {run_id}")
     if repaired:
         check_repair(*repaired, f"the repair of run {run_id}")
         record.check_repaired(result)
+    if weighed:
+        check_weights(*weighed, f"the frame weights of run {run_id}")
+    if recognised:
+        check_attributes(*recognised, f"the attributes of run {run_id}")
     return ArmRun(
         run_id,
         result,
@@ -242,6 +260,8 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
         strips,
         Explanation(*explained) if explained else None,
         Repair(*repaired) if repaired else None,
+        Weights(*weighed) if weighed else None,
+        Attributes(*recognised) if recognised else None,
     )
 
 
@@ -286,7 +306,8 @@ def _check_same_queries(groups: list[Group]) -> None:
     seen: dict[str, tuple[str, NDArray[Any]]] = {}  # array -> where it was first met, and what it holds
     for group in groups:
         for run in group.runs:
-            for key in ("key", "valid", *(f"{side}/valid" for side in record.SIDES)):
+            codes = (key for key in run.per_query if key.startswith(PREFIX))
+            for key in ("key", "valid", *(f"{side}/valid" for side in record.SIDES), *codes):
                 if key not in run.per_query:
                     continue  # an arm may have been judged on fewer sides
                 first, values = seen.setdefault(key, (f"{run.run_id} ({group.name})", run.per_query[key]))
@@ -298,14 +319,32 @@ def _check_same_queries(groups: list[Group]) -> None:
 
 
 def _check_same_tracklets(groups: list[Group]) -> None:
-    """What an arm looks at is pooled over seeds tracklet by tracklet."""
+    """What an arm looks at, weighs and recognises is pooled over seeds tracklet by tracklet."""
     for group in groups:
-        explained = [run.explanation.arrays["key"] for run in group.runs if run.explanation]
-        if any(not np.array_equal(keys, explained[0]) for keys in explained):
-            raise ReportError(
-                f"the seeds of {group.name} explained other tracklets each (explain.npz, key), so they cannot be "
-                "pooled; record the arm again, with one choice of tracklets for all seeds."
-            )
+        parts = {
+            ("explained", "explain"): [run.explanation.arrays["key"] for run in group.runs if run.explanation],
+            ("weighed", "weights"): [run.weights.arrays["key"] for run in group.runs if run.weights],
+            ("recognised", "attributes"): [run.attributes.arrays["key"] for run in group.runs if run.attributes],
+        }
+        for (what, file), found in parts.items():
+            if any(not np.array_equal(keys, found[0]) for keys in found):
+                raise ReportError(
+                    f"the seeds of {group.name} {what} other tracklets each ({file}.npz, key), so they cannot be "
+                    "pooled; record the arm again, with one choice of tracklets for all seeds."
+                )
+
+
+def _check_same_columns(groups: list[Group]) -> None:
+    """Attributes are pooled over seeds column by column, against one truth."""
+    for group in groups:
+        found = [run.attributes for run in group.runs if run.attributes]
+        for one in found[1:]:
+            same = one.names == found[0].names and one.groups == found[0].groups
+            if not same or not np.array_equal(one.arrays["truth"], found[0].arrays["truth"], equal_nan=True):
+                raise ReportError(
+                    f"the seeds of {group.name} recognised other attributes each, or against another truth "
+                    "(attributes.json, attributes.npz), so they cannot be pooled; record the arm again."
+                )
 
 
 def _check_same_repairs(groups: list[Group]) -> None:

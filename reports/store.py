@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ARTIFACTS = (
     "result.json", "per_query.npz", "strips.json", "card.json", "environment.json", "explain.json", "explain.npz",
-    "repair.json", "repair.npz",
+    "repair.json", "repair.npz", "weights.json", "weights.npz", "attributes.json", "attributes.npz", "labels.json",
+    "labels.npz",
 )  # fmt: skip
 TAGS = ("paper", "arm", "control", "of", "seed", "method", "profile", "budget", "trained_on", "tested_on", "code_sha",
         "device", "fingerprint")  # fmt: skip

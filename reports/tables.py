@@ -28,6 +28,13 @@ def dataset_label(name: str) -> str:
     return DATASET_LABELS.get(name, name)
 
 
+def judged_under(job: Job) -> str:
+    """For a caption: data set and protocol, without which a number is none."""
+    first = job.any_result
+    protocol = first["protocol"]
+    return f"{dataset_label(first['dataset']['name'])}, {protocol['name']} v{protocol['version']}"
+
+
 def estimate(group: Group, metric: str) -> Estimate:
     """Mean over queries and seeds in percent, with its identity-clustered 95 % interval."""
     found = clustered_bootstrap(group.values(metric), group.people(metric), bounds=(0.0, 100.0))

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from reports.formats import Table
+from reports.formats import Column, Estimate, Row, Table, shown
 from reports.ledger import VERDICTS
+from reports.masks import slug_of
 
 COLUMNS = (
     "arm", "mAP", "rank1", "seeds", "published_mAP", "published_rank1", "delta_mAP", "delta_rank1", "gmacs_per_frame",
 )  # fmt: skip
 REPAIRED_COLUMNS = ("arm", "trained_on", "tested_on", "mAP", "rank1", "published_mAP", "delta_mAP")
+LONGEST_CELL = 14
 WIDEST = 118
 
 
@@ -33,6 +35,8 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
         lines += ["", *matrix(Table.from_dict(built["tables"]["sides"]), width)]
     if built.get("repair"):
         lines += ["", *repair(built, width)]
+    for name in built.get("slices") or ():
+        lines += ["", *by_attribute(Table.from_dict(built["tables"][f"slices_{slug_of(name)}"]), width)]
     lines += ["", *verdicts(built["ledger"], width), "", f"Page: {built['folder']}/index.html"]
     if "tracking" in built:
         lines.append(f"Runs: {built['experiment']}, parent {built['parent_id']}, in {built['tracking']}")
@@ -42,6 +46,47 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
 def repair(built: Mapping[str, Any], width: int = WIDEST) -> list[str]:
     """Lines with what repaired data can show at all, as on the page; none where nothing was repaired."""
     return [line for sentence in built.get("repair", ()) for line in textwrap.wrap(sentence, width)]
+
+
+def by_attribute(table: Table, width: int = WIDEST) -> list[str]:
+    """Lines with mAP of every arm for each value of an attribute, and its difference to the arm's baseline."""
+    rows = [dict(zip((column.key for column in table.columns), row.cells, strict=True)) for row in table.rows]
+    told = {str(row["value"]): row["told"] for row in rows}
+    arms = list(dict.fromkeys(str(row["arm"]) for row in rows if row["arm"] is not None))
+    cells = {(str(row["value"]), str(row["arm"])): _short(row) for row in rows}
+    lines = [table.caption, "mAP in percent, and points against the arm's baseline"]
+    start = Column("arm", "Arm")
+    block: list[str] = []
+    values = [value for value, reason in told.items() if not reason]
+    for place, value in enumerate(values):
+        block.append(value)
+        made = Table(
+            "", "", (start, *(Column(one, one) for one in block)),
+            tuple(Row((arm, *(cells.get((one, arm), "") for one in block))) for arm in arms),
+        ).as_text().splitlines()  # fmt: skip
+        last = place == len(values) - 1
+        if max(map(len, made)) > width - LONGEST_CELL or last:  # the next one might not fit
+            lines += ["", *made] if len(lines) > 2 else made
+            block = []
+    counts = {str(row["value"]): (row["queries"], row["people"]) for row in rows}
+    known = [
+        f"{value} {number} ({'1 person' if people == 1 else f'{people} people'})"
+        for value, (number, people) in counts.items()
+        if people is not None
+    ]
+    lines += textwrap.wrap(f"Queries: {', '.join(known)}.", width)
+    for value, reason in told.items():
+        if reason:
+            number = f" ({counts[value][0]} queries)" if counts[value][1] is None else ""
+            lines += textwrap.wrap(f"{value}{number}: {reason}.", width)
+    return lines
+
+
+def _short(row: Mapping[str, Any]) -> str:
+    """``43.8 +0.2``, or the accuracy alone."""
+    columns = Column("", ""), Column("", "", signed=True)
+    means = [one.mean if isinstance(one, Estimate) else one for one in (row["mAP"], row["delta_mAP"])]
+    return " ".join(shown(column, mean) for column, mean in zip(columns, means, strict=True) if isinstance(mean, float))
 
 
 def matrix(table: Table, width: int = WIDEST) -> list[str]:

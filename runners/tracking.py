@@ -25,18 +25,16 @@ from numpy.typing import NDArray
 
 from reports import cards, record
 from reports.errors import ReportError
-from reports.explained import check_explain
-from reports.repaired import check_repair
+from reports.labels import Labels, check_labels
 from runners import tracking_content as content
 from runners import tracking_store
 from runners.errors import RunError
-from runners.tracking_files import Restored, child_files, json_bytes
+from runners.tracking_files import both_files, child_files, json_bytes
+from runners.tracking_parts import Parts, Recorded, digest_of, label_metrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-    from runners.explaining import Explained
 
 BATCH = 1000  # MLflow's limit of metrics in one call
 
@@ -119,8 +117,10 @@ class Store:
         per_query: Mapping[str, NDArray[Any]],
         strips: Mapping[str, Any] | None,
         train_log: Sequence[Mapping[str, Any]],
-        explained: "Explained | None" = None,
-        restored: Restored | None = None,
+        explained: Recorded | None = None,
+        restored: Recorded | None = None,
+        weighed: Recorded | None = None,
+        recognised: Recorded | None = None,
     ) -> str:
         """Record one arm with one seed as a child run; once, however often it is called.
 
@@ -132,6 +132,8 @@ class Store:
             train_log: rows with ``stage``, ``step`` and numbers, in order; may be empty.
             explained: where the network looks, if that was held against the truth.
             restored: what the repairer of its test data did; for an arm that is judged on repaired data.
+            weighed: how it weighs frames, if that was held against what is seen.
+            recognised: which attributes it recognises, if its network learned any that are annotated.
 
         Returns:
             The child's run id.
@@ -139,24 +141,18 @@ class Store:
         Raises:
             RunError: for an incomplete record, or a number that is not finite.
         """
+        parts = Parts(explained, restored, weighed, recognised)
         try:
             record.check_result(result)
             record.check_per_query(result, per_query)
-            if explained:
-                check_explain(explained.record, explained.arrays, content.run_name(result))
-            if restored:
-                record.check_repaired(result)
-                check_repair(restored.record, restored.arrays, content.run_name(result))
+            parts.check(result)
         except ReportError as error:
             raise RunError(str(error)) from None
         for path, value in record.non_finite([dict(row) for row in train_log]):
             name = content.run_name(result)
             raise RunError(f"the training log of {name} has {path} = {value}; nothing was recorded.")
         experiment = self.client.get_run(parent).info.experiment_id
-        masks = explained.record if explained else {}
-        repair = restored.record if restored else {}
-        facts = [dict(result), masks, *([repair] if repair else [])]  # without it: as before there was repair
-        tags = content.child_tags(result) | {"result_digest": content.digest(facts)}
+        tags = content.child_tags(result) | {"result_digest": content.digest([dict(result), *parts.facts()])}
         run = self._find(experiment, f"{_children(parent)} and tags.fingerprint = '{tags['fingerprint']}'")
         if run is not None and _is_recorded(run, tags["result_digest"]):
             self._retire_others(experiment, parent, result, run.info.run_id)
@@ -171,10 +167,9 @@ class Store:
         self.client.update_run(run_id, status="RUNNING")
         self._params(run, content.child_params(result))
         self._input(run, result["dataset"])
-        finals = content.child_metrics(result, self._card(parent))
-        finals |= content.mask_metrics(masks) | content.repair_metrics(repair)
+        finals = content.child_metrics(result, self._card(parent)) | parts.metrics()
         self._write_metrics(run_id, content.run_name(result), finals, train_log)
-        self._files(run_id, child_files(result, per_query, strips, train_log, explained, restored))
+        self._files(run_id, child_files(result, per_query, strips, train_log, parts))
         done = {"status": "finished", "superseded": "false"}
         self._log(run_id, tags=tags | done | {"mlflow.note.content": content.child_note(result)})
         self.client.set_terminated(run_id, "FINISHED")
@@ -227,6 +222,29 @@ class Store:
         note = content.parent_note(self._card(parent), summary or {}, ledger)
         self._log(parent, tags={"mlflow.note.content": note})
 
+    def attach_labels(self, parent: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Add what labelling arms told of the people, held against the truth, to a job; the same once is enough.
+
+        Args:
+            parent: run id from :meth:`begin`.
+            record: ``labels.json``, as `reports.labels`.
+            arrays: ``labels.npz``.
+
+        Raises:
+            RunError: they are incomplete, or disagree; nothing was recorded.
+        """
+        try:
+            check_labels(record, arrays)
+        except ReportError as error:
+            raise RunError(str(error)) from None
+        digest = content.digest([dict(record), digest_of(arrays)])
+        if self.client.get_run(parent).data.tags.get("labels_digest") == digest:
+            return
+        labels = Labels(dict(record), arrays)
+        self._files(parent, both_files("labels", labels))
+        finals = [(name, value, 0) for name, value in label_metrics(labels).items()]
+        self._log(parent, metrics=finals, tags={"labels_digest": digest})
+
     def fail(self, run_id: str, sentence: str) -> None:
         """Mark a run as failed, with the reason in its description."""
         self._log(run_id, tags={"status": "failed", "mlflow.note.content": f"**Failed.** {sentence}"})
@@ -248,7 +266,7 @@ class Store:
         if found is None:
             tags = {
                 "mlflow.experimentKind": "custom_model_development",
-                "mlflow.note.content": _EXPERIMENT_NOTE,
+                "mlflow.note.content": content.EXPERIMENT_NOTE,
             }
             try:
                 return str(self.client.create_experiment(name, self.artifact_root, tags))
@@ -369,13 +387,6 @@ class Store:
         )
         for start in range(BATCH - 200, len(points), BATCH):
             self.client.log_batch(run_id, points[start : start + BATCH])
-
-
-_EXPERIMENT_NOTE = (
-    "Rows of this experiment share data set and protocol, so they may be compared. A parent run is one "
-    "paper; its children are arms by seed. In this list: add the columns test/mAP and test/rank1; open a "
-    "parent with its arrow. Accuracies are in percent."
-)
 
 
 def _is_recorded(run: "Run", result_digest: str) -> bool:

@@ -20,6 +20,12 @@ DECIMALS = 6  # so that 63.75 does not show as 63.74999999999999; the record kee
 COSTS = ("gmacs_per_frame", "params_m")  # the compare page shows seven rows by name, and test/... comes last
 LATENCIES = ("cpu_ms_p50", "gpu_ms_p50")
 
+EXPERIMENT_NOTE = (
+    "Rows of this experiment share data set and protocol, so they may be compared. A parent run is one "
+    "paper; its children are arms by seed. In this list: add the columns test/mAP and test/rank1; open a "
+    "parent with its arrow. Accuracies are in percent."
+)
+
 
 def digest(value: Any, length: int = 32) -> str:
     """Hex digest of nested plain data, the same for equal content."""
@@ -192,6 +198,16 @@ def repair_metrics(repair: Mapping[str, Any]) -> dict[str, float]:
         if about["mean"] is not None:
             found[f"repair/calls/{name}"] = about["mean"]
     return {name: round(float(value), DECIMALS) for name, value in found.items()}
+
+
+def weight_metrics(weights: Mapping[str, Any]) -> dict[str, float]:
+    """``weights/<map>/correlation`` and ``.../gain``, as `reports.weights` has them."""
+    found = {}
+    for one in weights.get("maps", ()):
+        for measure, about in one["measures"].items():
+            if about["mean"] is not None:
+                found[safe_key(f"weights/{one['name']}/{measure}")] = round(float(about["mean"]), DECIMALS)
+    return found
 
 
 def curve_points(train_log: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, int]]:

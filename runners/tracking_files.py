@@ -4,25 +4,12 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from runners.explaining import Explained
-
-
-class Restored(Protocol):
-    """What a repairer did, held against the truth: ``repair.json`` and ``repair.npz``."""
-
-    @property
-    def record(self) -> Mapping[str, Any]:
-        """As `reports.repaired.RepairRecord`."""
-
-    @property
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """One value a tracklet."""
+from runners.tracking_parts import Parts, Recorded
 
 
 def child_files(
@@ -30,17 +17,14 @@ def child_files(
     per_query: Mapping[str, NDArray[Any]],
     strips: Mapping[str, Any] | None,
     train_log: Sequence[Mapping[str, Any]],
-    explained: "Explained | None" = None,
-    restored: Restored | None = None,
+    parts: Parts,
 ) -> dict[str, bytes]:
     """File name -> content of one arm with one seed; ``result.json`` is the truth."""
     from reports.figures import single_cmc  # matplotlib takes a second to import
 
     files: dict[str, bytes] = {}
-    if explained is not None:
-        files |= {"explain.json": json_bytes(explained.record), "explain.npz": _npz(explained.arrays)}
-    if restored is not None:
-        files |= {"repair.json": json_bytes(restored.record), "repair.npz": _npz(restored.arrays)}
+    for name, part in parts.named():
+        files |= both_files(name, part)
     return files | {
         "result.json": json_bytes(result),
         "per_query.npz": _npz(per_query),
@@ -49,6 +33,11 @@ def child_files(
         "environment.json": json_bytes(result["environment"]),
         "train_log.csv": csv_bytes(train_log),
     }
+
+
+def both_files(stem: str, part: Recorded) -> dict[str, bytes]:
+    """``<stem>.json`` and ``<stem>.npz``."""
+    return {f"{stem}.json": json_bytes(part.record), f"{stem}.npz": _npz(part.arrays)}
 
 
 def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:

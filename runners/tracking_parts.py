@@ -1,0 +1,130 @@
+"""What may be recorded beside a result: where a network looks, what repair did, frame weights, attributes.
+
+Each part is a JSON record and arrays. All are optional; a part that is absent leaves no trace, not even in the digest
+by which a recorded result is known again.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.attribute_accuracy import balanced
+from reports import record
+from reports.attributes import check_attributes
+from reports.explained import check_explain
+from reports.labels import Labels
+from reports.repaired import check_repair
+from reports.weights import check_weights
+from runners import tracking_content as content
+
+
+class Recorded(Protocol):
+    """A record and the arrays that belong to it."""
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Plain data."""
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """One value a tracklet, or one row."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one result.
+
+    Attributes:
+        explained: as `reports.explained`.
+        restored: as `reports.repaired`.
+        weighed: as `reports.weights`.
+        recognised: as `reports.attributes`.
+    """
+
+    explained: Recorded | None = None
+    restored: Recorded | None = None
+    weighed: Recorded | None = None
+    recognised: Recorded | None = None
+
+    def check(self, result: Mapping[str, Any]) -> None:
+        """Refuse a part that is incomplete, or stands beside a result it cannot belong to.
+
+        Raises:
+            ReportError: naming the key and what was expected there.
+        """
+        name = content.run_name(result)
+        if self.explained:
+            check_explain(self.explained.record, self.explained.arrays, name)
+        if self.restored:
+            record.check_repaired(result)
+            check_repair(self.restored.record, self.restored.arrays, name)
+        if self.weighed:
+            check_weights(self.weighed.record, self.weighed.arrays, name)
+        if self.recognised:
+            check_attributes(self.recognised.record, self.recognised.arrays, name)
+
+    def facts(self) -> list[Any]:
+        """What the result's digest covers beside the result itself."""
+        facts: list[Any] = [self.explained.record if self.explained else {}]
+        facts += [self.restored.record] if self.restored else []
+        for name, part in (("weights", self.weighed), ("attributes", self.recognised)):
+            if part:  # the record of attributes says what was asked; the answers are in the arrays alone
+                facts.append({name: part.record, "arrays": digest_of(part.arrays)})
+        return facts
+
+    def metrics(self) -> dict[str, float]:
+        """The numbers of all parts that MLflow shows."""
+        found = content.mask_metrics(self.explained.record if self.explained else {})
+        found |= content.repair_metrics(self.restored.record if self.restored else {})
+        found |= content.weight_metrics(self.weighed.record if self.weighed else {})
+        return found | (recognition_metrics(self.recognised) if self.recognised else {})
+
+    def named(self) -> Iterator[tuple[str, Recorded]]:
+        """The parts that are there, by the name of their files."""
+        parts = {
+            "explain": self.explained, "repair": self.restored, "weights": self.weighed, "attributes": self.recognised
+        }  # fmt: skip
+        yield from ((name, part) for name, part in parts.items() if part is not None)
+
+
+def recognition_metrics(recognised: Recorded) -> dict[str, float]:
+    """``attributes/<group>/balanced_accuracy`` in percent, of each group and of all columns."""
+    arrays = recognised.arrays
+    groups = [str(one["group"]) for one in recognised.record["columns"]]
+    scores = balanced(arrays["truth"], arrays["probability"], arrays["person"], groups)
+    found = {name: one.balanced.mean for name, one in scores.groups.items()} | {"all": scores.overall.balanced.mean}
+    return _percent({f"attributes/{name}/balanced_accuracy": value for name, value in found.items()})
+
+
+def label_metrics(labels: Labels) -> dict[str, float]:
+    """``labels/<arm>/balanced_accuracy`` in percent, on the target and on held-out people of the source."""
+    found = {}
+    for one in labels.labellers:
+        for part in ("", "source_") if labels.has_source else ("",):
+            truth, people = labels.arrays[f"{part}truth"], labels.arrays[f"{part}person"]
+            scores = balanced(truth, labels.chances(one, part), people, labels.groups)
+            found[f"labels/{one.arm}/{part}balanced_accuracy"] = scores.overall.balanced.mean
+    return _percent(found)
+
+
+def _percent(found: Mapping[str, float]) -> dict[str, float]:
+    """In percent under names that MLflow accepts; without those that nothing could be said of."""
+    return {
+        content.safe_key(name): round(100 * float(value), content.DECIMALS)
+        for name, value in found.items()
+        if np.isfinite(value)
+    }
+
+
+def digest_of(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Hex digest of arrays by name, type, shape and bytes."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        found.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()[:32]
