@@ -7,7 +7,7 @@ import pytest
 from reports.runs import Job, load_job
 from reports.store import Reader, open_reader
 from runners.tracking import open_store
-from tests.reports import fake, fake_cosam, fake_tkp, fake_vrstc
+from tests.reports import fake, fake_adfd, fake_cosam, fake_tkp, fake_vrstc
 
 EXPERIMENT = "reid/synthwalk/res50-rgb-single-pass"
 
@@ -58,3 +58,11 @@ def vrstc_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     uri = fake.fresh(tmp_path_factory.mktemp("vrstc"))
     fake_vrstc.write(open_store(uri))
     return load_job(open_reader(uri), fake_vrstc.EXPERIMENT)
+
+
+@pytest.fixture(scope="session")
+def adfd_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Attributes, frame weights and transferred labels with known truth: seven arms by two seeds."""
+    uri = fake.fresh(tmp_path_factory.mktemp("adfd"))
+    fake_adfd.write(open_store(uri))
+    return load_job(open_reader(uri), fake_adfd.EXPERIMENT)

@@ -253,7 +253,7 @@ def test_command_builds_prints_json_and_answers_bad_input(
     assert all(line.startswith("reports.build: ") for line in errors)
 
 
-@pytest.mark.parametrize("of", ["job", "tkp_job", "cosam_job", "vrstc_job"])
+@pytest.mark.parametrize("of", ["job", "tkp_job", "cosam_job", "vrstc_job", "adfd_job"])
 def test_a_phone_shows_the_page_without_sideways_scroll_or_console_errors(
     of: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

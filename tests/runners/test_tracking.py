@@ -14,7 +14,8 @@ import pytest
 from runners import tracking_content as content
 from runners.errors import NotPossible, RunError
 from runners.tracking import Store, open_store
-from tests.reports import fake, fake_vrstc
+from runners.tracking_parts import digest_of
+from tests.reports import fake, fake_adfd, fake_vrstc
 
 BASELINE = ("baseline", None, None)
 
@@ -340,3 +341,96 @@ def test_a_record_without_repair_keeps_the_digest_that_it_had(store: Store) -> N
     arrays = fake.per_query(0.0, 0, "baseline")
     tags = store.client.get_run(record(store, parent)).data.tags
     assert tags["result_digest"] == content.digest([fake.result(*BASELINE, 0, arrays), {}])
+
+
+def record_with_attributes(store: Store, parent: str, seed: int = 0, **parts: Any) -> str:
+    """One arm that weighs frames and recognises attributes; parts may be replaced, or None to leave one out."""
+    arrays = fake_adfd.per_query("adfd", 0)
+    given = {"weighed": fake_adfd.weights("adfd", seed), "recognised": fake_adfd.attributes("adfd", seed)} | parts
+    return store.record_arm(parent, fake_adfd.result("adfd", 0, arrays), arrays, None, [], **given)
+
+
+def test_frame_weights_and_attributes_are_stored_with_their_numbers(store: Store) -> None:
+    parent = begin(store)
+    run = store.client.get_run(record_with_attributes(store, parent))
+    names = {file.path for file in store.client.list_artifacts(run.info.run_id)}
+    assert {"weights.json", "weights.npz", "attributes.json", "attributes.npz"} <= names
+    measures = fake_adfd.weights("adfd", 0).record["maps"][1]["measures"]
+    metrics = run.data.metrics
+    assert metrics["weights/frames/upper-body/correlation"] == pytest.approx(measures["correlation"]["mean"], abs=1e-6)
+    assert metrics["weights/frames/upper-body/gain"] == pytest.approx(measures["gain"]["mean"], abs=1e-6)
+    assert metrics["attributes/head-and-shoulders/balanced_accuracy"] > 50
+    assert metrics["attributes/all/balanced_accuracy"] > 50
+    assert "attributes/shoes/balanced_accuracy" not in metrics  # nobody has boots
+    plain = store.client.get_run(record(store, parent)).data.metrics
+    assert not any(name.startswith(("weights/", "attributes/")) for name in plain)
+
+
+def test_parts_are_found_again_and_other_answers_are_another_result(store: Store) -> None:
+    parent = begin(store)
+    first = record_with_attributes(store, parent)
+    tag = store.client.get_run(first).data.tags["result_digest"]
+    assert record_with_attributes(store, parent) == first
+    assert store.client.get_run(first).data.tags["result_digest"] == tag
+    told = fake_adfd.attributes("adfd", 0)
+    other = dict(told.arrays) | {"probability": 1 - told.arrays["probability"]}  # the record says nothing of it
+    assert record_with_attributes(store, parent, recognised=type(told)(told.record, other)) == first
+    after = store.client.get_run(first).data
+    assert after.tags["result_digest"] != tag
+    assert after.metrics["attributes/all/balanced_accuracy"] < 50
+    record_with_attributes(store, parent, weighed=None, recognised=None)
+    arrays = fake_adfd.per_query("adfd", 0)
+    bare = content.digest([fake_adfd.result("adfd", 0, arrays), {}])  # as before there were such parts
+    assert store.client.get_run(first).data.tags["result_digest"] == bare
+    assert len(all_runs(store, parent)) == 2
+
+
+def test_damaged_parts_are_refused_before_anything_is_recorded(store: Store) -> None:
+    parent = begin(store)
+    told = fake_adfd.weights("adfd", 0)
+    with pytest.raises(RunError, match="counts 3 people"):
+        record_with_attributes(store, parent, weighed=type(told)(told.record | {"people": 3}, told.arrays))
+    answers = fake_adfd.attributes("adfd", 0)
+    wrong = type(answers)(answers.record, dict(answers.arrays) | {"probability": np.full((120, 7), math.nan)})
+    with pytest.raises(RunError, match="chances from 0 to 1"):
+        record_with_attributes(store, parent, recognised=wrong)
+    assert len(all_runs(store, parent)) == 1
+
+
+def test_labels_are_attached_once_to_the_job(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = begin(store)
+    told = fake_adfd.labels()
+    store.attach_labels(parent, told.record, told.arrays)
+    names = {file.path for file in store.client.list_artifacts(parent)}
+    assert {"labels.json", "labels.npz"} <= names
+    metrics = store.client.get_run(parent).data.metrics
+    assert metrics["labels/label-wbce/balanced_accuracy"] > metrics["labels/label-bce/balanced_accuracy"] + 10
+    assert metrics["labels/label-wbce/source_balanced_accuracy"] > metrics["labels/label-wbce/balanced_accuracy"]
+    written = []
+    monkeypatch.setattr(Store, "_files", lambda self, run_id, files: written.append(sorted(files)))
+    store.attach_labels(parent, told.record, told.arrays)
+    assert written == []
+    other = dict(told.arrays) | {"truth": 1 - told.arrays["truth"]}
+    store.attach_labels(parent, told.record, other)
+    assert written == [["labels.json", "labels.npz"]]
+
+
+def test_damaged_labels_are_refused_and_nothing_is_written(store: Store) -> None:
+    parent = begin(store)
+    told = fake_adfd.labels()
+    arrays = {key: array for key, array in told.arrays.items() if key != "label-bce/1/probability"}
+    with pytest.raises(RunError, match="lacks label-bce/1/probability"):
+        store.attach_labels(parent, told.record, arrays)
+    assert not any(file.path.startswith("labels") for file in store.client.list_artifacts(parent))
+
+
+def test_the_digest_of_arrays_knows_names_types_shapes_and_bytes() -> None:
+    array = np.arange(6)
+    same = digest_of({"b": array, "a": array.reshape(2, 3)})
+    assert digest_of({"a": array.reshape(2, 3), "b": array}) == same
+    table = array.reshape(2, 3)
+    others = [
+        {"a": array, "b": array}, {"a": table}, {"a": table, "c": array}, {"a": table.astype(np.int32), "b": array},
+        {"a": table + 1, "b": array},
+    ]  # fmt: skip
+    assert len({digest_of(one) for one in others} | {same}) == len(others) + 1
