@@ -312,6 +312,12 @@ def _check_same_queries(groups: list[Group]) -> None:
                     continue  # an arm may have been judged on fewer sides
                 first, values = seen.setdefault(key, (f"{run.run_id} ({group.name})", run.per_query[key]))
                 if not np.array_equal(run.per_query[key], values):
+                    if key.startswith(PREFIX):
+                        raise ReportError(
+                            f"run {run.run_id} ({group.name}, seed {run.seed}) knows other values of "
+                            f"{key.removeprefix(PREFIX)} than run {first}: they were recorded with other annotations; "
+                            "record one of them again."
+                        )
                     raise ReportError(
                         f"run {run.run_id} ({group.name}, seed {run.seed}) was judged on other queries than run "
                         f"{first}: {key} differs; runs of one job share data and protocol, so record one of them again."
