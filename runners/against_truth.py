@@ -1,4 +1,4 @@
-"""What only data with known truth can answer: where a network looks, and whether a repair restores what was hidden.
+"""What only known truth can answer: where a network looks, what it recognises, and what a repair restores.
 
 Each answer is a recorded step of its own, made once for an arm or a version of the data, whoever asks.
 """
@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 
 from datasets.repaired.writing import read_changes
 from datasets.store_selection import FrameSelection
-from methods.interface import Explains, FrameThenTime
+from methods.interface import Explains, FrameThenTime, LearnsAttributes
 from runners import restoring, stages
 from runners.explaining import Explained, explain, has_truth
 from runners.judging import to_npz
 from runners.material import Material
 from runners.plan import plan_scores
 from runners.planned import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting
+from runners.recognising import Recognised, recognise
 from runners.restoring import Restored
-from runners.result_steps import explain_step, restore_step
+from runners.result_steps import explain_step, recognise_step, restore_step, weigh_step
 from runners.scoring_regions import called
 from runners.steps import Step, read_json, write_bytes, write_json
+from runners.weighing import Weighed, weigh
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,46 @@ class AgainstTruth:
             self._write(step, "explain", found.record if found else None, found.arrays if found else {})
         read = self._read(step, "explain")
         return Explained(*read) if read else None
+
+    def weighed(self, run: ArmRun, last: PlannedStage) -> Weighed | None:
+        """Weights of frames against what the frames show, once for an arm with a seed; None where it weighs none."""
+        raw, steps, device = self.material.raw, self.material.steps, self.material.device
+        if run.control or run.tested_on != "raw" or not has_truth(raw):
+            return None
+        step = weigh_step(run, last, self.setting)
+        if not steps.done(step):
+            network = stages.trained_method(last, raw.num_train_ids, steps, device)
+            found = None
+            if isinstance(network, Explains):
+                store = self.material.raw_store("test", last.size, last.crop)
+                found = weigh(
+                    network, raw, store, normalise=last.stage.normalise, device=device, precision=last.precision,
+                    names=[group.name for group in last.labels.groups] if last.labels else [],
+                )  # fmt: skip
+            self._write(step, "weights", found.record if found else None, found.arrays if found else {})
+        read = self._read(step, "weights")
+        return Weighed(*read) if read else None
+
+    def recognised(self, run: ArmRun, last: PlannedStage) -> Recognised | None:
+        """Attributes of test tracklets against their annotation; None where an arm or the annotation knows none."""
+        raw, steps, device = self.material.raw, self.material.steps, self.material.device
+        annotation = self.material.annotation
+        if run.control or run.tested_on != "raw" or last.labels is None or annotation is None:
+            return None
+        step = recognise_step(run, last, self.setting)
+        if not steps.done(step):
+            network = stages.trained_method(last, raw.num_train_ids, steps, device)
+            found = None
+            if isinstance(network, LearnsAttributes) and isinstance(network, FrameThenTime):
+                store = self.material.raw_store("test", last.size, last.crop)
+                file = stages.frame_features(
+                    network, "test", raw, store, last.stage.normalise, steps, device, last.precision
+                )
+                features = np.load(file, mmap_mode="r")
+                found = recognise(network, features, store.offsets, raw, annotation, last.labels, device)
+            self._write(step, "attributes", found.record if found else None, found.arrays if found else {})
+        read = self._read(step, "attributes")
+        return Recognised(*read) if read else None
 
     def restored(self, run: ArmRun, seed: int, tested: PlannedData) -> Restored | None:
         """Repaired test frames against their unoccluded twins; None for raw data, or where truth is unknown.

@@ -20,7 +20,8 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
     The baselines that claims of chosen arms are measured against are added, so that an arm never stands alone.
     """
     shown = [name for name, arm in card.arms.items() if arm.role not in SERVING]
-    names = shown if list(wanted) == ["all"] else list(wanted) or list(card.default_arms())
+    chosen = [name for name in card.default_arms() if name in shown]
+    names = shown if list(wanted) == ["all"] else list(wanted) or chosen
     if not names:
         raise RunError(f"{card.file}: no arm is marked default = true; name some with --arms.")
     arms = {arm.text: arm for arm in (methods.arm(name, card) for name in names)}
@@ -54,6 +55,23 @@ def choose_runs(arms: Sequence[Arm], controls: str, repairers: Sequence[str] = (
             pairs = ((RAW, repairer), (repairer, RAW), (repairer, repairer))
             runs += [ArmRun(arm, None, train_on, test_on) for train_on, test_on in pairs]
     return runs
+
+
+def choose_labellers(card: Card, runs: Sequence[ArmRun], default: bool) -> list[Arm]:
+    """Labelling arms whose labels are held against the annotation.
+
+    Args:
+        card: the paper.
+        runs: arms that are trained; whose labels they learn from are shown in any case.
+        default: also show the card's labellers that are marked ``default``.
+    """
+    needed = {run.arm.attributes for run in runs}
+    named = [
+        name
+        for name, arm in card.arms.items()
+        if arm.role == "labeller" and (name in needed or (default and arm.default))
+    ]
+    return [methods.arm(name, card) for name in named]
 
 
 def choose_repairers(card: Card, protocol: Protocol, wanted: Sequence[str] | None, synthetic: bool) -> list[str]:

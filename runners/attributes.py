@@ -12,10 +12,12 @@ from datasets import attributes
 from datasets.annotations import rap, synthwalk
 from datasets.attributes import GROUPS, Annotation, Attribute, Join
 from datasets.tracklet import Split
+from methods.recipe import PROFILES
 from runners.cli import guarded
 
 DESCRIPTION = """\
-Show an annotation of attributes (hat, backpack, top color, ...), and count how it joins with a data set.
+Attributes of people (hat, backpack, top color, ...): show an annotation and count how it joins with a data set, or make
+one by a network that learned them elsewhere.
 
 what can be read, recognised by its content:
   MARS-Attribute v1 and v2 and Duke-Attribute (the released CSV files), a rendered SynthWalk folder (its truth),
@@ -40,6 +42,10 @@ examples:
   # the truth of a rendered world; the layout of RAP (both are joined with their own images)
   python -m runners.attributes show data/synthwalk
   python -m runners.attributes show /data/rap --json
+
+  # nobody annotated my data: learn attributes from RAP, label the people of the training half
+  python -m runners.attributes transfer labels.csv --source /data/rap --dataset mars --data-root /data/mars \\
+      --profile paper --device cuda
 
 exit codes: 0 done, 1 not one tracklet of the data set has a row, 2 bad input
 """
@@ -175,8 +181,46 @@ def _show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
+def _transfer(parsed: argparse.Namespace) -> int:
+    from runners.transferring import transfer
+
+    made = transfer(parsed)
+    if parsed.json:
+        print(json.dumps(made, indent=2))
+    else:
+        print(
+            f"{made['file']}: {len(made['columns'])} attributes of {made['people']:,} people, told by {made['arm']}, "
+            f"which learned from {made['source']}"
+        )
+        print(f"use it:  python -m runners.reproduce --paper adfd --attributes {made['file']}")
+    return 0
+
+
+def _transfer_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out", help="the file to write, a CSV; it must not exist")
+    parser.add_argument("--arm", default="adfd/transfer-wbce-mmd", metavar="PAPER/ARM", help=f"{_ARM_HELP} %(default)s")
+    parser.add_argument(
+        "--source",
+        metavar="FOLDER",
+        help="what it learns from: RAP, or a rendered SynthWalk (default for synthwalk: a world that is rendered)",
+    )
+    parser.add_argument(
+        "--dataset", default="synthwalk", help="whose training people are labelled (default %(default)s)"
+    )
+    parser.add_argument("--data-root", metavar="FOLDER", help="where it lies; needed for all but synthwalk")
+    parser.add_argument("--size", metavar="HxW", help="image size; default: the recipe's")
+    parser.add_argument("--seed", type=int, default=0, help="of the training (default 0)")
+    parser.add_argument("--profile", choices=PROFILES, default="embedded", help="how it is trained")
+    parser.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipe's short length")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print what was made as JSON")
+
+
+_ARM_HELP = "the arm that labels, see `python -m runners.reproduce --list --paper adfd`; default"
 _ACTIONS = {
     "show": _Action("print what is annotated, and how it joins with a data set", _show_arguments, _show),
+    "transfer": _Action("learn attributes elsewhere and label people with them", _transfer_arguments, _transfer),
 }
 
 

@@ -5,7 +5,7 @@ Nothing here knows MLflow or reports; it yields results in the form that both re
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from datasets.attributes import Annotation
 from datasets.randomness import generator
 from datasets.store_selection import Frames, FrameSelection
 from datasets.tracklet import Split
+from methods.arms import Arm
 from methods.interface import Attends, FrameThenTime
 from protocols.interface import Protocol
-from runners import describing, judging, stages
+from runners import describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
+from runners.annotating import AnnotatedSplit
 from runners.environment import describe
 from runners.errors import NotPossible
 from runners.explaining import Explained
+from runners.labelling import Labelled
 from runners.material import Material
-from runners.plan import card_of, plan_data, plan_stages
+from runners.plan import card_of, fitted, labels_of, plan_data, plan_stages
 from runners.planned import ArmRun, PlannedData, PlannedStage, Setting
 from runners.progress import note
+from runners.recognising import Recognised
 from runners.repairers import RAW
 from runners.restoring import Restored
 from runners.result_steps import examine_step, judge_step
 from runners.steps import Step, StepStore, canonical_json, read_json, write_bytes, write_json
+from runners.weighing import Weighed
 
 SCHEMA = 1
 COST_LENGTHS = (8, 64)
@@ -49,6 +55,8 @@ class Outcome:
         fresh: whether it was made now, not found.
         explained: where the network looks, held against the truth, if it shows that and the truth is known.
         restored: what a repair of the test data restored, if they were repaired and the truth is known.
+        weighed: weights of frames against what these show, if it has some and the truth is known.
+        recognised: attributes of people against their annotation, if it learns some and there is one.
     """
 
     result: dict[str, Any]
@@ -58,6 +66,8 @@ class Outcome:
     fresh: bool
     explained: Explained | None = None
     restored: Restored | None = None
+    weighed: Weighed | None = None
+    recognised: Recognised | None = None
 
 
 @dataclass
@@ -70,12 +80,14 @@ class Job:
     steps: StepStore
     work: Path
     command: str
+    annotation: Annotation | None = None
+    source: AnnotatedSplit | None = None
     material: Material = field(init=False)
     truth: AgainstTruth = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
 
     def __post_init__(self) -> None:
-        self.material = Material(self.split, self.steps, self.work, self.setting.device)
+        self.material = Material(self.split, self.steps, self.work, self.setting.device, self.annotation, self.source)
         self.truth = AgainstTruth(self.material, self.setting)
 
     def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:
@@ -83,6 +95,7 @@ class Job:
 
         Every arm is examined before the first one is trained: who is turned away is told at once.
         """
+        runs = [fitted(run, self.setting) for run in runs]
         for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
             self._bases.setdefault(_signature(run), run.name)
         planned = (self._plan(run, seeds[0]) for run in runs)
@@ -98,6 +111,15 @@ class Job:
             for run in runs:
                 yield self._arm(run, seed, shown)
 
+    def labelled(self, labellers: list[Arm], seeds: list[int]) -> Labelled | None:
+        """What labelling arms say of the people, held against the annotation; None where nothing can be compared."""
+        if self.annotation is None or self.source is None or not labellers:
+            return None
+        planned = [(arm, seed, labels_of(arm, seed, self.setting)) for seed in seeds for arm in labellers]
+        for _, _, labels in planned:
+            self.material.labels(labels)
+        return labelling.against_annotation(planned, self.material)
+
     def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
         """An arm's last stage, and the data it is judged on."""
         return plan_stages(run, seed, self.setting)[-1], plan_data(
@@ -111,7 +133,7 @@ class Job:
         if fresh:
             examined = self._examine(run, last.size)
             self.material.train(last)
-            store = self.material.store("test", last.size, tested)
+            store = self.material.store("test", last.size, tested, last.crop)
             with self.steps.running(step) as folder:
                 self._judge(run, last, tested, store, step, examined, folder)
         restored = None
@@ -119,7 +141,14 @@ class Job:
             shown.add(tested.fingerprint)
             restored = self.truth.restored(run, seed, tested)
         log = stages.training_log(last, self.steps)
-        return self._load(step, log, fresh, self.truth.explained(run, last), restored)
+        found = self._load(step, log, fresh)
+        return replace(
+            found,
+            explained=self.truth.explained(run, last),
+            restored=restored,
+            weighed=self.truth.weighed(run, last),
+            recognised=self.truth.recognised(run, last),
+        )
 
     def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
         """Admission and cost of an arm, before anything is trained for it; its controls share them.
@@ -196,6 +225,7 @@ class Job:
                 "fingerprint": step.fingerprint,
                 "precision": last.precision,
                 "fed": described.fed,
+                **({"labels": last.labels.name} if last.labels else {}),
                 "data": {
                     "train": run.trained_on,
                     "test": run.tested_on,
@@ -302,23 +332,26 @@ class Job:
         if hidden is not None:
             per_query["hidden"] = hidden.shares[self.split.query_index]
             result["hidden_by"] = hidden.by
+        if self.annotation is not None:
+            codes = self.annotation.codes_of(self.split.query)
+            asked = self.annotation.attributes
+            per_query |= {f"attribute/{one.name}": codes[:, place] for place, one in enumerate(asked)}
+            result["annotation"] = {
+                "name": self.annotation.name,
+                "queries": len(codes),
+                "joined": int((codes >= 0).any(axis=1).sum()),
+                "attributes": [asdict(one) for one in asked],
+                "notices": list(self.annotation.notices),
+            }
         write_bytes(folder / "per_query.npz", judging.to_npz(per_query))
         write_json(folder / "strips.json", judged.strips)
         write_json(folder / "result.json", result)
 
-    def _load(
-        self,
-        step: Step,
-        log: list[dict[str, Any]],
-        fresh: bool,
-        explained: Explained | None = None,
-        restored: Restored | None = None,
-    ) -> Outcome:
+    def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:
         folder = self.steps.folder(step)
         with np.load(folder / "per_query.npz") as file:
             arrays = {name: file[name] for name in file.files}
-        result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
-        return Outcome(result, arrays, strips, log, fresh, explained, restored)
+        return Outcome(read_json(folder / "result.json"), arrays, read_json(folder / "strips.json"), log, fresh)
 
 
 def _signature(run: ArmRun) -> str:

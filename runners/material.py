@@ -7,22 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 import datasets
-from datasets import repaired
+from datasets import attributes, repaired
+from datasets.attributes import Annotation
 from datasets.mars import REPAIRED
 from datasets.repaired import writing
 from datasets.repaired.interface import Repairer
 from datasets.store import FrameStore
+from datasets.store_pair import FramePair
 from datasets.store_selection import Frames, FrameSelection
-from datasets.tracklet import Split, Tracklet
+from datasets.tracklet import Split, Tracklet, person_ids
 from methods.interface import Repair, ScoresRegions
-from runners import stages
+from runners import labelling, stages
+from runners.annotating import AnnotatedSplit
 from runners.errors import RunError
-from runners.planned import PlannedData, PlannedScores, PlannedStage
+from runners.planned import PlannedData, PlannedLabels, PlannedScores, PlannedStage
 from runners.progress import note
 from runners.repairers import DROP
 from runners.repairing import Painter
 from runners.scoring_regions import called, hidden_pixels, write_scores
+from runners.stages import Lesson
 from runners.steps import StepStore, write_json
+from runners.training import Targets
 
 _PARTS = ("train", "test")
 
@@ -36,29 +41,79 @@ class Material:
         steps: recorded steps.
         work: folder for decoded frames and repaired data sets.
         device: such as ``cpu``.
+        annotation: attributes of the people in ``raw``, if anybody annotated them.
+        source: other data, whose attributes are annotated.
     """
 
     raw: Split
     steps: StepStore
     work: Path
     device: str
+    annotation: Annotation | None = None
+    source: AnnotatedSplit | None = None
     _splits: dict[str, Split] = field(default_factory=dict)
     _scorers: dict[str, ScoresRegions] = field(default_factory=dict)
-    _stores: dict[tuple[str, tuple[int, int], str], Frames] = field(default_factory=dict)
+    _stores: dict[tuple[str, tuple[int, int], str, float], Frames] = field(default_factory=dict)
 
     def train(self, last: PlannedStage) -> None:
         """Run all stages up to this one that were not run before."""
         for stage in last.chain():
             if self.steps.done(stage.step):
                 continue
-            store: Frames
-            if stage.scores:
-                store = self._unoccluded(stage)
-                labels = self.raw.train_labels[store.tracklets]
-            else:
-                store = self.store("train", stage.size, stage.data)
-                labels = self.raw.train_labels
-            stages.run_stage(stage, self.split(stage.data), store, labels, self.steps, self.device)
+            stages.run_stage(stage, self._lesson(stage), self.steps, self.device)
+
+    def _lesson(self, stage: PlannedStage) -> Lesson:
+        if stage.stage.domain != "target":
+            return self._of_source(stage)
+        split = self.split(stage.data)
+        store: Frames
+        if stage.scores:
+            store = self._unoccluded(stage)
+            seen = store.tracklets
+        else:
+            store = self.store("train", stage.size, stage.data)
+            seen = np.arange(len(store))
+        targets = None
+        if stage.labels:
+            people = person_ids(self.raw.train)[seen]
+            targets = Targets.of(self.labels(stage.labels).people_targets(people), store.lengths)
+        return Lesson(split, store, self.raw.train_labels[seen], targets)
+
+    def _of_source(self, stage: PlannedStage) -> Lesson:
+        """The source's training half alone, or before that of the target, about which nothing is told."""
+        assert self.source is not None and stage.labels is not None  # planned for methods that learn attributes only
+        store = self.source_store("train", stage.size)
+        told = self.source.annotation.people_targets(person_ids(self.source.split.train))
+        if stage.stage.domain == "source":
+            none = np.zeros(len(store), dtype=np.int64)  # no stage on a source classifies identities
+            return Lesson(self.source.split, store, none, Targets.of(told, store.lengths))
+        target = self.store("train", stage.size, stage.data)
+        assert isinstance(target, FrameStore)  # only test halves are selections
+        both = FramePair(store, target)
+        values = np.concatenate([told, np.full((len(target), told.shape[1]), np.nan, dtype=np.float32)])
+        none = np.zeros(len(both), dtype=np.int64)
+        return Lesson(self.split(stage.data), both, none, Targets.of(values, both.lengths), len(store))
+
+    def source_store(self, part: str, size: tuple[int, int], crop: float = 1.0) -> FrameStore:
+        """Decoded frames of the ``train`` or ``test`` half of the source."""
+        assert self.source is not None  # asked for where something was planned on it
+        split = self.source.split
+        tracklets = split.train if part == "train" else split.test
+        return FrameStore.build(
+            tracklets, split.root, self.work / "frames", size, fingerprint=split.fingerprint, crop=crop
+        )
+
+    def labels(self, planned: PlannedLabels) -> Annotation:
+        """The attributes of training people that an arm learns: annotated, or as an arm labels them, now or before."""
+        if planned.step is None:
+            assert self.annotation is not None  # or the plan would not stand
+            return self.annotation
+        if not self.steps.done(planned.step):
+            assert planned.labeller is not None  # it has the step
+            self.train(planned.labeller)
+            with self.steps.running(planned.step) as folder:
+                labelling.label(planned, self, folder)
+        return attributes.load(self.steps.folder(planned.step) / labelling.FILE)
 
     def split(self, data: PlannedData) -> Split:
         """The tracklets of a version; the same people, cameras and order in all."""
@@ -68,26 +123,26 @@ class Material:
             self._splits[data.fingerprint] = datasets.load(self.raw.name, self.folder(data))
         return self._splits[data.fingerprint]
 
-    def store(self, part: str, size: tuple[int, int], data: PlannedData) -> Frames:
-        """Decoded frames of the ``train`` or ``test`` half of a version.
+    def store(self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0) -> Frames:
+        """Decoded frames of the ``train`` or ``test`` half of a version; ``crop`` as in `FrameStore.build`.
 
         Test tracklets without their occluded frames are a selection of the raw ones: nothing is written or decoded.
         """
-        key = (part, size, data.fingerprint)
+        key = (part, size, data.fingerprint, crop)
         if key not in self._stores:
             if part == "test" and data.repairer is not None and data.repairer.kind == DROP:
-                self._stores[key] = self._dropped(size, data)
+                self._stores[key] = self._dropped(size, data, crop)
             else:
                 split = self.split(data)
                 tracklets = split.train if part == "train" else split.test
                 self._stores[key] = FrameStore.build(
-                    tracklets, split.root, self.work / "frames", size, fingerprint=split.fingerprint
+                    tracklets, split.root, self.work / "frames", size, fingerprint=split.fingerprint, crop=crop
                 )
         return self._stores[key]
 
-    def raw_store(self, part: str, size: tuple[int, int]) -> FrameStore:
+    def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0) -> FrameStore:
         """Decoded frames of the data as they are."""
-        found = self.store(part, size, PlannedData("raw", self.raw.fingerprint))
+        found = self.store(part, size, PlannedData("raw", self.raw.fingerprint), crop)
         assert isinstance(found, FrameStore)  # selections are made of repaired data only
         return found
 
@@ -196,8 +251,8 @@ class Material:
         note(f"{stage.run.text}: {int(keep.sum())} of {len(keep)} training frames are unoccluded (scores >= {tau:g})")
         return FrameSelection(base, keep)
 
-    def _dropped(self, size: tuple[int, int], data: PlannedData) -> FrameSelection:
-        base = self.raw_store("test", size)
+    def _dropped(self, size: tuple[int, int], data: PlannedData, crop: float) -> FrameSelection:
+        base = self.raw_store("test", size, crop)
         keep: NDArray[np.bool_] = ~np.asarray(self.calls("test", data).any(axis=1))
         for first, end in zip(base.offsets, base.offsets[1:], strict=False):
             if not keep[first:end].any():

@@ -14,11 +14,11 @@ import methods
 from datasets import repaired
 from datasets.repaired.writing import fingerprint_of
 from methods.arms import Arm
-from methods.card import SERVING, Card
+from methods.card import ANNOTATED, SERVING, Card
 from methods.recipe import Length, Recipe, Stage
 from runners.environment import choose_precision
 from runners.errors import RunError
-from runners.planned import ArmRun, Control, PlannedData, PlannedScores, PlannedStage, Setting
+from runners.planned import Annotated, ArmRun, Control, PlannedData, PlannedLabels, PlannedScores, PlannedStage, Setting
 from runners.repairers import RAW, parse_repairer
 from runners.sources import code_digest
 from runners.steps import Step
@@ -32,11 +32,25 @@ _SCORING_CODE = (
     "runners/scoring_regions.py",
 )
 
+# What decides the labels that a labelling arm gives, besides its method's own folder.
+_LABELLING_CODE = (
+    "methods/interface.py",
+    "methods/layers",
+    "datasets/transforms.py",
+    "datasets/decoding.py",
+    "datasets/attributes.py",
+    "datasets/annotations/table.py",
+    "runners/labelling.py",
+)
+
 # What decides how a stage trains, besides the method's own folder.
 _TRAINING_CODE = (
     "methods/interface.py",
     "methods/layers",
-    *(f"datasets/{name}.py" for name in ("sampling", "batches", "randomness", "transforms", "decoding", "store")),
+    *(
+        f"datasets/{name}.py"
+        for name in ("sampling", "batches", "randomness", "transforms", "decoding", "store", "store_pair")
+    ),
     *(f"runners/{name}.py" for name in ("training", "feeding", "optimisation", "stages", "extraction")),
 )
 
@@ -60,8 +74,86 @@ def plan_stages(run: ArmRun, seed: int, setting: Setting) -> list[PlannedStage]:
     return _plan(run, seed, setting).chain()
 
 
+def fitted(run: ArmRun, setting: Setting) -> ArmRun:
+    """The same, its network built for the attributes that there are to learn; itself if it learns none.
+
+    Raises:
+        RunError: it learns attributes, and nothing tells them.
+    """
+    if not learns_attributes(run.arm):
+        return run
+    groups = _told(run, setting).groups
+    return replace(run, arm=run.arm.with_groups(tuple(len(group.columns) for group in groups)))
+
+
+def learns_attributes(arm: Arm) -> bool:
+    """Whether the arm's network recognises attributes (`methods.interface.LearnsAttributes`), told by its option."""
+    return "groups" in arm.settings()
+
+
+def labelled_by(run: ArmRun, setting: Setting) -> Arm | None:
+    """The arm that labels people for this one; None where a person did, or where it learns no attributes."""
+    told = run.arm.attributes
+    if not learns_attributes(run.arm) or told in ("", ANNOTATED) or run.arm.role == "labeller":
+        return None
+    return methods.arm(told, card_of(run, setting))
+
+
+def _told(run: ArmRun, setting: Setting) -> Annotated:
+    """The annotation that an arm's attributes are named by."""
+    if run.arm.role == "labeller" or labelled_by(run, setting):
+        if setting.source is None:
+            raise RunError(
+                f"{run.text} learns attributes from a source where they are annotated, and there is none: name one "
+                "with --source (a RAP folder, or a rendered SynthWalk), or leave the arm out."
+            )
+        return setting.source
+    if setting.annotation is None:
+        raise RunError(
+            f"{run.text} learns attributes, but nothing tells those of this data set: name a file with --attributes "
+            "(MARS-Attribute, a CSV of your own, or one that `python -m runners.attributes transfer` wrote)."
+        )
+    return setting.annotation
+
+
+def plan_labels(run: ArmRun, seed: int, setting: Setting) -> PlannedLabels | None:
+    """What tells an arm the attributes that it learns; None for one that learns none.
+
+    Raises:
+        RunError: nothing tells them.
+    """
+    if not learns_attributes(run.arm):
+        return None
+    told = _told(run, setting)
+    arm = labelled_by(run, setting)
+    if arm is None:
+        name = "source" if run.arm.role == "labeller" else ANNOTATED
+        return PlannedLabels(name, told.fingerprint, told.groups)
+    return labels_of(arm, seed, setting)
+
+
+def labels_of(arm: Arm, seed: int, setting: Setting) -> PlannedLabels:
+    """The labels that a labelling arm gives the people of the job's training half.
+
+    Raises:
+        RunError: there is no source to learn from.
+    """
+    last = _plan(ArmRun(arm), seed, setting)
+    assert last.labels is not None  # a labeller learns attributes, or its card is refused
+    inputs = {
+        "weights": last.step.fingerprint,
+        "data": setting.data,
+        "runtime": dict(setting.runtime),
+        "code": code_digest(*_LABELLING_CODE, arm.folder),
+    }
+    step = Step("labels", f"labels by {arm.text} seed {seed}", inputs)
+    return PlannedLabels(arm.text, step.fingerprint, last.labels.groups, last, step)
+
+
 def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
+    run = fitted(run, setting)
     recipe = recipe_of(run, setting)
+    labels = plan_labels(run, seed, setting)
     size = setting.size or (recipe.size[0], recipe.size[1])
     data = plan_data(card_of(run, setting), run.trained_on, seed, setting)
     planned: dict[str, PlannedStage] = {}
@@ -76,7 +168,7 @@ def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
             start = _plan(other, seed, setting)
             if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")
-        last = _stage(run, _adapted(stage, setting), seed, size, start, data, setting)
+        last = _stage(run, _adapted(stage, setting), seed, size, start, data, labels, recipe.test_crop, setting)
         planned[stage.name] = last
     assert last is not None  # a recipe without stages is refused when its card is read
     return last
@@ -97,6 +189,8 @@ def _stage(
     size: tuple[int, int],
     start: PlannedStage | None,
     data: PlannedData,
+    labels: PlannedLabels | None,
+    crop: float,
     setting: Setting,
 ) -> PlannedStage:
     control = _control_in(run, stage)
@@ -109,7 +203,9 @@ def _stage(
         "control": control,
         "ids": setting.num_ids,
         "start": start.step.fingerprint if start else stage.start,
-        "data": data.fingerprint,
+        "data": data.fingerprint if stage.domain != "source" else None,
+        "source": setting.source.data if setting.source and stage.domain != "target" else None,
+        "labels": labels.fingerprint if labels else None,
         "scores": scores.step.fingerprint if scores else None,
         "size": list(size),
         "seed": seed,
@@ -119,7 +215,8 @@ def _stage(
     }
     text = run.arm.text + (f"+{control}" if control else "") + (f" on {data.name}" if data.repairer else "")
     step = Step("stage", f"{text} {stage.name} seed {seed}", inputs)
-    return PlannedStage(replace(run, control=control), stage, seed, size, precision, start, data, scores, step)
+    changed = replace(run, control=control)
+    return PlannedStage(changed, stage, seed, size, precision, start, data, scores, labels, crop, step)
 
 
 def plan_scores(seed: int, setting: Setting) -> PlannedScores:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from datasets.attributes import Group
 from methods.arms import Arm
 from methods.card import Card
 from methods.recipe import Stage
@@ -13,6 +14,23 @@ from runners.steps import Step
 Control = Literal["shuffled", "mlp", "uniform"]
 Budget = Literal["full", "quick"]
 Start = Literal["card", "imagenet", "none"]
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """What a plan needs to know of a data set whose attributes are annotated.
+
+    Attributes:
+        data: fingerprint of the data set.
+        name: of the annotation.
+        fingerprint: of the annotation.
+        groups: the attributes that can be learned.
+    """
+
+    data: str
+    name: str
+    fingerprint: str
+    groups: tuple[Group, ...]
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,8 @@ class Setting:
         device: such as ``cpu``.
         runtime: see `runners.environment.runtime`.
         scorer: the arm whose region scores call occlusions, where something is repaired.
+        annotation: attributes of the data set's people; None where nobody annotated them.
+        source: other data with annotated attributes, from which labellers learn; None where there are none.
     """
 
     card: Card
@@ -42,6 +62,8 @@ class Setting:
     device: str
     runtime: Mapping[str, Any]
     scorer: str = "vrstc/baseline"
+    annotation: Annotated | None = None
+    source: Annotated | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +147,35 @@ class PlannedData:
 
 
 @dataclass(frozen=True)
+class PlannedLabels:
+    """What tells an arm the attributes of the people that it learns from.
+
+    Attributes:
+        name: ``annotated``, ``source`` or the arm that labels.
+        fingerprint: of the labels.
+        groups: the attributes, as the arm's network has them.
+        labeller: last stage of the labelling arm; None where a person labelled.
+        step: where a labelling arm's labels are.
+    """
+
+    name: str
+    fingerprint: str
+    groups: tuple[Group, ...]
+    labeller: "PlannedStage | None" = None
+    step: Step | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of attributes in each group."""
+        return tuple(len(group.columns) for group in self.groups)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all attributes, group by group."""
+        return tuple(column for group in self.groups for column in group.columns)
+
+
+@dataclass(frozen=True)
 class PlannedStage:
     """One stage of one arm with one seed.
 
@@ -137,6 +188,8 @@ class PlannedStage:
         start: the planned stage whose weights it starts from; None for scratch and ImageNet.
         data: what it learns from.
         scores: says which frames are unoccluded, for a stage that sees no others.
+        labels: the attributes that it learns; None for a method that learns none.
+        crop: see `methods.recipe.Recipe.test_crop`.
         step: its fingerprint and inputs.
     """
 
@@ -148,6 +201,8 @@ class PlannedStage:
     start: "PlannedStage | None"
     data: PlannedData
     scores: PlannedScores | None
+    labels: PlannedLabels | None
+    crop: float
     step: Step
 
     def chain(self) -> "list[PlannedStage]":

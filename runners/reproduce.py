@@ -14,11 +14,13 @@ import protocols
 from datasets.repaired import names as repairer_names
 from methods.recipe import PROFILES
 from runners import listing
-from runners.arms_to_run import choose_arms, choose_repairers, choose_runs, choose_seeds, parse_size
+from runners.arms_to_run import choose_arms, choose_labellers, choose_repairers, choose_runs, choose_seeds, parse_size
 from runners.cli import guarded
 from runners.errors import NotPossible, RunError
 
 if TYPE_CHECKING:
+    from datasets.attributes import Annotation
+    from methods.arms import Arm
     from methods.card import Card
     from runners.planned import ArmRun
     from runners.tracking import Store
@@ -31,6 +33,7 @@ EXAMPLES = """examples:
   python -m runners.reproduce --paper vrstc                   paints what is hidden, and asks whether that helps
   python -m runners.reproduce --paper gltr cosam baseline --protocol occlusion-repaired     the same question for others
   python -m runners.reproduce --paper gltr --protocol occlusion-repaired --repairers oracle vrstc/stcnet-gen
+  python -m runners.reproduce --paper adfd --slice backpack hat       also by what people carry and wear
   python -m runners.reproduce --paper gltr --arms gltr 'gltr[branches=1]' --controls none
   python -m runners.reproduce --paper gltr --profile paper --dataset mars --data-root /data/mars --device cuda
   python -m runners.reproduce --paper my/folder               a method of your own, see README
@@ -105,10 +108,30 @@ def parser() -> argparse.ArgumentParser:
         metavar="PAPER/ARM",
         help="the arm whose region scores call regions occluded; it is trained first (default %(default)s)",
     )
+    what.add_argument(
+        "--slice",
+        nargs="+",
+        default=[],
+        metavar="ATTRIBUTE",
+        help="show accuracy for each value of an attribute of the people who are searched, such as backpack; what "
+        "there is: python -m runners.attributes show",
+    )
     data = p.add_argument_group("on what data")
     data.add_argument("--dataset", default="synthwalk", help="synthwalk (rendered if absent) or mars")
     data.add_argument("--data-root", metavar="FOLDER", help="where the data set lies; needed for all but synthwalk")
     data.add_argument("--size", metavar="HxW", help="image size; default: the recipe's")
+    data.add_argument(
+        "--attributes",
+        metavar="FILE",
+        help="attributes of the people: MARS-Attribute, Duke-Attribute, or a CSV of your own (default: those that the "
+        "data set brings along; SynthWalk does)",
+    )
+    data.add_argument(
+        "--source",
+        metavar="FOLDER",
+        help="other data with attributes, from which arms learn to label: RAP, or a rendered SynthWalk (default for "
+        "synthwalk: a world of other people in another style, rendered if absent)",
+    )
     where = p.add_argument_group("where")
     where.add_argument("--device", default="auto", help="auto, cpu or cuda")
     where.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")
@@ -161,6 +184,7 @@ class Request:
     work: Path
     out: Path
     protocol: Any
+    labellers: "list[Arm]"
 
 
 def check(options: argparse.Namespace, paper: str) -> Request:
@@ -190,12 +214,14 @@ def check(options: argparse.Namespace, paper: str) -> Request:
     work = folder_of_work(options.work)
     other = "" if protocol.name == card.constraints.protocol else f"-{protocol.name}"
     out = folder_of_work(options.out or f"out/{card.key}-{options.dataset}{other}")
-    return Request(card, runs, seeds, size, work, out, protocol)
+    labellers = choose_labellers(card, runs, default=not options.arms)
+    return Request(card, runs, seeds, size, work, out, protocol, labellers)
 
 
 def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
     """All steps of the job; returns what is to be shown."""
     from runners import tracking
+    from runners.annotating import AnnotatedSplit, find_annotation, find_source
     from runners.dataset import load_data
     from runners.environment import choose_device, command_line, describe, runtime
     from runners.job import Job
@@ -206,6 +232,11 @@ def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
 
     device = choose_device(options.device)
     split = load_data(options.dataset, options.data_root, request.size)
+    annotation = find_annotation(split, options.attributes)
+    check_slices(options.slice, annotation)
+    source = find_source(options.source, request.size, split.synthetic) if request.labellers else None
+    if request.labellers and source is None:
+        note(f"{len(request.labellers)} labelling arms are left out: they learn from a source, see --source")
     setting = Setting(
         card=request.card,
         profile=options.profile,
@@ -217,9 +248,11 @@ def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
         device=device,
         runtime=runtime(device),
         scorer=options.scorer,
+        annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
+        source=source.planned() if source else None,
     )
     command = command_line()
-    job = Job(setting, split, request.protocol, StepStore(request.work), request.work, command)
+    job = Job(setting, split, request.protocol, StepStore(request.work), request.work, command, annotation, source)
     store = tracking.open_store(options.tracking_uri)
     parent: str | None = None
     made = 0
@@ -242,19 +275,43 @@ def run(request: Request, options: argparse.Namespace) -> dict[str, Any]:
             outcome.train_log,
             outcome.explained,
             outcome.restored,
+            outcome.weighed,
+            outcome.recognised,
         )
         made += outcome.fresh
     assert parent is not None  # there is always at least the colour row
+    labelled = job.labelled(request.labellers, request.seeds)
+    if labelled is not None:
+        store.attach_labels(parent, labelled.record, labelled.arrays)
     note(f"{made} results made now, the rest found in {request.work}")
-    return finish(request, store, parent, experiment_name(split.name, request.protocol.name))
+    return finish(request, store, parent, experiment_name(split.name, request.protocol.name), tuple(options.slice))
 
 
-def finish(request: Request, store: "Store", parent: str, experiment: str) -> dict[str, Any]:
+def check_slices(wanted: Sequence[str], annotation: "Annotation | None") -> None:
+    """Whether every attribute to slice by is known, before anything slow begins.
+
+    Raises:
+        RunError: nothing annotates the data.
+        DataError: no such attribute.
+    """
+    if not wanted:
+        return
+    if annotation is None:
+        raise RunError(
+            f"--slice {' '.join(wanted)}: no attributes of this data set are known; name them with --attributes."
+        )
+    for name in wanted:
+        annotation.attribute(name)
+
+
+def finish(
+    request: Request, store: "Store", parent: str, experiment: str, slices: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Build the report from the tracking store alone, and close the parent run."""
     from reports import build
 
     store.finish(parent, {})  # the page says when the job ended
-    made = build.build(experiment, parent=parent, tracking_uri=store.uri, out=request.out)
+    made = build.build(experiment, parent=parent, tracking_uri=store.uri, out=request.out, slices=slices)
     counts = {v: list(made["verdicts"].values()).count(v) for v in ("holds", "cannot tell", "does not hold")}
     store.attach_report(parent, made["ledger"], request.out, counts)
     return {**made, "tracking": store.uri}

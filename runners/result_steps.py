@@ -38,6 +38,17 @@ _EXPLAINING_CODE = (
     *(f"runners/{name}.py" for name in ("explaining", "overlays")),
 )
 
+_WEIGHING_CODE = (
+    "methods/interface.py",
+    "methods/layers",
+    "datasets/snippets.py",
+    "datasets/synthwalk/truth.py",
+    "protocols/frame_weights.py",
+    "protocols/tracklet_means.py",
+    "protocols/statistics.py",
+    *(f"runners/{name}.py" for name in ("weighing", "describing", "overlays")),
+)
+
 
 def judge_step(
     run: ArmRun, last: PlannedStage, tested: PlannedData, protocol: Mapping[str, Any], setting: Setting
@@ -52,6 +63,7 @@ def judge_step(
         "protocol": dict(protocol),
         "data": tested.fingerprint,
         "raw": setting.data,
+        "annotation": setting.annotation.fingerprint if setting.annotation else None,
         "profile": setting.profile,
         "budget": setting.budget,
         "runtime": dict(setting.runtime),
@@ -69,6 +81,29 @@ def explain_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
         "code": code_digest(*_EXPLAINING_CODE, run.arm.folder),
     }
     return Step("explain", f"{run.text} seed {last.seed}", inputs)
+
+
+def weigh_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
+    """The step that holds an arm's weights of frames against how much of the person they show."""
+    inputs = {
+        "weights": last.step.fingerprint,
+        "data": setting.data,
+        "runtime": dict(setting.runtime),
+        "code": code_digest(*_WEIGHING_CODE, run.arm.folder),
+    }
+    return Step("weigh", f"{run.text} seed {last.seed}", inputs)
+
+
+def recognise_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
+    """The step that holds the attributes an arm recognises against the annotation of the test half."""
+    inputs = {
+        "weights": last.step.fingerprint,
+        "data": setting.data,
+        "annotation": setting.annotation.fingerprint if setting.annotation else None,
+        "runtime": dict(setting.runtime),
+        "code": code_digest("methods/interface.py", "methods/layers", "runners/recognising.py", run.arm.folder),
+    }
+    return Step("recognise", f"{run.text} seed {last.seed}", inputs)
 
 
 def restore_step(tested: PlannedData, scores: PlannedScores, setting: Setting) -> Step:

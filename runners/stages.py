@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from datasets.randomness import generator
 from datasets.store import FrameStore
-from datasets.store_selection import Frames
+from datasets.store_pair import TrainingFrames
 from datasets.tracklet import Split
 from datasets.transforms import Normalisation
 from methods.interface import FrameThenTime
@@ -27,37 +28,54 @@ from runners.optimisation import trains
 from runners.plan import length_of
 from runners.planned import ArmRun, PlannedStage
 from runners.steps import Step, StepStore, read_json, write_json
-from runners.training import FeatureSource, PixelSource, Source, train_stage
+from runners.training import FeatureSource, PixelSource, Source, Targets, train_stage
 
 WEIGHTS = "weights.safetensors"
 
 
-def run_stage(
-    planned: PlannedStage, split: Split, store: Frames, labels: NDArray[np.int64], steps: StepStore, device: str
-) -> None:
+@dataclass(frozen=True)
+class Lesson:
+    """What a stage learns from.
+
+    Attributes:
+        split: whose training half is used, or the target's where there are two domains.
+        store: its frames, or those of them that the stage may see.
+        labels: identity of each of the store's tracklets, ``[N]``.
+        targets: their attributes, for a method that learns some.
+        first: tracklets of the source, where the store holds two domains; they stand first.
+    """
+
+    split: Split
+    store: TrainingFrames
+    labels: NDArray[np.int64]
+    targets: Targets | None = None
+    first: int = 0
+
+
+def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> None:
     """Train a stage and record it; one that is recorded already is not run again.
 
     Args:
         planned: the stage, and all it starts from, which must be done.
-        split: whose training half is used.
-        store: its frames, or those of them that the stage may see.
-        labels: identity of each of the store's tracklets, ``[N]``.
+        lesson: what it learns from.
         steps: where results are kept.
         device: such as ``cpu``.
     """
     if steps.done(planned.step):
         return
     with steps.running(planned.step) as folder:
-        method = build_method(planned.run, split.num_train_ids, planned.seed, planned.size, device, planned.precision)
+        num_ids = lesson.split.num_train_ids
+        method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
         left_behind = _start(method, planned, steps)
         feed = Feed(
             planned.stage,
-            store.lengths,
-            labels,
+            lesson.store.lengths,
+            lesson.labels,
             seed=planned.seed,
             shuffle_time=planned.run.control == "shuffled",
+            first=lesson.first,
         )
-        source = choose_source(method, planned, split, store, steps, device)
+        source = choose_source(method, planned, lesson, steps, device)
         amount, unit = length_of(planned.stage)
         count = feed.steps(amount, unit)
         began = time.monotonic()
@@ -117,18 +135,18 @@ def save_weights(method: nn.Module, path: Path) -> None:
     save_file(state, path)
 
 
-def choose_source(
-    method: nn.Module, planned: PlannedStage, split: Split, store: Frames, steps: StepStore, device: str
-) -> Source:
+def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> Source:
     """Cached features where the stage cannot tell them from pixels; pixels everywhere else."""
-    stage = planned.stage
+    stage, store = planned.stage, lesson.store
     if isinstance(method, FrameThenTime) and stage.augment == Augment() and isinstance(store, FrameStore):
         learning = [p for n, p in method.named_parameters() if any(trains(t.trains, n) for t in stage.all_turns)]
         if frame_network_is_frozen(method, learning, planned.size, device):
             method.eval()
-            features = frame_features(method, "train", split, store, stage.normalise, steps, device, planned.precision)
-            return FeatureSource(np.load(features, mmap_mode="r"), store.offsets, device)
-    return PixelSource(store, stage, planned.seed, device, planned.precision)
+            features = frame_features(
+                method, "train", lesson.split, store, stage.normalise, steps, device, planned.precision
+            )
+            return FeatureSource(np.load(features, mmap_mode="r"), store.offsets, device, lesson.targets)
+    return PixelSource(store, stage, planned.seed, device, planned.precision, lesson.targets)
 
 
 def frame_network_is_frozen(
@@ -172,6 +190,7 @@ def frame_features(
             "size": list(store.size),
             "normalise": normalise,
             "precision": precision,
+            **({"crop": store.crop} if store.crop != 1 else {}),
         },
     )
     if not steps.done(step):

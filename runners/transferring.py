@@ -1,0 +1,90 @@
+"""Attributes for data that nobody annotated: train a labelling arm on a source, label, and hand over the file."""
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+import methods
+from datasets.tracklet import Split
+from methods.arms import Arm
+from runners.arms_to_run import choose_seeds, parse_size
+from runners.errors import NotPossible, RunError
+
+
+def transfer(options: argparse.Namespace) -> dict[str, Any]:
+    """Train what has to be trained, write the file, and say what is in it.
+
+    Raises:
+        RunError: the arm does not label, or the file exists.
+        NotPossible: there is no source to learn from.
+    """
+    from runners import labelling
+    from runners.annotating import AnnotatedSplit, find_annotation, find_source
+    from runners.dataset import load_data
+    from runners.environment import choose_device, runtime
+    from runners.material import Material
+    from runners.plan import folder_of_work, labels_of
+    from runners.planned import Setting
+    from runners.steps import StepStore
+
+    out = Path(options.out)
+    if out.exists():
+        raise RunError(f"{out} exists already; name another file, or remove it.")
+    arm = _labeller(options.arm)
+    card = methods.paper(arm.paper)
+    (seed,) = choose_seeds(options.seed, 1)
+    height, width = card.recipe(arm.recipe, options.profile).size
+    size = parse_size(options.size) if options.size else (height, width)
+    work = folder_of_work(options.work)
+    device = choose_device(options.device)
+    split: Split = load_data(options.dataset, options.data_root, size)
+    source = find_source(options.source, size, split.synthetic)
+    if source is None:
+        raise NotPossible(
+            "no source of attributes was named: give --source, a RAP folder (which needs its "
+            "licence) or a rendered SynthWalk."
+        )
+    annotation = find_annotation(split, None)
+    setting = Setting(
+        card=card,
+        profile=options.profile,
+        budget=options.budget,
+        pretrained="card",
+        size=size if options.size else None,
+        num_ids=split.num_train_ids,
+        data=split.fingerprint,
+        device=device,
+        runtime=runtime(device),
+        annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
+        source=source.planned(),
+    )
+    material = Material(split, StepStore(work), work, device, annotation, source)
+    planned = labels_of(arm, seed, setting)
+    made = material.labels(planned)
+    assert planned.step is not None  # an arm labels
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.copyfile(material.steps.folder(planned.step) / labelling.FILE, partial)
+    partial.replace(out)
+    return {
+        "file": str(out),
+        "arm": arm.text,
+        "source": source.split.name,
+        "people": len(made.people),
+        "columns": list(planned.columns),
+        "fingerprint": made.fingerprint,
+    }
+
+
+def _labeller(text: str) -> Arm:
+    arm = methods.arm(text)
+    if arm.role != "labeller":
+        found = [
+            f"{card.key}/{name}"
+            for card in methods.papers().values()
+            for name, one in card.arms.items()
+            if one.role == "labeller"
+        ]
+        raise RunError(f"--arm {text}: this arm does not label; name one of {', '.join(found)}.")
+    return arm
