@@ -43,7 +43,7 @@ def build_optimizer(method: nn.Module, wanted: Optimizer) -> torch.optim.Optimiz
     if wanted.kind == "sgd":
         return torch.optim.SGD(groups, lr=wanted.lr, momentum=wanted.momentum)
     kind = torch.optim.AdamW if wanted.kind == "adamw" else torch.optim.Adam
-    return kind(groups, lr=wanted.lr)
+    return kind(groups, lr=wanted.lr, fused=wanted.fused)
 
 
 def learning_rate(peak: float, schedule: Schedule, step: int, total: int, milestones: list[int]) -> float:

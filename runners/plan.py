@@ -93,10 +93,9 @@ def learns_attributes(arm: Arm) -> bool:
 
 def labelled_by(run: ArmRun, setting: Setting) -> Arm | None:
     """The arm that labels people for this one; None where a person did, or where it learns no attributes."""
-    told = run.arm.attributes
-    if not learns_attributes(run.arm) or told in ("", ANNOTATED) or run.arm.role == "labeller":
+    if not learns_attributes(run.arm) or run.told == ANNOTATED or run.arm.role == "labeller":
         return None
-    return methods.arm(told, card_of(run, setting))
+    return methods.arm(run.told, card_of(run, setting))
 
 
 def _told(run: ArmRun, setting: Setting) -> Annotated:
@@ -164,7 +163,8 @@ def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
         if kind == "stage":
             start = planned[name]
         elif kind == "arm":
-            other = ArmRun(methods.arm(name, card_of(run, setting)), train_on=run.trained_on)
+            beginner = methods.arm(name, card_of(run, setting))
+            other = ArmRun(beginner, train_on=run.trained_on, attributes=run.told)
             start = _plan(other, seed, setting)
             if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")

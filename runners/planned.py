@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from datasets.attributes import Group
 from methods.arms import Arm
-from methods.card import Card
+from methods.card import ANNOTATED, Card
 from methods.recipe import Stage
 from runners.repairers import RAW, RepairerText
 from runners.steps import Step
@@ -75,12 +75,14 @@ class ArmRun:
         control: what is taken away from it, or None.
         train_on: ``raw`` or a repairer, for an arm that leaves it to the job.
         test_on: the same for what it is judged on.
+        attributes: whose attributes it learns, for an arm that leaves it to whoever starts from it.
     """
 
     arm: Arm
     control: Control | None = None
     train_on: str = RAW
     test_on: str = RAW
+    attributes: str = ""
 
     @property
     def trained_on(self) -> str:
@@ -91,6 +93,11 @@ class ArmRun:
     def tested_on(self) -> str:
         """What it is judged on."""
         return self.arm.test_on or self.test_on
+
+    @property
+    def told(self) -> str:
+        """``annotated``, or the arm that tells it the attributes that it learns; its own word counts first."""
+        return self.arm.attributes or self.attributes or ANNOTATED
 
     @property
     def name(self) -> str:

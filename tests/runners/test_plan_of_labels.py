@@ -101,6 +101,17 @@ def test_nothing_tells_attributes() -> None:
     _last("f-bce", annotation=None)
 
 
+def test_what_an_arm_starts_from_learned_from_the_same_labels() -> None:
+    """Else an arm on transferred labels would have seen the true ones."""
+    chains = {name: plan_stages(_run(name), 0, _setting()) for name in ("adfd", "d", "f-bce", "f-wbce-mmd")}
+    assert chains["adfd"][0].step.fingerprint == chains["d"][0].step.fingerprint
+    for name in ("f-bce", "f-wbce-mmd"):
+        first, last = chains[name]
+        assert first.labels is not None and last.labels is not None
+        assert first.labels.name == last.labels.name == name.replace("f-", "transfer-")
+        assert first.step.fingerprint != chains["d"][0].step.fingerprint
+
+
 def test_labellers_are_no_rows_and_come_with_whoever_needs_them() -> None:
     card = methods.paper("adfd")
     everyone = [arm.text for arm in choose_arms(card, ["all"])]
