@@ -7,6 +7,7 @@ import datasets
 from datasets import attributes
 from datasets.annotations import rap
 from datasets.attributes import Annotation
+from datasets.synthwalk.truth import read_json
 from datasets.tracklet import Split
 from runners.errors import RunError
 from runners.planned import Annotated
@@ -17,10 +18,17 @@ WORLD = "attribute-source"
 
 @dataclass(frozen=True)
 class AnnotatedSplit:
-    """A data set with its attributes."""
+    """A data set with its attributes.
+
+    Attributes:
+        split: the data.
+        annotation: their attributes.
+        name: for tables, where one data set can be another's source; that of the split if not given.
+    """
 
     split: Split
     annotation: Annotation
+    name: str = ""
 
     def planned(self) -> Annotated:
         """As a plan needs it."""
@@ -74,7 +82,7 @@ def find_source(folder: str | None, size: tuple[int, int], synthetic: bool) -> A
     root = Path(folder)
     if rap.is_here(root):
         split, annotation = rap.load_source(root)
-        return AnnotatedSplit(split, annotation)
+        return AnnotatedSplit(split, annotation, annotation.name)
     if not (root / "truth" / "manifest.json").is_file():
         raise RunError(
             f"--source {folder}: expected a RAP folder (RAP_annotation, RAP_dataset) or a rendered SynthWalk."
@@ -82,7 +90,8 @@ def find_source(folder: str | None, size: tuple[int, int], synthetic: bool) -> A
     split = datasets.load("synthwalk", root)
     found = attributes.own(split)
     assert found is not None  # it has its truth, as was seen above
-    return AnnotatedSplit(split, found)
+    world = read_json(root, "manifest")["parameters"]
+    return AnnotatedSplit(split, found, f"SynthWalk (style {world.get('style', 'street')}, seed {world['seed']})")
 
 
 def _rendered(size: tuple[int, int]) -> Path:

@@ -124,7 +124,7 @@ def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], materi
         arrays["source_truth"] = source.annotation.people_targets(arrays["source_person"])[:, shared]
     groups = [group.name for group in source.annotation.groups for _ in group.columns]
     record = {
-        "source": _about(source.split, source.split.train),
+        "source": {**_about(source.split, source.split.train), "name": source.name or source.split.name},
         "target": _about(material.raw, material.raw.train),
         "left_out": len(names) - len(shared),
         "columns": [

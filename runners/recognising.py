@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from datasets.attributes import Annotation
 from datasets.tracklet import Split, person_ids
+from methods.card import ANNOTATED
 from methods.interface import LearnsAttributes
 from runners.planned import PlannedLabels
 
@@ -89,7 +90,7 @@ def recognise(
     groups = {name: group.name for group in labels.groups for name in group.columns}
     record = {
         "annotation": annotation.name,
-        "labels": labels.name,
+        "labels": annotation.name if labels.name == ANNOTATED else labels.name,
         "tracklets": len(kept),
         "people": len(np.unique(people)),
         "what": "every test tracklet of a known person, all of its frames in one pass",

@@ -8,6 +8,7 @@ from typing import Any
 import methods
 from datasets.tracklet import Split
 from methods.arms import Arm
+from methods.card import Card
 from runners.arms_to_run import choose_seeds, parse_size
 from runners.errors import NotPossible, RunError
 
@@ -31,8 +32,7 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
     out = Path(options.out)
     if out.exists():
         raise RunError(f"{out} exists already; name another file, or remove it.")
-    arm = _labeller(options.arm)
-    card = methods.paper(arm.paper)
+    card, arm = _labeller(options.arm)
     (seed,) = choose_seeds(options.seed, 1)
     height, width = card.recipe(arm.recipe, options.profile).size
     size = parse_size(options.size) if options.size else (height, width)
@@ -77,14 +77,19 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _labeller(text: str) -> Arm:
-    arm = methods.arm(text)
+def _labeller(text: str) -> tuple[Card, Arm]:
+    """The arm, and the card that it is from."""
+    home, _, name = text.rpartition("/")
+    if not home:
+        raise RunError(f"--arm {text}: write the paper, or its folder, before the arm, as in adfd/transfer-wbce-mmd.")
+    card = methods.paper(home)
+    arm = methods.arm(name, card)
     if arm.role != "labeller":
         found = [
-            f"{card.key}/{name}"
-            for card in methods.papers().values()
-            for name, one in card.arms.items()
+            f"{each.key}/{name}"
+            for each in methods.papers().values()
+            for name, one in each.arms.items()
             if one.role == "labeller"
         ]
         raise RunError(f"--arm {text}: this arm does not label; name one of {', '.join(found)}.")
-    return arm
+    return card, arm
