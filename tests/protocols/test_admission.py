@@ -387,7 +387,8 @@ def test_what_is_no_method_is_an_error(network):
 
 def test_protocols_are_found_by_their_files_and_unknown_names_answer_with_near_ones():
     assert protocols.names() == (
-        "image-to-video", "image-to-video-ilids", "occlusion-repaired", "res50-rgb-single-pass", "rgb-snippets",
+        "image-to-video", "image-to-video-ilids", "occlusion-repaired", "res50-rgb-single-pass", "rgb-eight-frames",
+        "rgb-single-pass", "rgb-snippets",
     )  # fmt: skip
     assert all(protocols.load(name).name == name for name in protocols.names())
     assert protocols.load("res50-rgb-single-pass") is PROTOCOL

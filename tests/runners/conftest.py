@@ -1,10 +1,12 @@
 """A small rendered world and a paper of a few steps, made once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from datasets import synthwalk
+from runners import job
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +14,14 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SynthWalk's `tiny` preset on disk."""
     root = tmp_path_factory.mktemp("data") / "tiny"
     return synthwalk.render(synthwalk.preset("tiny"), root, progress=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def short_timing() -> Iterator[None]:
+    """Latency of networks that learn nothing is nobody's business here; measuring it well has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "COST_SECONDS", 0.05)
+        yield
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_snippets_and_whole_sequences_are_two_experiments_with_shared_training(
     assert sorted((tmp_path / "runs/steps/stage").iterdir()) == stages
     files = sorted((tmp_path / "runs/steps/judge").glob("*/result.json"))
     fed = {json.loads(f.read_text())["protocol"]["name"]: json.loads(f.read_text()).get("fed", "") for f in files}
-    assert set(fed) == {"res50-rgb-single-pass", "rgb-snippets"}
+    assert set(fed) == {"rgb-single-pass", "rgb-snippets"}
 
 
 def test_cosam_is_told_why_it_cannot_enter_whole_sequences(

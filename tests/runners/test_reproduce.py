@@ -138,11 +138,8 @@ def test_listing_needs_no_torch() -> None:
 def test_a_protocol_turns_away_before_anything_is_trained(
     tmp_path: Path, tiny_world: Path, brief: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    paper = tmp_path / "shallow"
-    shutil.copytree(brief, paper)
-    card = (paper / "paper.toml").read_text().replace('last_stride = 1, neck = "bn-relu-dropout" }', "depth = 18 }")
-    (paper / "paper.toml").write_text(card)
-    assert main(_job(tmp_path, tiny_world, paper, "--arms", "baseline")) == 3
+    line = _job(tmp_path, tiny_world, brief, "--arms", "baseline", "--protocol", "res50-rgb-single-pass")
+    assert main(line) == 3
     assert "ResNet-50" in capsys.readouterr().err
     assert not (tmp_path / "runs/steps/stage").exists()
 
