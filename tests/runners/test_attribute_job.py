@@ -16,6 +16,7 @@ from datasets.store import FrameStore
 from datasets.transforms import to_tensor
 from runners import attributes as command
 from runners.reproduce import main
+from tests.datasets import rap_folder
 
 FOLDER = Path(__file__).parent / "brief_attributes"
 
@@ -188,3 +189,18 @@ def test_the_command_writes_what_the_job_learns_from(
     line[1], line[3] = str(tmp_path / "other.csv"), str(FOLDER / "f")
     assert command.main(line) == 2
     assert "does not label" in capsys.readouterr().err
+
+
+def test_rap_teaches_a_labeller(job: Job, tmp_path: Path) -> None:
+    """From RAP's layout to a file that names RAP's attributes of SynthWalk's people."""
+    source = rap_folder.write(tmp_path / "rap")
+    out = tmp_path / "labels.csv"
+    line = ["transfer", str(out), "--arm", str(FOLDER / "label"), "--source", str(source)]
+    line += ["--data-root", str(job.world), "--work", str(tmp_path / "runs"), "--device", "cpu"]
+    assert command.main(line) == 0
+    made = attributes.load(out)
+    assert [(group.name, len(group.columns)) for group in made.groups] == list(
+        zip(attributes.GROUPS, (4, 6, 21, 14, 13, 8), strict=True)
+    )
+    split = datasets.load("synthwalk", job.world)
+    assert made.require_join(split.train).missing == ()
