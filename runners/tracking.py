@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from reports import cards, record
@@ -30,7 +31,7 @@ from runners import tracking_content as content
 from runners import tracking_store
 from runners.errors import RunError
 from runners.tracking_files import both_files, child_files, json_bytes
-from runners.tracking_parts import Parts, Recorded, digest_of, label_metrics
+from runners.tracking_parts import Parts, Recorded, digest_of, joined_labels, label_metrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -225,6 +226,8 @@ class Store:
     def attach_labels(self, parent: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Add what labelling arms told of the people, held against the truth, to a job; the same once is enough.
 
+        Labellers and seeds of an earlier start that are not among these stay, as other arms do.
+
         Args:
             parent: run id from :meth:`begin`.
             record: ``labels.json``, as `reports.labels`.
@@ -237,13 +240,22 @@ class Store:
             check_labels(record, arrays)
         except ReportError as error:
             raise RunError(str(error)) from None
-        digest = content.digest([dict(record), digest_of(arrays)])
-        if self.client.get_run(parent).data.tags.get("labels_digest") == digest:
-            return
+        known = self.client.get_run(parent).data.tags.get("labels_digest")
         labels = Labels(dict(record), arrays)
+        if known is not None:
+            labels = joined_labels(self._labels(parent), record, arrays)
+        digest = content.digest([labels.record, digest_of(labels.arrays)])
+        if known == digest:
+            return
         self._files(parent, both_files("labels", labels))
         finals = [(name, value, 0) for name, value in label_metrics(labels).items()]
         self._log(parent, metrics=finals, tags={"labels_digest": digest})
+
+    def _labels(self, parent: str) -> Labels:
+        with tempfile.TemporaryDirectory() as folder:
+            told = Path(self.client.download_artifacts(parent, "labels.json", folder)).read_text(encoding="utf-8")
+            with np.load(self.client.download_artifacts(parent, "labels.npz", folder)) as file:
+                return Labels(json.loads(told), {name: file[name] for name in file.files})
 
     def fail(self, run_id: str, sentence: str) -> None:
         """Mark a run as failed, with the reason in its description."""

@@ -100,6 +100,25 @@ def recognition_metrics(recognised: Recorded) -> dict[str, float]:
     return _percent({f"attributes/{name}/balanced_accuracy": value for name, value in found.items()})
 
 
+def joined_labels(earlier: Labels, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Labels:
+    """New labels, and those of the earlier labellers and seeds that are not among them, where both are of one truth.
+
+    Of another truth (other data, people or columns) nothing is kept: it could not stand in one table.
+    """
+    same = all(earlier.record[key] == record[key] for key in ("source", "target", "columns"))
+    truth = [key for key in arrays if not key.endswith("probability")]
+    same &= all(key in earlier.arrays and _equal(earlier.arrays[key], arrays[key]) for key in truth)
+    if not same:
+        return Labels(dict(record), arrays)
+    told = {(one["arm"], one["seed"]) for one in record["labellers"]}
+    kept = [one for one in earlier.record["labellers"] if (one["arm"], one["seed"]) not in told]
+    return Labels({**record, "labellers": [*record["labellers"], *kept]}, {**earlier.arrays, **arrays})
+
+
+def _equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
 def label_metrics(labels: Labels) -> dict[str, float]:
     """``labels/<arm>/balanced_accuracy`` in percent, on the target and on held-out people of the source."""
     found = {}

@@ -415,6 +415,27 @@ def test_labels_are_attached_once_to_the_job(store: Store, monkeypatch: pytest.M
     assert written == [["labels.json", "labels.npz"]]
 
 
+def test_labels_of_other_seeds_stay(store: Store) -> None:
+    parent = begin(store)
+    told = fake_adfd.labels()
+    store.attach_labels(parent, told.record, told.arrays)
+    everyone = {(one["arm"], one["seed"]) for one in told.record["labellers"]}
+    first = [one for one in told.record["labellers"] if one["seed"] == 0]
+    assert 0 < len(first) < len(everyone)
+    of_first = {f"{one['arm']}/0/" for one in first}
+    arrays = {k: a for k, a in told.arrays.items() if "/" not in k or any(k.startswith(name) for name in of_first)}
+    before = store.client.get_run(parent).data.tags["labels_digest"]
+    store.attach_labels(parent, told.record | {"labellers": first}, arrays)
+    found = store._labels(parent)
+    assert {(one["arm"], one["seed"]) for one in found.record["labellers"]} == everyone
+    assert set(found.arrays) == set(told.arrays)
+    # Labels of other people cannot stand beside these.
+    other = {**arrays, "truth": 1 - arrays["truth"]}
+    store.attach_labels(parent, told.record | {"labellers": first}, other)
+    assert store._labels(parent).record["labellers"] == first
+    assert store.client.get_run(parent).data.tags["labels_digest"] != before
+
+
 def test_damaged_labels_are_refused_and_nothing_is_written(store: Store) -> None:
     parent = begin(store)
     told = fake_adfd.labels()
