@@ -13,6 +13,7 @@ from datasets.tracklet import Split, person_ids
 from methods.card import ANNOTATED
 from methods.interface import LearnsAttributes
 from runners.planned import PlannedLabels
+from runners.progress import note
 
 Floats = NDArray[np.float32]
 _AT_ONCE = 8192  # frame features
@@ -74,7 +75,8 @@ def recognise(
         device: such as ``cpu``.
 
     Returns:
-        None where no attribute of the network is annotated.
+        None where no attribute of the network is annotated, or nobody of the test half (labels that were transferred
+        to training people, for one).
     """
     known = {column.name: (place, column) for place, column in enumerate(annotation.columns)}
     both = [(place, *known[name]) for place, name in enumerate(labels.columns) if name in known]
@@ -83,6 +85,11 @@ def recognise(
     ours, theirs = [one[0] for one in both], [one[1] for one in both]
     told = annotation.tracklet_targets(split.test)[:, theirs]
     kept = np.flatnonzero(~np.isnan(told).all(axis=1))
+    if not len(kept):
+        note(
+            f"attributes: {annotation.name} tells nothing of test people, so what is recognised is held against nothing"
+        )
+        return None
     chances = of_tracklets(network, features, offsets, device)[:, ours]
     trained = annotation.people_targets(np.unique(person_ids(split.train)))[:, theirs]
     positive = np.nanmean(trained, axis=0) if len(trained) else np.full(len(both), np.nan)

@@ -70,7 +70,7 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "file": str(out),
         "arm": arm.text,
-        "source": source.split.name,
+        "source": source.name or source.split.name,
         "people": len(made.people),
         "columns": list(planned.columns),
         "fingerprint": made.fingerprint,

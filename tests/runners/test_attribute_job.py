@@ -184,6 +184,10 @@ def test_the_command_writes_what_the_job_learns_from(
     (step,) = job.steps("labels")
     assert out.read_bytes() == (step / "attributes.csv").read_bytes()
     assert made["people"] == 8
+    learning = Job(tmp_path, job.world, job.source).line("--attributes", str(out), "--arms", "f", "--controls", "none")
+    assert main([*learning, "--slice", "backpack"]) == 0  # of test people it tells nothing
+    said = capsys.readouterr()
+    assert "tells nothing of test people" in said.err
     assert command.main(line) == 2  # it exists
     assert "exists already" in capsys.readouterr().err
     line[1], line[3] = str(tmp_path / "other.csv"), str(FOLDER / "f")
