@@ -6,12 +6,12 @@ All 1.2 million names are handled as one byte matrix [F,19], never as Python obj
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
+from datasets.matlab import read_variable
 from datasets.tracklet import JUNK
 
 Names = NDArray[np.uint8]  # [F,19]
@@ -34,20 +34,7 @@ def read_matrix(path: Path, variable: str) -> NDArray[np.int64]:
     Raises:
         DataError: if the file is missing or unreadable, or the variable is absent or not numeric.
     """
-    from scipy.io import loadmat  # a third of a second to import, so not at the top
-
-    if not path.is_file():
-        raise DataError(f"{path} is missing; a MARS layout needs it: copy it from the official release")
-    try:
-        content: dict[str, Any] = loadmat(str(path))
-    except Exception as error:  # SciPy answers a damaged file with a dozen kinds of error
-        raise DataError(
-            f"{path} is not a readable MATLAB 5 file ({type(error).__name__}: {error}); copy it again"
-        ) from error
-    if variable not in content:
-        there = ", ".join(sorted(name for name in content if not name.startswith("__"))) or "nothing"
-        raise DataError(f"{path} must hold the variable {variable!r} but holds {there}; copy it again")
-    matrix = np.asarray(content[variable])
+    matrix = read_variable(path, variable, "a MARS layout needs it: copy it from the official release")
     if matrix.dtype.kind not in "iuf" or not np.array_equal(matrix, np.rint(matrix)):
         raise DataError(f"{path}: {variable!r} must hold whole numbers, not {matrix.dtype}; copy it again")
     return matrix.astype(np.int64)

@@ -4,11 +4,13 @@ Each answer is a recorded step of its own, made once for an arm or a version of 
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from datasets.repaired.writing import read_changes
 from datasets.store_selection import FrameSelection
@@ -35,6 +37,9 @@ class HiddenShares:
     by: Literal["truth", "region scores"]
 
 
+Answer = Explained | Weighed | Recognised
+
+
 @dataclass
 class AgainstTruth:
     """Answers for one job.
@@ -53,69 +58,76 @@ class AgainstTruth:
 
     def explained(self, run: ArmRun, last: PlannedStage) -> Explained | None:
         """Masks against the truth, once for an arm with a seed; None where there is nothing of the kind."""
-        raw, steps, device = self.material.raw, self.material.steps, self.material.device
-        if run.control or run.tested_on != "raw" or not has_truth(raw):
+        raw, device = self.material.raw, self.material.device
+
+        def look(trained: nn.Module) -> Explained | None:
+            if not isinstance(trained, Explains):
+                return None
+            ids, stage = raw.num_train_ids, last.stage
+            initial = stages.build_method(last.run, ids, last.seed, last.size, device, last.precision).eval()
+            return explain(
+                trained, initial, raw, self.material.raw_store("test", last.size),
+                normalise=stage.normalise, device=device, precision=last.precision,
+            )  # fmt: skip
+
+        if not self._asked(run) or not has_truth(raw):
             return None
-        step = explain_step(run, last, self.setting)
-        if not steps.done(step):
-            trained = stages.trained_method(last, raw.num_train_ids, steps, device)
-            found = None
-            if isinstance(trained, Explains):
-                initial = stages.build_method(
-                    last.run, raw.num_train_ids, last.seed, last.size, device, last.precision
-                ).eval()
-                found = explain(
-                    trained,
-                    initial,
-                    raw,
-                    self.material.raw_store("test", last.size),
-                    normalise=last.stage.normalise,
-                    device=device,
-                    precision=last.precision,
-                )
-            self._write(step, "explain", found.record if found else None, found.arrays if found else {})
-        read = self._read(step, "explain")
+        read = self._once(explain_step(run, last, self.setting), "explain", last, look)
         return Explained(*read) if read else None
 
     def weighed(self, run: ArmRun, last: PlannedStage) -> Weighed | None:
         """Weights of frames against what the frames show, once for an arm with a seed; None where it weighs none."""
-        raw, steps, device = self.material.raw, self.material.steps, self.material.device
-        if run.control or run.tested_on != "raw" or not has_truth(raw):
+        raw = self.material.raw
+
+        def look(trained: nn.Module) -> Weighed | None:
+            if not isinstance(trained, Explains):
+                return None
+            return weigh(
+                trained, raw, self.material.raw_store("test", last.size, last.crop),
+                normalise=last.stage.normalise, device=self.material.device, precision=last.precision,
+                names=[group.name for group in last.labels.groups] if last.labels else [],
+            )  # fmt: skip
+
+        if not self._asked(run) or not has_truth(raw):
             return None
-        step = weigh_step(run, last, self.setting)
-        if not steps.done(step):
-            network = stages.trained_method(last, raw.num_train_ids, steps, device)
-            found = None
-            if isinstance(network, Explains):
-                store = self.material.raw_store("test", last.size, last.crop)
-                found = weigh(
-                    network, raw, store, normalise=last.stage.normalise, device=device, precision=last.precision,
-                    names=[group.name for group in last.labels.groups] if last.labels else [],
-                )  # fmt: skip
-            self._write(step, "weights", found.record if found else None, found.arrays if found else {})
-        read = self._read(step, "weights")
+        read = self._once(weigh_step(run, last, self.setting), "weights", last, look)
         return Weighed(*read) if read else None
 
     def recognised(self, run: ArmRun, last: PlannedStage) -> Recognised | None:
         """Attributes of test tracklets against their annotation; None where an arm or the annotation knows none."""
         raw, steps, device = self.material.raw, self.material.steps, self.material.device
-        annotation = self.material.annotation
-        if run.control or run.tested_on != "raw" or last.labels is None or annotation is None:
+        annotation, labels = self.material.annotation, last.labels
+        if not self._asked(run) or labels is None or annotation is None:
             return None
-        step = recognise_step(run, last, self.setting)
-        if not steps.done(step):
-            network = stages.trained_method(last, raw.num_train_ids, steps, device)
-            found = None
-            if isinstance(network, LearnsAttributes) and isinstance(network, FrameThenTime):
-                store = self.material.raw_store("test", last.size, last.crop)
-                file = stages.frame_features(
-                    network, "test", raw, store, last.stage.normalise, steps, device, last.precision
-                )
-                features = np.load(file, mmap_mode="r")
-                found = recognise(network, features, store.offsets, raw, annotation, last.labels, device)
-            self._write(step, "attributes", found.record if found else None, found.arrays if found else {})
-        read = self._read(step, "attributes")
+
+        def look(trained: nn.Module) -> Recognised | None:
+            if not isinstance(trained, LearnsAttributes) or not isinstance(trained, FrameThenTime):
+                return None
+            store = self.material.raw_store("test", last.size, last.crop)
+            file = stages.frame_features(
+                trained, "test", raw, store, last.stage.normalise, steps, device, last.precision
+            )
+            features = np.load(file, mmap_mode="r")
+            return recognise(trained, features, store.offsets, raw, annotation, labels, device)
+
+        read = self._once(recognise_step(run, last, self.setting), "attributes", last, look)
         return Recognised(*read) if read else None
+
+    def _asked(self, run: ArmRun) -> bool:
+        """Whether an arm is asked about the raw test half: controls are not, nor who is judged on other data."""
+        return not run.control and run.tested_on == "raw"
+
+    def _once(
+        self, step: Step, name: str, last: PlannedStage, look: Callable[[nn.Module], Answer | None]
+    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+        """What a trained network answers, recorded now or before; None where it has no answer."""
+        if not self.material.steps.done(step):
+            trained = stages.trained_method(
+                last, self.material.raw.num_train_ids, self.material.steps, self.material.device
+            )
+            found = look(trained)
+            self._write(step, name, found.record if found else None, found.arrays if found else {})
+        return self._read(step, name)
 
     def restored(self, run: ArmRun, seed: int, tested: PlannedData) -> Restored | None:
         """Repaired test frames against their unoccluded twins; None for raw data, or where truth is unknown.

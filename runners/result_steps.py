@@ -38,6 +38,7 @@ _EXPLAINING_CODE = (
     *(f"runners/{name}.py" for name in ("explaining", "overlays")),
 )
 
+_RECOGNISING_CODE = ("methods/interface.py", "methods/layers", "runners/recognising.py")
 _WEIGHING_CODE = (
     "methods/interface.py",
     "methods/layers",
@@ -74,36 +75,32 @@ def judge_step(
 
 def explain_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
     """The step that holds an arm's masks against the truth of the test half."""
-    inputs = {
-        "weights": last.step.fingerprint,
-        "data": setting.data,
-        "runtime": dict(setting.runtime),
-        "code": code_digest(*_EXPLAINING_CODE, run.arm.folder),
-    }
-    return Step("explain", f"{run.text} seed {last.seed}", inputs)
+    return _of_weights("explain", run, last, setting, _EXPLAINING_CODE)
 
 
 def weigh_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
     """The step that holds an arm's weights of frames against how much of the person they show."""
-    inputs = {
-        "weights": last.step.fingerprint,
-        "data": setting.data,
-        "runtime": dict(setting.runtime),
-        "code": code_digest(*_WEIGHING_CODE, run.arm.folder),
-    }
-    return Step("weigh", f"{run.text} seed {last.seed}", inputs)
+    return _of_weights("weigh", run, last, setting, _WEIGHING_CODE)
 
 
 def recognise_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
     """The step that holds the attributes an arm recognises against the annotation of the test half."""
+    known = setting.annotation.fingerprint if setting.annotation else None
+    return _of_weights("recognise", run, last, setting, _RECOGNISING_CODE, annotation=known)
+
+
+def _of_weights(
+    kind: str, run: ArmRun, last: PlannedStage, setting: Setting, code: tuple[str, ...], **more: str | None
+) -> Step:
+    """A step that asks a trained network something about the raw test half."""
     inputs = {
         "weights": last.step.fingerprint,
         "data": setting.data,
-        "annotation": setting.annotation.fingerprint if setting.annotation else None,
+        **more,
         "runtime": dict(setting.runtime),
-        "code": code_digest("methods/interface.py", "methods/layers", "runners/recognising.py", run.arm.folder),
+        "code": code_digest(*code, run.arm.folder),
     }
-    return Step("recognise", f"{run.text} seed {last.seed}", inputs)
+    return Step(kind, f"{run.text} seed {last.seed}", inputs)
 
 
 def restore_step(tested: PlannedData, scores: PlannedScores, setting: Setting) -> Step:

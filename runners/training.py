@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from datasets.randomness import generator
 from datasets.store_pair import TrainingFrames
 from datasets.transforms import to_tensor
-from methods.interface import AttributeTargets, FrameThenTime
+from methods.interface import AttributeTargets, FrameThenTime, Method
 from methods.recipe import Stage, Turn
 from runners.environment import Precision
 from runners.errors import TrainingFailed
@@ -120,8 +120,9 @@ class PixelSource:
             with autocast(self.device, self.precision):
                 features = encode_frames(method, clips, mask, self.precision)
             return method.frame_losses(features.float(), mask, labels, wanted, **known)
+        assert isinstance(method, Method)  # every method is one
         with autocast(self.device, self.precision):
-            return method.losses(clips, mask, labels, wanted, **known)  # type: ignore[operator]  # nn.Module attributes are untyped
+            return method.losses(clips, mask, labels, wanted, **known)
 
 
 @dataclass

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
+from datasets.matlab import read_variable
 
 VARIABLE: Final = "RAP_annotation"
 VERSIONS: Final = {(41_585, 92): "1", (84_928, 152): "2"}
@@ -73,20 +74,7 @@ def read_file(path: Path) -> RapFile:
 
 
 def _fields(path: Path) -> tuple[dict[str, Any], bool]:
-    from scipy.io import loadmat  # a third of a second to import, so not at the top
-
-    if not path.is_file():
-        raise DataError(f"{path} is missing; copy it from the official release of RAP")
-    try:
-        content: dict[str, Any] = loadmat(str(path))
-    except Exception as error:  # SciPy answers a damaged file with a dozen kinds of error
-        raise DataError(
-            f"{path} is not a readable MATLAB 5 file ({type(error).__name__}: {error}); copy it again"
-        ) from error
-    if VARIABLE not in content:
-        there = ", ".join(sorted(name for name in content if not name.startswith("__"))) or "nothing"
-        raise DataError(f"{path} must hold the variable {VARIABLE!r} but holds {there}; copy it again")
-    stored = content[VARIABLE]
+    stored = read_variable(path, VARIABLE, "copy it from the official release of RAP")
     named = stored.dtype.names or ()
     found = {part: _named(named, aliases) for part, aliases in _NAMES.items()}
     if all(found.values()) and stored.size == 1:
