@@ -1,14 +1,7 @@
-"""What `methods.interface` promises, for every arm of every paper in the repository.
-
-The arm that bears its paper's name runs as it is; the others with a ResNet-18 where their method has that
-option, as the trunk is the same code and this suite should take seconds.  For the same reason arms that differ in
-nothing but the data that they learn from or are judged on run once.  Weights are perturbed so that what starts at zero
-cannot hide a leak.
-"""
+"""What `methods.interface` promises, for every arm of every paper in the repository (made in `cases`)."""
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -17,7 +10,6 @@ from torch import Tensor, nn
 import methods
 from methods.interface import (
     Attends,
-    AttributeTargets,
     Explains,
     FixedClip,
     FrameThenTime,
@@ -29,78 +21,12 @@ from methods.interface import (
     TemporalHead,
 )
 from methods.layers.controls import PerFrameMLP, replace_temporal
-from methods.recipe import PROFILES, Stage, Turn
-
-NUM_IDS = 5
-LENGTHS = (4, 2, 1)  # of three clips; a method of fixed clips gets three of its own length
-
-
-def different_arms() -> list[tuple[methods.card.Card, str]]:
-    """Arms of every card, the first of those that are one network with one recipe."""
-    found: dict[object, tuple[methods.card.Card, str]] = {}
-    for card in methods.papers().values():
-        for name, entry in card.arms.items():
-            settings = repr(methods.arm(name, card).settings())
-            data = {"label": "", "summary": "", "default": False, "train_on": "", "test_on": "", "attributes": ""}
-            of_network = replace(entry, options={}, **data)
-            found.setdefault((card.key, settings, repr(of_network)), (card, name))
-    return list(found.values())
-
-
-ARMS = different_arms()
-
-
-@dataclass
-class Case:
-    card: methods.card.Card
-    arm: methods.Arm
-    network: nn.Module
-    clips: Tensor
-    mask: Tensor
-    labels: Tensor
-    lengths: tuple[int, ...]
-    size: tuple[int, int]
-    first: Tensor  # a parameter as seed 0 makes it
+from tests.methods.cases import ARMS, LENGTHS, NUM_IDS, Case, assert_close, made, stages, told, total, turns
 
 
 @pytest.fixture(scope="module", params=ARMS, ids=[f"{card.key}/{name}" for card, name in ARMS])
-def case(request: pytest.FixtureRequest) -> Iterator[Case]:
-    card, name = request.param
-    arm = cheap(card, name)
-    torch.manual_seed(0)
-    size = (64 if name == card.key else 32, 32)
-    network = arm.build(NUM_IDS, size)
-    first = next(iter(network.parameters())).detach().clone()
-    generator = torch.Generator().manual_seed(1)
-    lengths = (network.clip_length,) * len(LENGTHS) if isinstance(network, FixedClip) else LENGTHS
-    clips = torch.randn(len(lengths), max(lengths), 3, *size, generator=generator)
-    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    perturb(network, clips, mask)
-    yield Case(card, arm, network.eval(), clips, mask, torch.tensor([0, 0, 1]), lengths, size, first)
-
-
-def cheap(card: methods.card.Card, name: str) -> methods.Arm:
-    if name != card.key and "depth" in methods.arm(name, card).settings():
-        return methods.arm(f"{name}[depth=18]", card)
-    return methods.arm(name, card)
-
-
-def perturb(network: nn.Module, clips: Tensor, mask: Tensor) -> None:
-    """Move weights from their special starts, then give batch norms the statistics of these clips.
-
-    Gains are kept small: where activations explode, attention saturates and leaks drown.
-    """
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim == 1 or parameter.abs().max() < 0.02:
-                parameter.mul_(0.3).add_(0.1 * torch.randn(parameter.shape, generator=generator))
-        norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-        for norm in norms:
-            norm.momentum = 0.9
-        network.train()(clips, mask)
-        for norm in norms:
-            norm.momentum = 0.1
+def case(request: pytest.FixtureRequest) -> Case:
+    return made(*request.param)
 
 
 def lengthened(clips: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,12 +43,9 @@ def descriptors(case: Case) -> Tensor:
     return case.network(case.clips, case.mask)
 
 
-def assert_close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
-
-
 def test_is_a_method_whose_descriptor_has_the_stated_width(case: Case) -> None:
     assert isinstance(case.network, Method)
+    assert isinstance(case.network, LearnsAttributes) == ("groups" in case.arm.settings())
     found = descriptors(case)
     assert found.shape == (len(LENGTHS), case.network.descriptor_dim)
     assert found.isfinite().all()
@@ -199,21 +122,6 @@ def test_frame_then_time_is_the_forward_pass(case: Case) -> None:
     assert_close(case.network.aggregate(features, case.mask), descriptors(case))
 
 
-def stages(case: Case) -> list[Stage]:
-    """Different stages of the arm's recipes, in both profiles, with regard to what they train and by what."""
-    found = {
-        (tuple((tuple(turn.losses), turn.trains) for turn in stage.all_turns), stage.fresh): stage
-        for profile in PROFILES
-        for stage in case.card.recipe(case.arm.recipe, profile).stages
-    }
-    return list(found.values())
-
-
-def turns(case: Case) -> list[Turn]:
-    """Different updates in the arm's recipes."""
-    return list({(tuple(t.losses), t.trains): t for stage in stages(case) for t in stage.all_turns}.values())
-
-
 def under(name: str, prefixes: tuple[str, ...]) -> bool:
     return any(prefix in ("*", name) or name.startswith(prefix + ".") for prefix in prefixes)
 
@@ -224,24 +132,6 @@ def training(case: Case) -> Iterator[nn.Module]:
     yield case.network.train()
     case.network.eval().load_state_dict(before)
     case.network.zero_grad(set_to_none=True)
-
-
-def told(case: Case) -> tuple[AttributeTargets, ...]:
-    """What the losses of a method that learns attributes take besides: of the second clip nothing is known."""
-    if not isinstance(case.network, LearnsAttributes):
-        return ()
-    generator = torch.Generator().manual_seed(5)
-    values = torch.randint(2, (len(LENGTHS), sum(case.network.groups)), generator=generator).float()
-    values[0, ::5], values[1] = torch.nan, torch.nan
-    return (AttributeTargets(values, torch.linspace(0.1, 0.9, values.shape[1])),)
-
-
-def total(case: Case, clips: Tensor, names: tuple[str, ...], mask: Tensor | None = None) -> Tensor:
-    torch.manual_seed(4)  # dropout
-    found = case.network.losses(clips, case.mask if mask is None else mask, case.labels, names, *told(case))
-    assert set(found) == set(names), "exactly what is wanted is computed"
-    assert all(value.ndim == 0 for value in found.values())
-    return torch.stack([found[name] for name in names]).sum()
 
 
 def test_gradient_reaches_everything_that_the_recipe_trains(case: Case, training: nn.Module) -> None:
@@ -301,33 +191,6 @@ def test_frame_losses_are_the_losses(case: Case, training: nn.Module) -> None:
     torch.manual_seed(4)
     found = training.frame_losses(features, case.mask, case.labels, names, *told(case))
     assert_close(torch.stack(list(found.values())).sum(), expected)
-
-
-@torch.no_grad()
-def test_attributes_are_told_from_own_frames_alone(case: Case) -> None:
-    if not isinstance(case.network, LearnsAttributes):
-        pytest.skip("this method learns no attributes")
-    assert isinstance(case.network, FrameThenTime)
-    features = torch.full((*case.mask.shape, case.network.frame_dim), float("nan"))
-    features[case.mask] = case.network.frame_features(case.clips[case.mask])
-    found = case.network.attribute_probabilities(features, case.mask)
-    assert found.shape == (len(LENGTHS), sum(case.network.groups))
-    assert 0 <= found.min() < found.max() <= 1
-    for row, length in enumerate(case.lengths):
-        whole = slice(row, row + 1), slice(length)
-        assert_close(case.network.attribute_probabilities(features[whole], case.mask[whole]), found[whole[0]])
-    assert methods.arm(case.arm.name, case.card).with_groups((2, 3)).build(NUM_IDS, case.size).groups == (2, 3)
-
-
-def test_losses_of_attributes_need_attributes(case: Case) -> None:
-    if not isinstance(case.network, LearnsAttributes):
-        pytest.skip("this method learns no attributes")
-    assert "groups" in case.arm.settings()
-    names = {name for turn in turns(case) for name in turn.losses} - {"cross_entropy"}
-    assert names
-    for name in names:
-        with pytest.raises(methods.MethodError, match=f"loss '{name}' needs to know attributes"):
-            case.network.losses(case.clips, case.mask, case.labels, [name])
 
 
 def test_an_unknown_loss_is_named(case: Case) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from datasets import synthwalk
 from runners import job
+from runners.tracking import Store, open_store
+from tests.reports import fake
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,8 @@ def short_timing() -> Iterator[None]:
 def brief() -> Path:
     """Folder of a paper whose stages take seconds."""
     return Path(__file__).parent / "brief"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(fake.fresh(tmp_path / "store"))

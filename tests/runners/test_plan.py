@@ -10,21 +10,11 @@ from runners.errors import RunError
 from runners.plan import controls_for, plan_stages
 from runners.planned import ArmRun, PlannedData, Setting
 from runners.result_steps import judge_step
+from tests.runners.settings import setting
 
 
 def _setting(**changes: Any) -> Setting:
-    plain: dict[str, Any] = {
-        "card": methods.paper("gltr"),
-        "profile": "embedded",
-        "budget": "full",
-        "pretrained": "card",
-        "size": None,
-        "num_ids": 108,
-        "data": "0" * 32,
-        "device": "cpu",
-        "runtime": {"torch": "x", "threads": 2},
-    }
-    return Setting(**{**plain, **changes})
+    return setting("gltr", **changes)
 
 
 def _run(text: str, control: Any = None) -> ArmRun:

@@ -10,6 +10,7 @@ from runners.arms_to_run import choose_arms, choose_labellers, choose_runs
 from runners.errors import RunError
 from runners.plan import fitted, labels_of, plan_stages
 from runners.planned import Annotated, ArmRun, Setting
+from tests.runners.settings import setting
 
 GROUPS = (Group("upper body", ("shirt", "coat", "top: red")), Group("attachments", ("backpack",)))
 OTHERS = (Group("upper body", ("coat",)), Group("shoes", ("boots", "leather")), Group("attachments", ("box",)))
@@ -22,20 +23,7 @@ ON_BOTH = ("transfer-bce-mmd", "transfer-wbce-mmd")
 
 
 def _setting(**changes: Any) -> Setting:
-    plain: dict[str, Any] = {
-        "card": methods.paper("adfd"),
-        "profile": "embedded",
-        "budget": "full",
-        "pretrained": "card",
-        "size": None,
-        "num_ids": 108,
-        "data": "0" * 32,
-        "device": "cpu",
-        "runtime": {"torch": "x", "threads": 2},
-        "annotation": ANNOTATION,
-        "source": SOURCE,
-    }
-    return Setting(**{**plain, **changes})
+    return setting("adfd", **{"annotation": ANNOTATION, "source": SOURCE, **changes})
 
 
 def _run(name: str) -> ArmRun:

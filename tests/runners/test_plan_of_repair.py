@@ -11,21 +11,11 @@ from runners.errors import RunError
 from runners.plan import plan_data, plan_scores, plan_stages
 from runners.planned import ArmRun, PlannedData, Setting
 from runners.repairers import parse_repairer
+from tests.runners.settings import setting
 
 
 def _setting(paper: str = "vrstc", **changes: Any) -> Setting:
-    plain: dict[str, Any] = {
-        "card": methods.paper(paper),
-        "profile": "embedded",
-        "budget": "full",
-        "pretrained": "card",
-        "size": None,
-        "num_ids": 108,
-        "data": "0" * 32,
-        "device": "cpu",
-        "runtime": {"torch": "x", "threads": 2},
-    }
-    return Setting(**{**plain, **changes})
+    return setting(paper, **changes)
 
 
 def _prints(run: ArmRun, paper: str = "vrstc") -> list[str]:

@@ -1,0 +1,22 @@
+"""The setting of a made-up job."""
+
+from typing import Any
+
+import methods
+from runners.planned import Setting
+
+
+def setting(paper: str, **changes: Any) -> Setting:
+    """A paper's card under the embedded profile, with some values changed."""
+    plain: dict[str, Any] = {
+        "card": methods.paper(paper),
+        "profile": "embedded",
+        "budget": "full",
+        "pretrained": "card",
+        "size": None,
+        "num_ids": 108,
+        "data": "0" * 32,
+        "device": "cpu",
+        "runtime": {"torch": "x", "threads": 2},
+    }
+    return Setting(**{**plain, **changes})
