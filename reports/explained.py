@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from protocols.masks import MEASURES
 from reports.errors import ReportError
-from reports.record import non_finite
+from reports.tracklet_records import check_tracklets
 
 Who = Literal["trained", "untrained", "centre"]
 WHO: tuple[Who, ...] = ("trained", "untrained", "centre")
@@ -106,18 +106,7 @@ def check_explain(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]],
     Raises:
         ReportError: naming the key and what was expected there.
     """
-    missing = [key for key in ExplainRecord.__required_keys__ if key not in record]
-    if missing:
-        raise ReportError(f"{name} lacks {', '.join(sorted(missing))} in explain.json.")
-    for path, value in non_finite(record):
-        raise ReportError(f"{name} has {path} = {value} in explain.json; numbers are finite, or null where unknown.")
-    lacking = [key for key in ("person", "key") if key not in arrays]
-    if lacking:
-        raise ReportError(f"{name} lacks {', '.join(lacking)} in explain.npz.")
-    wrong = {key: array.shape for key, array in arrays.items() if array.shape != (record["tracklets"],)}
-    if wrong:
-        key, shape = next(iter(wrong.items()))
-        raise ReportError(f"{name} has {key} of shape {shape}; expected one value for each of {record['tracklets']}.")
+    check_tracklets(record, arrays, ExplainRecord.__required_keys__, "explain", name)
     for one in record["maps"]:
         _check_map(one, arrays, name)
     for key, uri in _pictures(record):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from protocols.frame_weights import BOUNDS, MEASURES
 from reports.errors import ReportError
-from reports.record import non_finite
+from reports.tracklet_records import check_tracklets
 
 MEAN_MAP = "frames"
 AGREEMENT = 1e-3  # by which a recorded mean may differ from its own array (rounding)
@@ -103,21 +103,7 @@ def check_weights(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]],
     Raises:
         ReportError: naming the key and what was expected there.
     """
-    missing = [key for key in WeightsRecord.__required_keys__ if key not in record]
-    if missing:
-        raise ReportError(f"{name} lacks {', '.join(sorted(missing))} in weights.json.")
-    for path, value in non_finite(record):
-        raise ReportError(f"{name} has {path} = {value} in weights.json; numbers are finite, or null where unknown.")
-    lacking = [key for key in ("person", "key") if key not in arrays]
-    if lacking:
-        raise ReportError(f"{name} lacks {', '.join(lacking)} in weights.npz.")
-    wrong = {key: array.shape for key, array in arrays.items() if array.shape != (record["tracklets"],)}
-    if wrong:
-        key, shape = next(iter(wrong.items()))
-        raise ReportError(
-            f"{name} has {key} of shape {shape} in weights.npz; expected one value for each of "
-            f"{record['tracklets']} tracklets."
-        )
+    check_tracklets(record, arrays, WeightsRecord.__required_keys__, "weights", name)
     people = len(np.unique(arrays["person"]))
     if people != record["people"]:
         raise ReportError(f"{name} counts {record['people']} people, but weights.npz has {people}.")
