@@ -179,7 +179,28 @@ def _adapted(stage: Stage, setting: Setting) -> Stage:
         stage = replace(stage, length=stage.quick)
     if setting.pretrained != "card" and stage.start in ("scratch", "imagenet"):
         stage = replace(stage, start="imagenet" if setting.pretrained == "imagenet" else "scratch")
-    return replace(stage, quick=None)
+    if setting.precision is not None:
+        stage = replace(stage, precision=setting.precision)
+    return shortened(replace(stage, quick=None), setting.lengths)
+
+
+def shortened(stage: Stage, share: float) -> Stage:
+    """The stage with this share of its length, of at least 1; milestones stay at their share of it.
+
+    Raises:
+        RunError: a share that is not above 0.
+    """
+    if not share > 0:
+        raise RunError(f"a stage cannot last {share} of its length; expected a share above 0.")
+    if share == 1:
+        return stage
+    amount, unit = length_of(stage)
+    milestones = sorted({max(1, round(share * each)) for each in stage.schedule.milestones})
+    return replace(
+        stage,
+        length=Length(**{unit: max(1, round(share * amount))}),
+        schedule=replace(stage.schedule, milestones=tuple(milestones)),
+    )
 
 
 def _stage(

@@ -50,6 +50,9 @@ class Setting:
         scorer: the arm whose region scores call occlusions, where something is repaired.
         annotation: attributes of the data set's people; None where nobody annotated them.
         source: other data with annotated attributes, from which labellers learn; None where there are none.
+        lengths: every stage lasts this share of what its budget gives it; a small matrix that is run often pins less
+            than 1.
+        precision: in place of that of the recipes; None leaves it to them.
     """
 
     card: Card
@@ -64,6 +67,8 @@ class Setting:
     scorer: str = "vrstc/baseline"
     annotation: Annotated | None = None
     source: Annotated | None = None
+    lengths: float = 1.0
+    precision: Literal["fp32", "bf16"] | None = None
 
 
 @dataclass(frozen=True)
