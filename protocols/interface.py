@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike
 
+from .choices import Choice, LeftOut
 from .conventions import Convention, Empty, Gallery, Precision, Ties, every_convention
 from .distances import Metric
 from .ranking import Ranking, rank_features_conventions
@@ -89,6 +90,9 @@ class Protocol:
         splits: random halves of the identities that results are averaged over; 1 for a set with one fixed split.
         chunks: how many parts, where frames are those of ``chunks``; a method of fixed clips gets as many as it takes.
         repairs: whether arms are judged on repaired data beside the raw ones, and by how much of a query is hidden.
+        choices: ways of feeding a tracklet that are judged side by side, see `choices`; empty for one way alone.
+        headline: the name of the choice whose numbers are the protocol's; empty without choices.
+        left_out: published ways that are no choice, and why.
     """
 
     name: str
@@ -108,6 +112,9 @@ class Protocol:
     splits: int = 1
     repairs: bool = False
     chunks: int = 0
+    choices: tuple[Choice, ...] = ()
+    headline: str = ""
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def convention(self) -> Convention:
@@ -171,4 +178,5 @@ class Protocol:
             "query_camera": self.query_camera,
             "splits": self.splits,
             **({"chunks": self.chunks} if self.chunks else {}),
+            **({"choices": [c.as_dict() for c in self.choices], "headline": self.headline} if self.choices else {}),
         }

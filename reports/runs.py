@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from reports import cards, record
 from reports.annotated import PREFIX
 from reports.attributes import Attributes, check_attributes
+from reports.choice_records import Choices, check_choices
 from reports.errors import NothingToReport, ReportError
 from reports.explained import Explanation, check_explain
 from reports.labels import Labels, check_labels
@@ -43,6 +44,7 @@ class ArmRun:
     repair: Repair | None = None
     weights: Weights | None = None
     attributes: Attributes | None = None
+    choices: Choices | None = None
 
     @property
     def seed(self) -> int:
@@ -242,8 +244,10 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
     per_query = _arrays(folder / "per_query.npz", run_id, result["command"])
     record.check_per_query(result, per_query)
     strips = _optional_json(folder / "strips.json")
-    parts = ("explain", "repair", "weights", "attributes")
-    explained, repaired, weighed, recognised = (_both(folder, name, run_id, result["command"]) for name in parts)
+    parts = ("explain", "repair", "weights", "attributes", "choices")
+    explained, repaired, weighed, recognised, chosen = (
+        _both(folder, name, run_id, result["command"]) for name in parts
+    )
     if explained:
         check_explain(*explained, f"the explanation of run {run_id}")
     if repaired:
@@ -253,6 +257,8 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
         check_weights(*weighed, f"the frame weights of run {run_id}")
     if recognised:
         check_attributes(*recognised, f"the attributes of run {run_id}")
+    if chosen:
+        check_choices(*chosen, f"the choices of run {run_id}", result)
     return ArmRun(
         run_id,
         result,
@@ -262,6 +268,7 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
         Repair(*repaired) if repaired else None,
         Weights(*weighed) if weighed else None,
         Attributes(*recognised) if recognised else None,
+        Choices(*chosen) if chosen else None,
     )
 
 

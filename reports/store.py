@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ARTIFACTS = (
     "result.json", "per_query.npz", "strips.json", "card.json", "environment.json", "explain.json", "explain.npz",
     "repair.json", "repair.npz", "weights.json", "weights.npz", "attributes.json", "attributes.npz", "labels.json",
-    "labels.npz",
+    "labels.npz", "choices.json", "choices.npz",
 )  # fmt: skip
 TAGS = ("paper", "arm", "control", "of", "seed", "method", "profile", "budget", "trained_on", "tested_on", "code_sha",
         "device", "fingerprint")  # fmt: skip

@@ -122,6 +122,7 @@ class Store:
         restored: Recorded | None = None,
         weighed: Recorded | None = None,
         recognised: Recorded | None = None,
+        chosen: Recorded | None = None,
     ) -> str:
         """Record one arm with one seed as a child run; once, however often it is called.
 
@@ -135,6 +136,7 @@ class Store:
             restored: what the repairer of its test data did; for an arm that is judged on repaired data.
             weighed: how it weighs frames, if that was held against what is seen.
             recognised: which attributes it recognises, if its network learned any that are annotated.
+            chosen: what it scores under each test-time choice, if its protocol lists some.
 
         Returns:
             The child's run id.
@@ -142,7 +144,7 @@ class Store:
         Raises:
             RunError: for an incomplete record, or a number that is not finite.
         """
-        parts = Parts(explained, restored, weighed, recognised)
+        parts = Parts(explained, restored, weighed, recognised, chosen)
         try:
             record.check_result(result)
             record.check_per_query(result, per_query)

@@ -1,4 +1,4 @@
-"""What may be recorded beside a result: where a network looks, what repair did, frame weights, attributes.
+"""What may be recorded beside a result: where a network looks, what repair did, frame weights, attributes, choices.
 
 Each part is a JSON record and arrays. All are optional; a part that is absent leaves no trace, not even in the digest
 by which a recorded result is known again.
@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from protocols.attribute_accuracy import balanced
 from reports import record
 from reports.attributes import check_attributes
+from reports.choice_records import check_choices
 from reports.explained import check_explain
 from reports.labels import Labels
 from reports.repaired import check_repair
 from reports.weights import check_weights
 from runners import tracking_content as content
+
+CHOICE_METRICS = ("mAP", "rank1")
 
 
 class Recorded(Protocol):
@@ -43,12 +46,14 @@ class Parts:
         restored: as `reports.repaired`.
         weighed: as `reports.weights`.
         recognised: as `reports.attributes`.
+        chosen: as `reports.choice_records`.
     """
 
     explained: Recorded | None = None
     restored: Recorded | None = None
     weighed: Recorded | None = None
     recognised: Recorded | None = None
+    chosen: Recorded | None = None
 
     def check(self, result: Mapping[str, Any]) -> None:
         """Refuse a part that is incomplete, or stands beside a result it cannot belong to.
@@ -66,12 +71,14 @@ class Parts:
             check_weights(self.weighed.record, self.weighed.arrays, name)
         if self.recognised:
             check_attributes(self.recognised.record, self.recognised.arrays, name)
+        if self.chosen:
+            check_choices(self.chosen.record, self.chosen.arrays, name, result)
 
     def facts(self) -> list[Any]:
         """What the result's digest covers beside the result itself."""
         facts: list[Any] = [self.explained.record if self.explained else {}]
         facts += [self.restored.record] if self.restored else []
-        for name, part in (("weights", self.weighed), ("attributes", self.recognised)):
+        for name, part in (("weights", self.weighed), ("attributes", self.recognised), ("choices", self.chosen)):
             if part:  # the record of attributes says what was asked; the answers are in the arrays alone
                 facts.append({name: part.record, "arrays": digest_of(part.arrays)})
         return facts
@@ -81,14 +88,26 @@ class Parts:
         found = content.mask_metrics(self.explained.record if self.explained else {})
         found |= content.repair_metrics(self.restored.record if self.restored else {})
         found |= content.weight_metrics(self.weighed.record if self.weighed else {})
+        found |= choice_metrics(self.chosen.record if self.chosen else {})
         return found | (recognition_metrics(self.recognised) if self.recognised else {})
 
     def named(self) -> Iterator[tuple[str, Recorded]]:
         """The parts that are there, by the name of their files."""
         parts = {
-            "explain": self.explained, "repair": self.restored, "weights": self.weighed, "attributes": self.recognised
+            "explain": self.explained, "repair": self.restored, "weights": self.weighed, "attributes": self.recognised,
+            "choices": self.chosen,
         }  # fmt: skip
         yield from ((name, part) for name, part in parts.items() if part is not None)
+
+
+def choice_metrics(choices: Mapping[str, Any]) -> dict[str, float]:
+    """``choice/<name>/mAP`` and ``.../rank1`` in percent of every choice that was run, and ``choice/passes``."""
+    found = {} if choices.get("passes") is None else {"choice/passes": float(choices["passes"])}
+    for one in choices.get("choices", ()):
+        for metric in CHOICE_METRICS:
+            if one["not_run"] is None:
+                found[content.safe_key(f"choice/{one['name']}/{metric}")] = float(one["metrics"][metric])
+    return {name: round(value, content.DECIMALS) for name, value in found.items()}
 
 
 def recognition_metrics(recognised: Recorded) -> dict[str, float]:
