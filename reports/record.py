@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from reports.annotated import AnnotationRecord, check_annotation
 from reports.errors import ReportError
+from reports.ledger_rows import LedgerRow, check_ledger
 
 SCHEMA = 1
 METRICS = ("mAP", "rank1", "rank5", "rank10", "rank20")
@@ -201,6 +202,7 @@ class ResultRecord(TypedDict):
     sides: NotRequired[dict[str, SideRecord]]
     variants: NotRequired[list[VariantRecord]]
     annotation: NotRequired[AnnotationRecord]
+    ledger: NotRequired[list[LedgerRow]]
 
 
 class StripImage(TypedDict):
@@ -289,6 +291,7 @@ def check_result(result: Mapping[str, Any]) -> None:
     for path, value in non_finite(result):
         raise ReportError(f"{name} has {path} = {value}; numbers are finite, or null where unknown.")
     _check_sides(result, name)
+    check_ledger(result, name)
     if "data" in result:
         data = result["data"]
         lacking = [key for key in DataRecord.__required_keys__ if not isinstance(data, Mapping) or not data.get(key)]

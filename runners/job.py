@@ -321,6 +321,7 @@ class Job:
             "metrics": judged.metrics,
             "intervals": judged.intervals,
             "conventions": judged.conventions,
+            "ledger": judged.ledger,
             "slices": judged.slices,
             **({"sides": judged.sides, "variants": judged.variants} if judged.sides else {}),
             "environment": {**describe(), "runtime": dict(self.setting.runtime)},

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 
+from datasets import jpeg
 from datasets.store_selection import Frames
 from datasets.tracklet import Split
 from protocols.conventions import Convention
@@ -19,6 +19,7 @@ from protocols.interface import Protocol, Side
 from protocols.ranking import Ranking, rank_features
 from protocols.retrieval import same_camera_error_share, top_columns
 from protocols.sanity import stripe_colours
+from protocols.side_by_side import distance_of, ledger_rows, score_side_by_side
 from protocols.statistics import clustered_bootstrap
 from runners.describing import Described
 
@@ -37,7 +38,8 @@ class Judgement:
         metrics: ``mAP``, ``rank1`` ... of the protocol's own convention; with a side in front, ``I2I/mAP``, of each
             side of a protocol that has some. Without, they are those of the first side.
         intervals: 95 % intervals of ``mAP`` and ``rank1``, people resampled.
-        conventions: the same descriptors under every convention.
+        conventions: the same descriptors under every convention, at the protocol's distance.
+        ledger: the same under every distance too; of the headline side.
         slices: further shares, as fractions.
         per_query: arrays ``[Q]`` of the protocol's own convention, and the CMC.
         strips: queries with what was retrieved, with pictures.
@@ -48,6 +50,7 @@ class Judgement:
     metrics: dict[str, float]
     intervals: dict[str, list[float]]
     conventions: list[dict[str, Any]]
+    ledger: list[dict[str, Any]]
     slices: dict[str, float]
     per_query: dict[str, NDArray[Any]]
     strips: dict[str, Any]
@@ -100,6 +103,7 @@ def judge(described: Described, split: Split, protocol: Protocol, store: Frames)
         metrics=_metrics(ranking),
         intervals=_intervals(ranking, people),
         conventions=[_convention_record(c, r) for c, r in rankings[headline].items()],
+        ledger=_ledger(asked, answers, protocol, roles, rankings[headline]),
         slices=slices,
         per_query=_per_query(ranking, split, store),
         strips=_strips(ranking, top, (asked, answers), split, protocol, store),
@@ -132,6 +136,18 @@ def _rank(
 ) -> dict[Convention, Ranking]:
     asked, answers = _of_side(described, side, split)
     return protocol.score(asked, answers, *roles.labels, query_in_gallery=roles.inside, max_rank=CMC_LENGTH)
+
+
+def _ledger(
+    asked: Floats, answers: Floats, protocol: Protocol, roles: _Roles, headline: dict[Convention, Ranking]
+) -> list[dict[str, Any]]:
+    """The headline side under every distance; the protocol's own was ranked already."""
+    own = distance_of(protocol.metric, protocol.normalise)
+    rankings = score_side_by_side(
+        asked, answers, *roles.labels, query_in_gallery=roles.inside, ties=protocol.ties, max_rank=CMC_LENGTH,
+        known={own: headline},
+    )  # fmt: skip
+    return ledger_rows(rankings)
 
 
 def _variants(
@@ -273,8 +289,7 @@ def _unit(descriptors: Floats) -> Floats:
 def _picture(store: Frames, tracklet: int, *, first: bool = False) -> str:
     """The middle frame of a tracklet, or its first, as a data URI."""
     frame = store.clip(tracklet, np.array([0 if first else (store.lengths[tracklet] - 1) // 2]))[0]
-    encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(frame), quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.encode(frame, 90)).decode()
 
 
 def to_npz(arrays: dict[str, NDArray[Any]]) -> bytes:
