@@ -1,0 +1,83 @@
+"""Options that the commands which train and judge arms have in common."""
+
+import argparse
+
+from methods.recipe import PROFILES
+
+
+def add_training(group: argparse._ArgumentGroup) -> None:
+    """Which runs of an arm, with which recipe."""
+    group.add_argument(
+        "--controls",
+        choices=("none", "default", "all"),
+        default="default",
+        help="shuffled time and a per-frame MLP for arms that claim to use time, uniform weights for those that "
+        "attend: all for the proposed arm and shuffled time for others (default), all for every arm, or none",
+    )
+    group.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, pooled (default 1)")
+    group.add_argument("--seed", type=int, default=0, metavar="FIRST", help="the first seed (default 0)")
+    group.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="embedded",
+        help="embedded: minutes on a CPU; paper: the published recipe",
+    )
+    group.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipes' short lengths")
+    group.add_argument(
+        "--pretrained",
+        choices=("card", "imagenet", "none"),
+        default="card",
+        help="starting weights: as the recipe says, ImageNet through torchvision, or from scratch",
+    )
+
+
+def add_repair(group: argparse._ArgumentGroup, repairers: str) -> None:
+    """What paints hidden regions, and what calls them hidden.
+
+    Args:
+        group: where the options are listed.
+        repairers: names of those that need no training, for the help.
+    """
+    group.add_argument(
+        "--repairers",
+        nargs="+",
+        metavar="NAME",
+        help="under occlusion-repaired: what paints hidden regions before an arm is trained and judged; "
+        f"{repairers}, each with [tau=0.9] if its calls need another threshold, or an arm that "
+        "repairs, such as vrstc/stcnet-gen (default: oracle, where the truth is known; none: the arms as they are)",
+    )
+    group.add_argument(
+        "--scorer",
+        default="vrstc/baseline",
+        metavar="PAPER/ARM",
+        help="the arm whose region scores call regions occluded; it is trained first (default %(default)s)",
+    )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """On what data."""
+    data = parser.add_argument_group("on what data")
+    data.add_argument("--dataset", default="synthwalk", help="synthwalk (rendered if absent) or mars")
+    data.add_argument("--data-root", metavar="FOLDER", help="where the data set lies; needed for all but synthwalk")
+    data.add_argument("--size", metavar="HxW", help="image size; default: the recipe's")
+    data.add_argument(
+        "--attributes",
+        metavar="FILE",
+        help="attributes of the people: MARS-Attribute, Duke-Attribute, or a CSV of your own (default: those that the "
+        "data set brings along; SynthWalk does)",
+    )
+    data.add_argument(
+        "--source",
+        metavar="FOLDER",
+        help="other data with attributes, from which arms learn to label: RAP, or a rendered SynthWalk (default for "
+        "synthwalk: a world of other people in another style, rendered if absent)",
+    )
+
+
+def add_places(group: argparse._ArgumentGroup) -> None:
+    """Where it runs, and where what is made goes."""
+    group.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    group.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")
+    group.add_argument(
+        "--tracking-uri", metavar="URI", help="MLflow; default MLFLOW_TRACKING_URI or sqlite:///mlflow.db"
+    )
