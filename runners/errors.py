@@ -9,5 +9,17 @@ class NotPossible(RuntimeError):
     """The request is sound, but not on this machine (exit code 3)."""
 
 
+class TurnedAway(NotPossible):
+    """A protocol does not admit an arm.
+
+    Attributes:
+        reason: what its checks saw.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class TrainingFailed(RuntimeError):
     """Training broke down; the message names the loss and the place (exit code 1)."""

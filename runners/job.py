@@ -24,7 +24,7 @@ from runners import describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
 from runners.annotating import AnnotatedSplit
 from runners.environment import describe
-from runners.errors import NotPossible
+from runners.errors import TurnedAway
 from runners.explaining import Explained
 from runners.labelling import Labelled
 from runners.material import Material
@@ -101,15 +101,30 @@ class Job:
         planned = (self._plan(run, seeds[0]) for run in runs)
         self.truth.calls = any(data.scores for last, tested in planned for data in (last.data, tested))
         for run in runs:
-            last, tested = self._plan(run, seeds[0])
-            if not self.steps.done(judge_step(run, last, tested, self.protocol.as_dict(), self.setting)):
-                self._examine(run, last.size)
+            if not self.done(run, seeds[0]):
+                self._examine(run, self._plan(run, seeds[0])[0].size)
         size = plan_stages(runs[0], seeds[0], self.setting)[-1].size
         yield self._colour(size, seeds[0])
         for seed in seeds:
             shown: set[str] = set()  # what a repair restored is told once
             for run in runs:
                 yield self._arm(run, seed, shown)
+
+    def turned_away(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
+        """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
+        found = {}
+        for run in (fitted(run, self.setting) for run in runs if run.control is None):
+            if not self.done(run, seed):
+                try:
+                    self._examine(run, self._plan(run, seed)[0].size)
+                except TurnedAway as error:
+                    found[run.arm.text] = error.reason
+        return found
+
+    def done(self, run: ArmRun, seed: int) -> bool:
+        """Whether the result of an arm with one seed is there already."""
+        run = fitted(run, self.setting)
+        return self.steps.done(judge_step(run, *self._plan(run, seed), self.protocol.as_dict(), self.setting))
 
     def labelled(self, labellers: list[Arm], seeds: list[int]) -> Labelled | None:
         """What labelling arms say of the people, held against the annotation; None where nothing can be compared."""
@@ -154,7 +169,7 @@ class Job:
         """Admission and cost of an arm, before anything is trained for it; its controls share them.
 
         Raises:
-            NotPossible: the protocol turns the arm away.
+            TurnedAway: by the protocol.
         """
         from protocols import cost
 
@@ -166,9 +181,11 @@ class Job:
             method = stages.build_method(plain, self.split.num_train_ids, 0, size, self.setting.device, "fp32").eval()
             admission = self.protocol.admit(method, size)
             if not admission.admitted:
-                raise NotPossible(
-                    f"{self.protocol.name} does not admit {run.arm.text} ({'; '.join(admission.reasons)}); "
-                    "nothing was trained for it. Leave the arm out, or judge it under another protocol."
+                reason = "; ".join(admission.reasons)
+                raise TurnedAway(
+                    f"{self.protocol.name} does not admit {run.arm.text} ({reason}); nothing was trained for it. "
+                    "Leave the arm out, or judge it under another protocol.",
+                    reason,
                 )
             with self.steps.running(step) as folder:
                 measured = cost.measure(

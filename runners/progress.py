@@ -1,12 +1,16 @@
-"""Progress on stderr, with what remains: a bar on a terminal, a line now and then elsewhere."""
+"""Progress on stderr, with what remains: a bar on a terminal, a line now and then elsewhere.
+
+A command that draws a screen of its own takes both over with `shown_on`, so that they do not break each other's lines.
+"""
 
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
-from tqdm import tqdm
+from datasets import progress
 
 _LINE_SECONDS = 20.0
 
@@ -23,6 +27,31 @@ class Bar(Protocol):
         ...
 
 
+class Screen(Protocol):
+    """What a command draws on while its steps run."""
+
+    def bar(self, title: str, total: int, unit: str, done: int) -> AbstractContextManager[Bar]:
+        """A bar among whatever else is drawn."""
+        ...
+
+    def note(self, text: str) -> None:
+        """One line above it."""
+        ...
+
+
+_screen: ContextVar[Screen | None] = ContextVar("screen", default=None)
+
+
+@contextmanager
+def shown_on(screen: Screen) -> Iterator[None]:
+    """Bars and notes of everything within go to this screen."""
+    before = _screen.set(screen)
+    try:
+        yield
+    finally:
+        _screen.reset(before)
+
+
 @contextmanager
 def step_bar(title: str, total: int, unit: str, *, done: int = 0) -> Iterator[Bar]:
     """A bar for one step of a run.
@@ -33,9 +62,14 @@ def step_bar(title: str, total: int, unit: str, *, done: int = 0) -> Iterator[Ba
         unit: what is counted, such as ``frames``.
         done: how many an earlier, interrupted run had finished.
     """
+    screen = _screen.get()
+    if screen is not None:
+        with screen.bar(title, total, unit, done) as drawn:
+            yield drawn
+        return
     if sys.stderr.isatty():
         # Steps differ in length, so the rate is smoothed over many of them.
-        with tqdm(total=total, initial=done, desc=title, unit=f" {unit}", file=sys.stderr, smoothing=0.05) as bar:
+        with progress.bar(total=total, initial=done, desc=title, unit=f" {unit}", smoothing=0.05) as bar:
             yield bar
         return
     lines = _Lines(title, total, unit, done)
@@ -45,7 +79,7 @@ def step_bar(title: str, total: int, unit: str, *, done: int = 0) -> Iterator[Ba
 
 def note(text: str) -> None:
     """One line on stderr that does not break a bar."""
-    tqdm.write(text, file=sys.stderr)
+    progress.say(text)
 
 
 class _Lines:
