@@ -61,6 +61,53 @@ def windows(length: int, clip: int, stride: int) -> Clip:
     return Clip(indices.astype(np.int64), np.ones(indices.shape, dtype=bool))
 
 
+def overlapping(length: int, clip: int, stride: int, rest: Rest = "loop") -> Clip:
+    """Windows of T frames at starts 0, stride, 2*stride, ..., and one more that ends at the last frame if none does.
+
+    Every frame is seen. A tracklet of fewer than T frames gives one clip, filled as in `snippets`.
+
+    Returns:
+        Indices and mask of shape [S,T].
+    """
+    _check(length, clip)
+    if stride < 1:
+        raise DataError(f"stride={stride} is not possible; take 1 or more")
+    if length <= clip:
+        return snippets(length, clip, rest)
+    starts = np.unique(np.append(np.arange(0, length - clip, stride), length - clip))
+    indices = starts[:, None] + np.arange(clip)
+    return Clip(indices.astype(np.int64), np.ones(indices.shape, dtype=bool))
+
+
+def wrapping(length: int, clip: int) -> Clip:
+    """A window of T frames from every frame, going on at the first one: n clips, each frame T times in all (M3D).
+
+    Returns:
+        Indices and mask of shape [n,T].
+    """
+    _check(length, clip)
+    indices = (np.arange(length)[:, None] + np.arange(clip)) % length
+    return Clip(indices.astype(np.int64), np.ones(indices.shape, dtype=bool))
+
+
+def apart(length: int, clip: int, stride: int) -> Clip:
+    """Clips of T frames that lie ``stride`` apart, which together cover the tracklet (BiCnet's training clip, at test).
+
+    The tracklet is looped to a multiple of T*stride frames; each block of so many gives ``stride`` clips that
+    interleave, from its first ``stride`` frames on.
+
+    Returns:
+        Indices and mask of shape [S,T].
+    """
+    _check(length, clip)
+    if stride < 1:
+        raise DataError(f"stride={stride} is not possible; take 1 or more")
+    blocks = -(-length // (clip * stride))
+    starts = (np.arange(blocks)[:, None] * clip * stride + np.arange(stride)).reshape(-1, 1)
+    indices = (starts + np.arange(clip) * stride) % length
+    return Clip(indices.astype(np.int64), np.ones(indices.shape, dtype=bool))
+
+
 def _check(length: int, clip: int) -> None:
     if length < 1 or clip < 1:
         raise DataError(

@@ -17,6 +17,7 @@ from datasets.snippets import snippets as cut_tracklet
 from datasets.store_selection import Frames
 from datasets.transforms import Normalisation, to_tensor
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
+from protocols.choices import Choice
 from protocols.interface import Mean, Protocol, Snippets
 from runners.environment import Precision
 from runners.extraction import Floats, frames_per_batch
@@ -40,6 +41,8 @@ class Feeding:
         precision: of the frame network.
         title: for the bar.
         orders: frame numbers of each tracklet in the order to feed them; the natural one if not given.
+        passed: of known features, how many frames there are and how many were put through the trunk to get them; None
+            where that was not counted.
     """
 
     store: Frames
@@ -49,6 +52,35 @@ class Feeding:
     precision: Precision
     title: str
     orders: Orders | None = None
+    passed: tuple[int, int | None] | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Descriptors of all test tracklets under each of a protocol's choices.
+
+    Attributes:
+        headline: the choice that stands for the arm.
+        choices: those that were run, as the network takes them, in the protocol's order.
+        not_run: the others, with the reason.
+        features: name of a choice -> ``[N, D]``.
+        answers: the same of gallery tracklets, for choices that feed these differently.
+        clips, fed: name -> number of clips, and of real frames in them, over all tracklets.
+        frames: test frames.
+        trunk_frames: how many frames were put through the trunk for all choices together; None if not counted.
+        once: whether frames are encoded alone, and so once for all choices.
+    """
+
+    headline: str
+    choices: tuple[Choice, ...]
+    not_run: tuple[tuple[Choice, str], ...]
+    features: dict[str, Floats]
+    answers: dict[str, Floats]
+    clips: dict[str, int]
+    fed: dict[str, int]
+    frames: int
+    trunk_frames: int | None
+    once: bool
 
 
 @dataclass(frozen=True)
@@ -61,6 +93,7 @@ class Described:
         image: ``[N, D]`` of the first frames, or None where the protocol has no sides.
         fed: what a tracklet was to the network, in words.
         encoders: what encoded an ``I``mage and a ``V``ideo, in words.
+        chosen: the same tracklets under each of the protocol's choices, where it lists some.
     """
 
     video: Floats
@@ -68,6 +101,7 @@ class Described:
     image: Floats | None
     fed: str
     encoders: dict[str, str]
+    chosen: Chosen | None = None
 
     def of(self, which: str) -> Floats:
         """Descriptors of one half of a side's name, ``I`` or ``V``."""
@@ -93,7 +127,7 @@ class Cut:
 
 
 def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Described:
-    """Encode every test tracklet as a protocol demands.
+    """Encode every test tracklet as a protocol demands; one that lists choices is for `choosing.describe`.
 
     Args:
         method: in eval mode, on the device of ``feeding``.
@@ -170,19 +204,19 @@ def mean_of_clips(clips: Floats, cut: Cut, mean: Mean) -> Floats:
 @torch.inference_mode()
 def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
     """Descriptors of clips ``[C, D]``; clips of like length go together."""
-    store, features = feeding.store, feeding.features
+    store = feeding.store
     frames = cut.frames
     if feeding.orders is not None:
         frames = np.stack([feeding.orders[owner][row] for owner, row in zip(cut.owner, frames, strict=True)])
     rows = store.offsets[cut.owner][:, None] + frames  # [C, T] rows of all frames
     real = cut.mask.sum(axis=1)
-    most = _FEATURES_A_BATCH if features is not None else frames_per_batch(store.size)
+    most = most_at_once(feeding)
     found: Floats | None = None
     with step_bar(feeding.title, int(real.sum()), "frames") as bar:
         for batch in in_batches(real, most):
             longest = int(real[batch].max())  # padding stands at the end
             mask = torch.from_numpy(cut.mask[batch, :longest]).to(feeding.device)
-            answer = _encode(method, feeding, rows[batch, :longest], mask)
+            answer = encode(method, feeding, rows[batch, :longest], mask)
             if found is None:
                 found = np.empty((len(rows), answer.shape[1]), dtype=np.float32)
             found[batch] = answer.float().cpu().numpy()
@@ -191,7 +225,12 @@ def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
     return found
 
 
-def _encode(method: nn.Module, feeding: Feeding, rows: Ints, mask: Tensor) -> Tensor:
+def most_at_once(feeding: Feeding) -> int:
+    """How many frames go to a network together: many features, or few pictures."""
+    return _FEATURES_A_BATCH if feeding.features is not None else frames_per_batch(feeding.store.size)
+
+
+def encode(method: nn.Module, feeding: Feeding, rows: Ints, mask: Tensor) -> Tensor:
     """Frames by row ``[B, T]`` -> ``[B, D]``."""
     if isinstance(method, FrameThenTime):
         assert feeding.features is not None  # the job extracts them for every such method
@@ -223,7 +262,7 @@ def _images(method: nn.Module, feeding: Feeding) -> tuple[Floats, str]:
 
         def run(batch: Ints) -> Tensor:
             whole = torch.ones(len(batch), times, dtype=torch.bool, device=feeding.device)
-            return _encode(method, feeding, np.repeat(batch[:, None], times, axis=1), whole)
+            return encode(method, feeding, np.repeat(batch[:, None], times, axis=1), whole)
 
     size = frames_per_batch(feeding.store.size)
     parts = [run(rows[start : start + size]).float().cpu().numpy() for start in range(0, len(rows), size)]

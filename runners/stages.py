@@ -191,6 +191,7 @@ def frame_features(
             "normalise": normalise,
             "precision": precision,
             **({"crop": store.crop} if store.crop != 1 else {}),
+            **({"counted": "trunk frames"} if part == "test" else {}),
         },
     )
     if not steps.done(step):

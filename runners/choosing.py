@@ -1,0 +1,221 @@
+"""Every test tracklet under each of a protocol's choices, encoded no more often than needed.
+
+All choices of a few tracklets are cut at once. A clip that several choices share (the first eight frames are a snippet
+of eight, a window of eight and, in a tracklet of eight frames, the whole) is encoded once; what is left goes in batches
+of like length, whatever tracklet and choice it belongs to. Where a network encodes frames alone, its frame features are
+known already, so that all choices together cost one pass over the frames.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from methods.interface import FixedClip, FrameThenTime
+from protocols.choice_cuts import clips_of, fitting, own_snippets
+from protocols.choices import Choice
+from protocols.interface import Mean, Protocol
+from runners import describing
+from runners.describing import (
+    Chosen,
+    Cut,
+    Described,
+    Feeding,
+    Ints,
+    encode,
+    in_batches,
+    mean_of_clips,
+    most_at_once,
+)
+from runners.errors import RunError
+from runners.extraction import Floats
+from runners.progress import step_bar
+from runners.trunk_frames import counting_trunk_frames
+
+_FRAMES_A_GROUP = 8192  # of the tracklets whose clips are cut and encoded together
+
+Place = tuple[str, bool]  # a choice, and whether it is what it feeds of an answer
+
+
+def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Described:
+    """Encode every test tracklet as a protocol demands, under each of its choices if it lists some.
+
+    Args:
+        method: in eval mode, on the device of ``feeding``.
+        protocol: must admit the method.
+        feeding: where frames come from.
+    """
+    if not protocol.choices:
+        return describing.describe(method, protocol, feeding)
+    chosen = choose(method, protocol, feeding)
+    headline = next(one for one in chosen.choices if one.name == chosen.headline)
+    return Described(chosen.features[chosen.headline], {}, None, _in_words(headline), {}, chosen)
+
+
+def choose(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Chosen:
+    """Descriptors under every choice that the network can take; the others are named with the reason.
+
+    Raises:
+        RunError: the protocol's headline is none of its choices.
+    """
+    fixed = method.clip_length if isinstance(method, FixedClip) else None
+    headline, run, not_run = plan(protocol, fixed)
+    once = isinstance(method, FrameThenTime)
+    with counting_trunk_frames(method) as trunk:
+        found = _all(method, run, feeding)
+    frames, counted = int(feeding.store.lengths.sum()), trunk.frames
+    if once:  # the features came from somewhere; aggregating them lets no frame into the trunk again
+        frames, before = feeding.passed or (frames, None)
+        counted = None if before is None or counted is None else before + counted
+    return Chosen(
+        headline=headline,
+        choices=run,
+        not_run=not_run,
+        features={name: rows for (name, answer), rows in found.rows.items() if not answer},
+        answers={name: rows for (name, answer), rows in found.rows.items() if answer},
+        clips=found.clips,
+        fed=found.fed,
+        frames=frames,
+        trunk_frames=counted,
+        once=once,
+    )
+
+
+def plan(protocol: Protocol, fixed: int | None) -> tuple[str, tuple[Choice, ...], tuple[tuple[Choice, str], ...]]:
+    """The headline, the choices that a network can take, and the others with the reason.
+
+    A network of fixed clips cannot take a whole sequence; its own snippets stand for it then.
+    """
+    if protocol.headline not in [one.name for one in protocol.choices]:
+        raise RunError(
+            f"the protocol {protocol.name} has the headline {protocol.headline!r}, which is no choice of it."
+        )
+    fitted = [(one, *fitting(one, fixed)) for one in protocol.choices]
+    run = tuple(taken for _, taken, _ in fitted if taken is not None)
+    not_run = tuple((one, reason) for one, taken, reason in fitted if taken is None)
+    headline = protocol.headline
+    if fixed is not None and headline not in [one.name for one in run]:
+        own = own_snippets(fixed, run)
+        headline, run = own.name, run if own in run else (*run, own)
+    return headline, run, not_run
+
+
+@dataclass
+class _Found:
+    """What is filled group by group."""
+
+    tracklets: int
+    rows: dict[Place, Floats] = field(default_factory=dict)
+    clips: dict[str, int] = field(default_factory=dict)
+    fed: dict[str, int] = field(default_factory=dict)
+
+    def put(self, place: Place, tracklets: Ints, means: Floats) -> None:
+        """Descriptors of some tracklets."""
+        if place not in self.rows:
+            self.rows[place] = np.empty((self.tracklets, means.shape[1]), dtype=np.float32)
+        self.rows[place][tracklets] = means
+
+    def count(self, name: str, mask: NDArray[np.bool_]) -> None:
+        """More clips of a choice."""
+        self.clips[name] = self.clips.get(name, 0) + len(mask)
+        self.fed[name] = self.fed.get(name, 0) + int(mask.sum())
+
+
+@dataclass
+class _Clips:
+    """Clips of a group of tracklets, each once: ``frames`` are the real ones."""
+
+    owner: list[int] = field(default_factory=list)
+    frames: list[Ints] = field(default_factory=list)
+    known: dict[tuple[int, bytes], int] = field(default_factory=dict)
+
+    def number(self, tracklet: int, frames: Ints) -> int:
+        """Of a clip, which is new or was cut before."""
+        key = tracklet, frames.tobytes()
+        found = self.known.setdefault(key, len(self.frames))
+        if found == len(self.frames):
+            self.owner.append(tracklet)
+            self.frames.append(frames)
+        return found
+
+
+def _all(method: nn.Module, choices: tuple[Choice, ...], feeding: Feeding) -> _Found:
+    lengths = feeding.store.lengths
+    found = _Found(len(lengths))
+    with step_bar(feeding.title, int(lengths.sum()), "frames") as bar:
+        for group in _groups(lengths):
+            clips = _Clips()
+            cuts = {
+                place: _cut(choice, place[1], group, lengths, clips) for choice in choices for place in _places(choice)
+            }
+            descriptors: Floats | None = None
+            share, shown = int(lengths[group].sum()) / sum(len(one) for one in clips.frames), 0.0
+            for batch, answer in _encoded(method, feeding, clips):
+                if descriptors is None:
+                    descriptors = np.empty((len(clips.frames), answer.shape[1]), dtype=np.float32)
+                descriptors[batch] = answer
+                before, shown = int(shown), shown + share * sum(len(clips.frames[one]) for one in batch)
+                bar.update(int(shown) - before)
+            assert descriptors is not None  # a group has a tracklet, and a tracklet a clip
+            for choice in choices:
+                mean: Mean = choice.mean or "clips"
+                for place in _places(choice):
+                    numbers, cut = cuts[place]
+                    found.put(place, group, mean_of_clips(descriptors[numbers], cut, mean))
+                    if not place[1]:
+                        found.count(choice.name, cut.mask)
+    return found
+
+
+def _places(choice: Choice) -> tuple[Place, ...]:
+    return ((choice.name, False), (choice.name, True)) if choice.answers else ((choice.name, False),)
+
+
+def _groups(lengths: Ints) -> Iterator[Ints]:
+    """Tracklets of like length, as many as hold a number of frames together."""
+    order = np.argsort(lengths, kind="stable")
+    ends = np.cumsum(lengths[order])
+    yield from np.split(
+        order, np.unique(np.searchsorted(ends, np.arange(_FRAMES_A_GROUP, ends[-1], _FRAMES_A_GROUP)) + 1)
+    )
+
+
+def _cut(choice: Choice, answer: bool, group: Ints, lengths: Ints, clips: _Clips) -> tuple[Ints, Cut]:
+    """Numbers of a choice's clips among all of the group, and the clips: ``owner`` counts within the group."""
+    each = [clips_of(choice, int(lengths[tracklet]), answer=answer) for tracklet in group]
+    numbers = [
+        clips.number(int(tracklet), frames[mask])
+        for tracklet, cut in zip(group, each, strict=True)
+        for frames, mask in zip(cut.indices, cut.mask, strict=True)
+    ]
+    owner = np.repeat(np.arange(len(each)), [len(one.mask) for one in each])
+    longest = max(one.mask.shape[1] for one in each)
+    mask = np.concatenate([np.pad(one.mask, ((0, 0), (0, longest - one.mask.shape[1]))) for one in each])
+    return np.array(numbers, dtype=np.int64), Cut(owner, np.zeros(mask.shape, dtype=np.int64), mask)
+
+
+@torch.inference_mode()
+def _encoded(method: nn.Module, feeding: Feeding, clips: _Clips) -> Iterator[tuple[Ints, Floats]]:
+    """Numbers of clips ``[b]`` and their descriptors ``[b, D]``, batch by batch."""
+    store, orders = feeding.store, feeding.orders
+    real = np.array([len(one) for one in clips.frames], dtype=np.int64)
+    for batch in in_batches(real, most_at_once(feeding)):
+        longest = int(real[batch].max())
+        rows = np.empty((len(batch), longest), dtype=np.int64)
+        for line, clip in enumerate(batch):
+            owner, frames = clips.owner[clip], clips.frames[clip]
+            told = frames if orders is None else orders[owner][frames]
+            rows[line, : len(frames)] = store.offsets[owner] + told
+            rows[line, len(frames) :] = rows[line, len(frames) - 1]  # padding: any frame that exists
+        mask = torch.from_numpy(np.arange(longest) < real[batch][:, None]).to(feeding.device)
+        yield batch, encode(method, feeding, rows, mask).float().cpu().numpy()
+
+
+def _in_words(choice: Choice) -> str:
+    """What a tracklet is to the network under the choice that stands for the arm."""
+    if choice.family == "whole":
+        return "all frames of a tracklet in one pass"
+    return f"{choice.label[0].lower()}{choice.label[1:]}, the only length that it takes, mean over {choice.mean}"
