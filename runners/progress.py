@@ -79,6 +79,10 @@ def step_bar(title: str, total: int, unit: str, *, done: int = 0) -> Iterator[Ba
 
 def note(text: str) -> None:
     """One line on stderr that does not break a bar."""
+    screen = _screen.get()
+    if screen is not None:
+        screen.note(text)
+        return
     progress.say(text)
 
 
