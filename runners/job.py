@@ -20,12 +20,14 @@ from datasets.tracklet import Split
 from methods.arms import Arm
 from methods.interface import Attends, FrameThenTime
 from protocols.interface import Protocol
-from runners import describing, judging, labelling, stages
+from runners import choosing, describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
 from runners.annotating import AnnotatedSplit
 from runners.environment import describe
 from runners.errors import TurnedAway
 from runners.explaining import Explained
+from runners.extraction import trunk_frames_of
+from runners.judging_choices import ChoiceResults, judge_choices, load_choices, save_choices
 from runners.labelling import Labelled
 from runners.material import Material
 from runners.plan import card_of, fitted, labels_of, plan_data, plan_stages
@@ -57,6 +59,7 @@ class Outcome:
         restored: what a repair of the test data restored, if they were repaired and the truth is known.
         weighed: weights of frames against what these show, if it has some and the truth is known.
         recognised: attributes of people against their annotation, if it learns some and there is one.
+        chosen: what it scores under each of the protocol's choices, if it lists some.
     """
 
     result: dict[str, Any]
@@ -68,6 +71,7 @@ class Outcome:
     restored: Restored | None = None
     weighed: Weighed | None = None
     recognised: Recognised | None = None
+    chosen: ChoiceResults | None = None
 
 
 @dataclass
@@ -219,6 +223,9 @@ class Job:
         began = time.monotonic()
         described = self._describe(method, run, last, tested, store)
         judged = judging.judge(described, self.split, self.protocol, store)
+        if described.chosen is not None:
+            title = f"judge choices of {run.text}, seed {last.seed}"
+            save_choices(judge_choices(described.chosen, self.split, self.protocol, store.lengths, title), folder)
         note(
             f"judge {run.text} seed {last.seed}: mAP {judged.metrics['mAP']:.1f}, "
             f"rank-1 {judged.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
@@ -263,18 +270,19 @@ class Job:
                 generator(last.seed, "shuffled at test", t.key).permutation(int(n)).astype(np.int64)
                 for t, n in zip(self.split.test, store.lengths, strict=True)
             ]
-        features = None
+        features, passed = None, None
         if isinstance(method, FrameThenTime):
             selected = isinstance(store, FrameSelection)
             base = store.base if isinstance(store, FrameSelection) else store
             split = self.split if selected else self.material.split(tested)
             file = stages.frame_features(method, "test", split, base, normalise, self.steps, device, last.precision)
             features = np.load(file, mmap_mode="r")
+            passed = len(features), trunk_frames_of(file)
             if isinstance(store, FrameSelection):
                 features = features[store.rows]
         title = f"extract {run.text}, seed {last.seed}"
         feeding = describing.Feeding(store, features, normalise, device, last.precision, title, orders)
-        return describing.describe(method, self.protocol, feeding)
+        return choosing.describe(method, self.protocol, replace(feeding, passed=passed))
 
     def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
         """The sanity row: what the colour of clothes alone gets."""
@@ -369,7 +377,8 @@ class Job:
         folder = self.steps.folder(step)
         with np.load(folder / "per_query.npz") as file:
             arrays = {name: file[name] for name in file.files}
-        return Outcome(read_json(folder / "result.json"), arrays, read_json(folder / "strips.json"), log, fresh)
+        result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
+        return Outcome(result, arrays, strips, log, fresh, chosen=load_choices(folder))
 
 
 def _signature(run: ArmRun) -> str:

@@ -59,14 +59,20 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class _Roles:
-    """Who asks and who answers, as `protocols.ranking` wants it."""
+class Roles:
+    """Who asks and who answers, as `protocols.ranking` wants it.
+
+    Attributes:
+        labels: people and cameras of the queries ``[Q]``, people and cameras of the gallery ``[G]``.
+        inside: ``[Q]`` gallery column of each query, or None where the gallery does not hold them.
+    """
 
     labels: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
-    inside: NDArray[np.int64] | None  # gallery column of each query
+    inside: NDArray[np.int64] | None
 
     @classmethod
-    def of(cls, split: Split) -> "_Roles":
+    def of(cls, split: Split) -> "Roles":
+        """The roles of a split's test half."""
         people = np.array([t.person_id for t in split.test])
         cameras = np.array([t.camera_id for t in split.test])
         query, gallery = split.query_index, split.gallery_index
@@ -86,7 +92,7 @@ def judge(described: Described, split: Split, protocol: Protocol, store: Frames)
         protocol: its distance and convention.
         store: frames of ``split.test``, for the strips.
     """
-    roles = _Roles.of(split)
+    roles = Roles.of(split)
     headline = protocol.sides[0] if protocol.sides else "V2V"
     rankings = {side: _rank(described, side, split, protocol, roles) for side in protocol.sides or (headline,)}
     asked, answers = _of_side(described, headline, split)
@@ -100,8 +106,8 @@ def judge(described: Described, split: Split, protocol: Protocol, store: Frames)
         slices["same_camera_share_of_top1_errors"] = share
     people = roles.labels[0]
     found = Judgement(
-        metrics=_metrics(ranking),
-        intervals=_intervals(ranking, people),
+        metrics=metrics_of(ranking),
+        intervals=intervals_of(ranking, people),
         conventions=[_convention_record(c, r) for c, r in rankings[headline].items()],
         ledger=_ledger(asked, answers, protocol, roles, rankings[headline]),
         slices=slices,
@@ -112,13 +118,13 @@ def judge(described: Described, split: Split, protocol: Protocol, store: Frames)
     )
     for side in protocol.sides:
         one = rankings[side][protocol.convention]
-        found.metrics.update({f"{side}/{name}": value for name, value in _metrics(one).items()})
+        found.metrics.update({f"{side}/{name}": value for name, value in metrics_of(one).items()})
         found.per_query.update({f"{side}/{name}": values for name, values in _scores(one).items()})
         found.sides[side] = {
             "query": described.encoders[side[0]],
             "gallery": described.encoders[side[-1]],
-            **_metrics(one),
-            "intervals": _intervals(one, people),
+            **metrics_of(one),
+            "intervals": intervals_of(one, people),
             "valid_queries": int(one.valid.sum()),
             "queries": len(one.valid),
         }
@@ -132,14 +138,14 @@ def _of_side(described: Described, side: Side, split: Split) -> tuple[Floats, Fl
 
 
 def _rank(
-    described: Described, side: Side, split: Split, protocol: Protocol, roles: _Roles
+    described: Described, side: Side, split: Split, protocol: Protocol, roles: Roles
 ) -> dict[Convention, Ranking]:
     asked, answers = _of_side(described, side, split)
     return protocol.score(asked, answers, *roles.labels, query_in_gallery=roles.inside, max_rank=CMC_LENGTH)
 
 
 def _ledger(
-    asked: Floats, answers: Floats, protocol: Protocol, roles: _Roles, headline: dict[Convention, Ranking]
+    asked: Floats, answers: Floats, protocol: Protocol, roles: Roles, headline: dict[Convention, Ranking]
 ) -> list[dict[str, Any]]:
     """The headline side under every distance; the protocol's own was ranked already."""
     own = distance_of(protocol.metric, protocol.normalise)
@@ -150,9 +156,7 @@ def _ledger(
     return ledger_rows(rankings)
 
 
-def _variants(
-    described: Described, side: Side, split: Split, protocol: Protocol, roles: _Roles
-) -> list[dict[str, Any]]:
+def _variants(described: Described, side: Side, split: Split, protocol: Protocol, roles: Roles) -> list[dict[str, Any]]:
     """The headline convention with the other distance and the other mean over clips."""
     rows = []
     for mean, video in described.by_mean.items():
@@ -169,7 +173,8 @@ def _variants(
     return rows
 
 
-def _metrics(ranking: Ranking) -> dict[str, float]:
+def metrics_of(ranking: Ranking) -> dict[str, float]:
+    """``mAP``, ``rank1`` ... in percent."""
     return {"mAP": 100 * ranking.mAP, **{f"rank{k}": 100 * ranking.rank(k) for k in RANKS}}
 
 
@@ -198,7 +203,8 @@ def colour_described(store: Frames, protocol: Protocol) -> Described:
     return Described(video, {}, colours(store.offsets[:-1] + 1), "all frames of a tracklet", encoders)
 
 
-def _intervals(ranking: Ranking, people: NDArray[np.int64]) -> dict[str, list[float]]:
+def intervals_of(ranking: Ranking, people: NDArray[np.int64]) -> dict[str, list[float]]:
+    """95 % intervals of ``mAP`` and ``rank1`` in percent; ``people`` ``[Q]`` are resampled."""
     keep = ranking.counted
     values = {"mAP": ranking.average_precision[keep], "rank1": ranking.hits(1)[keep]}
     found = {}

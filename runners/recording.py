@@ -108,6 +108,7 @@ def record(
             outcome.restored,
             outcome.weighed,
             outcome.recognised,
+            outcome.chosen,
         )
         made, found = made + outcome.fresh, found + (not outcome.fresh)
         watch(outcome)

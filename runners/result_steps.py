@@ -8,11 +8,16 @@ from runners.sources import code_digest
 from runners.steps import Step
 
 _JUDGING_CODE = (
+    "datasets/sampling.py",
+    "datasets/snippets.py",
     "methods/interface.py",
     "methods/layers",
     "protocols",
     "runners/extraction.py",
+    "runners/trunk_frames.py",
     "runners/describing.py",
+    "runners/choosing.py",
+    "runners/judging_choices.py",
     "runners/judging.py",
 )
 _RESTORING_CODE = (
