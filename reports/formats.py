@@ -75,6 +75,10 @@ class Table:
         index = [column.key for column in self.columns].index(key)
         return tuple(row.cells[index] for row in self.rows)
 
+    def runs(self) -> tuple[str, ...]:
+        """The runs that any of its numbers is from, each once."""
+        return tuple(dict.fromkeys(run for row in self.rows for run in row.run_ids))
+
     def visible(self) -> "Table":
         """The table without the columns that are data only."""
         return self.only([column.key for column in self.columns if not column.data_only])

@@ -2,21 +2,17 @@
 
 import shlex
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
-from reports import attribute_page, cards, figures, forest, masks, repair_page, repairers, sides, slices, tables
+from reports import attribute_page, cards, design, figures, forest, masks, repair_page, repairers, sides, slices, tables
 from reports.caveats import unverified
 from reports.errors import ReportError
-from reports.formats import Column, Estimate, Table, number, shown
+from reports.formats import Column, Estimate, Table, number
 from reports.ledger import VERDICTS, Ledger
 from reports.record import headline_side
 from reports.runs import Group, Job
 
-TEMPLATES = Path(__file__).parent / "templates"
-SYMBOLS = {"holds": "✓", "does not hold": "✗", "cannot tell": "?"}
 SECTIONS = {
     "verdict": "Verdict", "results": "Measured and published", "sides": "Image and video",
     "repair": "Occlusion and repair", "attributes": "Attributes", "slices": "By attribute",
@@ -27,28 +23,8 @@ SECTIONS = {
 NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-@cache
-def environment() -> Any:
-    """The template environment; an undefined name in a template is an error."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    found = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=False
-    )
-    found.globals |= {
-        "zip": zip,
-        "number": number,
-        "shown": shown,
-        "symbols": SYMBOLS,
-        "quoted": shlex.quote,
-        "accuracy": tables.estimate,
-    }
-    found.globals |= {"points": Column("", ""), "gained": Column("", "", signed=True)}
-    return found
-
-
 def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -> str:
-    """The page as HTML text: no script, no font, no picture from elsewhere.
+    """The page as HTML text: nothing is loaded from elsewhere.
 
     Args:
         job: what was recorded.
@@ -85,11 +61,14 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
     }
     arm = cards.headline_arm(job.card, [group.name for group in job.arms()]) or job.groups[0].name
     people = job.groups[0].people()
-    html: str = environment().get_template("paper.html.j2").render(
-        css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        card=job.card,
-        citation=_citation(job.card),
-        dataset={"label": tables.dataset_label(first["dataset"]["name"])},
+    return design.render(
+        "paper.html.j2",
+        title=f"{job.card['title']}: what holds on {tables.dataset_label(first['dataset']['name'])}",
+        kind="reproduction report",
+        heading=job.card["title"],
+        subtitle=_citation(job.card),
+        skip="Skip to the verdict",
+        origins=design.origins(job),
         protocol=first["protocol"],
         facts=_facts(job),
         sections=[(anchor, title) for anchor, title in SECTIONS.items() if present.get(anchor, True)],
@@ -139,7 +118,6 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
         parent_id=job.parent_id,
         ended=job.ended,
     )  # fmt: skip
-    return html
 
 
 def headline(ledger: Ledger) -> str:

@@ -141,6 +141,7 @@ class Job:
     finished: bool
     ended: str  # UTC, to the second, or "" while it runs
     labels: Labels | None = None
+    experiment_id: str = ""  # of the store, for links to a tracking server
 
     @cached_property
     def by_name(self) -> dict[str, Group]:
@@ -218,6 +219,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
         finished=run.info.status == "FINISHED",
         ended=reader.time(run.info.end_time),
         labels=Labels(*labels) if labels else None,
+        experiment_id=str(run.info.experiment_id),
     )
 
 
