@@ -24,6 +24,7 @@ def normalise(card: Mapping[str, Any]) -> dict[str, Any]:
         **plain,
         "arms": {name: dict(arm) for name, arm in arms.items()},
         "published": [dict(row) for row in card.get("published") or ()],
+        "context": [dict(row) for row in card.get("context") or ()],
         "claims": [dict(claim) for claim in card.get("claims") or ()],
         "constraints": dict(card.get("constraints") or {}),
     }

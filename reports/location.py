@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from reports.errors import NothingToReport, ReportError
 
@@ -53,6 +54,14 @@ def sqlite_file(uri: str) -> Path | None:
     if not path or path == ":memory:":
         raise ReportError(f"tracking URI {uri!r} names no file; an in-memory store would be lost, use {DEFAULT_URI}.")
     return Path(path).expanduser().absolute()
+
+
+def local_folder(uri: str) -> Path | None:
+    """The folder of an artifact URI that lies on this machine; ``None`` for one that has to be fetched."""
+    parts = urlsplit(uri)
+    if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
+        return None
+    return Path(url2pathname(parts.path)) if parts.scheme else Path(uri)
 
 
 def check_reachable(uri: str) -> None:

@@ -9,6 +9,7 @@ import difflib
 import json
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.errors import NothingToReport, ReportError
-from reports.location import check_reachable, check_readable, tracking_uri
+from reports.location import check_reachable, check_readable, local_folder, tracking_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +107,22 @@ class Reader:
         hint = f"did you mean {', '.join(near)}?" if near else "the store holds no experiment yet."
         raise ReportError(f"no experiment {name!r} in {self.uri}; {hint}")
 
+    def experiments(self, prefix: str = "") -> list[str]:
+        """Names of all experiments that begin so, sorted; those in MLflow's bin are not among them."""
+        names: list[str] = []
+        token = None
+        while True:
+            page = self._ask(lambda token=token: self.client.search_experiments(page_token=token))
+            names += [str(one.name) for one in page if str(one.name).startswith(prefix)]
+            token = page.token
+            if not token:
+                return sorted(names)
+
+    def jobs(self, experiment: str) -> "list[Run]":
+        """All parent runs of an experiment, finished or not, the oldest first."""
+        runs = self._search(self.experiment_id(experiment), "tags.kind = 'parent'")
+        return sorted(runs, key=lambda run: (run.info.start_time, str(run.info.run_id)))
+
     def parent(self, experiment: str, paper: str | None = None, parent: str | None = None) -> "Run":
         """The parent run to report: the named one, else the latest finished one, else the latest.
 
@@ -132,22 +149,30 @@ class Reader:
         """The finished children that count, ordered by name."""
         return self._current(parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
 
+    def not_counted(self, parent: "Run") -> dict[str, int]:
+        """How many children of a job do not count, by reason; only reasons that there are."""
+        found = self._search(parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+        superseded = [run for run in found if run.data.tags.get("superseded") == "true"]
+        unfinished = [run for run in found if run.info.status != "FINISHED" and run not in superseded]
+        counts = {"superseded runs": len(superseded), "unfinished runs": len(unfinished)}
+        return {reason: count for reason, count in counts.items() if count}
+
     def finished_children(self, experiment: str) -> "list[Run]":
         """All finished arms of an experiment that count, whatever their parent."""
         return self._current(self.experiment_id(experiment), "tags.kind = 'child'")
 
     def folder(self, run: "Run", needed: Sequence[str] = ()) -> Path:
-        """Fetch a run's artifacts; gives the folder, which lives as long as this reader.
+        """Where a run's artifacts can be read; those from afar are fetched once, and live as long as this reader.
 
         Raises:
-            ReportError: a needed file is not there.
+            ReportError: a needed file is not there, or the place where artifacts are kept does not answer.
         """
         run_id = str(run.info.run_id)
-        target = Path(self._scratch.name) / run_id
-        if not target.is_dir():
-            target.mkdir()
-            for name in ARTIFACTS:
-                self._fetch(run_id, name, target)
+        target = local_folder(str(run.info.artifact_uri))
+        if target is None:
+            target = Path(self._scratch.name) / run_id
+            if not target.is_dir():
+                self._fetch(run, target)
         missing = [name for name in needed if not (target / name).is_file()]
         if missing:
             raise ReportError(
@@ -174,14 +199,28 @@ class Reader:
         moment = datetime.datetime.fromtimestamp(milliseconds / 1000, tz=datetime.UTC)
         return moment.strftime("%Y-%m-%d %H:%M UTC")
 
-    def _fetch(self, run_id: str, name: str, target: Path) -> None:
-        """Leave the file in ``target`` if the run has it; what is needed is checked by the caller."""
+    def _fetch(self, run: "Run", target: Path) -> None:
+        """Leave the files that the run has in ``target``; what is needed is checked by the caller.
+
+        What is there is asked first: a server answers a request for a file that it does not have with an error, after
+        several tries.
+        """
+        from mlflow import artifacts
         from mlflow.exceptions import MlflowException
 
+        uri = str(run.info.artifact_uri)
         try:
-            self.client.download_artifacts(run_id, name, str(target))
-        except (MlflowException, OSError):
-            (target / name).unlink(missing_ok=True)
+            there = {Path(str(one.path)).name for one in artifacts.list_artifacts(uri, tracking_uri=self.uri)}
+            target.mkdir()
+            for name in ARTIFACTS:
+                if name in there:
+                    artifacts.download_artifacts(f"{uri}/{name}", dst_path=str(target), tracking_uri=self.uri)
+        except (MlflowException, OSError) as error:
+            shutil.rmtree(target, ignore_errors=True)
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ReportError(
+                f"the artifacts of run {run.info.run_id} at {uri} cannot be fetched: {first.rstrip('.')}."
+            ) from None
 
     def _current(self, experiment_id: str, text: str) -> "list[Run]":
         found = self._search(experiment_id, f"{text} and attributes.status = 'FINISHED'")

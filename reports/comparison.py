@@ -1,0 +1,269 @@
+"""Tables of comparison: the arms of several papers that were fed, judged and trained alike, and who stands where.
+
+One table for each stratum (see `reports.strata`); rows of different strata are never ranked together.  Ranks are those
+of `protocols.standing`: rows that cannot be separated share one.  The colour row is the floor, arms that saw the truth
+of drawn data are a ceiling; neither is ranked.
+"""
+
+from dataclasses import dataclass, replace
+
+from protocols.standing import Row as Ranked
+from protocols.standing import Standing, standing
+from reports import admitted
+from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.ledger import Difference, Verdict
+from reports.record import METRIC_LABELS, METRICS, headline_side
+from reports.strata import Entry, Stratum
+from reports.tables import describe_protocol, estimate
+
+HEADLINE = "mAP"  # the metric that ranks
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A stratum with its table and the standing of its rows; ``standing`` is ``None`` where nothing is ranked."""
+
+    stratum: Stratum
+    standing: Standing | None
+    table: Table
+    pairs: Table
+    best_baseline: Entry | None
+    gains: tuple[tuple[Entry, Difference], ...]
+    words: tuple[str, ...]
+
+    def by_name(self, name: str) -> Entry:
+        """A ranked row by its name."""
+        return next(entry for entry in self.stratum.entries if entry.name == name)
+
+
+def compare(stratum: Stratum) -> Compared:
+    """Everything that the comparison page shows of one stratum."""
+    stood = _standing(stratum)
+    baseline = best_baseline(stratum, stood)
+    gains = tuple(_gains(stratum, stood, baseline)) if stood and baseline else ()
+    return Compared(
+        stratum=stratum,
+        standing=stood,
+        table=_table(stratum, stood),
+        pairs=_pairs(stratum, stood),
+        best_baseline=baseline,
+        gains=gains,
+        words=_words(stratum, stood),
+    )
+
+
+def best_baseline(stratum: Stratum, stood: Standing | None) -> Entry | None:
+    """The highest row whose card calls it a baseline; of raw data, where any was repaired."""
+    if stood is None:
+        return None
+    by_name = {entry.name: entry for entry in stratum.entries}
+    found = [by_name[name] for name in stood.order if by_name[name].role == "baseline"]
+    return next((entry for entry in found if not entry.group.data.repaired), found[0] if found else None)
+
+
+def _standing(stratum: Stratum) -> Standing | None:
+    if not stratum.entries:
+        return None
+    rows = [
+        Ranked(entry.name, entry.group.values(HEADLINE), entry.group.seeds, entry.group.people())
+        for entry in stratum.entries
+    ]
+    return standing(rows)
+
+
+def _table(stratum: Stratum, stood: Standing | None) -> Table:
+    side = headline_side(stratum.protocol)
+    every = stratum.every
+    repaired = any(entry.data_label for entry in every)
+    latencies = [name for name in ("cpu_ms_p50", "gpu_ms_p50") if any(name in _latency(entry) for entry in every)]
+    columns = (
+        Column("method", "Method"),
+        Column("rank", "Rank", "number"),
+        Column("paper", "Paper"),
+        *([Column("data", "Trained on / tested on")] if repaired else []),
+        Column("backbone", "Backbone"),
+        Column("rgb_only", "RO"),
+        Column("single_pass", "SP"),
+        *(Column(metric, METRIC_LABELS[metric], "estimate", unit="%") for metric in METRICS),
+        Column("seeds", "Seeds", "number"),
+        Column("params_m", "Params", "number", decimals=2, unit="M"),
+        Column("gflops_per_frame", "GFLOPs a frame", "number", decimals=3),
+        *(Column(name, f"Latency {name[:3].upper()}", "number", unit="ms") for name in latencies),
+        Column("arm", "Arm", data_only=True),
+        Column("fed", "Fed", data_only=True),
+        Column("command", "Command", data_only=True),
+    )
+    by_name = {entry.name: entry for entry in stratum.entries}
+    ranked = [by_name[name] for name in stood.order] if stood else []
+    rows = [_row(entry, stood.rank[entry.name], columns) for entry in ranked] if stood else []
+    rows += [replace(_row(entry, None, columns), kind="last truth") for entry in stratum.truths]
+    rows += [replace(_row(entry, None, columns), kind="last colour") for entry in stratum.colours]
+    caption = stratum.title + (f", side {side}" if side else "")
+    return Table(f"comparison_{stratum.slug}", caption, columns, tuple(rows), tuple(_notes(stratum, latencies)))
+
+
+def _row(entry: Entry, rank: int | None, columns: tuple[Column, ...]) -> Row:
+    cost = entry.group.first["cost"]
+    values: dict[str, Cell] = {
+        "method": entry.group.label,
+        "rank": rank,
+        "paper": None if entry.group.control == "colour" else entry.paper_label,
+        "data": entry.data_label or "raw / raw",
+        "backbone": admitted.backbone(entry).shown,
+        "rgb_only": admitted.rgb_only(entry).shown,
+        "single_pass": admitted.single_pass(entry).shown,
+        "seeds": len(entry.group.seeds),
+        "params_m": cost.get("params_m"),
+        "gflops_per_frame": cost.get("gflops_per_frame"),
+        "arm": entry.name,
+        "fed": entry.group.first.get("fed"),
+        "command": str(entry.group.first["command"]),
+    }
+    values |= {name: value for name, value in _latency(entry).items() if isinstance(value, float | int)}
+    values |= {metric: estimate(entry.group, metric) for metric in METRICS}
+    return Row(tuple(values.get(column.key) for column in columns), entry.role, entry.run_ids)
+
+
+def _latency(entry: Entry) -> dict[str, float]:
+    return dict(entry.group.first["cost"].get("latency") or {})
+
+
+def _notes(stratum: Stratum, latencies: list[str]) -> list[str]:
+    protocol = stratum.protocol
+    notes = [f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}."]
+    notes.append(
+        "RO: RGB only, no optical flow. SP: single pass, no pairwise comparison. Both, and the backbone, are what the "
+        "admission checks saw when they ran the network; (stated): said by its options or its card, not checked."
+    )
+    fed: dict[str, list[str]] = {}
+    for entry in stratum.entries:
+        if entry.group.first.get("fed"):
+            fed.setdefault(str(entry.group.first["fed"]).rstrip("."), []).append(entry.name)
+    if len(fed) > 1:
+        listed = "; ".join(f"{what}: {', '.join(names)}" for what, names in fed.items())
+        notes.append(f"Under one protocol, networks of fixed clips were fed in their own way. {listed}.")
+    if stratum.truths:
+        notes.append(
+            "Below the ranked rows: arms that were shown the true pixels behind occluders, which no method has. They "
+            "are a ceiling and have no rank."
+        )
+    if stratum.colours:
+        notes.append("Last: colours alone, without a network. It is the floor and has no rank.")
+    devices = {str(_latency(entry).get("name")) for entry in stratum.entries if _latency(entry)}
+    if latencies and devices:
+        notes.append(f"Latency: median of one forward pass, on {', '.join(sorted(devices))}.")
+    return notes
+
+
+def _pairs(stratum: Stratum, stood: Standing | None) -> Table:
+    columns = (
+        Column("first", "Higher"),
+        Column("second", "Lower"),
+        Column("difference", "Difference", "estimate", signed=True, unit="points of mAP"),
+        Column("p", "p", "number", decimals=4),
+        Column("p_holm", "p, corrected", "number", decimals=4),
+        Column("separated", "Told apart"),
+        Column("seeds", "Common seeds", "number"),
+    )
+    labels = labels_of(stratum)
+    runs = {entry.name: entry.run_ids for entry in stratum.entries}
+    rows = tuple(
+        Row(
+            (
+                labels[pair.first],
+                labels[pair.second],
+                Estimate(pair.difference.mean, pair.difference.low, pair.difference.high),
+                pair.difference.p,
+                pair.p_holm,
+                "yes" if pair.separated else "no",
+                len(pair.seeds),
+            ),
+            "",
+            runs[pair.first] + runs[pair.second],
+        )
+        for pair in (stood.pairs if stood else ())
+    )
+    return Table(f"pairs_{stratum.slug}", f"Every pair of rows, {stratum.title}", columns, rows)
+
+
+def labels_of(stratum: Stratum) -> dict[str, str]:
+    """Name of a row -> what a reader calls it; the paper stands beside it where two papers have the same label."""
+    count: dict[str, int] = {}
+    for entry in stratum.entries:
+        count[entry.group.label] = count.get(entry.group.label, 0) + 1
+    return {
+        entry.name: entry.group.label if count[entry.group.label] == 1 else f"{entry.group.label} ({entry.paper})"
+        for entry in stratum.entries
+    }
+
+
+def _gains(stratum: Stratum, stood: Standing, baseline: Entry) -> list[tuple[Entry, Difference]]:
+    """Every other ranked row minus the best baseline, over the seeds that both have, the highest row first.
+
+    ``verdict`` says whether the table as a whole tells the two apart, and ``p`` is corrected; the interval is not.
+    """
+    found = []
+    by_name = {entry.name: entry for entry in stratum.entries}
+    label = labels_of(stratum)[baseline.name]
+    for name in stood.order:
+        entry = by_name[name]
+        pair = stood.pair(name, baseline.name)
+        if entry is baseline or pair is None:
+            continue
+        sign = 1 if pair.first == name else -1
+        low, high = sorted((sign * pair.difference.low, sign * pair.difference.high))
+        runs = (run for one in (entry, baseline) for run in one.group.runs if run.seed in pair.seeds)
+        people = entry.group.people()
+        outcome: Verdict = ("holds" if sign > 0 else "does not hold") if pair.separated else "cannot tell"
+        found.append((entry, Difference(
+            against=baseline.name, label=label, control=None, mean=sign * pair.difference.mean, low=low, high=high,
+            p=pair.p_holm, seeds=pair.seeds, queries=len(people), identities=len(set(people.tolist())),
+            verdict=outcome, run_ids=tuple(run.run_id for run in runs),
+        )))  # fmt: skip
+    return found
+
+
+def _words(stratum: Stratum, stood: Standing | None) -> tuple[str, ...]:
+    """Which rows can be told apart, for how many comparisons this was corrected, and what has no pair."""
+    if stood is None:
+        return ("Nothing is ranked here: only rows that knew the truth or know colours alone were recorded.",)
+    labels = labels_of(stratum)
+    number = len(stood.order)
+    if number == 1:
+        return ("One arm stands here alone, so nothing is compared.",)
+    apart = [pair for pair in stood.pairs if pair.separated]
+    people = len(set(stratum.entries[0].group.people().tolist()))
+    queries = len(stratum.entries[0].group.people())
+    corrected = (
+        f"{len(stood.pairs)} comparisons of two rows, each over the same {queries} queries of {people} people, seeds "
+        "pooled; p-values are corrected for their number (Holm), so that the chance of any false separation in this "
+        f"table stays below {100 * stood.level:.0f} %."
+    )
+    first = [name for name in stood.order if stood.rank[name] == 1]
+    if not apart:
+        words = [f"None of the {number} rows can be told from another: all share rank 1."]
+    elif len(first) == 1:
+        beaten = sum(pair.first == first[0] for pair in apart)
+        words = [f"{labels[first[0]]} alone has rank 1; it is separably better than {beaten} of {number - 1} rows."]
+    else:
+        words = [
+            f"{len(first)} of {number} rows share rank 1: none of them is separably worse than any other row. "
+            f"{len(apart)} of {len(stood.pairs)} pairs can be told apart."
+        ]
+    words.append(corrected)
+    ranks = [stood.rank[name] for name in stood.order]
+    if ranks != sorted(ranks):
+        words.append(
+            "A rank is one more than the number of rows that are separably better; a row with a lower mean can have a "
+            "higher rank where less can be told of it."
+        )
+    if stood.uncompared:
+        listed = "; ".join(f"{labels[one]} and {labels[other]}" for one, other in stood.uncompared[:4])
+        more = f" and {len(stood.uncompared) - 4} more" if len(stood.uncompared) > 4 else ""
+        words.append(f"Not compared, for they have no seed in common: {listed}{more}. They count as not told apart.")
+    fewest = min(len(entry.group.seeds) for entry in stratum.entries)
+    if fewest == 1:
+        words.append(
+            "Some rows have one seed: what is compared there are these trained networks, not the recipes behind them."
+        )
+    return tuple(words)
