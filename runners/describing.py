@@ -4,8 +4,10 @@ Whole tracklets in one pass, or snippets whose descriptors are averaged; videos,
 images too. One extraction serves every side and both ways of averaging.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from datasets.transforms import Normalisation, to_tensor
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
 from protocols.choices import Choice
 from protocols.interface import Mean, Protocol, Snippets
+from runners.descriptors import Writer
 from runners.environment import Precision
 from runners.extraction import Floats, frames_per_batch
 from runners.progress import step_bar
@@ -43,6 +46,8 @@ class Feeding:
         orders: frame numbers of each tracklet in the order to feed them; the natural one if not given.
         passed: of known features, how many frames there are and how many were put through the trunk to get them; None
             where that was not counted.
+        scratch: folder of this very network and data, where clips are kept until the work is done, so that a run that
+            is killed goes on; without one they are in memory only.
     """
 
     store: Frames
@@ -52,6 +57,7 @@ class Feeding:
     precision: Precision
     title: str
     orders: Orders | None = None
+    scratch: Path | None = None
     passed: tuple[int, int | None] | None = None
 
 
@@ -211,18 +217,42 @@ def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
     rows = store.offsets[cut.owner][:, None] + frames  # [C, T] rows of all frames
     real = cut.mask.sum(axis=1)
     most = most_at_once(feeding)
-    found: Floats | None = None
-    with step_bar(feeding.title, int(real.sum()), "frames") as bar:
+    kept = _kept(method, feeding, cut)
+    done = int(real[kept.done].sum())
+    with step_bar(feeding.title, int(real.sum()), "frames", done=done) as bar:
         for batch in in_batches(real, most):
+            if kept.done[batch].all():
+                continue
             longest = int(real[batch].max())  # padding stands at the end
             mask = torch.from_numpy(cut.mask[batch, :longest]).to(feeding.device)
             answer = encode(method, feeding, rows[batch, :longest], mask)
-            if found is None:
-                found = np.empty((len(rows), answer.shape[1]), dtype=np.float32)
-            found[batch] = answer.float().cpu().numpy()
+            kept.put(batch, answer.float().cpu().numpy())
             bar.update(int(real[batch].sum()))
-    assert found is not None  # a split without test tracklets is refused when it is read
-    return found
+    return kept.features
+
+
+class _InMemory:
+    """Rows as a `Writer` keeps them, for where nothing is to be gone on with."""
+
+    def __init__(self, rows: int, dim: int) -> None:
+        self.features: Floats = np.empty((rows, dim), dtype=np.float32)
+        self.done = np.zeros(rows, dtype=bool)
+
+    def put(self, rows: Ints, values: Floats) -> None:
+        self.features[rows] = values
+        self.done[rows] = True
+
+
+def _kept(method: nn.Module, feeding: Feeding, cut: Cut) -> "_InMemory | Writer":
+    """Where the descriptors of these clips gather; on disk, what an earlier run had made is there already."""
+    dim = int(torch.as_tensor(method.descriptor_dim))  # the contract says int; `nn.Module` does not know it
+    if feeding.scratch is None:
+        return _InMemory(len(cut.owner), dim)
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (cut.owner, cut.frames, cut.mask, *(feeding.orders or ())):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    name = digest.hexdigest()
+    return Writer(feeding.scratch / f"{name}.descriptors", len(cut.owner), dim, name)
 
 
 def most_at_once(feeding: Feeding) -> int:

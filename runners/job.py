@@ -23,11 +23,13 @@ from protocols.interface import Protocol
 from runners import choosing, describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
 from runners.annotating import AnnotatedSplit
+from runners.descriptors import Tracklets
 from runners.environment import describe
 from runners.errors import TurnedAway
 from runners.explaining import Explained
 from runners.extraction import trunk_frames_of
 from runners.judging_choices import ChoiceResults, judge_choices, load_choices, save_choices
+from runners.keeping import SCRATCH, keep
 from runners.labelling import Labelled
 from runners.material import Material
 from runners.plan import card_of, fitted, labels_of, plan_data, plan_stages
@@ -221,7 +223,7 @@ class Job:
             assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
             method.use_uniform_attention(True)
         began = time.monotonic()
-        described = self._describe(method, run, last, tested, store)
+        described = self._describe(method, run, last, tested, store, folder / SCRATCH)
         judged = judging.judge(described, self.split, self.protocol, store)
         if described.chosen is not None:
             title = f"judge choices of {run.text}, seed {last.seed}"
@@ -233,6 +235,8 @@ class Job:
         self._write(
             folder,
             judged,
+            described,
+            store.lengths,
             {
                 "arm": run.name,
                 "label": run.label,
@@ -261,7 +265,13 @@ class Job:
         )
 
     def _describe(
-        self, method: nn.Module, run: ArmRun, last: PlannedStage, tested: PlannedData, store: Frames
+        self,
+        method: nn.Module,
+        run: ArmRun,
+        last: PlannedStage,
+        tested: PlannedData,
+        store: Frames,
+        scratch: Path,
     ) -> describing.Described:
         normalise, device = last.stage.normalise, self.setting.device
         orders = None
@@ -281,7 +291,7 @@ class Job:
             if isinstance(store, FrameSelection):
                 features = features[store.rows]
         title = f"extract {run.text}, seed {last.seed}"
-        feeding = describing.Feeding(store, features, normalise, device, last.precision, title, orders)
+        feeding = describing.Feeding(store, features, normalise, device, last.precision, title, orders, scratch)
         return choosing.describe(method, self.protocol, replace(feeding, passed=passed))
 
     def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
@@ -310,6 +320,8 @@ class Job:
                 self._write(
                     folder,
                     judged,
+                    described,
+                    store.lengths,
                     {
                         "arm": "colour",
                         "label": "Stripe colours (no learning)",
@@ -329,7 +341,14 @@ class Job:
                 )
         return self._load(step, [], fresh)
 
-    def _write(self, folder: Path, judged: judging.Judgement, about: dict[str, Any]) -> None:
+    def _write(
+        self,
+        folder: Path,
+        judged: judging.Judgement,
+        described: describing.Described,
+        lengths: NDArray[np.int64],
+        about: dict[str, Any],
+    ) -> None:
         result = {
             "schema": SCHEMA,
             "paper": self.setting.card.key,
@@ -371,6 +390,7 @@ class Job:
             }
         write_bytes(folder / "per_query.npz", judging.to_npz(per_query))
         write_json(folder / "strips.json", judged.strips)
+        keep(folder, described, Tracklets.of(self.split, lengths), result)
         write_json(folder / "result.json", result)
 
     def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:

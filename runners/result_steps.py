@@ -18,6 +18,8 @@ _JUDGING_CODE = (
     "runners/describing.py",
     "runners/choosing.py",
     "runners/judging_choices.py",
+    "runners/descriptors.py",
+    "runners/keeping.py",
     "runners/judging.py",
 )
 _RESTORING_CODE = (

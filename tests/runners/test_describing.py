@@ -13,6 +13,7 @@ from datasets.store import FrameStore
 from datasets.transforms import to_tensor
 from methods.errors import MethodError
 from protocols.interface import Snippets
+from runners import describing, descriptors
 from runners.describing import Cut, Feeding, cut_all, describe, in_words, mean_of_clips
 from runners.extraction import extract_frame_features
 from tests.runners.small import PixelsAndTime, Small
@@ -175,3 +176,36 @@ def test_eight_frames_are_those_in_the_middle_of_eight_equal_parts(store: FrameS
     assert found.fed.startswith("8 frames")
     fixed = describe(Fixed(small).eval(), protocol, feeding(store))
     assert fixed.fed.startswith("3 frames")
+
+
+class Stops(PixelsAndTime):
+    """Is killed at its second batch."""
+
+    calls = 0
+
+    def forward(self, clips: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        if self.calls == 2:
+            raise KeyboardInterrupt
+        return super().forward(clips, mask)
+
+
+def test_an_extraction_that_was_stopped_goes_on_and_ends_with_the_same_bits(
+    store: FrameStore, small: Small, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(describing, "frames_per_batch", lambda size: 16)
+    monkeypatch.setattr(descriptors, "_NOTE_SECONDS", 0.0)
+    plain = describe(PixelsAndTime(small).eval(), SNIPPETS, feeding(store)).video
+    kept = replace(feeding(store), scratch=tmp_path / "clips")
+    with pytest.raises(KeyboardInterrupt):
+        describe(Stops(small).eval(), SNIPPETS, kept)
+    again = Stops(small).eval()
+    again.calls = 2
+    np.testing.assert_array_equal(describe(again, SNIPPETS, kept).video, plain)
+    left = again.calls - 2
+    assert describe(again, SNIPPETS, kept).video.tobytes() == plain.tobytes()
+    assert again.calls - 2 == left >= 2  # nothing was left to do; before, one batch had been done already
+    everything = Stops(small).eval()
+    everything.calls = 2
+    describe(everything, SNIPPETS, feeding(store))
+    assert everything.calls - 2 == left + 1

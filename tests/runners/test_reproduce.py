@@ -196,3 +196,27 @@ def test_a_full_disk_ends_with_one_sentence_and_loses_nothing(
     assert last.startswith("error: ") and "no space left" in last
     monkeypatch.undo()
     assert main(_job(tmp_path, tiny_world, brief, "--arms", "baseline", "--controls", "none")) == 0
+
+
+def test_every_judged_arm_leaves_descriptors_that_score_as_recorded(finished: Path) -> None:
+    from protocols.conventions import Convention
+    from protocols.ranking import rank_features
+    from runners.descriptors import read
+
+    for file in (finished / "runs/steps/judge").glob("*/result.json"):
+        result = read_json(file)
+        assert sorted(path.name for path in file.parent.iterdir() if path.is_dir()) == ["descriptors.descriptors"]
+        found = read(file.parent / "descriptors.descriptors", fingerprint=result["fingerprint"])
+        who, protocol = found.tracklets, result["protocol"]
+        assert found.about["arm"] == result["arm"]
+        assert len(found.features) == result["dataset"]["counts"]["test_tracklets"]
+        ask, answer = who.query, who.gallery
+        again = rank_features(
+            found.features[ask], found.features[answer], who.person[ask], who.camera[ask], who.person[answer],
+            who.camera[answer], metric=protocol["metric"], normalise=protocol["normalise"], ap=protocol["ap"],
+            empty=protocol["empty"], gallery=protocol["gallery"],
+        )  # fmt: skip
+        assert again.convention == Convention(protocol["gallery"], protocol["ap"], protocol["empty"])
+        assert 100 * again.mAP == pytest.approx(result["metrics"]["mAP"], abs=1e-9)
+        ways = {(r["metric"], r["normalise"], r["gallery"], r["ap"], r["empty"]) for r in result["ledger"]}
+        assert len(ways) == len(result["ledger"]) == 36
