@@ -14,7 +14,7 @@ tracklet must be padded) and 4 N (from there on, four clips or more are averaged
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,13 @@ def by_gallery_length(
             f"gallery_lengths must be one for each of the {len(gallery_ids)} gallery tracklets, got shape "
             f"{gallery_lengths.shape}"
         )
+    if convention.gallery == "without-queries":  # all queries leave, not only those that ask together
+        if query_in_gallery is None:
+            raise ProtocolError("gallery='without-queries' needs query_in_gallery, the gallery column of each query")
+        keep = np.setdiff1d(np.arange(len(gallery_ids)), query_in_gallery)
+        gallery_features, gallery_lengths = gallery_features[keep], gallery_lengths[keep]
+        gallery_ids, gallery_cams = gallery_ids[keep], gallery_cams[keep]
+    ranked = replace(convention, gallery="full")  # junk is ignored query by query, here as in the others
     size = len(query_ids)
     found = {one.name: Sliced(np.zeros(size), np.zeros(size), np.zeros(size, dtype=bool)) for one in bins}
     inside = {one.name: one.holds(gallery_lengths) for one in bins}
@@ -132,9 +139,8 @@ def by_gallery_length(
                 own = rows[block][asking]
                 ranking = rank_conventions(
                     distances[asking], query_ids[own], query_cams[own], gallery_ids, each,
-                    conventions=[convention], max_rank=1,
-                    query_in_gallery=None if query_in_gallery is None else query_in_gallery[own],
-                )[convention]  # fmt: skip
+                    conventions=[ranked], max_rank=1,
+                )[ranked]  # fmt: skip
                 found[name].average_precision[own] = ranking.average_precision
                 found[name].hit1[own] = ranking.hits(1)
                 found[name].valid[own] = ranking.valid
