@@ -1,8 +1,8 @@
 """From the bytes of an image file to RGB pixels: one function, two libraries behind it.
 
-simplejpeg (libjpeg-turbo) decodes JPEG, Pillow everything else; on JPEG the two agree bit for bit. The fast
-but inexact switches of libjpeg are left off. Decoders and resizers differ numerically between versions,
-so `version()` belongs into every record of a result.
+simplejpeg (libjpeg-turbo) decodes JPEG, Pillow everything else, and JPEG too where there is no simplejpeg; on JPEG
+the two agree bit for bit. The fast but inexact switches of libjpeg are left off. Decoders
+and resizers differ numerically between versions, so `version()` belongs into every record of a result.
 """
 
 import io
@@ -10,10 +10,10 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
+from datasets import jpeg
 from datasets.errors import DataError
 
 Pixels = NDArray[np.uint8]  # [H,W,3] RGB
@@ -21,7 +21,7 @@ Pixels = NDArray[np.uint8]  # [H,W,3] RGB
 
 def version() -> str:
     """Names and versions of the decoders, e.g. `simplejpeg 1.9.0, pillow 13.0.0`."""
-    return ", ".join(f"{library} {installed_version(library)}" for library in ("simplejpeg", "pillow"))
+    return ", ".join(dict.fromkeys((jpeg.library(), f"pillow {installed_version('pillow')}")))
 
 
 def decode(data: bytes) -> Pixels:
@@ -36,8 +36,8 @@ def decode(data: bytes) -> Pixels:
     Raises:
         ValueError, OSError: if the image is damaged or cut short; half a picture is never returned.
     """
-    if simplejpeg.is_jpeg(data):
-        return simplejpeg.decode_jpeg(data, colorspace="RGB")
+    if jpeg.is_jpeg(data):
+        return jpeg.decode(data)
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
+
+from datasets import progress
 
 MISSING = -1
 _THREADS = 4  # listing waits for the disk, most of all for a network disk
@@ -46,7 +47,7 @@ def list_images(root: Path, folders: Mapping[str, Sequence[bytes]], description:
     unexpected = 0
     with ThreadPoolExecutor(_THREADS) as pool:
         listings = pool.map(lambda folder: _listing(root / folder), folders)
-        bar = tqdm(
+        bar = progress.bar(
             zip(folders.items(), listings, strict=True),
             total=len(folders),
             desc=description,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from datasets import decoding
+from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.tracklet import Tracklet
 
@@ -44,7 +44,9 @@ def decode_frames(
     """
     total = sum(len(tracklet.frames) for tracklet in tracklets)
     damaged: list[str] = []
-    bar = tqdm(total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False)
+    bar = progress_bars.bar(
+        total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
+    )
     threads = _threads()
     with ThreadPoolExecutor(threads) as pool, bar:
         waiting: deque[Future[tuple[Block, list[str]]]] = deque()
@@ -78,7 +80,9 @@ def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = 
         One sentence for each frame that is missing, damaged or cut short.
     """
     total = sum(len(tracklet.frames) for tracklet in tracklets)
-    bar = tqdm(total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False)
+    bar = progress_bars.bar(
+        total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
+    )
     found: list[str] = []
     with ThreadPoolExecutor(_threads()) as pool, bar:
         for names, problems in pool.map(lambda names: (names, _damaged(names, root)), _blocks(tracklets)):

@@ -36,6 +36,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import ProtocolError
 from .inputs import to_numpy
+from .quantiles import normal_quantile, student_quantile
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -227,13 +228,11 @@ def _weights(people: int, resamples: int, seed: int) -> Floats:
 
 
 def _interval(estimate: float, draws: Floats, people: int, level: float) -> Estimate:
-    from scipy.special import ndtri, stdtrit
-
     there = draws[np.isfinite(draws)]
     if people < 2 or math.isnan(estimate) or 2 * len(there) < len(draws):
         return Estimate(float(estimate), None, None)
     upper = 1 - (1 - level) / 2
-    stretch = math.sqrt(people / (people - 1)) * float(stdtrit(people - 1, upper) / ndtri(upper))
+    stretch = math.sqrt(people / (people - 1)) * student_quantile(people - 1, upper) / normal_quantile(upper)
     low, high = estimate + stretch * (np.quantile(there, [1 - upper, upper]) - estimate)
     return Estimate(float(estimate), float(max(0.0, min(low, estimate))), float(min(1.0, max(high, estimate))))
 

@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import ProtocolError
 from .inputs import to_numpy
+from .quantiles import normal_quantile, student_quantile
 
 Floats = NDArray[np.float64]
 Verdict = Literal["holds", "does not hold", "cannot tell"]
@@ -239,8 +240,6 @@ def _draw(excess: Floats, sizes: Floats, resamples: int, rng: np.random.Generato
 
 def _student_stretch(excess: Floats, sizes: Floats, level: float) -> float:
     """t / z for the estimated mix of variance between people and between seeds."""
-    from scipy.special import ndtri, stdtrit
-
     seeds, people = excess.shape
     total = sizes.sum()
     between_people = people / max(people - 1, 1) * float((excess.mean(axis=0) ** 2).sum()) / total**2
@@ -250,4 +249,4 @@ def _student_stretch(excess: Floats, sizes: Floats, level: float) -> float:
         return 1.0
     freedom = (between_people + between_seeds) ** 2 / squares
     upper = 1 - (1 - level) / 2
-    return float(stdtrit(freedom, upper) / ndtri(upper))
+    return student_quantile(freedom, upper) / normal_quantile(upper)

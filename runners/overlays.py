@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 
+from datasets import jpeg
 from datasets.store import FrameStore
 from protocols import masks
 
@@ -72,5 +72,4 @@ def _coloured(regions: masks.Regions) -> Bytes:
 def data_uri(frame: Bytes) -> str:
     """A frame ``[H, W, 3]``, enlarged, as a JPEG in a data URI."""
     large = np.repeat(np.repeat(frame, ENLARGED, axis=0), ENLARGED, axis=1)
-    encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(large), quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.encode(large, 85)).decode()

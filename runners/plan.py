@@ -29,6 +29,7 @@ _SCORING_CODE = (
     "methods/layers",
     "datasets/transforms.py",
     "datasets/decoding.py",
+    "datasets/jpeg.py",
     "runners/scoring_regions.py",
 )
 
@@ -38,6 +39,7 @@ _LABELLING_CODE = (
     "methods/layers",
     "datasets/transforms.py",
     "datasets/decoding.py",
+    "datasets/jpeg.py",
     "datasets/attributes.py",
     "datasets/annotations/table.py",
     "runners/labelling.py",
@@ -49,7 +51,7 @@ _TRAINING_CODE = (
     "methods/layers",
     *(
         f"datasets/{name}.py"
-        for name in ("sampling", "batches", "randomness", "transforms", "decoding", "store", "store_pair")
+        for name in ("sampling", "batches", "randomness", "transforms", "decoding", "jpeg", "store", "store_pair")
     ),
     *(f"runners/{name}.py" for name in ("training", "feeding", "optimisation", "stages", "extraction")),
 )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
+
+from datasets import jpeg
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -101,5 +102,4 @@ def chosen(shown: Shown) -> list[tuple[str, int]]:
 def _uri(frame: Bytes) -> str:
     times = max(1, _HIGH // frame.shape[0])
     large = np.repeat(np.repeat(frame, times, axis=0), times, axis=1)
-    encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(large), quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.encode(large, 90)).decode()

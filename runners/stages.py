@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from datasets.randomness import generator
@@ -20,6 +19,7 @@ from methods.interface import FrameThenTime
 from methods.layers.controls import replace_temporal
 from methods.layers.resnet import load_imagenet
 from methods.recipe import Augment
+from runners import weights
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.extraction import extract_frame_features, probe_digest
@@ -131,8 +131,7 @@ def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device
 
 def save_weights(method: nn.Module, path: Path) -> None:
     """Write a state dict as safetensors."""
-    state = {name: value.detach().cpu().contiguous().clone() for name, value in method.state_dict().items()}
-    save_file(state, path)
+    weights.save(method.state_dict(), path)
 
 
 def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> Source:
@@ -247,6 +246,6 @@ def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[s
 def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:
     path = steps.folder(planned.step) / WEIGHTS
     try:
-        return load_file(path)
+        return weights.load(path)
     except Exception as error:  # safetensors raises its own kind for damage and OSError for absence
         raise RunError(f"{path}: cannot be read ({error}); remove the folder {path.parent} and run again.") from error

@@ -1,17 +1,15 @@
 """The metadata files of the MARS layout: names of all frames, rows of all tracklets, rows of the queries."""
 
-import io
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import matlab_plain
 from datasets.repaired.place import put
 from datasets.tracklet import Split, Tracklet, camera_ids, lengths, person_ids
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by Reproid"
-_HEADER_BYTES = 116
 
 
 def write_info(split: Split, folder: Path) -> None:
@@ -38,8 +36,4 @@ def _rows(tracklets: tuple[Tracklet, ...]) -> NDArray[np.int32]:
 
 def _write_mat(path: Path, name: str, values: NDArray[np.int32]) -> None:
     """A MATLAB file without the date that SciPy puts into its header: same content, same bytes."""
-    from scipy.io import savemat  # a third of a second to import, so not at the top
-
-    buffer = io.BytesIO()
-    savemat(cast(Any, buffer), {name: values})  # the stubs know of paths only
-    put(str(path), _MAT_HEADER.ljust(_HEADER_BYTES) + buffer.getvalue()[_HEADER_BYTES:])
+    put(str(path), matlab_plain.write(name, values, _MAT_HEADER))

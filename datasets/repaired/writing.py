@@ -14,16 +14,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from datasets import decoding
+from datasets import decoding, jpeg
+from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.mars import REPAIRED
@@ -45,14 +43,13 @@ FORMAT = 1
 """Raise it when what is written changes, or the outcome of a repairer without learning."""
 
 QUALITY = 100
-SUBSAMPLING = "444"
 _Halves = tuple[tuple[str, tuple[Tracklet, ...]], ...]  # ("train", ...), ("test", ...)
 _AHEAD = 8  # tracklets waiting for each thread; their frames are read when their turn comes
 
 
 def encoder() -> str:
     """Name, version and settings of the JPEG encoder, which decide the bytes of changed frames."""
-    return f"simplejpeg {installed_version('simplejpeg')}, quality {QUALITY}, 4:4:4"
+    return f"{jpeg.library()}, quality {QUALITY}, 4:4:4"
 
 
 def fingerprint_of(
@@ -206,7 +203,7 @@ def _write_tracklets(job: _Job, halves: _Halves, workers: int, progress: bool) -
     total = sum(len(tracklet) for _, tracklet in tasks)
     done: dict[str, list[_Done]] = {half: [] for half, _ in halves}
     title = f"repairing {job.source.name} ({job.repairer.name})"
-    with tqdm(total=total, desc=title, unit="frame", disable=None if progress else True) as bar:
+    with progress_bars.bar(total=total, desc=title, unit="frame", disable=None if progress else True) as bar:
         for (half, _), record in zip(tasks, _in_threads(job, tasks, workers), strict=True):
             done[half].append(record)
             bar.update(record.source_frames)
@@ -248,7 +245,7 @@ def _tracklet(job: _Job, half: str, tracklet: Tracklet) -> _Done:
             target = job.folder / f"{stem}{number + 1:03d}.jpg"
             if changed.any():
                 frame = np.where(changed[..., None], repaired.frames[number], pixels[kept])
-                place.put(str(target), simplejpeg.encode_jpeg(frame, QUALITY, "RGB", SUBSAMPLING))
+                place.put(str(target), jpeg.encode(frame, QUALITY))
             else:
                 shutil.copyfile(job.source.root / tracklet.frames[kept], target)
         # the changes come last and at once: a tracklet that has them is finished

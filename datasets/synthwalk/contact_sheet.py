@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 
 import datasets
+from datasets import jpeg
 from datasets.errors import DataError
 from datasets.synthwalk import materials, sprites, truth
 from datasets.tracklet import Split, Tracklet
@@ -51,12 +51,7 @@ def contact_sheet(root: Path) -> Bytes:
 
 
 def _frame(split: Split, tracklet: Tracklet, number: int) -> Bytes:
-    return _decode((split.root / tracklet.frames[number]).read_bytes())
-
-
-def _decode(jpeg: bytes) -> Bytes:
-    picture: Bytes = simplejpeg.decode_jpeg(jpeg)
-    return picture
+    return jpeg.decode((split.root / tracklet.frames[number]).read_bytes())
 
 
 def _clearest(split: Split, tracklet: Tracklet) -> Bytes:
@@ -82,7 +77,7 @@ def _occluded(split: Split) -> list[list[Bytes]]:
             continue
         seen[kind] = seen.get(kind, 0) + 1
         frames.append(_frame(split, tracklet, number))
-        twins.append(_decode(twin))
+        twins.append(jpeg.decode(twin))
         masks.append(_colour_in(told.labels[number], told.occluders[number]))
     return [frames, twins, masks]
 
@@ -118,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         sheet = contact_sheet(options.root)
-        options.sheet.write_bytes(simplejpeg.encode_jpeg(sheet, options.quality, "RGB", "420"))
+        options.sheet.write_bytes(jpeg.encode(sheet, options.quality, "420"))
     except (DataError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

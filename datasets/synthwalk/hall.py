@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from datasets.synthwalk import noise
+from datasets.synthwalk.smoothing import gaussian_blur
 from datasets.synthwalk.walls import Sight, grain, joints, lit
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ def paint(rng: np.random.Generator, sight: Sight, tiles: Tiles) -> Floats:
     across = along + onwards * np.broadcast_to(sight.along_rate, wall.shape)[~wall]
     picture[~wall] = _above(key, across, into + onwards * into_rate, onwards * up, tiles)
     polish = np.array(_POLISH) * wall.shape[0]
-    mirrored = ndimage.gaussian_filter(picture, (*polish, 0.0), mode="nearest")[~wall]
+    mirrored = gaussian_blur(picture, (*polish, 0.0))[~wall]
     grazing = 1.0 - up / np.hypot(1.0, up)  # such rays are mirrored more
     share = (float(rng.uniform(0.18, 0.34)) * (0.35 + grazing))[:, None]
     picture[~wall] = (1.0 - share) * stone + share * mirrored

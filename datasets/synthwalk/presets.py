@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version as installed_version
 from typing import Any, Literal
 
+from datasets import jpeg
 from datasets.errors import DataError
 from datasets.synthwalk import styles
 
@@ -197,7 +197,7 @@ def preset(name: str, **changes: Any) -> World:
 
 def encoder() -> str:
     """Name and version of the JPEG encoder, whose bytes differ from version to version."""
-    return f"simplejpeg {installed_version('simplejpeg')}"
+    return jpeg.library()
 
 
 def parameters(world: World) -> dict[str, Any]:

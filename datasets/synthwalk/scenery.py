@@ -12,11 +12,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from datasets.synthwalk import hall, noise, sprites, street
 from datasets.synthwalk.cameras import Camera, project
 from datasets.synthwalk.presets import World
+from datasets.synthwalk.smoothing import gaussian_blur
 from datasets.synthwalk.streams import stream
 from datasets.synthwalk.styles import STYLES, RenderingStyle, faded
 from datasets.synthwalk.walls import Sight
@@ -92,7 +92,7 @@ def _even_out(picture: Floats, focal: float, style: RenderingStyle) -> Floats:
     rows, columns = picture.shape[0] // block, picture.shape[1] // block
     coarse = picture[: rows * block, : columns * block].mean(axis=2)
     coarse = coarse.reshape(rows, block, columns, block).mean(axis=(1, 3))
-    slow = ndimage.gaussian_filter(coarse, sigma=1.6, mode="nearest")
+    slow = gaussian_blur(coarse, (1.6, 1.6))
     at_row = (np.arange(picture.shape[0]) + 0.5) / block - 0.5
     at_column = (np.arange(picture.shape[1]) + 0.5) / block - 0.5
     wide = np.stack([np.interp(at_column, np.arange(columns), line) for line in slow])

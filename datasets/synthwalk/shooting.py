@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk import gait, noise, people, scenery, skeleton, sprites
+from datasets.synthwalk import compiling, exposure, gait, noise, people, plain, scenery, skeleton, sprites
 from datasets.synthwalk.cameras import Camera, Walk, build_camera, walk
 from datasets.synthwalk.canvas import Sprite
-from datasets.synthwalk.exposure import OVERSAMPLING, Actor, Sensor, Thing, shoot
+from datasets.synthwalk.exposure import OVERSAMPLING, Actor, Sensor, Thing
 from datasets.synthwalk.figure import Figure, build_figure
 from datasets.synthwalk.population import Track, true_cycles
 from datasets.synthwalk.presets import World
@@ -103,6 +103,7 @@ def take(studio: Studio, track: Track) -> Shot:
     person = _actor(figure, gait.joint_angles(who.style, cycles), view, not track.empty)
     sensor, quality = _sensor(world, camera, rng)
     behind, front, thing = _company(studio, path, view, stream(world.seed, "company", *place), figure)
+    shoot = exposure.shoot if compiling.AVAILABLE else plain.shoot
     frames, twins, labels, occluders, touched = shoot(
         studio.scenes[track.camera - 1], window, person, behind, front, thing, sensor, studio.folds,
         OCCLUDERS.index("pedestrian"), world.height, world.width,

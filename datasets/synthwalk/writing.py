@@ -9,18 +9,18 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.io
-import simplejpeg
-from tqdm import tqdm
 
+from datasets import jpeg, matlab_plain
+from datasets import progress as progress_bars
 from datasets.errors import DataError
-from datasets.synthwalk import materials, presets, sprites, truth
+from datasets.synthwalk import compiling, materials, presets, sprites, truth
 from datasets.synthwalk.population import Population, Track, populate, start_phases
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.shooting import Studio, open_studio, take, truth_of
@@ -150,7 +150,9 @@ def _write(world: World, root: Path, workers: int, progress: bool) -> None:
     studio = open_studio(world, workers)
     total = sum(track.length for track in population.tracks)
     records: list[_Record] = []
-    with tqdm(total=total, desc="rendering SynthWalk", unit="frame", disable=None if progress else True) as bar:
+    with progress_bars.bar(
+        total=total, desc="rendering SynthWalk", unit="frame", disable=None if progress else True
+    ) as bar:
         for track, record in zip(population.tracks, _shoot_all(studio, population.tracks, root, workers), strict=True):
             records.append(record)
             bar.update(track.length)
@@ -159,12 +161,26 @@ def _write(world: World, root: Path, workers: int, progress: bool) -> None:
 
 
 def _shoot_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int) -> Iterator[_Record]:
-    """Render and write tracklets in threads; the records come in order."""
-    with ThreadPoolExecutor(workers) as pool:
+    """Render and write tracklets in parallel; the records come in order.
+
+    Compiled kernels let go of the interpreter's lock, so threads will do; plain NumPy needs processes.
+    """
+    pool: Executor
+    write: Callable[[Track, Path], _Record]
+    if compiling.AVAILABLE or workers == 1:
+        pool = ThreadPoolExecutor(workers)
+
+        def write(track: Track, root: Path) -> _Record:
+            return write_tracklet(studio, track, root)
+
+    else:  # a fork could copy locks that other threads hold
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_enter, initargs=(studio,))
+        write = _write_inside
+    with pool:
         waiting: list[Future[_Record]] = []
         try:
             for track in tracks:
-                waiting.append(pool.submit(write_tracklet, studio, track, root))
+                waiting.append(pool.submit(write, track, root))
                 if len(waiting) >= _AHEAD * workers:
                     yield waiting.pop(0).result()
             for future in waiting:
@@ -172,6 +188,17 @@ def _shoot_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int
         finally:
             for future in waiting:
                 future.cancel()
+
+
+_inside: list[Studio] = []  # of a process that renders for another
+
+
+def _enter(studio: Studio) -> None:
+    _inside[:] = [studio]
+
+
+def _write_inside(track: Track, root: Path) -> _Record:
+    return write_tracklet(_inside[0], track, root)
 
 
 def _image_folder(track: Track) -> Path:
@@ -203,8 +230,7 @@ def write_tracklet(studio: Studio, track: Track, root: Path) -> _Record:
 
 
 def encode(frame: np.ndarray, quality: int) -> bytes:
-    encoded: bytes = simplejpeg.encode_jpeg(frame, quality, "RGB", "420")
-    return encoded
+    return jpeg.encode(frame, quality, "420")
 
 
 def put(path: str, data: bytes) -> None:
@@ -234,12 +260,7 @@ def _write_info(population: Population, folder: Path) -> None:
 
 
 def _write_mat(path: Path, name: str, values: np.ndarray) -> None:
-    """A MATLAB file without the date that SciPy puts into its header."""
-    buffer = io.BytesIO()
-    scipy.io.savemat(cast(Any, buffer), {name: values})  # the stubs know of paths only
-    data = bytearray(buffer.getvalue())
-    data[:116] = _MAT_HEADER.ljust(116)
-    path.write_bytes(bytes(data))
+    path.write_bytes(matlab_plain.write(name, values, _MAT_HEADER))
 
 
 def _counts(population: Population) -> dict[str, int]:

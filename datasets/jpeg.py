@@ -1,0 +1,56 @@
+"""JPEG in one place: by simplejpeg, and by Pillow where that is not installed.
+
+Both decode to the same pixels. Their encoders differ in some bytes, so `library` enters whatever depends on these.
+"""
+
+import io
+from importlib.metadata import version as installed_version
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+try:
+    import simplejpeg
+except ImportError:
+    simplejpeg = None
+
+Pixels = NDArray[np.uint8]  # [H,W,3] RGB
+_START = b"\xff\xd8\xff"
+
+
+def library() -> str:
+    """What encodes and decodes, such as ``simplejpeg 1.9.0``."""
+    name = "pillow" if simplejpeg is None else "simplejpeg"
+    return f"{name} {installed_version(name)}"
+
+
+def is_jpeg(data: bytes) -> bool:
+    """Whether these bytes begin as a JPEG does."""
+    return data.startswith(_START) if simplejpeg is None else bool(simplejpeg.is_jpeg(data))
+
+
+def decode(data: bytes) -> Pixels:
+    """RGB pixels ``[H,W,3]`` uint8.
+
+    Raises:
+        ValueError, OSError: it is damaged or cut short; half a picture is never returned.
+    """
+    if simplejpeg is None:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("RGB"))
+    pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB")
+    return pixels
+
+
+def encode(pixels: Pixels, quality: int, subsampling: Literal["420", "444"] = "444") -> bytes:
+    """The bytes of a JPEG of RGB pixels ``[H,W,3]`` uint8; ``420`` keeps colours at half the resolution."""
+    pixels = np.ascontiguousarray(pixels)
+    if simplejpeg is None:
+        buffer = io.BytesIO()
+        chroma = ":".join(subsampling)
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=chroma)
+        return buffer.getvalue()
+    encoded: bytes = simplejpeg.encode_jpeg(pixels, quality, "RGB", subsampling)
+    return encoded

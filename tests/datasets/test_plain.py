@@ -1,0 +1,136 @@
+"""What runs where a library is missing gives what the library gives: renderer, blur, MATLAB files, JPEG."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import io as scipy_io
+from scipy import ndimage
+
+from datasets import decoding, jpeg, matlab, matlab_plain
+from datasets.errors import DataError
+from datasets.synthwalk import compiling, exposure, plain, population, presets, shooting, writing
+from datasets.synthwalk.smoothing import gaussian_blur
+
+
+@pytest.mark.parametrize(("size", "style", "seed"), [((48, 24), "street", 103), ((64, 32), "hall", 104)])
+def test_plain_frames_are_the_compiled_ones(monkeypatch, size, style, seed):
+    """Frames, twins and both masks, of people in front, people behind, things, bags and skirts."""
+    world = presets.preset(
+        "tiny", seed=seed, height=size[0], width=size[1], style=style, occluded_share=0.8, crowd_share=0.5
+    )
+    studio, tracks = shooting.open_studio(world), population.populate(world).tracks
+    pixels = wrong = 0
+    kinds: set[int] = set()
+    for track in tracks[::5]:
+        compiled = shooting.take(studio, track)
+        with monkeypatch.context() as patch:
+            patch.setattr(compiling, "AVAILABLE", False)
+            ours = shooting.take(studio, track)
+        for name in ("frames", "twins"):
+            apart = np.abs(getattr(ours, name).astype(int) - getattr(compiled, name))
+            assert apart.max() <= 1  # NumPy's sine and exponential may differ in the last bit
+            pixels, wrong = pixels + apart.size, wrong + int((apart > 0).sum())
+        for name in ("labels", "occluders", "touched"):
+            assert (getattr(ours, name) != getattr(compiled, name)).mean() < 1e-4, name
+        kinds |= set(np.unique(compiled.occluders).tolist())
+    assert wrong <= 1e-4 * pixels
+    assert len(kinds) > 2  # something of several kinds did stand in front
+
+
+def test_the_two_renderers_take_the_same_arguments():
+    compiled = exposure.shoot.py_func.__code__
+    count = plain.shoot.__code__.co_argcount
+    assert plain.shoot.__code__.co_varnames[:count] == compiled.co_varnames[:count]
+
+
+def test_processes_render_what_threads_do(monkeypatch, tmp_path):
+    """Without Numba several processes work; a world is the same byte by byte however many there are."""
+    world = presets.preset(
+        "tiny", seed=105, height=32, width=16, train_ids=2, test_ids=2, distractors=1, junk=0, length_max=9
+    )
+    threads = writing.render(world, tmp_path / "threads", workers=2, progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(compiling, "AVAILABLE", False)  # here; the processes compile, and so draw the same
+        processes = writing.render(world, tmp_path / "processes", workers=2, progress=False)
+    for path in sorted(p for p in threads.rglob("*") if p.is_file()):
+        assert (processes / path.relative_to(threads)).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("shape", "sigmas"),
+    [((40, 70, 3), (1.6, 0.7, 0.0)), ((9, 11), (1.6, 1.6)), ((5, 3), (4.0, 0.2)), ((300, 20, 3), (3.0, 1.2, 0.0))],
+)
+def test_the_blur_is_that_of_scipy(shape, sigmas):
+    picture = np.random.default_rng(0).random(shape)
+    np.testing.assert_array_equal(
+        gaussian_blur(picture, sigmas), ndimage.gaussian_filter(picture, sigmas, mode="nearest")
+    )
+
+
+MATRICES = {
+    "track_train_info": np.arange(20, dtype=np.int32).reshape(5, 4),
+    "query_IDX": np.array([[1, 5, 9]], dtype=np.uint16),
+    "ab": np.array([[7]], dtype=np.uint16),
+    "nothing": np.zeros((0, 4), dtype=np.int32),
+    "real": np.linspace(-1, 1, 6).reshape(3, 2),
+    "bytes": np.array([[1, 2, 3, 4, 250]], dtype=np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_matlab_files_are_written_as_scipy_writes_them(name):
+    buffer = io.BytesIO()
+    scipy_io.savemat(buffer, {name: MATRICES[name]})
+    theirs = buffer.getvalue()
+    assert matlab_plain.write(name, MATRICES[name], theirs[:116]) == theirs
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_matlab_files_are_read_as_scipy_reads_them(compressed):
+    """Other kinds of variables lie between the matrices and are passed over."""
+    buffer = io.BytesIO()
+    scipy_io.savemat(
+        buffer, {**MATRICES, "text": "a word", "complex": np.array([[1j]]), "cell": np.array([["x"]], dtype=object)},
+        do_compression=compressed,
+    )  # fmt: skip
+    found = matlab_plain.read(buffer.getvalue())
+    assert set(found) == set(MATRICES)
+    for name, values in MATRICES.items():
+        np.testing.assert_array_equal(found[name], values)
+        assert found[name].dtype == values.dtype
+
+
+def test_a_damaged_matlab_file_is_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setitem(__import__("sys").modules, "scipy.io", None)  # as if it were not installed
+    path = tmp_path / "query_IDX.mat"
+    path.write_bytes(matlab_plain.write("query_IDX", MATRICES["query_IDX"], b"MATLAB 5.0 MAT-file"))
+    np.testing.assert_array_equal(matlab.read_variable(path, "query_IDX", "copy it"), [[1, 5, 9]])
+    for damage in (path.read_bytes()[:-12], b"no such file", b""):
+        path.write_bytes(damage)
+        with pytest.raises(DataError, match="is not a readable MATLAB 5 file"):
+            matlab.read_variable(path, "query_IDX", "copy it")
+
+
+def test_pillow_stands_in_for_simplejpeg(monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 24, 3))
+    ramp = np.linspace(0, 200, 40)[:, None, None] + 0.1 * noise
+    pixels = np.broadcast_to(ramp, (40, 24, 3)).astype(np.uint8)
+    by_simplejpeg = {chroma: jpeg.encode(pixels, 90, chroma) for chroma in ("420", "444")}
+    decoded = {chroma: jpeg.decode(data) for chroma, data in by_simplejpeg.items()}
+    monkeypatch.setattr(jpeg, "simplejpeg", None)
+    assert jpeg.library().startswith("pillow ")
+    assert decoding.version() == jpeg.library()
+    assert presets.encoder() == jpeg.library()
+    for chroma, data in by_simplejpeg.items():
+        assert jpeg.is_jpeg(data)
+        np.testing.assert_array_equal(jpeg.decode(data), decoded[chroma])
+        ours = jpeg.encode(pixels, 90, chroma)
+        with Image.open(io.BytesIO(ours)) as image:
+            assert image.layer[0][1:3] == ((2, 2) if chroma == "420" else (1, 1))
+        lost = [np.abs(each.astype(int) - pixels).mean() for each in (jpeg.decode(ours), decoded[chroma])]
+        assert lost[0] == pytest.approx(lost[1], rel=0.1)
+    assert not jpeg.is_jpeg(b"\x89PNG")
+    with pytest.raises((OSError, ValueError)):
+        jpeg.decode(by_simplejpeg["420"][:200])
