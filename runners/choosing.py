@@ -177,10 +177,8 @@ def _places(choice: Choice) -> tuple[Place, ...]:
 def _groups(lengths: Ints) -> Iterator[Ints]:
     """Tracklets of like length, as many as hold a number of frames together."""
     order = np.argsort(lengths, kind="stable")
-    ends = np.cumsum(lengths[order])
-    yield from np.split(
-        order, np.unique(np.searchsorted(ends, np.arange(_FRAMES_A_GROUP, ends[-1], _FRAMES_A_GROUP)) + 1)
-    )
+    begun = np.cumsum(lengths[order]) - lengths[order]  # frames before each tracklet
+    yield from np.split(order, np.flatnonzero(np.diff(begun // _FRAMES_A_GROUP)) + 1)
 
 
 def _cut(choice: Choice, answer: bool, group: Ints, lengths: Ints, clips: _Clips) -> tuple[Ints, Cut]:

@@ -1,0 +1,78 @@
+"""The main job under snippet-vs-full: one pass over the frames for all choices, and numbers that agree with others."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports.choice_records import check_choices
+from reports.runs import load_job
+from reports.store import open_reader
+from runners.reproduce import main
+
+
+def _job(where: Path, world: Path, paper: str | Path, *more: str) -> list[str]:
+    return [
+        *("--paper", str(paper), "--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
+        *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu"),
+        *more,
+    ]
+
+
+def test_whole_snippets_and_single_frames_from_one_pass(tmp_path: Path, tiny_world: Path, brief: Path) -> None:
+    job = _job(tmp_path, tiny_world, brief, "--controls", "none")
+    assert main([*job, "--protocol", "snippet-vs-full"]) == 0
+    folders = [file.parent for file in (tmp_path / "runs/steps/judge").glob("*/choices.json")]
+    assert len(folders) == 2  # two arms; the colour row learns nothing and is fed one way
+    for folder in folders:
+        record = json.loads((folder / "choices.json").read_text())
+        result = json.loads((folder / "result.json").read_text())
+        with np.load(folder / "choices.npz") as file:
+            check_choices(record, dict(file), "the job's choices", result)
+        assert record["once"]
+        assert record["passes"] <= 1.1
+        assert record["trunk_frames"] >= record["frames"]  # every test frame was seen
+        assert all(one["not_run"] is None for one in record["choices"])
+        whole = next(one for one in record["choices"] if one["name"] == "whole")
+        assert whole["fed"] == record["frames"]
+    read = load_job(open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}"), "reid/synthwalk/snippet-vs-full")
+    found = {group.name: group.runs[0].choices for group in read.groups}
+    assert found["colour"] is None
+    assert found["gltr"].record["headline"] == "whole"
+    run = open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}").client.get_run(read.by_name["gltr"].runs[0].run_id)
+    shown = run.data.metrics
+    snippets = found["gltr"].of("snippets-8")["metrics"]
+    assert shown["choice/snippets-8/mAP"] == pytest.approx(snippets["mAP"], abs=1e-3)
+    assert shown["choice/passes"] <= 1.1
+    # The same descriptors as under the protocol that feeds whole sequences only, and no training again.
+    stages = sorted((tmp_path / "runs/steps/stage").iterdir())
+    assert main([*job, "--protocol", "rgb-single-pass"]) == 0
+    assert sorted((tmp_path / "runs/steps/stage").iterdir()) == stages
+    other = load_job(open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}"), "reid/synthwalk/rgb-single-pass")
+    for arm in ("baseline", "gltr"):
+        for metric in ("mAP", "rank1"):
+            same = [one.by_name[arm].first["metrics"][metric] for one in (read, other)]
+            assert same[0] == pytest.approx(same[1], abs=1e-4)
+
+
+def test_a_network_of_fixed_clips_enters_with_its_own_snippets(tmp_path: Path, tiny_world: Path) -> None:
+    paper = Path(__file__).parent / "brief_fixed"
+    job = _job(tmp_path, tiny_world, paper, "--controls", "none")
+    assert main([*job, "--protocol", "snippet-vs-full"]) == 0
+    read = load_job(open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}"), "reid/synthwalk/snippet-vs-full")
+    run = read.by_name["fixed"].runs[0]
+    assert run.choices is not None
+    assert run.choices.record["headline"] == "snippets-4"
+    assert [one["name"] for one in run.choices.run] == ["even-4", "snippets-4", "dense-4", "tkp-4"]
+    assert run.choices.of("even-4")["rest"] == "loop"  # such a network takes no padding
+    reasons = {one["name"]: one["not_run"] for one in run.choices.not_run}
+    assert "any length in one pass" in reasons["whole"]
+    assert "not of 8" in reasons["snippets-8"]
+    assert run.result["fed"].startswith("snippets of 4")
+    assert not run.choices.record["once"]
+    assert run.choices.record["trunk_frames"] > run.choices.record["frames"]
+    # The same snippets are what rgb-snippets feeds it.
+    assert main([*job, "--protocol", "rgb-snippets"]) == 0
+    other = load_job(open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}"), "reid/synthwalk/rgb-snippets")
+    assert other.by_name["fixed"].first["metrics"]["mAP"] == pytest.approx(run.result["metrics"]["mAP"], abs=1e-3)

@@ -1,0 +1,208 @@
+"""Every choice against the plain way: one tracklet, one clip at a time; and how many frames enter the trunk."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import protocols
+from datasets.store import FrameStore
+from datasets.transforms import to_tensor
+from protocols.choice_cuts import clips_of
+from protocols.choices import Choice
+from runners import choosing
+from runners.describing import Chosen, Feeding
+from runners.errors import RunError
+from runners.extraction import extract_frame_features, trunk_frames_of
+from runners.trunk_frames import counting_trunk_frames
+from tests.runners.small import PixelsAndTime, Small
+from tests.runners.test_describing import Fixed
+
+PROTOCOL = protocols.load("snippet-vs-full")
+LENGTHS = np.array([10, 3, 1, 40, 4, 33, 8, 16, 2, 130], dtype=np.int64)
+
+
+@pytest.fixture(scope="module")
+def store() -> FrameStore:
+    rng = np.random.default_rng(5)
+    return FrameStore(LENGTHS, (32, 32), frames=rng.integers(0, 256, (int(LENGTHS.sum()), 32, 32, 3), dtype=np.uint8))
+
+
+@pytest.fixture(scope="module")
+def small() -> Small:
+    torch.manual_seed(3)
+    return Small().eval()
+
+
+@pytest.fixture(scope="module")
+def known(store: FrameStore, small: Small, tmp_path_factory: pytest.TempPathFactory) -> Feeding:
+    """Frame features, extracted as a job does."""
+    folder = tmp_path_factory.mktemp("features")
+    extract_frame_features(
+        small, store, "imagenet", device="cpu", precision="fp32", folder=folder, title="extract"
+    )  # fmt: skip
+    file = folder / "features.npy"
+    features = np.load(file)
+    return replace(feeding(store), features=features, passed=(len(features), trunk_frames_of(file)))
+
+
+def feeding(store: FrameStore, orders: list | None = None) -> Feeding:
+    return Feeding(store, None, "imagenet", "cpu", "fp32", "extract", orders)
+
+
+@torch.no_grad()
+def plainly(method: nn.Module, store: FrameStore, tracklet: int, choice: Choice, answer: bool = False) -> np.ndarray:
+    """One clip after the other, nothing padded, nothing shared."""
+    cut = clips_of(choice, int(store.lengths[tracklet]), answer=answer)
+    rows, weights = [], []
+    for frames, mask in zip(cut.indices, cut.mask, strict=True):
+        clip = to_tensor(store.clip(tracklet, frames[mask]))[None]
+        rows.append(method(clip, torch.ones(1, clip.shape[1], dtype=torch.bool))[0].double().numpy())
+        weights.append(mask.sum() if choice.mean == "frames" else 1)
+    return np.average(rows, axis=0, weights=weights)
+
+
+def check(method: nn.Module, store: FrameStore, found: Chosen) -> None:
+    assert found.choices
+    for choice in found.choices:
+        for tracklet in range(len(store)):
+            expected = plainly(method, store, tracklet, choice)
+            np.testing.assert_allclose(
+                found.features[choice.name][tracklet], expected, rtol=2e-4, atol=1e-5 * np.abs(expected).max(),
+                err_msg=f"{choice.name}, tracklet of {store.lengths[tracklet]} frames",
+            )  # fmt: skip
+            if choice.answers:
+                expected = plainly(method, store, tracklet, choice, answer=True)
+                np.testing.assert_allclose(found.answers[choice.name][tracklet], expected, rtol=2e-4, atol=1e-6)
+
+
+def test_from_frame_features_every_choice_is_the_plain_one_and_costs_one_pass_in_all(
+    store: FrameStore, small: Small, known: Feeding
+) -> None:
+    with counting_trunk_frames(small) as trunk:
+        found = choosing.choose(small, PROTOCOL, known)
+    assert trunk.frames == 0  # all frames went through before, when features were extracted
+    check(small, store, found)
+    assert [one.name for one in found.choices] == [one.name for one in PROTOCOL.choices]
+    assert found.once
+    assert found.frames == LENGTHS.sum()
+    assert found.trunk_frames == found.frames
+    assert sum(found.fed.values()) > 20 * found.frames  # what it would have cost clip by clip
+
+
+def test_from_pixels_every_choice_is_the_plain_one_and_shared_clips_are_encoded_once(
+    store: FrameStore, small: Small
+) -> None:
+    method = PixelsAndTime(small).eval()
+    found = choosing.choose(method, PROTOCOL, feeding(store))
+    check(method, store, found)
+    assert not found.once
+    distinct = {
+        (tracklet, frames[mask].tobytes())
+        for choice in PROTOCOL.choices
+        for tracklet, length in enumerate(LENGTHS)
+        for answer in ((False, True) if choice.answers else (False,))
+        for cut in [clips_of(choice, int(length), answer=answer)]
+        for frames, mask in zip(cut.indices, cut.mask, strict=True)
+    }
+    assert found.trunk_frames == sum(len(frames) // 8 for _, frames in distinct)  # int64: eight bytes a frame
+    assert found.trunk_frames < sum(found.fed.values())
+
+
+def test_groups_and_batches_do_not_show(store: FrameStore, small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = PixelsAndTime(small).eval()
+    whole = choosing.choose(method, PROTOCOL, feeding(store))
+    monkeypatch.setattr(choosing, "_FRAMES_A_GROUP", 5)
+    pieces = choosing.choose(method, PROTOCOL, feeding(store))
+    for name, rows in whole.features.items():
+        np.testing.assert_allclose(pieces.features[name], rows, rtol=2e-4, atol=1e-5)
+    assert (pieces.clips, pieces.fed, pieces.trunk_frames) == (whole.clips, whole.fed, whole.trunk_frames)
+
+
+def test_a_network_of_fixed_clips_runs_what_it_can_and_says_why_not_the_rest(store: FrameStore, small: Small) -> None:
+    method = Fixed(small).eval()
+    method.clip_length = 3
+    found = choosing.choose(method, PROTOCOL, feeding(store))
+    assert found.headline == "snippets-3"
+    assert [one.name for one in found.choices] == ["snippets-3"]
+    check(method, store, found)
+    assert [one.name for one, _ in found.not_run] == [one.name for one in PROTOCOL.choices]
+    assert all("exactly 3 frames" in reason for _, reason in found.not_run)
+    described = choosing.describe(method, PROTOCOL, feeding(store))
+    np.testing.assert_array_equal(described.video, described.chosen.features["snippets-3"])
+    assert "snippets of 3" in described.fed
+
+
+def test_an_order_is_applied_before_the_cut(store: FrameStore, small: Small) -> None:
+    method = PixelsAndTime(small).eval()
+    orders = [np.random.default_rng(int(n)).permutation(int(n)).astype(np.int64) for n in LENGTHS]
+    frames = np.concatenate([store.clip(t, order) for t, order in enumerate(orders)])
+    turned = FrameStore(LENGTHS, (32, 32), frames=frames)
+    found = choosing.choose(method, PROTOCOL, feeding(store, orders))
+    expected = choosing.choose(method, PROTOCOL, feeding(turned))
+    for name, rows in expected.features.items():
+        np.testing.assert_allclose(found.features[name], rows, rtol=1e-5, atol=1e-6)
+
+
+def test_a_protocol_without_choices_is_described_as_ever(store: FrameStore, small: Small, known: Feeding) -> None:
+    found = choosing.describe(small, protocols.load("res50-rgb-single-pass"), known)
+    assert found.chosen is None
+    whole = choosing.describe(small, PROTOCOL, known)
+    np.testing.assert_allclose(whole.video, found.video, rtol=1e-4, atol=1e-6)
+    assert whole.fed == found.fed == "all frames of a tracklet in one pass"
+
+
+def test_a_headline_that_is_no_choice_is_refused() -> None:
+    with pytest.raises(RunError, match="'best', which is no choice"):
+        choosing.plan(replace(PROTOCOL, headline="best"), None)
+
+
+def test_frames_are_counted_at_every_entrance() -> None:
+    class TwoTrunks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flat, self.deep, self.later = nn.Conv2d(3, 4, 1), nn.Conv3d(3, 4, 1), nn.Conv2d(4, 4, 1)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.deep(images.transpose(0, 1)[None])  # [1, 3, T, H, W]
+            return self.later(self.flat(images))
+
+    network = TwoTrunks()
+    with counting_trunk_frames(network) as trunk:
+        network(torch.zeros(5, 3, 2, 2))
+        network.flat(torch.zeros(3, 2, 2))  # one image without a batch
+    network(torch.zeros(5, 3, 2, 2))  # nobody counts any more
+    assert trunk.frames == 5 + 5 + 1
+    with counting_trunk_frames(nn.Linear(3, 3)) as nothing:
+        pass
+    assert nothing.frames is None
+
+
+def test_the_count_of_a_pass_that_was_killed_is_not_lost(store: FrameStore, small: Small, tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    class Dies(Small):
+        left = 2
+
+        def frame_features(self, images: torch.Tensor) -> torch.Tensor:
+            if self.left == 0:
+                raise Killed
+            self.left -= 1
+            return super().frame_features(images)
+
+    dies = Dies().eval()
+    dies.load_state_dict(small.state_dict())
+    about = {"device": "cpu", "precision": "fp32", "folder": tmp_path, "title": "extract"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runners.extraction.frames_per_batch", lambda size: 50)
+        patch.setattr("runners.extraction._BATCHES_A_NOTE", 1)
+        with pytest.raises(Killed):
+            extract_frame_features(dies, store, "imagenet", **about)
+        assert trunk_frames_of(tmp_path / "features.npy") == 100
+        extract_frame_features(small, store, "imagenet", **about)
+    assert trunk_frames_of(tmp_path / "features.npy") == LENGTHS.sum()
+    assert trunk_frames_of(tmp_path / "elsewhere/features.npy") is None
