@@ -8,6 +8,7 @@ known already, so that all choices together cost one pass over the frames.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,25 +18,31 @@ from torch import nn
 from methods.interface import FixedClip, FrameThenTime
 from protocols.choice_cuts import clips_of, fitting, own_snippets
 from protocols.choices import Choice
-from protocols.interface import Mean, Protocol
+from protocols.interface import Protocol
 from runners import describing
 from runners.describing import (
     Chosen,
     Cut,
     Described,
     Feeding,
+    InMemory,
     Ints,
     encode,
+    gathering,
     in_batches,
     mean_of_clips,
     most_at_once,
+    width,
 )
+from runners.descriptors import Writer
 from runners.errors import RunError
 from runners.extraction import Floats
-from runners.progress import step_bar
+from runners.progress import Bar, step_bar
+from runners.steps import canonical_json, read_json, write_json
 from runners.trunk_frames import counting_trunk_frames
 
-_FRAMES_A_GROUP = 8192  # of the tracklets whose clips are cut and encoded together
+_FRAMES_A_GROUP = 8192  # of the tracklets whose clips are cut and encoded together, where features are known
+_PIXELS_A_GROUP = 1024  # the same from pixels: each is encoded some twenty times, and a group is what a stop costs
 
 Place = tuple[str, bool]  # a choice, and whether it is what it feeds of an answer
 
@@ -64,9 +71,8 @@ def choose(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Chosen:
     fixed = method.clip_length if isinstance(method, FixedClip) else None
     headline, run, not_run = plan(protocol, fixed)
     once = isinstance(method, FrameThenTime)
-    with counting_trunk_frames(method) as trunk:
-        found = _all(method, run, feeding)
-    frames, counted = int(feeding.store.lengths.sum()), trunk.frames
+    found = _all(method, run, feeding)
+    frames, counted = int(feeding.store.lengths.sum()), found.trunk
     if once:  # the features came from somewhere; aggregating them lets no frame into the trunk again
         frames, before = feeding.passed or (frames, None)
         counted = None if before is None or counted is None else before + counted
@@ -74,8 +80,8 @@ def choose(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Chosen:
         headline=headline,
         choices=run,
         not_run=not_run,
-        features={name: rows for (name, answer), rows in found.rows.items() if not answer},
-        answers={name: rows for (name, answer), rows in found.rows.items() if answer},
+        features=found.features(answers=False),
+        answers=found.features(answers=True),
         clips=found.clips,
         fed=found.fed,
         frames=frames,
@@ -105,18 +111,22 @@ def plan(protocol: Protocol, fixed: int | None) -> tuple[str, tuple[Choice, ...]
 
 @dataclass
 class _Found:
-    """What is filled group by group."""
+    """What is filled group by group: a row holds a tracklet's descriptors of all places side by side."""
 
-    tracklets: int
-    rows: dict[Place, Floats] = field(default_factory=dict)
+    rows: InMemory | Writer
+    places: tuple[Place, ...]
+    trunk: int | None = 0
     clips: dict[str, int] = field(default_factory=dict)
     fed: dict[str, int] = field(default_factory=dict)
 
-    def put(self, place: Place, tracklets: Ints, means: Floats) -> None:
-        """Descriptors of some tracklets."""
-        if place not in self.rows:
-            self.rows[place] = np.empty((self.tracklets, means.shape[1]), dtype=np.float32)
-        self.rows[place][tracklets] = means
+    def features(self, answers: bool) -> dict[str, Floats]:
+        """Name of a choice -> ``[N, D]``, of queries and all, or of what answers alone."""
+        dim = self.rows.features.shape[1] // len(self.places)
+        return {
+            name: self.rows.features[:, place * dim : (place + 1) * dim]
+            for place, (name, answer) in enumerate(self.places)
+            if answer == answers
+        }
 
     def count(self, name: str, mask: NDArray[np.bool_]) -> None:
         """More clips of a choice."""
@@ -143,42 +153,53 @@ class _Clips:
 
 
 def _all(method: nn.Module, choices: tuple[Choice, ...], feeding: Feeding) -> _Found:
-    lengths = feeding.store.lengths
-    found = _Found(len(lengths))
+    """Group by group; groups that an earlier run had finished are cut again, for their counts, but not encoded."""
+    lengths, means = feeding.store.lengths, {one.name: one.mean or "clips" for one in choices}
+    places = tuple((one.name, answer) for one in choices for answer in (False, True)[: 1 + bool(one.answers)])
+    about = canonical_json([one.as_dict() for one in choices]).encode()
+    rows = gathering(feeding, len(lengths), len(places) * width(method), about, (lengths,))
+    found, known = _Found(rows, places), _Counts(feeding.scratch)
     with step_bar(feeding.title, int(lengths.sum()), "frames") as bar:
-        for group in _groups(lengths):
+        for group in _groups(lengths, _FRAMES_A_GROUP if feeding.features is not None else _PIXELS_A_GROUP):
             clips = _Clips()
-            cuts = {
-                place: _cut(choice, place[1], group, lengths, clips) for choice in choices for place in _places(choice)
-            }
-            descriptors: Floats | None = None
-            share, shown = int(lengths[group].sum()) / sum(len(one) for one in clips.frames), 0.0
-            for batch, answer in _encoded(method, feeding, clips):
-                if descriptors is None:
-                    descriptors = np.empty((len(clips.frames), answer.shape[1]), dtype=np.float32)
-                descriptors[batch] = answer
-                before, shown = int(shown), shown + share * sum(len(clips.frames[one]) for one in batch)
-                bar.update(int(shown) - before)
-            assert descriptors is not None  # a group has a tracklet, and a tracklet a clip
-            for choice in choices:
-                mean: Mean = choice.mean or "clips"
-                for place in _places(choice):
-                    numbers, cut = cuts[place]
-                    found.put(place, group, mean_of_clips(descriptors[numbers], cut, mean))
-                    if not place[1]:
-                        found.count(choice.name, cut.mask)
+            by_name = {one.name: one for one in choices}
+            cuts = {place: _cut(by_name[place[0]], place[1], group, lengths, clips) for place in places}
+            for name, answer in places:
+                if not answer:
+                    found.count(name, cuts[name, answer][1].mask)
+            which = str(int(group[0]))
+            if not (rows.done[group].all() and which in known.of):
+                with counting_trunk_frames(method) as trunk:
+                    descriptors = _encoded(method, feeding, clips, bar, int(lengths[group].sum()))
+                averaged = [mean_of_clips(descriptors[cuts[one][0]], cuts[one][1], means[one[0]]) for one in places]
+                rows.put(group, np.concatenate(averaged, axis=1))
+                known.put(which, trunk.frames)
+            else:
+                bar.update(int(lengths[group].sum()))
+            counted = known.of[which]
+            found.trunk = None if counted is None or found.trunk is None else found.trunk + counted
     return found
 
 
-def _places(choice: Choice) -> tuple[Place, ...]:
-    return ((choice.name, False), (choice.name, True)) if choice.answers else ((choice.name, False),)
+class _Counts:
+    """Frames that entered the trunk for each group, kept beside the descriptors of a run that may be stopped."""
+
+    def __init__(self, scratch: Path | None) -> None:
+        self._file = scratch / "trunk_frames.json" if scratch else None
+        there = self._file is not None and self._file.is_file()
+        self.of: dict[str, int | None] = read_json(self._file) if there and self._file else {}
+
+    def put(self, group: str, frames: int | None) -> None:
+        self.of[group] = frames
+        if self._file:
+            write_json(self._file, self.of)
 
 
-def _groups(lengths: Ints) -> Iterator[Ints]:
+def _groups(lengths: Ints, frames: int) -> Iterator[Ints]:
     """Tracklets of like length, as many as hold a number of frames together."""
     order = np.argsort(lengths, kind="stable")
     begun = np.cumsum(lengths[order]) - lengths[order]  # frames before each tracklet
-    yield from np.split(order, np.flatnonzero(np.diff(begun // _FRAMES_A_GROUP)) + 1)
+    yield from np.split(order, np.flatnonzero(np.diff(begun // frames)) + 1)
 
 
 def _cut(choice: Choice, answer: bool, group: Ints, lengths: Ints, clips: _Clips) -> tuple[Ints, Cut]:
@@ -196,20 +217,25 @@ def _cut(choice: Choice, answer: bool, group: Ints, lengths: Ints, clips: _Clips
 
 
 @torch.inference_mode()
-def _encoded(method: nn.Module, feeding: Feeding, clips: _Clips) -> Iterator[tuple[Ints, Floats]]:
-    """Numbers of clips ``[b]`` and their descriptors ``[b, D]``, batch by batch."""
+def _encoded(method: nn.Module, feeding: Feeding, clips: _Clips, bar: Bar, frames: int) -> Floats:
+    """Descriptors ``[C, D]`` of clips; the bar moves on by ``frames`` in all, as far as clips are done."""
     store, orders = feeding.store, feeding.orders
     real = np.array([len(one) for one in clips.frames], dtype=np.int64)
+    found = np.empty((len(real), width(method)), dtype=np.float32)
+    share, shown = frames / int(real.sum()), 0.0
     for batch in in_batches(real, most_at_once(feeding)):
         longest = int(real[batch].max())
         rows = np.empty((len(batch), longest), dtype=np.int64)
         for line, clip in enumerate(batch):
-            owner, frames = clips.owner[clip], clips.frames[clip]
-            told = frames if orders is None else orders[owner][frames]
-            rows[line, : len(frames)] = store.offsets[owner] + told
-            rows[line, len(frames) :] = rows[line, len(frames) - 1]  # padding: any frame that exists
+            owner, own = clips.owner[clip], clips.frames[clip]
+            told = own if orders is None else orders[owner][own]
+            rows[line, : len(own)] = store.offsets[owner] + told
+            rows[line, len(own) :] = rows[line, len(own) - 1]  # padding: any frame that exists
         mask = torch.from_numpy(np.arange(longest) < real[batch][:, None]).to(feeding.device)
-        yield batch, encode(method, feeding, rows, mask).float().cpu().numpy()
+        found[batch] = encode(method, feeding, rows, mask).float().cpu().numpy()
+        before, shown = round(shown), shown + share * int(real[batch].sum())
+        bar.update(round(shown) - before)
+    return found
 
 
 def _in_words(choice: Choice) -> str:

@@ -5,9 +5,10 @@ images too. One extraction serves every side and both ways of averaging.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -217,7 +218,7 @@ def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
     rows = store.offsets[cut.owner][:, None] + frames  # [C, T] rows of all frames
     real = cut.mask.sum(axis=1)
     most = most_at_once(feeding)
-    kept = _kept(method, feeding, cut)
+    kept = gathering(feeding, len(cut.owner), width(method), b"clips", (cut.owner, cut.frames, cut.mask))
     done = int(real[kept.done].sum())
     with step_bar(feeding.title, int(real.sum()), "frames", done=done) as bar:
         for batch in in_batches(real, most):
@@ -231,7 +232,7 @@ def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
     return kept.features
 
 
-class _InMemory:
+class InMemory:
     """Rows as a `Writer` keeps them, for where nothing is to be gone on with."""
 
     def __init__(self, rows: int, dim: int) -> None:
@@ -239,20 +240,31 @@ class _InMemory:
         self.done = np.zeros(rows, dtype=bool)
 
     def put(self, rows: Ints, values: Floats) -> None:
+        """Rows ``[K]`` with values ``[K, dim]``."""
         self.features[rows] = values
         self.done[rows] = True
 
 
-def _kept(method: nn.Module, feeding: Feeding, cut: Cut) -> "_InMemory | Writer":
-    """Where the descriptors of these clips gather; on disk, what an earlier run had made is there already."""
-    dim = int(torch.as_tensor(method.descriptor_dim))  # the contract says int; `nn.Module` does not know it
+def gathering(feeding: Feeding, rows: int, dim: int, about: bytes, parts: Iterable[NDArray[Any]]) -> InMemory | Writer:
+    """Where so many descriptors gather; on disk, what an earlier run had made is there already.
+
+    Args:
+        feeding: whose scratch folder is used, if it has one.
+        rows, dim: shape.
+        about, parts: all that decides what a row is, beside the network and the frames.
+    """
     if feeding.scratch is None:
-        return _InMemory(len(cut.owner), dim)
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (cut.owner, cut.frames, cut.mask, *(feeding.orders or ())):
+        return InMemory(rows, dim)
+    digest = hashlib.blake2b(about, digest_size=16)
+    for part in (*parts, *(feeding.orders or ())):
         digest.update(np.ascontiguousarray(part).tobytes())
     name = digest.hexdigest()
-    return Writer(feeding.scratch / f"{name}.descriptors", len(cut.owner), dim, name)
+    return Writer(feeding.scratch / f"{name}.descriptors", rows, dim, name)
+
+
+def width(method: nn.Module) -> int:
+    """Numbers of a descriptor."""
+    return int(torch.as_tensor(method.descriptor_dim))  # the contract says int; `nn.Module` does not know it
 
 
 def most_at_once(feeding: Feeding) -> int:

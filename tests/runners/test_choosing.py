@@ -115,7 +115,7 @@ def test_from_pixels_every_choice_is_the_plain_one_and_shared_clips_are_encoded_
 def test_groups_and_batches_do_not_show(store: FrameStore, small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     method = PixelsAndTime(small).eval()
     whole = choosing.choose(method, PROTOCOL, feeding(store))
-    monkeypatch.setattr(choosing, "_FRAMES_A_GROUP", 5)
+    monkeypatch.setattr(choosing, "_PIXELS_A_GROUP", 5)
     pieces = choosing.choose(method, PROTOCOL, feeding(store))
     for name, rows in whole.features.items():
         np.testing.assert_allclose(pieces.features[name], rows, rtol=2e-4, atol=1e-5)
@@ -179,6 +179,38 @@ def test_frames_are_counted_at_every_entrance() -> None:
     with counting_trunk_frames(nn.Linear(3, 3)) as nothing:
         pass
     assert nothing.frames is None
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_alike(
+    store: FrameStore, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Exception):
+        pass
+
+    monkeypatch.setattr(choosing, "_PIXELS_A_GROUP", 40)
+    monkeypatch.setattr("runners.descriptors._NOTE_SECONDS", 0.0)
+    method = PixelsAndTime(small).eval()
+    expected = choosing.choose(method, PROTOCOL, feeding(store))
+    kept = replace(feeding(store), scratch=tmp_path / "clips")
+    encode, calls = choosing.encode, []
+
+    def dies(*given: object) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 9:
+            raise Killed
+        return encode(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(choosing, "encode", dies)
+        with pytest.raises(Killed):
+            choosing.choose(method, PROTOCOL, kept)
+    with counting_trunk_frames(method) as trunk:
+        found = choosing.choose(method, PROTOCOL, kept)
+    assert trunk.frames < expected.trunk_frames  # what was done was not done again
+    assert found.trunk_frames == expected.trunk_frames  # but it was paid for
+    assert (found.clips, found.fed) == (expected.clips, expected.fed)
+    for name, rows in expected.features.items():
+        np.testing.assert_array_equal(found.features[name], rows)
 
 
 def test_the_count_of_a_pass_that_was_killed_is_not_lost(store: FrameStore, small: Small, tmp_path: Path) -> None:
