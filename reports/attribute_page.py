@@ -36,13 +36,14 @@ def weights_section(job: Job) -> dict[str, Any]:
         "table": table.visible(),
         "groups": frame_weights.groups_table(job).visible(),
         "pictures": frame_weights.pictures(job),
+        "shown": frame_weights.shown_table(job),
     }
 
 
 def tables(job: Job, wanted: Sequence[slices.Sliced]) -> list[Table]:
     """Every table of these sections, for files; those without rows are left out."""
     arms = attribute_tables.arms(job)
-    found = [frame_weights.table(job), frame_weights.groups_table(job)]
+    found = [frame_weights.table(job), frame_weights.groups_table(job), frame_weights.shown_table(job)]
     found += [attribute_tables.table(job, arms), attribute_tables.columns_table(job, arms)] if arms else []
     if job.labels:
         judged = label_tables.judged(job.labels)

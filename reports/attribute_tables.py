@@ -55,7 +55,6 @@ def table(job: Job, found: tuple[Recogniser, ...]) -> Table:
             for key, title, kind in _DATA
         ]
     names = list(dict.fromkeys(name for one in found for name in one.scores.groups))
-    run_ids = tuple(run.run_id for one in found for run in _runs(one.group))
     rows = []
     for name in [*names, ALL]:
         each = [one.scores.overall if name == ALL else one.scores.groups.get(name) for one in found]
@@ -64,9 +63,9 @@ def table(job: Job, found: tuple[Recogniser, ...]) -> Table:
         cells += [percent(part.balanced) if part else None for part in each]
         for part in each:
             cells += _data(part)
-        rows.append(Row(tuple(cells), "all" if name == ALL else "", run_ids if name == ALL else ()))
+        rows.append(Row(tuple(cells), "all" if name == ALL else ""))
     caption = f"Attributes recognised: balanced accuracy in percent, {judged_under(job)}"
-    return Table("attributes", caption, tuple(columns), tuple(rows), _notes(found))
+    return Table("attributes", caption, tuple(columns), tuple(rows), _notes(found), _run_ids(found))
 
 
 _DATA: tuple[tuple[str, str, Literal["number", "estimate"]], ...] = (
@@ -119,7 +118,12 @@ def columns_table(job: Job, found: tuple[Recogniser, ...]) -> Table:
         pairs = [values.get((one.group.name, name), (np.nan, np.nan)) for one in found]
         rows.append(Row((*cells, *[_number(value) for pair in pairs for value in pair])))
     caption = f"Every column: accuracy in percent, {judged_under(job)}"
-    return Table("attribute_columns", caption, tuple(columns), tuple(rows), _column_notes())
+    return Table("attribute_columns", caption, tuple(columns), tuple(rows), _column_notes(), _run_ids(found))
+
+
+def _run_ids(found: tuple[Recogniser, ...]) -> tuple[str, ...]:
+    """The runs of all arms: they stand in columns."""
+    return tuple(run.run_id for one in found for run in _runs(one.group))
 
 
 def _column_notes() -> tuple[str, ...]:

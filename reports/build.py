@@ -4,8 +4,9 @@ import argparse
 import json
 import os
 import sys
-import tempfile
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from reports.formats import Table
 from reports.ledger import build_ledger
 from reports.runs import Job, load_job
 from reports.store import open_reader
+from reports.writing import write_files
 
 EXAMPLE = """\
 examples:
   python -m reports.build --experiment reid/synthwalk/res50-rgb-single-pass
   python -m reports.build --experiment reid/mars/res50-rgb-single-pass --paper gltr --out reports/gltr-mars
   python -m reports.build --experiment reid/synthwalk/rgb-single-pass --paper adfd --slice backpack "top color"
+  python -m reports.build --all                              every job, the comparison, all claims: out/index.html
+  python -m reports.build --all --paper gltr cosam --out out/two
   MLFLOW_TRACKING_URI=http://host:5000 python -m reports.build --experiment reid/synthwalk/res50-rgb-single-pass
 
 exit codes: 0 built, 2 bad input, 3 nothing recorded there yet or no server answers
@@ -57,8 +61,25 @@ def build(
     return write(job, out, slices)
 
 
+@dataclass(frozen=True)
+class Composed:
+    """A job's report before it is written: the folder's usual name, path -> text, and plain data about it."""
+
+    name: str
+    files: dict[str, str]
+    facts: dict[str, Any]
+
+
 def write(job: Job, out: Path | None = None, slices: Sequence[str] = ()) -> dict[str, Any]:
     """Write the report folder of a job that is already loaded; see :func:`build`."""
+    made = compose(job, slices)
+    folder = out or Path("report") / made.name
+    write_files(folder, made.files)
+    return {"folder": str(folder), "files": sorted(made.files), **made.facts}
+
+
+def compose(job: Job, slices: Sequence[str] = ()) -> Composed:
+    """Everything that a job's report folder holds; ``slices`` are attributes of the queries to show accuracy by."""
     from reports import attribute_page, masks, repair_page, sides, tables
     from reports.page import paper_page
     from reports.slices import find
@@ -67,8 +88,8 @@ def write(job: Job, out: Path | None = None, slices: Sequence[str] = ()) -> dict
     ledger = build_ledger(job)
     first = job.any_result
     name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
-    folder = out or Path("report") / name
     made: list[Table] = [tables.results(job), tables.stages(job), tables.runs(job)]
+    made += [table] if (table := tables.admission(job)).rows else []
     some = [tables.conventions(job, "mAP"), tables.conventions(job, "rank1"), sides.matrix(job), sides.variants(job)]
     for group in job.arms():
         if group.explained():
@@ -84,10 +105,7 @@ def write(job: Job, out: Path | None = None, slices: Sequence[str] = ()) -> dict
         "ledger.csv": ledger.as_csv(),
         "tables.json": json.dumps([table.as_dict() for table in made], indent=1, ensure_ascii=False) + "\n",
     }
-    _write_files(folder, files)
-    return {
-        "folder": str(folder),
-        "files": sorted(files),
+    facts = {
         "experiment": job.experiment,
         "parent_id": job.parent_id,
         "verdicts": {claim.id: claim.verdict for claim in ledger.claims},
@@ -96,67 +114,75 @@ def write(job: Job, out: Path | None = None, slices: Sequence[str] = ()) -> dict
         "repair": list(repair_page.what_can_be_shown(job)),
         "slices": [one.attribute["name"] for one in wanted],
     }
-
-
-def _write_files(folder: Path, files: dict[str, str]) -> None:
-    """Each file appears whole: written under another name in the same folder and moved."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            with tempfile.NamedTemporaryFile("w", dir=folder, encoding="utf-8", delete=False, newline="\n") as file:
-                temporary = Path(file.name)
-                try:
-                    file.write(text)
-                    file.close()
-                    temporary.chmod(0o644)
-                    temporary.replace(folder / name)
-                except OSError:
-                    temporary.unlink(missing_ok=True)
-                    raise
-    except OSError as error:
-        raise ReportError(
-            f"the report folder {folder} cannot be written ({error.strerror or error}); name another with --out."
-        ) from None
+    return Composed(name, files, facts)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.build",
-        description="Build page, tables and ledger of a recorded job; reads the tracking store, nothing else.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--experiment", required=True, help="name in the store: reid/<dataset>/<protocol>")
-    parser.add_argument("--paper", help="the paper's key; default: the latest finished job")
-    parser.add_argument("--parent", help="run id of the job's parent run, or its first letters")
-    parser.add_argument("--tracking-uri", help="default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db here")
-    parser.add_argument(
-        "--slice",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="accuracy for each value of an attribute of the queries, such as backpack; the page lists what there is",
-    )
-    parser.add_argument("--out", type=Path, help="folder to write; default: report/<paper>-<dataset>-<protocol>")
-    parser.add_argument("--json", action="store_true", help="print verdicts, tables and files as JSON")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     os.environ.setdefault("MPLBACKEND", "Agg")
     try:
-        done = build(
-            options.experiment,
-            paper=options.paper,
-            parent=options.parent,
-            tracking_uri=options.tracking_uri,
-            out=options.out,
-            slices=options.slice,
-        )
+        return _all(options) if options.all else _one(options)
     except NothingToReport as error:
         print(f"reports.build: {error}", file=sys.stderr)
         return 3
     except ReportError as error:
         print(f"reports.build: {error}", file=sys.stderr)
         return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options, with help that teaches."""
+    found = argparse.ArgumentParser(
+        prog="python -m reports.build",
+        description="Build reports from what is recorded: the page, tables and ledger of one job; or, with --all, of "
+        "every job, with the comparison, the claims of all papers and an index. Reads nothing but the tracking store.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found.add_argument("--all", action="store_true", help="every job that counts, and the pages across papers")
+    found.add_argument(
+        "--experiment",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="name in the store: reid/<dataset>/<protocol>; needed without --all, with it: only these",
+    )
+    found.add_argument(
+        "--paper", nargs="+", default=[], metavar="KEY", help="key of the paper; default: the latest finished job (all)"
+    )
+    found.add_argument(
+        "--parent", nargs="+", default=[], metavar="ID", help="run id of a job's parent run, or its first letters"
+    )
+    found.add_argument("--tracking-uri", help="default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db here")
+    found.add_argument(
+        "--slice",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="accuracy for each value of an attribute of the queries, such as backpack; the page lists what there is",
+    )
+    found.add_argument(
+        "--out", type=Path, help="folder to write; default: report/<paper>-<dataset>-<protocol>, with --all: out"
+    )
+    found.add_argument("--json", action="store_true", help="print verdicts, tables and files as JSON")
+    return found
+
+
+def _one(options: argparse.Namespace) -> int:
+    for name in ("experiment", "paper", "parent"):
+        if len(getattr(options, name)) > 1:
+            raise ReportError(f"--{name} names {len(getattr(options, name))}; name one, or add --all.")
+    if not options.experiment:
+        raise ReportError("--experiment is missing; name one such as reid/synthwalk/rgb-snippets, or add --all.")
+    done = build(
+        options.experiment[0],
+        paper=next(iter(options.paper), None),
+        parent=next(iter(options.parent), None),
+        tracking_uri=options.tracking_uri,
+        out=options.out,
+        slices=options.slice,
+    )
     if options.json:
         print(json.dumps(done, indent=1, ensure_ascii=False))
         return 0
@@ -164,6 +190,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{verdict:<14} {claim}")
     print(f"\nwrote {done['folder']}/index.html and {len(done['files']) - 1} files beside it")
     return 0
+
+
+def _all(options: argparse.Namespace) -> int:
+    from reports.suite import build_suite
+    from reports.terminal import across
+
+    if options.slice:
+        raise ReportError("--slice is about one job; leave it out, or leave out --all.")
+    done = build_suite(
+        options.out or Path("out"),
+        options.tracking_uri,
+        options.parent,
+        papers=options.paper,
+        experiments=options.experiment,
+        progress=_Progress(),
+    )
+    print(json.dumps(done, indent=1, ensure_ascii=False) if options.json else across(done))
+    return 0
+
+
+class _Progress:
+    """Lines on stderr with what remains, once it takes longer than two seconds."""
+
+    def __init__(self) -> None:
+        self.began = self.said = time.monotonic()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if not what or now - self.began < 2 or now - self.said < 2:
+            return
+        left = (now - self.began) / done * (total - done) if done else 0.0
+        print(f"{done} of {total}, about {left:.0f} s left: {what}", file=sys.stderr)
+        self.said = now
 
 
 if __name__ == "__main__":

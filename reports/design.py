@@ -93,13 +93,15 @@ def render(
 
 
 def origins(job: Job, page: str = "") -> dict[str, Origin]:
-    """The origin of each run of a job: on the tracking server where it is one, else a row of its paper's page.
+    """The origin of each run of a job and of itself: on its tracking server, else on its paper's page.
 
     Args:
         job: what was recorded.
         page: href of the paper's page; empty on that page itself.
     """
-    found = {}
+    parent = server_page(job.uri, job.experiment_id, job.parent_id) or f"{page}#again"
+    command = str(job.tags.get("command", job.any_result["command"]))
+    found = {job.parent_id: Origin(parent, "the job itself", command)}
     for group in job.groups:
         for run in group.runs:
             href = server_page(job.uri, job.experiment_id, run.run_id) or f"{page}#run-{run.run_id}"

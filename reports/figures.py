@@ -1,11 +1,6 @@
-"""Figures: CMC with bands, cost against accuracy, calls of occluded regions, accuracy by what is hidden.
-
-The SVG is written for a page: text stays text, ink is the page's own colour (light or dark), and the bytes
-depend on the data alone (fixed hash salt, no date).
-"""
+"""Figures: CMC with bands, calls of occluded regions, accuracy by slices of the queries."""
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,34 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.drawing import INK, QUIET, SETTINGS, colours, for_page, plain
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from protocols.statistics import Interval
 
-INK, QUIET, GRID = "#101418", "#5a6470", "#d5dae0"  # replaced by the page's colours, see _for_page
-_PAGE_COLOURS = {INK: "var(--ink)", QUIET: "var(--quiet)", GRID: "var(--rule)"}
-_SETTINGS: Any = {
-    "svg.hashsalt": "reproid",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10.5,
-    "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.8,
-    "text.color": INK,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "grid.color": GRID,
-    "grid.linewidth": 0.7,
-    "legend.frameon": False,
-    "figure.dpi": 100,
-}
 MAX_RANK = 20
-PALETTE = (0, 3, 2, 4, 1, 5, 9, 7)  # of seaborn's colour-blind palette, without its pale yellow and pink
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +31,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One arm in the cost plot; accuracy in percent with its interval."""
+    """One arm in a plot of costs; accuracy in percent with its interval; ``reference`` draws it as a square."""
 
     label: str
     cost: float
@@ -77,7 +52,7 @@ def single_cmc(cmc: NDArray[np.floating[Any]], label: str) -> bytes:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(4.8, 3.4), layout="constrained")
         axes = figure.add_subplot()
         shown = cmc[:MAX_RANK]
@@ -94,10 +69,10 @@ def cmc_curves(curves: Sequence[Curve]) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(4.6, 3.5), layout="constrained")
         axes = figure.add_subplot()
-        for colour, curve in zip(_colours(len(curves)), curves, strict=True):
+        for colour, curve in zip(colours(len(curves)), curves, strict=True):
             hue = QUIET if curve.reference else colour
             ranks = np.arange(1, len(curve.ranks) + 1)
             style: dict[str, Any] = {"linewidth": 2}
@@ -107,32 +82,7 @@ def cmc_curves(curves: Sequence[Curve]) -> str:
             axes.plot(ranks, curve.ranks, color=hue, label=curve.label, **style)
         _dress_cmc(axes, min((float(curve.low.min()) for curve in curves), default=0.0))
         axes.legend(loc="lower right", fontsize=9)
-        return _for_page(figure, "cmc")
-
-
-def cost_against_accuracy(points: Sequence[Point], cost_label: str, accuracy_label: str) -> str:
-    """Inline SVG: each arm's cost against its accuracy with the 95 % interval."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(4.6, 3.5), layout="constrained")
-        axes = figure.add_subplot()
-        for colour, point in zip(_colours(len(points)), points, strict=True):
-            error = [[max(point.accuracy - point.low, 0.0)], [max(point.high - point.accuracy, 0.0)]]
-            marker = "o" if not point.reference else "D"
-            axes.errorbar(
-                point.cost, point.accuracy, yerr=error, color=colour, marker=marker, markersize=6, capsize=3,
-                linewidth=1.3, label=point.label,
-            )  # fmt: skip
-        axes.set_xlabel(cost_label)
-        axes.set_ylabel(accuracy_label)
-        _widen(axes, [point.cost for point in points])
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.09 * len(points) * (high - low))  # room for the legend, clear of every bar
-        _plain(axes)
-        axes.legend(loc="upper left", fontsize=9)
-        return _for_page(figure, "cost")
+        return for_page(figure, "cmc")
 
 
 def calls_over_threshold(points: Sequence[dict[str, Any]], used: Sequence[float]) -> str:
@@ -145,11 +95,11 @@ def calls_over_threshold(points: Sequence[dict[str, Any]], used: Sequence[float]
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(4.6, 3.5), layout="constrained")
         axes = figure.add_subplot()
         texts = {"precision": "precision", "recall": "recall", "share_called": "share called"}
-        for colour, (key, text) in zip(_colours(3), texts.items(), strict=True):
+        for colour, (key, text) in zip(colours(3), texts.items(), strict=True):
             known = [(one["tau"], 100 * one[key]) for one in points if one[key] is not None]
             style: dict[str, Any] = {"linewidth": 2} if key != "share_called" else {"linestyle": (0, (4, 2))}
             axes.plot(*np.array(known).reshape(-1, 2).T, color=colour, label=text, **style)
@@ -165,9 +115,9 @@ def calls_over_threshold(points: Sequence[dict[str, Any]], used: Sequence[float]
         axes.set_ylim(0, 102)
         axes.set_xlabel("threshold τ")
         axes.set_ylabel("%")
-        _plain(axes)
+        plain(axes)
         axes.legend(loc="best", fontsize=9)
-        return _for_page(figure, "calls")
+        return for_page(figure, "calls")
 
 
 def roc(points: Sequence[dict[str, Any]], used: Sequence[float], auc: float | None) -> str:
@@ -175,12 +125,12 @@ def roc(points: Sequence[dict[str, Any]], used: Sequence[float], auc: float | No
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(4.6, 3.5), layout="constrained")
         axes = figure.add_subplot()
         known = [one for one in points if one["recall"] is not None and one["false_positive_rate"] is not None]
         ends = np.array([(100 * one["false_positive_rate"], 100 * one["recall"]) for one in known]).reshape(-1, 2)
-        colour = _colours(1)[0]
+        colour = colours(1)[0]
         axes.plot([0, 100], [0, 100], color=QUIET, linestyle=(0, (4, 2)), linewidth=1.2, label="chance")
         text = "calls" if auc is None else f"calls, AUC {auc:.3f}"
         axes.plot(*np.vstack([[(0, 0)], ends, [(100, 100)]]).T, color=colour, linewidth=2, label=text)
@@ -194,9 +144,9 @@ def roc(points: Sequence[dict[str, Any]], used: Sequence[float], auc: float | No
         axes.set_ylim(0, 102)
         axes.set_xlabel("called of what is not occluded, %")
         axes.set_ylabel("called of what is occluded, %")
-        _plain(axes)
+        plain(axes)
         axes.legend(loc="lower right", fontsize=9)
-        return _for_page(figure, "roc")
+        return for_page(figure, "roc")
 
 
 def by_slice(names: Sequence[str], lines: Sequence[tuple[str, Sequence[Any]]], value_label: str, prefix: str) -> str:
@@ -213,11 +163,11 @@ def by_slice(names: Sequence[str], lines: Sequence[tuple[str, Sequence[Any]]], v
 
     from reports.formats import Estimate
 
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(4.6, 4.1), layout="constrained")
         axes = figure.add_subplot()
         step = 0.6 / max(len(lines), 1)
-        for place, (colour, (label, cells)) in enumerate(zip(_colours(len(lines)), lines, strict=True)):
+        for place, (colour, (label, cells)) in enumerate(zip(colours(len(lines)), lines, strict=True)):
             hue, marker = (QUIET, "D") if place == 0 else (colour, "o")
             shift = (place - (len(lines) - 1) / 2) * step
             for at, cell in enumerate(cells):
@@ -234,33 +184,10 @@ def by_slice(names: Sequence[str], lines: Sequence[tuple[str, Sequence[Any]]], v
         axes.set_xticks(range(len(names)), names, fontsize=9)
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_ylabel(value_label)
-        _plain(axes)
+        plain(axes)
         axes.grid(False, axis="x")
         figure.legend(loc="outside lower center", ncols=2, fontsize=8.5)
-        return _for_page(figure, prefix)
-
-
-def _plain(axes: "Axes") -> None:
-    axes.grid(True)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _colours(count: int) -> list[Any]:
-    """Colours that keep apart for colour-blind readers and show on light and dark ground alike."""
-    import seaborn as sns
-
-    if count > len(PALETTE):
-        return list(sns.husl_palette(count, s=0.75, l=0.55))
-    palette = sns.color_palette("colorblind")
-    return [palette[index] for index in PALETTE[:count]]
-
-
-def _widen(axes: "Axes", costs: Sequence[float]) -> None:
-    """Span at least a fifth of the cost itself, so that a head of a few per mille does not look dear."""
-    low, high = min(costs), max(costs)
-    half = max(0.1 * high, 0.6 * (high - low)) or 1.0
-    axes.set_xlim((low + high) / 2 - half, (low + high) / 2 + half)
+        return for_page(figure, prefix)
 
 
 def _dress_cmc(axes: "Axes", lowest: float) -> None:
@@ -269,28 +196,4 @@ def _dress_cmc(axes: "Axes", lowest: float) -> None:
     axes.set_xticks([1, 5, 10, 15, 20])
     axes.set_xlim(0.5, MAX_RANK + 0.5)
     axes.set_ylim(max(0.0, np.floor(lowest / 10) * 10 - 5), 101)
-    _plain(axes)
-
-
-def _for_page(figure: "Figure", prefix: str) -> str:
-    """SVG without XML prologue, sized by the page, inked in the page's colours."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(<svg\b[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
-    svg = svg.replace("xlink:href", "href")
-    svg = _own_ids(svg, prefix)
-    for colour, variable in _PAGE_COLOURS.items():
-        svg = svg.replace(colour, variable)
-    return svg.strip()
-
-
-def _own_ids(svg: str, prefix: str) -> str:
-    """Drop ids that nothing refers to and make the others unique on a page with several figures."""
-    wanted = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
-    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in wanted else "", svg)
-    return re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", svg)
+    plain(axes)

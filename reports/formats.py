@@ -69,6 +69,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = field(default=())
+    run_ids: tuple[str, ...] = ()  # where all rows are from, if they name no runs of their own
 
     def column(self, key: str) -> tuple[Cell, ...]:
         """All cells of a column."""
@@ -77,7 +78,7 @@ class Table:
 
     def runs(self) -> tuple[str, ...]:
         """The runs that any of its numbers is from, each once."""
-        return tuple(dict.fromkeys(run for row in self.rows for run in row.run_ids))
+        return tuple(dict.fromkeys((*(run for row in self.rows for run in row.run_ids), *self.run_ids)))
 
     def visible(self) -> "Table":
         """The table without the columns that are data only."""
@@ -93,7 +94,8 @@ class Table:
             rows.append(values | {"kind": row.kind, "run_ids": list(row.run_ids), "note": row.note})
         columns = [asdict(column) for column in self.columns]
         notes = list(self.notes)
-        return {"name": self.name, "caption": self.caption, "notes": notes, "columns": columns, "rows": rows}
+        plain = {"name": self.name, "caption": self.caption, "notes": notes, "columns": columns, "rows": rows}
+        return plain | {"run_ids": list(self.run_ids)}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Table":
@@ -108,7 +110,8 @@ class Table:
             )
             for row in plain["rows"]
         )
-        return cls(plain["name"], plain["caption"], columns, rows, tuple(plain["notes"]))
+        runs = tuple(plain.get("run_ids", ()))
+        return cls(plain["name"], plain["caption"], columns, rows, tuple(plain["notes"]), runs)
 
     def only(self, keys: Sequence[str]) -> "Table":
         """The table with some of its columns, in the order asked for; unknown keys are left out."""
@@ -148,7 +151,7 @@ class Table:
                     values += [*numbers, cell.verdict] if column.judged else numbers
                 else:
                     values += ["" if cell is None else cell, *[""] * (len(_ends(column)) - 1)]
-            writer.writerow([*values, " ".join(row.run_ids)])
+            writer.writerow([*values, " ".join(row.run_ids or self.run_ids)])
         return text.getvalue()
 
     def as_latex(self) -> str:

@@ -182,6 +182,29 @@ def pictures(job: Job) -> list[dict[str, Any]]:
     return shown
 
 
+def shown_table(job: Job) -> Table:
+    """The weights of the pictures as numbers, a row for each frame and map; without rows where none was recorded."""
+    columns = (
+        Column("arm", "Arm"), Column("seed", "Seed", "number"), Column("tracklet", "Tracklet"),
+        Column("frame", "Frame", "number"), Column("seen", "Person seen", "number", 0, unit="%"),
+        Column("weights", "Weights of"), Column("weight", "Weight, multiple of the mean", "number", 2),
+    )  # fmt: skip
+    rows = []
+    for group in arms(job):
+        run = next((run for run in _runs(group) if run.weights and _rows(run.weights)), None)
+        if run is None or run.weights is None:
+            continue
+        for row in _rows(run.weights):
+            count = len(row["frames"])
+            frames = list(zip(row.get("numbers") or range(count), row["visible"], strict=True))
+            for name, weights in row["weights"].items():
+                for (place, visible), weight in zip(frames, weights, strict=True):
+                    seen = None if visible is None else 100 * float(visible)
+                    cells = (group.label, run.seed, row["key"], place + 1, seen, _map_label(name), weight * count)
+                    rows.append(Row(cells, run_ids=(run.run_id,)))
+    return Table("frame_weights_shown", "Weights of the frames in the pictures", columns, tuple(rows))
+
+
 def _picture_row(row: dict[str, Any], name: str, scale: float) -> dict[str, Any]:
     count = len(row["frames"])
     relative = [weight * count for weight in row["weights"].get(name, [1 / count] * count)]

@@ -78,7 +78,7 @@ def overview(job: Job, found: tuple[Judged, ...]) -> Table:
             cells += [None, None] if nothing else [50.0, 100 * side.overall.commoner]
         rows.append(Row((*cells, *([None] if labels.has_source else [])), "reference"))
     caption = f"Transferred labels that are right, in percent, {_rule(labels)}"
-    return Table("labels", caption, tuple(columns), tuple(rows), _notes(labels, found))
+    return Table("labels", caption, tuple(columns), tuple(rows), _notes(labels, found), (job.parent_id,))
 
 
 def by_group(job: Job, found: tuple[Judged, ...]) -> Table:
@@ -111,7 +111,7 @@ def by_group(job: Job, found: tuple[Judged, ...]) -> Table:
                 cells += [percent(scores.accuracy), commoner, scores.left_out]
         rows.append(Row(tuple(cells), "all" if name == ALL else ""))
     caption = f"The same by group: balanced accuracy in percent, {_rule(labels)}"
-    return Table("labels_groups", caption, tuple(columns), tuple(rows))
+    return Table("labels_groups", caption, tuple(columns), tuple(rows), run_ids=(job.parent_id,))
 
 
 def pairs(labels: Labels) -> tuple[Pair, ...]:
@@ -152,7 +152,7 @@ def differences(job: Job) -> Table:
         "Paired over people and pooled over the seeds that both have; by direction: ✓ better, ✗ not better, ? cannot "
         "be told. Ranges: 95 % intervals, people resampled.",
     )
-    return Table("labels_differences", caption, tuple(columns), tuple(rows), notes)
+    return Table("labels_differences", caption, tuple(columns), tuple(rows), notes, (job.parent_id,))
 
 
 def words(job: Job) -> tuple[str, ...]:

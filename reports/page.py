@@ -5,10 +5,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
-from reports import attribute_page, cards, design, figures, forest, masks, repair_page, repairers, sides, slices, tables
+from reports import (
+    attribute_page,
+    cards,
+    design,
+    figures,
+    forest,
+    masks,
+    pareto,
+    repair_page,
+    repairers,
+    sides,
+    slices,
+    tables,
+)
 from reports.caveats import unverified
 from reports.errors import ReportError
-from reports.formats import Column, Estimate, Table, number
+from reports.formats import Column, Table, number
 from reports.ledger import VERDICTS, Ledger
 from reports.record import headline_side
 from reports.runs import Group, Job
@@ -40,7 +53,6 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
     results = tables.results(job)
     shown_strips = strips(job)
     convention_tables = [t for t in (tables.conventions(job, "mAP"), tables.conventions(job, "rank1")) if t.rows]
-    cost = cost_figure(job, results)
     claims = forest.forests(ledger)
     in_points = [claim for claim in ledger.judged() if claim.unit == "points"]
     of_masks = [claim.difference for claim in ledger.judged() if claim.unit != "points" and claim.difference]
@@ -93,7 +105,7 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
         colour_note=_colour_note(job, arm),
         cmc=Markup(cmc_figure(job)),
         some_drawn=len(_drawn(job)) < len(job.groups),
-        cost=Markup(cost) if cost else None,
+        costs=cost_figures(job),
         side=headline_side(first["protocol"]),
         sides=sided,
         repair=repaired,
@@ -102,12 +114,11 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
         weighed=weighed,
         looks=looks,
         reading=masks.READING,
-        size="×".join(map(str, first["size"])),
         strips=shown_strips,
         conventions=convention_tables,
         conventions_words=_conventions_words(job, convention_tables, arm),
         stages=tables.stages(job).visible(),
-        admission=_admission(job),
+        admission=tables.admission(job),
         environment=_environment(job),
         command=job.tags.get("command", first["command"]),
         build_command=build_command(job, [one.attribute["name"] for one in wanted]),
@@ -165,19 +176,53 @@ def cmc_figure(job: Job) -> str:
     return figures.cmc_curves(curves)
 
 
-def cost_figure(job: Job, results: Table) -> str:
-    """mAP against GMACs a frame, for the arms whose cost was measured; empty text without any."""
-    keys = [column.key for column in results.columns]
-    points = []
-    drawn = _drawn(job)
-    for group, row in zip(job.groups, results.rows, strict=True):
-        if group not in drawn:
-            continue
-        values = dict(zip(keys, row.cells, strict=True))
-        accuracy, cost = values["mAP"], values["gmacs_per_frame"]
-        if isinstance(accuracy, Estimate) and isinstance(cost, float) and group.control is None:
-            points.append(figures.Point(group.label, cost, accuracy.mean, accuracy.low, accuracy.high))
-    return figures.cost_against_accuracy(points, "GMACs a frame", "mAP, %") if points else ""
+def cost_figures(job: Job) -> list[dict[str, Any]]:
+    """mAP against FLOPs a frame and against latency, each with what it is of; none for what was not measured.
+
+    Each has ``figure`` (SVG), ``title``, ``words`` (what the axis is) and ``best`` (the arms that none beats in both).
+    """
+    from markupsafe import Markup
+
+    groups = [group for group in _drawn(job) if group.control is None]
+    accuracies = {group.name: tables.estimate(group, "mAP") for group in groups}
+    found = []
+    for key, title, axis, words in _costs(groups):
+        points = [
+            figures.Point(group.label, cost, one.mean, one.low, one.high)
+            for group in groups
+            if (cost := _cost(group, key)) is not None and (one := accuracies[group.name])
+        ]
+        if points:
+            found.append({
+                "figure": Markup(pareto.pareto(points, axis, "mAP, %", f"cost-{key.replace('_', '-')}")),
+                "title": title, "words": words, "best": ", ".join(one.label for one in pareto.frontier(points)),
+            })  # fmt: skip
+    return found
+
+
+def _costs(groups: list[Group]) -> list[tuple[str, str, str, str]]:
+    """Key, title, axis and words of each cost that was measured of any arm."""
+    size = "×".join(map(str, groups[0].first["size"]))
+    found = [(
+        "gflops_per_frame", "Accuracy against operations", "GFLOPs a frame",
+        f"operations of one {size} frame, head included (a multiply-add is two)",
+    )]  # fmt: skip
+    for where in ("gpu", "cpu"):
+        timed = [one for group in groups if f"{where}_ms_p50" in (one := group.first["cost"].get("latency") or {})]
+        if timed:
+            frames = sorted({one["frames"] for one in timed if one.get("frames")})
+            of = f" of {frames[0]} frames" if len(frames) == 1 else ""
+            names = sorted({str(one["name"]) for one in timed if one.get("name")})
+            on = f", on {' and '.join(names)}" if names else ""
+            words = f"median time of one tracklet{of} in one forward pass{on}"
+            found.append((f"{where}_ms_p50", f"Accuracy against latency, {where.upper()}", "ms a tracklet", words))
+    return found
+
+
+def _cost(group: Group, key: str) -> float | None:
+    cost = group.first["cost"]
+    value = cost.get(key, (cost.get("latency") or {}).get(key))
+    return None if value is None else float(value)
 
 
 def _drawn(job: Job) -> list[Group]:
@@ -295,21 +340,6 @@ def _conventions_words(job: Job, convention_tables: list[Table], arm: str) -> st
         f"Published tables count in different ways. The same descriptors of {job.by_name[arm].label} score {ends} mAP "
         f"depending on the convention alone: {max(cells) - min(cells):.1f} points that are no property of the method."
     )
-
-
-def _admission(job: Job) -> list[dict[str, str]]:
-    found: dict[str, dict[str, Any]] = {}
-    for group in job.arms():
-        for check in group.first["admission"].get("checks", []):
-            entry = found.setdefault(check["name"], {"name": check["name"], "passed": [], "failed": [], "detail": {}})
-            entry["passed" if check["passed"] else "failed"].append(group.label)
-            entry["detail"][check["detail"]] = None
-    rows = []
-    for entry in found.values():
-        arms = "all arms" if not entry["failed"] else ", ".join(entry["passed"]) or "no arm"
-        failed = f"; not by {', '.join(entry['failed'])}" if entry["failed"] else ""
-        rows.append({"name": entry["name"], "arms": arms + failed, "detail": "; ".join(entry["detail"])})
-    return rows
 
 
 def _environment(job: Job) -> list[tuple[str, str]]:

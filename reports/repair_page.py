@@ -23,6 +23,7 @@ def section(job: Job) -> dict[str, Any]:
         networks.append({
             "label": repairers.base_label(job, base),
             "squares": [one for one in squares if one.base == base],
+            "table": repair_effect.table(job, base, squares),
             "slices": slices.visible() if slices else None,
             "figures": [
                 (METRIC_LABELS[metric], Markup(_figure(job, base, metric))) for metric in drawn

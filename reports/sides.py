@@ -92,7 +92,8 @@ def variants(job: Job) -> Table:
             marks = ["start"] * (side != before) + ["headline"] * (choice[1] == own[0] and choice[2] in (own[1], None))
             rows.append(Row(tuple(cells), " ".join(marks)))
             before = side
-    return Table("variants", "Every side under each distance and mean (percent)", tuple(columns), tuple(rows))
+    runs = tuple(run.run_id for group in arms for run in group.runs)
+    return Table("variants", "Every side under each distance and mean (percent)", tuple(columns), tuple(rows), (), runs)
 
 
 def variant_words(table: Table, group: Group) -> str:

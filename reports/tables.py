@@ -246,7 +246,9 @@ def conventions(job: Job, metric: str) -> Table:
     if rows:
         rows.append(Row(("spread", *[None] * (len(keys) - 1), *spread), "spread"))
     name = METRIC_LABELS[metric]
-    return Table(f"conventions_{metric}", f"{name} under every ranking convention", tuple(columns), tuple(rows))
+    runs = tuple(run.run_id for group in arms for run in group.runs)
+    caption = f"{name} under every ranking convention"
+    return Table(f"conventions_{metric}", caption, tuple(columns), tuple(rows), run_ids=runs)
 
 
 def _conventions(groups: list[Group]) -> list[dict[str, Any]]:
@@ -314,6 +316,25 @@ def _stage_row(
         " ".join(dict.fromkeys(str(stage["fingerprint"]) for stage in facts)),
     )
     return Row(cells, run_ids=tuple(run_id for _, _, run_ids in seeds for run_id in run_ids))
+
+
+def admission(job: Job) -> Table:
+    """Each check of the protocol, who passed it, and what was seen."""
+    columns = (Column("check", "Check"), Column("passed", "Passed by"), Column("seen", "Seen"))
+    found: dict[str, dict[str, Any]] = {}
+    for group in job.arms():
+        for check in group.first["admission"].get("checks", []):
+            entry = found.setdefault(check["name"], {"passed": [], "failed": [], "seen": {}})
+            entry["passed" if check["passed"] else "failed"].append(group.label)
+            entry["seen"][check["detail"]] = None
+    rows = []
+    for name, entry in found.items():
+        arms = "all arms" if not entry["failed"] else ", ".join(entry["passed"]) or "no arm"
+        failed = f"; not by {', '.join(entry['failed'])}" if entry["failed"] else ""
+        rows.append(Row((name, arms + failed, "; ".join(entry["seen"]))))
+    runs = tuple(group.runs[0].run_id for group in job.arms())
+    caption = f"Admission to {job.any_result['protocol']['name']}"
+    return Table("admission", caption, columns, tuple(rows), run_ids=runs)
 
 
 def runs(job: Job) -> Table:
