@@ -80,7 +80,7 @@ def write(job: Job, out: Path | None = None, slices: Sequence[str] = ()) -> dict
 
 def compose(job: Job, slices: Sequence[str] = ()) -> Composed:
     """Everything that a job's report folder holds; ``slices`` are attributes of the queries to show accuracy by."""
-    from reports import attribute_page, masks, repair_page, sides, tables
+    from reports import attribute_page, length_page, masks, repair_page, sides, tables
     from reports.page import paper_page
     from reports.slices import find
 
@@ -94,7 +94,7 @@ def compose(job: Job, slices: Sequence[str] = ()) -> Composed:
     for group in job.arms():
         if group.explained():
             some += [masks.accuracy(group), masks.differences(group)]
-    some += [*repair_page.tables(job), *attribute_page.tables(job, wanted)]
+    some += [*length_page.tables(job), *repair_page.tables(job), *attribute_page.tables(job, wanted)]
     made += [table for table in some if table.rows]
     files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted)}
     for table in made:
@@ -194,7 +194,7 @@ def _one(options: argparse.Namespace) -> int:
 
 def _all(options: argparse.Namespace) -> int:
     from reports.suite import build_suite
-    from reports.terminal import across
+    from reports.terminal_comparison import page
 
     if options.slice:
         raise ReportError("--slice is about one job; leave it out, or leave out --all.")
@@ -206,7 +206,13 @@ def _all(options: argparse.Namespace) -> int:
         experiments=options.experiment,
         progress=_Progress(),
     )
-    print(json.dumps(done, indent=1, ensure_ascii=False) if options.json else across(done))
+    if options.json:
+        print(json.dumps(done, indent=1, ensure_ascii=False))
+        return 0
+    print(page(done))
+    if done["left_out"]:
+        told = ", ".join(f"{count} {kind}" for kind, count in done["left_out"].items())
+        print(f"Recorded, but left out: {told}; the reasons are on the page.")
     return 0
 
 

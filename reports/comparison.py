@@ -80,6 +80,7 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
         Column("method", "Method"),
         Column("rank", "Rank", "number"),
         Column("paper", "Paper"),
+        Column("venue", "Venue", data_only=True),
         *([Column("data", "Trained on / tested on")] if repaired else []),
         Column("backbone", "Backbone"),
         Column("rgb_only", "RO"),
@@ -107,7 +108,8 @@ def _row(entry: Entry, rank: int | None, columns: tuple[Column, ...]) -> Row:
     values: dict[str, Cell] = {
         "method": entry.group.label,
         "rank": rank,
-        "paper": None if entry.group.control == "colour" else entry.paper_label,
+        "paper": None if entry.group.control == "colour" else entry.paper,
+        "venue": None if entry.group.control == "colour" else entry.venue,
         "data": entry.data_label or "raw / raw",
         "backbone": admitted.backbone(entry).shown,
         "rgb_only": admitted.rgb_only(entry).shown,
@@ -235,16 +237,18 @@ def _words(stratum: Stratum, stood: Standing | None) -> tuple[str, ...]:
     people = len(set(stratum.entries[0].group.people().tolist()))
     queries = len(stratum.entries[0].group.people())
     corrected = (
-        f"{len(stood.pairs)} comparisons of two rows, each over the same {queries} queries of {people} people, seeds "
-        "pooled; p-values are corrected for their number (Holm), so that the chance of any false separation in this "
-        f"table stays below {100 * stood.level:.0f} %."
+        f"{_comparisons(len(stood.pairs))} of two rows over the same {queries} queries of {people} people, seeds "
+        "pooled; p-values are corrected for the number of comparisons (Holm), so that the chance of any false separation "
+        f"in this table stays below {100 * stood.level:.0f} %."
     )
     first = [name for name in stood.order if stood.rank[name] == 1]
     if not apart:
         words = [f"None of the {number} rows can be told from another: all share rank 1."]
     elif len(first) == 1:
         beaten = sum(pair.first == first[0] for pair in apart)
-        words = [f"{labels[first[0]]} alone has rank 1; it is separably better than {beaten} of {number - 1} rows."]
+        others = f"all {number - 1} other rows" if beaten == number - 1 > 1 else f"{beaten} of {number - 1} other rows"
+        others = "the other row" if number == 2 else others
+        words = [f"{labels[first[0]]} alone has rank 1; it is separably better than {others}."]
     else:
         words = [
             f"{len(first)} of {number} rows share rank 1: none of them is separably worse than any other row. "
@@ -267,3 +271,7 @@ def _words(stratum: Stratum, stood: Standing | None) -> tuple[str, ...]:
             "Some rows have one seed: what is compared there are these trained networks, not the recipes behind them."
         )
     return tuple(words)
+
+
+def _comparisons(number: int) -> str:
+    return "1 comparison" if number == 1 else f"{number} comparisons"

@@ -57,7 +57,7 @@ def published(cards: Mapping[str, Mapping[str, Any]], dataset: str | None = None
 def _place(key: str, method: str, one: Mapping[str, Any]) -> dict[str, Cell]:
     return {
         "method": method,
-        "paper": _short(key),
+        "paper": key,
         "dataset": dataset_label(str(one["dataset"])),
         "source": str(one["source"]),
         "convention": describe_convention(one.get("convention") or {}),
@@ -82,7 +82,3 @@ def _rows(card: Mapping[str, Any], every: bool) -> list[dict[str, Any]]:
         if every or arms.get(row["arm"], {}).get("role") in SHOWN_ROLES
     ]
     return own + [dict(row) for row in card.get("context") or ()]
-
-
-def _short(key: str) -> str:
-    return key.upper() if len(key) <= 6 else key.capitalize()

@@ -36,11 +36,9 @@ class Entry:
         return paper_of(self.job)
 
     @property
-    def paper_label(self) -> str:
-        """How a table names the paper: its key in capitals and where it appeared."""
-        place = " ".join(str(self.job.card[key]) for key in ("venue", "year") if self.job.card.get(key))
-        short = self.paper.upper() if len(self.paper) <= 6 else self.paper.capitalize()
-        return f"{short}, {place}" if place and len(place) <= 12 else short
+    def venue(self) -> str:
+        """Where the paper appeared: ``ICCV 2019``."""
+        return " ".join(str(self.job.card[key]) for key in ("venue", "year") if self.job.card.get(key))
 
     @property
     def role(self) -> str:

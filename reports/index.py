@@ -1,0 +1,152 @@
+"""The index: what is recorded, paper by paper, and where its pages are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports import design
+from reports.across import Across, paper_of
+from reports.claims import Judged, command, headline
+from reports.claims_page import overview, under
+from reports.comparison import Compared, labels_of
+from reports.evidence import Kept
+from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.ledger import Ledger
+from reports.page import headline as verdict_of
+from reports.runs import Job
+
+
+def index_page(
+    across: Across,
+    compared: Sequence[Compared],
+    claims: Sequence[Judged],
+    ledgers: Mapping[str, Ledger],
+    paper_pages: Mapping[str, str],
+    origins: Mapping[str, design.Origin],
+    pages: Sequence[tuple[str, str]],
+    evidence: Sequence[Kept],
+    build_command: str,
+) -> str:
+    """The page as HTML text.
+
+    Args:
+        across: what was read.
+        compared: all tables of comparison.
+        claims: all claims.
+        ledgers: parent run id -> ledger.
+        paper_pages: parent run id -> href of the job's page.
+        origins: run id -> where it is recorded.
+        pages: the other pages beside this one.
+        evidence: files kept with the code.
+        build_command: that builds all of this again.
+    """
+    return design.render(
+        "index.html.j2",
+        title="Overview",
+        kind="reports",
+        heading="Which published gains hold",
+        subtitle=headline(claims),
+        origins=origins,
+        facts=facts(across),
+        sections=[("papers", "Papers"), ("tables", "Tables of comparison"), ("more", "Ledgers"),
+                  *([("evidence", "Evidence")] if evidence else []), ("again", "Make it again"),
+                  ("left-out", "Left out")],
+        pages=pages,
+        skip="Skip to the papers",
+        papers=[_paper(paper, across, ledgers, paper_pages) for paper in across.papers],
+        tallies={line.name: line for line in overview(claims)},
+        strata=strata_table(compared),
+        compared=[(one.stratum.slug, one.stratum.title, one.words[0]) for one in compared],
+        more=[(href, name, _about(name)) for href, name in pages if href not in ("index.html", "comparison.html")],
+        evidence=evidence,
+        jobs=[(under(job), paper_of(job), command(job)) for job in across.jobs],
+        build_command=build_command,
+        uri=shown_uri(across.uri),
+        counts=across.counts(),
+        left_out=across.left_out,
+    )  # fmt: skip
+
+
+def facts(across: Across) -> list[tuple[str, str]]:
+    """How much there is, and from when."""
+    ended = sorted(job.ended for job in across.jobs if job.ended)
+    found = [("Papers", str(len(across.papers))), ("Jobs", str(len(across.jobs))), ("Runs", str(across.runs))]
+    if ended:
+        found.append(("Recorded", ended[0] if ended[0] == ended[-1] else f"{ended[0]} to {ended[-1]}"))
+    return found
+
+
+def shown_uri(uri: str) -> str:
+    """The store for a reader; where a database lies on this machine is nobody's business."""
+    return uri if uri.startswith(("http://", "https://")) else f"{uri.split(':', 1)[0]} database"
+
+
+def strata_table(compared: Sequence[Compared]) -> Table:
+    """One row for each table of comparison: who is best there, as far as that can be told."""
+    columns = (
+        Column("table", "Table"),
+        Column("rows", "Rows", "number"),
+        Column("papers", "Papers", "number"),
+        Column("best", "Highest row"),
+        Column("mAP", "mAP", "estimate", unit="%"),
+        Column("sharing", "Rows at rank 1", "number"),
+        Column("floor", "Colours alone, mAP", "estimate", unit="%"),
+    )
+    rows = []
+    for one in compared:
+        keys = [column.key for column in one.table.columns]
+        place = keys.index("mAP")
+        first = one.table.rows[0]
+        colour = next((row for row in one.table.rows if "colour" in row.kind), None)
+        labels, stood = labels_of(one.stratum), one.standing
+        values: tuple[Cell, ...] = (
+            one.stratum.title,
+            len(one.stratum.entries),
+            len({entry.paper for entry in one.stratum.entries}),
+            labels[stood.order[0]] if stood else None,
+            _as_estimate(first.cells[place]) if stood else None,
+            sum(rank == 1 for rank in stood.rank.values()) if stood else None,
+            _as_estimate(colour.cells[place]) if colour else None,
+        )
+        runs = first.run_ids if stood else ()
+        rows.append(Row(values, "", (*runs, *(colour.run_ids if colour else ()))))
+    return Table(
+        "strata", "Tables of comparison; rows of different tables are never ranked together", columns, tuple(rows)
+    )
+
+
+def _as_estimate(cell: Cell) -> Estimate | None:
+    return cell if isinstance(cell, Estimate) else None
+
+
+def _paper(paper: str, across: Across, ledgers: Mapping[str, Ledger], paper_pages: Mapping[str, str]) -> dict[str, Any]:
+    jobs = [job for job in across.jobs if paper_of(job) == paper]
+    card = jobs[0].card
+    place = " ".join(str(card[key]) for key in ("venue", "year") if card.get(key))
+    return {
+        "key": paper,
+        "title": str(card.get("title", paper)),
+        "place": place,
+        "jobs": [_job(job, ledgers[job.parent_id], paper_pages.get(job.parent_id, "")) for job in jobs],
+    }
+
+
+def _job(job: Job, ledger: Ledger, href: str) -> dict[str, Any]:
+    seeds = sorted({seed for group in job.arms() for seed in group.seeds})
+    return {
+        "title": under(job),
+        "href": href,
+        "verdict": verdict_of(ledger),
+        "runs": sum(len(group.runs) for group in job.groups),
+        "seeds": len(seeds),
+        "ended": job.ended,
+        "finished": job.finished,
+    }
+
+
+def _about(name: str) -> str:
+    return {
+        "Claims": "every claim of every paper: published margin, measured margin against the baseline and each "
+        "control, and a verdict; also as JSON and CSV",
+        "Conventions": "the same descriptors counted in every published way: how many points are the protocol's alone",
+        "Cost": "operations, parameters, time and memory of every arm",
+    }.get(name, "")

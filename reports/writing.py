@@ -1,0 +1,43 @@
+"""Writing a folder of report files whole or not at all."""
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from reports.errors import ReportError
+
+
+def write_files(folder: Path, files: Mapping[str, str], stale: Iterable[str] = ()) -> None:
+    """Every file is first written beside its place under another name; only when all are there are they moved.
+
+    Args:
+        folder: made if need be; other files in it are left alone.
+        files: path below the folder -> text.
+        stale: paths below the folder that go away when the new ones are in place.
+
+    Raises:
+        ReportError: the folder cannot be written; then nothing in it has changed.
+    """
+    ready: list[tuple[Path, Path]] = []
+    try:
+        for name, text in files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                "w", dir=target.parent, encoding="utf-8", delete=False, newline="\n", prefix=".", suffix=".partial"
+            ) as file:
+                temporary = Path(file.name)
+                ready.append((temporary, target))
+                file.write(text)
+            temporary.chmod(0o644)
+        for temporary, target in ready:
+            temporary.replace(target)
+        for name in stale:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(
+            f"the report folder {folder} cannot be written ({error.strerror or error}); name another with --out."
+        ) from None
+    finally:
+        for temporary, _ in ready:
+            temporary.unlink(missing_ok=True)
