@@ -11,6 +11,7 @@ from reports import (
     design,
     figures,
     forest,
+    length_page,
     masks,
     pareto,
     repair_page,
@@ -28,7 +29,7 @@ from reports.runs import Group, Job
 
 SECTIONS = {
     "verdict": "Verdict", "results": "Measured and published", "sides": "Image and video",
-    "repair": "Occlusion and repair", "attributes": "Attributes", "slices": "By attribute",
+    "length": "Test length", "repair": "Occlusion and repair", "attributes": "Attributes", "slices": "By attribute",
     "curves": "Ranks and cost", "masks": "Where it looks", "weights": "Frame weights", "strips": "Retrievals",
     "conventions": "Conventions", "training": "Training", "environment": "Environment", "again": "Make it again",
     "unverified": "Not verified",
@@ -59,6 +60,7 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
     looks = where_it_looks(job)
     sided = image_and_video(job)
     repaired = repair_page.section(job)
+    fed = length_page.section(job)
     recognised, weighed = attribute_page.attributes_section(job), attribute_page.weights_section(job)
     sliced = slices.section(job, wanted)
     present = {
@@ -66,6 +68,7 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
         "conventions": bool(convention_tables),
         "masks": bool(looks),
         "sides": bool(sided),
+        "length": bool(fed),
         "repair": bool(repaired),
         "attributes": bool(recognised),
         "slices": bool(sliced),
@@ -108,6 +111,7 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
         costs=cost_figures(job),
         side=headline_side(first["protocol"]),
         sides=sided,
+        length=fed,
         repair=repaired,
         recognised=recognised,
         sliced=sliced,
