@@ -238,8 +238,8 @@ def _words(stratum: Stratum, stood: Standing | None) -> tuple[str, ...]:
     queries = len(stratum.entries[0].group.people())
     corrected = (
         f"{_comparisons(len(stood.pairs))} of two rows over the same {queries} queries of {people} people, seeds "
-        "pooled; p-values are corrected for the number of comparisons (Holm), so that the chance of any false separation "
-        f"in this table stays below {100 * stood.level:.0f} %."
+        "pooled; p-values are corrected for the number of comparisons (Holm): the chance of any false separation in "
+        f"this table stays below {100 * stood.level:.0f} %."
     )
     first = [name for name in stood.order if stood.rank[name] == 1]
     if not apart:
