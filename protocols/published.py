@@ -10,7 +10,9 @@ VRSTC, STA and ADFD ranked on MARS is not known, as their evaluators were never 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .conventions import Convention, Empty, Gallery, Precision
 from .distances import Metric
@@ -44,10 +46,13 @@ class PublishedConvention:
         """Gallery, AP and treatment of queries without positives, under this suite's tie rule."""
         return Convention(self.gallery, self.ap, self.empty)
 
-    def is_row(self, row: object) -> bool:
-        """Whether a row of a recorded ledger (a mapping) was scored in this way."""
-        keys = ("metric", "normalise", "gallery", "ap", "empty")
-        return isinstance(row, dict) and all(row.get(key) == getattr(self, key) for key in keys)
+    def as_row(self) -> dict[str, Any]:
+        """The five choices as plain data, as a record's ledger holds them."""
+        return {name: getattr(self, name) for name in ("metric", "normalise", "gallery", "ap", "empty")}
+
+    def is_row(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row of a recorded ledger was scored in this way."""
+        return all(row.get(name) == value for name, value in self.as_row().items())
 
 
 PUBLISHED: tuple[PublishedConvention, ...] = (

@@ -30,7 +30,7 @@ class Distance:
     @property
     def label(self) -> str:
         """For tables."""
-        return "cosine" if self.metric == "cosine" else "Euclid, unit" if self.normalise else "Euclid, plain"
+        return "cosine" if self.metric == "cosine" else "unit Euclid" if self.normalise else "plain Euclid"
 
     @property
     def unit(self) -> bool:

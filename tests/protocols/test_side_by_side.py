@@ -100,7 +100,7 @@ def test_cosine_and_euclid_of_unit_vectors_agree_in_every_row(seed):
 def test_plain_and_unit_distances_order_as_worked(distance):
     """Golden order of (3, 4), (0, 1), (1, 1) from (2, 0): plain 4.12, 2.24, 1.41; 53.1, 90, 45 degrees."""
     gallery = np.array([[3.0, 4.0], [0.0, 1.0], [1.0, 1.0]])
-    order = {"Euclid, plain": [2, 1, 0], "Euclid, unit": [2, 0, 1], "cosine": [2, 0, 1]}[distance.label]
+    order = {"plain Euclid": [2, 1, 0], "unit Euclid": [2, 0, 1], "cosine": [2, 0, 1]}[distance.label]
     for place, column in enumerate(order, start=1):
         ids = np.full(3, 9)
         ids[column] = 1

@@ -1,0 +1,253 @@
+"""Score descriptors under every published convention: gallery, AP, queries without a match, distance."""
+
+import argparse
+import json
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from protocols.ranking import Ranking
+from protocols.side_by_side import DISTANCES, Distance, Scoring, score_side_by_side
+from reports import evaluation
+from reports.evaluation import Evaluation
+from runners.cli import guarded
+from runners.descriptors import RECORD, SUFFIX, read
+from runners.environment import command_line
+from runners.errors import RunError
+from runners.exchange import Exchanged, check, load, of_set
+from runners.keeping import HEADLINE, IMAGE
+from runners.progress import note, step_bar
+from runners.steps import read_json, write_bytes
+
+EXAMPLES = """examples:
+  python -m runners.evaluate --descriptors mine.npz                     what would each paper have printed of it?
+  python -m runners.evaluate --descriptors mine.npz theirs.npz          paired query by query
+  python -m runners.evaluate --descriptors mine.npz --out out/mine      a page, CSV, LaTeX and JSON too
+  python -m runners.evaluate --descriptors features.mat --dataset mars --data-root /data/mars
+                                                                        ids and cameras from the data set
+  python -m runners.evaluate --descriptors runs/steps/judge/FINGERPRINT an arm's step, as the main job left it
+  python -m runners.evaluate --descriptors RUN_ID                       the same by its MLflow run
+  python -m runners.evaluate --descriptors a.descriptors --export a.npz one set in another form
+
+a file (.npz, or .mat up to version 7) holds
+  query_features [Q, D], query_ids [Q], query_cams [Q], gallery_features [G, D], gallery_ids [G], gallery_cams [G]
+and, if it is known, query_in_gallery [Q]: the gallery row of each query, from 0. Person -1 is junk, 0 a distractor.
+With --dataset it may hold query_features and gallery_features alone, or features [N, D] of all test tracklets.
+
+exit codes: 0 done, 2 bad input, 3 not possible here"""
+
+WIDEST = 118
+METRICS = {"euclidean": DISTANCES[0], "unit-euclidean": DISTANCES[1], "cosine": DISTANCES[2]}
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options, with help that teaches."""
+    p = argparse.ArgumentParser(
+        prog="python -m runners.evaluate",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "--descriptors",
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help=f"a folder NAME{SUFFIX}, an .npz, a .mat, a judge step's folder, or an MLflow run id; several are "
+        "compared",
+    )
+    p.add_argument(
+        "--metric",
+        nargs="+",
+        choices=tuple(METRICS),
+        default=list(METRICS),
+        help="distances to score under (default: all)",
+    )
+    p.add_argument(
+        "--queries",
+        choices=("auto", "inside", "append", "as-is"),
+        default="auto",
+        help="of a file without query_in_gallery: whether its gallery holds the queries (inside), they are put behind "
+        "it as AP3D does (append), or it is scored as it is; auto looks for them (default)",
+    )
+    p.add_argument("--dataset", help="take ids and cameras from this data set: mars or synthwalk")
+    p.add_argument("--data-root", metavar="FOLDER", help="where that data set lies")
+    p.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps, for run ids (default %(default)s)")
+    p.add_argument(
+        "--tracking-uri", metavar="URI", help="for run ids; default MLFLOW_TRACKING_URI or sqlite:///mlflow.db"
+    )
+    p.add_argument("--out", metavar="FOLDER", help="write a page, CSV, LaTeX and JSON there")
+    p.add_argument("--export", metavar="FILE", help="write the one set that is named as .npz or .mat")
+    p.add_argument("--json", action="store_true", help="print the results as JSON in place of tables")
+    return p
+
+
+@guarded
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see ``--help``."""
+    options = parser().parse_args(argv)
+    if options.data_root and not options.dataset:
+        raise RunError("--data-root is about --dataset; name the data set too.")
+    if options.export and len(options.descriptors) > 1:
+        raise RunError(f"--export writes one set, but {len(options.descriptors)} are named; export them one by one.")
+    split = None
+    if options.dataset:
+        from runners.dataset import load_data
+
+        split = load_data(options.dataset, options.data_root, (64, 32))
+    sets = [_open(name, options, split) for name in options.descriptors]
+    if options.export:
+        from runners.exchange import save
+
+        save(Path(options.export), sets[0])
+        note(f"wrote {options.export}")
+    distances = [METRICS[name] for name in dict.fromkeys(options.metric)]
+    found = [evaluate(one, distances) for one in _told_apart(sets)]
+    command = command_line()
+    if options.out:
+        _write(Path(options.out), found, command)
+    print(json.dumps(as_data(found, command), indent=1, ensure_ascii=False) if options.json else as_text(found))
+    if options.out and not options.json:
+        print(f"\nPage: {options.out}/index.html")
+    return 0
+
+
+def evaluate(one: Exchanged, distances: Sequence[Distance] = DISTANCES) -> Evaluation:
+    """Score one set in every way.
+
+    Args:
+        one: descriptors with their labels.
+        distances: which distances.
+    """
+    began = time.monotonic()
+    passes = len({distance.unit for distance in distances})
+    with step_bar(f"score {one.name}: {len(one.query)} x {len(one.gallery)}", passes, "passes") as bar:
+        rankings: dict[Scoring, Ranking] = {}
+        known: dict[Distance, Any] = {}
+        for distance in distances:
+            fresh = all(other.unit != distance.unit for other in known)
+            more = score_side_by_side(
+                one.query, one.gallery, *one.labels, query_in_gallery=one.inside, distances=[distance], known=known,
+            )  # fmt: skip
+            rankings |= more
+            known[distance] = {scoring.convention: ranking for scoring, ranking in more.items()}
+            bar.update(int(fresh))
+    notes = one.notes
+    if one.inside is None:
+        notes = (*notes, "The gallery holds no queries, so no gallery without them is scored: 8 of 12 conventions.")
+    note(f"scored {len(rankings)} ways in {time.monotonic() - began:.1f} s")
+    return Evaluation(one.name, rankings, one.query_ids, one.keys, one.about, notes)
+
+
+def as_text(found: Sequence[Evaluation]) -> str:
+    """Tables and sentences for a terminal."""
+    lines: list[str] = []
+    if len(found) > 1:
+        for metric in ("mAP", "rank1"):
+            table = evaluation.comparison_table(found, metric)
+            lines += [table.caption, table.as_text(), ""]
+        lines += [*_wrapped((*table.notes, evaluation.turned(found))), ""]
+    for one in found:
+        for table in (evaluation.named_table(one), evaluation.joined_table(one)):
+            lines += [table.caption, table.as_text(), *table.notes, ""]
+        lines += [*_wrapped((*evaluation.sentences(one), *one.notes)), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _wrapped(sentences: Sequence[str]) -> list[str]:
+    width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
+    return [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
+
+
+def as_data(found: Sequence[Evaluation], command: str) -> dict[str, Any]:
+    """Everything as plain data at full precision."""
+    return {
+        "sets": [
+            {"name": one.name, "about": dict(one.about), "notes": list(one.notes), "words": evaluation.sentences(one)}
+            for one in found
+        ],
+        "tables": {table.name: table.as_dict() for table in evaluation.tables(found)},
+        "turned": evaluation.turned(found),
+        "command": command,
+    }
+
+
+def _open(name: str, options: argparse.Namespace, split: Any) -> Exchanged:
+    """A file, a set, a judge step's folder or a run id."""
+    path = Path(name)
+    if not path.exists() and not path.suffix and "/" not in name:
+        path = _step_of_run(name, options)
+    if path.is_dir() and (path / "result.json").is_file():
+        return _of_step(path)
+    if path.is_dir() and path.suffix != SUFFIX and not path.name.endswith(".partial"):
+        there = sorted(one.name for one in path.glob(f"*{SUFFIX}"))
+        hint = f"it holds {', '.join(there)}" if there else f"it holds no set NAME{SUFFIX}"
+        raise RunError(f"{path} is no set of descriptors: it has no {RECORD}; {hint}.")
+    return load(path, split, options.queries)
+
+
+def _of_step(folder: Path) -> Exchanged:
+    """What the main job left of an arm: its headline side."""
+    result = read_json(folder / "result.json")
+    if not (folder / HEADLINE).is_dir():
+        raise RunError(
+            f"{folder} holds no {HEADLINE}: it was recorded by an earlier version; run again: {result.get('command')}"
+        )
+    video = read(folder / HEADLINE, fingerprint=result["fingerprint"])
+    sides = result["protocol"].get("sides") or ["V2V"]
+    image = read(folder / IMAGE, fingerprint=result["fingerprint"]) if "I" in sides[0] else video
+    found = of_set(image if sides[0].endswith("I") else video, image if sides[0].startswith("I") else video)
+    check(found)
+    return found
+
+
+def _step_of_run(run_id: str, options: argparse.Namespace) -> Path:
+    """The judge step of an MLflow run, by the fingerprint that it was recorded with."""
+    from mlflow.exceptions import MlflowException
+
+    from reports.store import open_reader
+
+    if len(run_id) < 8 or set(run_id) - set("0123456789abcdef"):
+        raise RunError(f"{run_id} does not exist; expected a file, a folder, or an MLflow run id (32 hex digits).")
+    reader = open_reader(options.tracking_uri)
+    try:
+        tags = reader.client.get_run(run_id).data.tags
+    except MlflowException:
+        raise RunError(
+            f"{reader.uri} holds no run {run_id}; give the whole id, or name another --tracking-uri."
+        ) from None
+    if tags.get("kind") != "child":
+        raise RunError(f"run {run_id} is a whole job; name the run of one of its arms.")
+    folder = Path(options.work) / "steps" / "judge" / str(tags.get("fingerprint"))
+    if not folder.is_dir():
+        raise RunError(f"{folder} is not there, so run {run_id} has no descriptors here; name its --work folder.")
+    return folder
+
+
+def _told_apart(sets: Sequence[Exchanged]) -> list[Exchanged]:
+    """Sets of one name get a number, so that tables can tell them apart."""
+    names = [one.name for one in sets]
+    return [
+        replace(one, name=f"{one.name} ({place})") if names.count(one.name) > 1 else one
+        for place, one in enumerate(sets, 1)
+    ]
+
+
+def _write(folder: Path, found: Sequence[Evaluation], command: str) -> None:
+    """Page, tables and data, each file whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"index.html": evaluation.page(found, command)}
+    for table in evaluation.tables(found):
+        files |= {f"{table.name}.csv": table.as_csv(), f"{table.name}.tex": table.as_latex()}
+    files["evaluation.json"] = json.dumps(as_data(found, command), indent=1, ensure_ascii=False) + "\n"
+    for name, text in files.items():
+        write_bytes(folder / name, text.encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Descriptors of anybody: what is read, what is refused in one sentence, and where the queries are in the gallery."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from datasets.errors import DataError
+from datasets.tracklet import Split, Tracklet
+from protocols.conventions import Convention
+from protocols.ranking import rank_features
+from runners import descriptors
+from runners.descriptors import Tracklets
+from runners.errors import RunError
+from runners.exchange import load, save
+
+IDS, CAMS = np.array([1, 1, 2, 2, 0, -1, 1]), np.array([1, 2, 1, 2, 1, 2, 3])
+QUERIES = np.array([0, 3])
+
+
+def arrays(**changes: Any) -> dict[str, Any]:
+    """Seven gallery tracklets, two of them queries."""
+    features = np.random.default_rng(0).standard_normal((7, 3)).astype(np.float32)
+    plain = {
+        "query_features": features[QUERIES], "query_ids": IDS[QUERIES], "query_cams": CAMS[QUERIES],
+        "gallery_features": features, "gallery_ids": IDS, "gallery_cams": CAMS, "query_in_gallery": QUERIES,
+    }  # fmt: skip
+    merged = plain | changes
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    np.savez(folder / "a.npz", **arrays(**changes))
+    return folder / "a.npz"
+
+
+def test_npz_and_mat_come_back_as_they_went(tmp_path: Path):
+    first = load(written(tmp_path))
+    for name in ("b.npz", "b.mat"):
+        save(tmp_path / name, first)
+        again = load(tmp_path / name)
+        np.testing.assert_array_equal(again.query, first.query)
+        np.testing.assert_array_equal(again.gallery, first.gallery)
+        for found, wanted in zip((*again.labels, again.inside), (*first.labels, first.inside), strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(RunError, match=r"\.npz or \.mat"):
+        save(tmp_path / "b.csv", first)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"gallery_cams": None, "query_ids": None}, "lacks query_ids, gallery_cams"),
+        ({"query_features": np.zeros(3)}, "query_features must be a matrix"),
+        ({"query_features": np.array([["a", "b", "c"]] * 2)}, "must hold real numbers"),
+        ({"query_features": np.zeros((2, 4))}, "4 numbers and those of the gallery 3"),
+        ({"gallery_features": np.full((7, 3), np.nan)}, "gallery_features of row 0 hold NaN"),
+        ({"query_features": np.array([[1, 2, 3], [1, np.inf, 3]])}, "query_features of row 1 hold NaN or an infinity"),
+        ({"query_ids": np.array([1, 2, 3])}, "query_ids must have one entry for each of 2 rows"),
+        ({"gallery_ids": IDS + 0.5}, "gallery_ids must be whole numbers"),
+        ({"gallery_ids": np.array(list("abcdefg"))}, "gallery_ids must be whole numbers"),
+        ({"gallery_cams": np.full(7, np.nan)}, "gallery_cams must be whole numbers"),
+        ({"gallery_features": np.zeros((0, 3)), "gallery_ids": [], "gallery_cams": []}, "0 gallery tracklets"),
+        ({"query_features": np.zeros((0, 3)), "query_ids": [], "query_cams": []}, "0 queries"),
+        ({"gallery_cams": np.ones(7, int), "query_cams": [1, 1]}, "none of the 2 queries has its person"),
+        ({"query_ids": [-1, -1], "query_in_gallery": None}, "none of the 2 queries has its person"),
+        ({"query_in_gallery": np.array([0])}, "query_in_gallery must have one entry"),
+        ({"query_in_gallery": np.array([0.5, 1])}, "query_in_gallery must be whole numbers"),
+    ],
+)  # fmt: skip
+def test_bad_files_end_with_one_sentence(tmp_path: Path, changes: dict[str, Any], says: str):
+    with pytest.raises(RunError, match=says) as error:
+        load(written(tmp_path, **changes))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.csv", "a"])
+def test_unknown_kinds_are_refused(tmp_path: Path, name: str):
+    with pytest.raises(RunError, match="unknown kind"):
+        load(tmp_path / name)
+
+
+def test_files_that_are_none(tmp_path: Path):
+    with pytest.raises(RunError, match="does not exist"):
+        load(tmp_path / "a.npz")
+    (tmp_path / "b.npz").write_bytes(b"no zip")
+    with pytest.raises(RunError, match=r"cannot be read as an \.npz"):
+        load(tmp_path / "b.npz")
+    (tmp_path / "b.mat").write_bytes(b"no matlab")
+    with pytest.raises(DataError, match="not a readable MATLAB 5 file"):
+        load(tmp_path / "b.mat")
+    np.savez(tmp_path / "objects.npz", **arrays(query_ids=np.array([{}, {}], dtype=object)))
+    with pytest.raises(RunError, match=r"cannot be read as an \.npz"):
+        load(tmp_path / "objects.npz")
+    (tmp_path / "c.descriptors.partial").mkdir()
+    (tmp_path / "c.descriptors.partial" / "features.npy").touch()
+    for folder in ("c.descriptors.partial", "c.descriptors"):
+        with pytest.raises(RunError, match="never finished"):
+            load(tmp_path / folder)
+
+
+def test_queries_are_found_by_their_descriptor_and_each_row_is_used_once(tmp_path: Path):
+    found = load(written(tmp_path, query_in_gallery=None))
+    assert found.inside is not None and found.inside.tolist() == QUERIES.tolist()
+    twins = arrays(query_in_gallery=None)
+    twins["gallery_features"][[0, 1]] = twins["gallery_features"][0]
+    twins |= {
+        "query_features": twins["gallery_features"][[0, 1]], "query_ids": [1, 1], "query_cams": [1, 1],
+        "gallery_cams": np.array([1, 1, 1, 2, 1, 2, 3]), "query_in_gallery": None,
+    }  # fmt: skip
+    found = load(written(tmp_path, **twins))
+    assert found.inside is not None and sorted(found.inside.tolist()) == [0, 1]
+
+
+def apart() -> dict[str, Any]:
+    """The same without the queries in the gallery."""
+    kept = np.setdiff1d(np.arange(7), QUERIES)
+    whole = arrays()
+    return {"query_in_gallery": None} | {
+        f"gallery_{name}": whole[f"gallery_{name}"][kept] for name in ("features", "ids", "cams")
+    }
+
+
+def test_appended_queries_score_as_if_they_had_been_there(tmp_path: Path):
+    """Against the whole gallery, by hand: the order of the gallery does not matter to a score."""
+    inside, appended = load(written(tmp_path)), load(written(tmp_path, **apart()))
+    assert appended.notes and "put behind the gallery" in appended.notes[0]
+    for gallery in ("full", "without-junk", "without-queries"):
+        scores = [
+            rank_features(one.query, one.gallery, *one.labels, gallery=gallery, query_in_gallery=one.inside).mAP
+            for one in (inside, appended)
+        ]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-12)
+    plain = rank_features(appended.query, appended.gallery[:5], *(label[:5] for label in appended.labels))
+    without = rank_features(
+        appended.query, appended.gallery, *appended.labels, gallery="without-queries", query_in_gallery=appended.inside
+    )
+    assert plain.convention == Convention() and plain.mAP == without.mAP
+
+
+def test_some_queries_inside_and_some_not_is_nobodys_convention(tmp_path: Path):
+    moved = arrays(query_in_gallery=None)["query_features"].copy()
+    moved[1] += 1
+    path = written(tmp_path, query_in_gallery=None, query_features=moved)
+    with pytest.raises(RunError, match="1 of 2 queries were found in the gallery"):
+        load(path)
+    assert load(path, queries="as-is").inside is None
+    assert len(load(path, queries="append").gallery) == 9
+    with pytest.raises(RunError, match="0 of 2 queries were found"):
+        load(written(tmp_path, **apart()), queries="inside")
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Split:
+    test = tuple(Tracklet(f"{p}C{c}", int(p), int(c), ("1.jpg",)) for p, c in zip(IDS, CAMS, strict=True))
+    return Split("made-up", tmp_path, (), test, QUERIES, np.arange(7), "ab" * 16, "1", True)
+
+
+def test_labels_come_from_a_data_set(tmp_path: Path, split: Split):
+    whole = arrays()
+    np.savez(tmp_path / "f.npz", features=whole["gallery_features"])
+    np.savez(tmp_path / "g.npz", **{name: whole[name] for name in ("query_features", "gallery_features")})
+    for name in ("f.npz", "g.npz"):
+        found = load(tmp_path / name, split)
+        np.testing.assert_array_equal(found.query_ids, IDS[QUERIES])
+        np.testing.assert_array_equal(found.gallery_cams, CAMS)
+        assert found.inside is not None and found.inside.tolist() == QUERIES.tolist()
+        assert found.keys is not None and found.keys.tolist() == ["1C1", "2C2"]
+    np.savez(tmp_path / "h.npz", features=whole["gallery_features"][:6])
+    with pytest.raises(RunError, match="one row for each of the 7 test tracklets"):
+        load(tmp_path / "h.npz", split)
+    np.savez(tmp_path / "h.npz", query_features=whole["query_features"][:1], gallery_features=whole["gallery_features"])
+    with pytest.raises(RunError, match="query_features has 1 rows, but made-up has 2 query tracklets"):
+        load(tmp_path / "h.npz", split)
+
+
+def test_a_set_of_this_suite_is_its_data_set(tmp_path: Path, split: Split):
+    features = arrays()["gallery_features"]
+    who = Tracklets.of(split, np.ones(7, dtype=np.int64))
+    folder = descriptors.write(tmp_path / "a.descriptors", features, who, {"label": "Net", "seed": 3}, "f")
+    found = load(folder)
+    assert found.name == "Net, seed 3" and found.inside is not None and found.inside.tolist() == QUERIES.tolist()
+    assert isinstance(found.gallery, np.memmap)  # everybody is in the gallery, so nothing is copied
+    np.testing.assert_array_equal(found.query, features[QUERIES])
