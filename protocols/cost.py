@@ -178,14 +178,18 @@ class Feed:
     fixed: int | None
     snippet: int | None
 
-    def clips(self, length: int) -> tuple[Tensor, Tensor]:
-        """[S, T, 3, H, W] clips of a tracklet of that many frames, and their mask [S, T]."""
-        clip = self.fixed or min(length, self.snippet or length)
-        number = -(-length // clip)
+    def clips(self, length: int, batch: int = 1) -> tuple[Tensor, Tensor]:
+        """[batch * S, T, 3, H, W] clips of tracklets of that many frames, and their mask [batch * S, T]."""
+        number, clip = self.cut(length)
         mask = torch.ones(number, clip, dtype=torch.bool, device=self.device)
         if not self.fixed:
             mask.view(-1)[length:] = False  # a fixed clip is filled with frames instead
-        return self._random(number, clip), mask
+        return self._random(number, clip).repeat(batch, 1, 1, 1, 1), mask.repeat(batch, 1)
+
+    def cut(self, length: int) -> tuple[int, int]:
+        """How many clips S a tracklet of that many frames is cut into, and their frames T."""
+        clip = self.fixed or min(length, self.snippet or length)
+        return -(-length // clip), clip
 
     def image(self) -> Tensor:
         """[1, 3, H, W]."""
@@ -210,12 +214,12 @@ def _measure(feed: Feed, lengths: list[int], budget_s: float) -> Cost:
     if isinstance(method, ImageAndVideo):
         single, image = _SingleImage(method), feed.image()
         image_macs = count_macs(single, (image,)).macs
-        image_parameters = _parameters_used(method, lambda: single(image))
+        image_parameters = parameters_used(method, lambda: single(image))
     return Cost(
         frame_size=feed.frame_size,
         macs={length: count.macs for length, count in counts.items()},
         counter=counts[short].counter,
-        parameters=_parameters_used(method, lambda: method(*probe)),
+        parameters=parameters_used(method, lambda: method(*probe)),
         parameters_trainable=sum(p.numel() for p in method.parameters() if p.requires_grad),
         parameters_total=sum(p.numel() for p in method.parameters()),
         device=hardware.describe(device),
@@ -241,7 +245,7 @@ class _SingleImage(nn.Module):
         return self.method.image_descriptor(images)
 
 
-def _parameters_used(method: nn.Module, call: Callable[[], Tensor]) -> int:
+def parameters_used(method: nn.Module, call: Callable[[], Tensor]) -> int:
     """Parameters with a path to a descriptor, found by differentiation; frozen ones count as well."""
     parameters = list(method.parameters())
     wanted = [p.requires_grad for p in parameters]

@@ -168,20 +168,23 @@ def _count_torch(model: nn.Module, inputs: tuple[Tensor, ...]) -> Count:
                 self.seen.add(name)
             return func(*args, **(kwargs or {}))
 
-    on_meta = any(tensor.device.type == "meta" for tensor in inputs)
-    if not on_meta:
-        model, inputs = copy.deepcopy(model).cpu(), tuple(tensor.cpu() for tensor in inputs)
-    with (
-        sdpa_kernel(SDPBackend.MATH),
-        _without_mkldnn(),
-        Blind() as blind,
-        FlopCounterMode(display=False) as counting,
-    ):
-        model(*inputs)
-    if blind.seen:
-        raise ProtocolError(
-            f"cannot count {', '.join(sorted(blind.seen))} without fvcore: install fvcore and run again"
-        )
+    def counted(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[FlopCounterMode, set[str]]:
+        with (
+            sdpa_kernel(SDPBackend.MATH),
+            _without_mkldnn(),
+            Blind() as blind,
+            FlopCounterMode(display=False) as counting,
+        ):
+            model(*inputs)
+        return counting, blind.seen
+
+    seen: set[str] = {"not tried"}
+    if any(tensor.device.type in ("meta", "cuda") for tensor in inputs):
+        counting, seen = counted(model, inputs)
+    if seen and not any(tensor.device.type == "meta" for tensor in inputs):  # a CPU shows more of the parts of an LSTM
+        counting, seen = counted(copy.deepcopy(model).cpu(), tuple(tensor.cpu() for tensor in inputs))
+    if seen:
+        raise ProtocolError(f"cannot count {', '.join(sorted(seen))} without fvcore: install fvcore and run again")
     operations = counting.get_flop_counts().get("Global", {})  # absent where nothing was counted
     found = {str(op).removeprefix("aten."): flops // 2 for op, flops in operations.items()}
     return Count(counting.get_total_flops() // 2, found, "torch.utils.flop_counter")

@@ -1,0 +1,48 @@
+"""In what numbers a network computes: full float32, TF32, or bfloat16 beside float32 weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal, get_args
+
+import torch
+
+from .errors import ProtocolError
+
+Arithmetic = Literal["fp32", "tf32", "bf16"]
+ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
+
+
+def why_not(arithmetic: Arithmetic, device: torch.device) -> str | None:
+    """Why a device does not compute in these numbers; None where it does.
+
+    Raises:
+        ProtocolError: there are no such numbers.
+    """
+    if arithmetic not in ARITHMETICS:
+        raise ProtocolError(f"arithmetic={arithmetic!r} is unknown; choose one of {', '.join(ARITHMETICS)}")
+    if arithmetic == "fp32":
+        return None
+    if device.type != "cuda":
+        return "TF32 is a mode of CUDA's matrix units; there are none on this device" if arithmetic == "tf32" else None
+    if torch.cuda.get_device_capability(device)[0] >= 8:
+        return None
+    return f"the matrix units of this GPU know no {arithmetic}; compute capability 8.0 or higher does"
+
+
+@contextmanager
+def computing(arithmetic: Arithmetic, device: torch.device) -> Iterator[None]:
+    """Computes in these numbers until it ends; torch's switches are put back.
+
+    ``fp32`` switches TF32 off for matrix products and for convolutions: torch leaves it on for the latter by default.
+    """
+    matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, conv.allow_tf32
+    matmul.allow_tf32 = conv.allow_tf32 = arithmetic == "tf32"
+    mixed: Any = torch.autocast(device.type, torch.bfloat16) if arithmetic == "bf16" else nullcontext()
+    try:
+        with mixed:
+            yield
+    finally:
+        matmul.allow_tf32, conv.allow_tf32 = before
