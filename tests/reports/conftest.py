@@ -1,13 +1,17 @@
 """One recorded experiment that the tests of this floor read and never change."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from reports.across import Across, load_all
 from reports.runs import Job, load_job
 from reports.store import Reader, open_reader
 from runners.tracking import open_store
-from tests.reports import fake, fake_adfd, fake_cosam, fake_tkp, fake_vrstc
+from tests.reports import fake, fake_adfd, fake_choices, fake_cosam, fake_many, fake_tkp, fake_vrstc
+from tests.reports.browser import Browser, Page, find
 
 EXPERIMENT = "reid/synthwalk/res50-rgb-single-pass"
 
@@ -66,3 +70,40 @@ def adfd_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     uri = fake.fresh(tmp_path_factory.mktemp("adfd"))
     fake_adfd.write(open_store(uri))
     return load_job(open_reader(uri), fake_adfd.EXPERIMENT)
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, str]]:
+    """Two papers, three tables: URI of the store, and its parents by what they are."""
+    uri = fake.fresh(tmp_path_factory.mktemp("many"))
+    return uri, fake_many.write(open_store(uri))
+
+
+@pytest.fixture(scope="session")
+def across(many: tuple[str, dict[str, str]]) -> Across:
+    return load_all(many[0])
+
+
+@pytest.fixture(scope="session")
+def choices_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Every way of feeding at test time: two arms that take any length and one of fixed clips, by two seeds."""
+    uri = fake.fresh(tmp_path_factory.mktemp("choices"))
+    fake_choices.write(open_store(uri))
+    return load_job(open_reader(uri), fake_choices.EXPERIMENT)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One headless Chromium for all tests; they are skipped where there is none."""
+    binary = find()
+    if binary is None:
+        pytest.skip("no Chromium on this machine; Debian has it as the package chromium")
+    running = Browser(binary, tmp_path_factory.mktemp("chromium"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Callable[..., Page]:
+    """``open_page(path, width=1280, dark=False, script=True)`` shows a file; the next one takes its place."""
+    return partial(Page, browser)
