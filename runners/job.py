@@ -147,7 +147,8 @@ class Job:
             card_of(run, self.setting), run.tested_on, seed, self.setting
         )
 
-    def _arm(self, run: ArmRun, seed: int, shown: set[str]) -> Outcome:
+    def judged(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
+        """Train and judge an arm where that was not done before; the step of its result, and whether it was made now."""
         last, tested = self._plan(run, seed)
         step = judge_step(run, last, tested, self.protocol.as_dict(), self.setting)
         fresh = not self.steps.done(step)
@@ -157,6 +158,11 @@ class Job:
             store = self.material.store("test", last.size, tested, last.crop)
             with self.steps.running(step) as folder:
                 self._judge(run, last, tested, store, step, examined, folder)
+        return step, fresh
+
+    def _arm(self, run: ArmRun, seed: int, shown: set[str]) -> Outcome:
+        last, tested = self._plan(run, seed)
+        step, fresh = self.judged(run, seed)
         restored = None
         if tested.fingerprint not in shown:
             shown.add(tested.fingerprint)
