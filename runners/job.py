@@ -148,7 +148,7 @@ class Job:
         )
 
     def judged(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
-        """Train and judge an arm where that was not done before; the step of its result, and whether it was made now."""
+        """Train and judge an arm where that was not done before: the step of its result, and whether it is new."""
         last, tested = self._plan(run, seed)
         step = judge_step(run, last, tested, self.protocol.as_dict(), self.setting)
         fresh = not self.steps.done(step)
