@@ -150,7 +150,8 @@ def _table(name: str, caption: str, found: Sequence[Judged], decimals: int) -> T
         colour = one.colour()
         values["colour"] = colour[0] if colour and one.verdict else None
         kind = one.verdict.replace(" ", "-") if one.verdict else "few"
-        rows.append(Row(tuple(values.get(column.key) for column in columns), kind, run_ids(one)))
+        cells = tuple(values.get(column.key) for column in columns)
+        rows.append(Row(cells, kind, run_ids(one), href=f"#claim-{one.key}"))
     return Table(name, caption, columns, tuple(rows))
 
 

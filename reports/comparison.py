@@ -138,12 +138,13 @@ def _notes(stratum: Stratum, latencies: list[str]) -> list[str]:
         "admission checks saw when they ran the network; (stated): said by its options or its card, not checked."
     )
     fed: dict[str, list[str]] = {}
+    labels = labels_of(stratum)
     for entry in stratum.entries:
         if entry.group.first.get("fed"):
-            fed.setdefault(str(entry.group.first["fed"]).rstrip("."), []).append(entry.name)
+            fed.setdefault(str(entry.group.first["fed"]).rstrip("."), []).append(labels[entry.name])
     if len(fed) > 1:
-        listed = "; ".join(f"{what}: {', '.join(names)}" for what, names in fed.items())
-        notes.append(f"Under one protocol, networks of fixed clips were fed in their own way. {listed}.")
+        listed = ". ".join(f"{', '.join(names)}: {what}" for what, names in fed.items())
+        notes.append(f"The protocol is one, but not all networks take the same clips. {listed}.")
     if stratum.truths:
         notes.append(
             "Below the ranked rows: arms that were shown the true pixels behind occluders, which no method has. They "

@@ -51,13 +51,15 @@ class Column:
 class Row:
     """Cells in the order of the columns.
 
-    ``kind`` lets a page set rows apart, ``run_ids`` say where they are from, and ``note`` is a line of its own below.
+    ``kind`` lets a page set rows apart, ``run_ids`` say where they are from, ``note`` is a line of its own below, and
+    ``href`` is where a page links the first cell to.
     """
 
     cells: tuple[Cell, ...]
     kind: str = ""
     run_ids: tuple[str, ...] = ()
     note: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,7 @@ def index_page(
         skip="Skip to the papers",
         papers=[_paper(paper, across, ledgers, paper_pages) for paper in across.papers],
         tallies={line.name: line for line in overview(claims)},
-        strata=strata_table(compared),
-        compared=[(one.stratum.slug, one.stratum.title, one.words[0]) for one in compared],
+        strata=strata_table(compared).visible(),
         more=[(href, name, _about(name)) for href, name in pages if href not in ("index.html", "comparison.html")],
         evidence=evidence,
         jobs=[(under(job), paper_of(job), command(job)) for job in across.jobs],
@@ -89,6 +88,7 @@ def strata_table(compared: Sequence[Compared]) -> Table:
         Column("best", "Highest row"),
         Column("mAP", "mAP", "estimate", unit="%"),
         Column("sharing", "Rows at rank 1", "number"),
+        Column("words", "In words", data_only=True),
         Column("floor", "Colours alone, mAP", "estimate", unit="%"),
     )
     rows = []
@@ -105,10 +105,12 @@ def strata_table(compared: Sequence[Compared]) -> Table:
             labels[stood.order[0]] if stood else None,
             _as_estimate(first.cells[place]) if stood else None,
             sum(rank == 1 for rank in stood.rank.values()) if stood else None,
+            " ".join(one.words),
             _as_estimate(colour.cells[place]) if colour else None,
         )
         runs = first.run_ids if stood else ()
-        rows.append(Row(values, "", (*runs, *(colour.run_ids if colour else ()))))
+        href = f"comparison.html#{one.stratum.slug}"
+        rows.append(Row(values, "", (*runs, *(colour.run_ids if colour else ())), href=href))
     return Table(
         "strata", "Tables of comparison; rows of different tables are never ranked together", columns, tuple(rows)
     )
