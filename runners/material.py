@@ -60,9 +60,10 @@ class Material:
         for stage in last.chain():
             if self.steps.done(stage.step):
                 continue
-            stages.run_stage(stage, self._lesson(stage), self.steps, self.device)
+            stages.run_stage(stage, self.lesson(stage), self.steps, self.device)
 
-    def _lesson(self, stage: PlannedStage) -> Lesson:
+    def lesson(self, stage: PlannedStage) -> Lesson:
+        """What a stage learns from; made now where something has to be."""
         if stage.stage.domain != "target":
             return self._of_source(stage)
         split = self.split(stage.data)

@@ -1,0 +1,77 @@
+"""How long an arm takes beside a bare trunk: both in one process, in turns, so that a busy machine slows both alike.
+
+The reference is torchvision's own ResNet of the arm's depth on as many frames of the same size, not a network of this
+repository: if our trunk gets slower, the ratio shows it.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from scipy.stats import binom
+from torch import nn
+from torchvision.models import get_model
+
+from protocols.admission import fixed_length
+from protocols.cost import Feed
+from runners.regression_baseline import Ratio
+
+LENGTHS = {"latency": 8, "throughput": 64}  # frames of the tracklet
+FEWEST, MOST = 9, 40  # pairs; 9 are the fewest whose second values still bound a median at 95 %
+
+
+def ratios(
+    method: nn.Module, size: tuple[int, int], trunk: str, *, snippet: int | None, seconds: float
+) -> dict[str, Ratio]:
+    """Latency of 8 frames and time of 64 frames (the inverse of throughput), each over the trunk's.
+
+    Args:
+        method: an arm's network; weights do not matter.
+        size: (height, width).
+        trunk: torchvision's name of the reference, such as ``resnet50``.
+        snippet: frames of a clip where the protocol cuts.
+        seconds: to spend on each of the two; slow networks take more, see `FEWEST`.
+    """
+    method.eval()
+    reference = get_model(trunk, weights=None, num_classes=1).eval()
+    feed = Feed(method, size, torch.device("cpu"), fixed_length(method, size), snippet)
+    found = {}
+    with torch.inference_mode():
+        for name, length in LENGTHS.items():
+            clips, mask = feed.clips(length)
+            images = clips.flatten(0, 1)  # [S * T, 3, H, W]
+            pairs = in_turns(partial(method, clips, mask), partial(reference, images), seconds)
+            found[name] = interval(pairs)
+    return found
+
+
+def in_turns(one: Callable[[], object], other: Callable[[], object], seconds: float) -> list[float]:
+    """Time of ``one`` over that of ``other``, again and again, each pair back to back and in alternating order."""
+    one(), other()  # warm up
+    pairs: list[float] = []
+    begun = time.perf_counter()
+    while len(pairs) < FEWEST or (len(pairs) < MOST and time.perf_counter() - begun < seconds):
+        if len(pairs) % 2:
+            below = _timed(other)
+            above = _timed(one)
+        else:
+            above = _timed(one)
+            below = _timed(other)
+        pairs.append(above / below)
+    return pairs
+
+
+def interval(pairs: list[float]) -> Ratio:
+    """The median with its 95 % interval from order statistics, which holds whatever the noise looks like."""
+    ordered = np.sort(np.array(pairs, dtype=np.float64))
+    count = len(ordered)
+    low = max(0, int(binom.ppf(0.025, count, 0.5)) - 1)
+    return Ratio(float(np.median(ordered)), float(ordered[low]), float(ordered[count - 1 - low]))
+
+
+def _timed(call: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
