@@ -16,6 +16,7 @@ from reports.formats import Cell, Column, Estimate, number, shown
 from reports.runs import Job
 
 TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("sort.js", "reveal.js")
 SYMBOLS = {"holds": "✓", "does not hold": "✗", "cannot tell": "?"}
 
 
@@ -53,7 +54,7 @@ def environment() -> Any:
 
 
 def render(
-    template: str,
+    template: Any,
     *,
     title: str,
     kind: str,
@@ -69,7 +70,7 @@ def render(
     """A page as HTML text that loads nothing from elsewhere.
 
     Args:
-        template: file in ``templates`` that extends ``base.html.j2``.
+        template: file in ``templates`` that extends ``base.html.j2``, or such a template itself.
         title: of the window, without the suite's name.
         kind: what sort of page it is, beside the suite's name.
         heading: of the page.
@@ -85,7 +86,7 @@ def render(
 
     html: str = environment().get_template(template).render(
         css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        script=Markup((TEMPLATES / "sort.js").read_text(encoding="utf-8")),
+        script=Markup("\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)),
         title=title, kind=kind, heading=heading, origins=origins, subtitle=subtitle, facts=facts, sections=sections,
         pages=pages, skip=skip, **context,
     )  # fmt: skip

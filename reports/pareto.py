@@ -13,7 +13,7 @@ from reports.figures import Point
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH, LEFT, RIGHT, BOTTOM, TOP = 4.6, 0.6, 1.74, 0.55, 0.14  # inches: the figure, then its margins
+WIDTH, LEFT, RIGHT, BOTTOM, TOP = 4.6, 0.66, 1.72, 0.55, 0.14  # inches: the figure, then its margins
 LEAST_HEIGHT, NAME_SIZE, GAP = 3.5, 9.0, 5.0  # inches, points, points between two names
 BESIDE = 1.06  # where names begin, in widths of the plot
 WIDE = 8.0  # from this ratio of the dearest to the cheapest on, costs stand on a logarithmic axis
@@ -67,6 +67,7 @@ def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     with mpl.rc_context(SETTINGS):
         order = sorted(range(len(points)), key=lambda at: -points[at].accuracy)
@@ -88,6 +89,7 @@ def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix
         axes.set_xlabel(cost_label)
         axes.set_ylabel(accuracy_label)
         _limits(axes, [one.cost for one in points])
+        axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))  # short numbers: the margin is narrow
         plain(axes)
         low, high = axes.get_ylim()
         span = (height - BOTTOM - TOP) * 72  # points

@@ -1,5 +1,5 @@
 // Tables that sort: a button in each column head, by click, Enter or Space.
-// First press: best first for numbers, A to Z for text; second: the other way round; third: as printed.
+// First press: highest first for numbers, A to Z for text; second: the other way round; third: as printed.
 "use strict";
 (() => {
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
@@ -23,13 +23,16 @@
     return Number.isNaN(number) ? null : number;
   };
 
+  // A spread over the rows above it, or what is no rival, keeps its place at the end; the colour floor sorts with all.
+  const ends = (block) => block[0].matches(".spread, .last:not(.colour)");
+
   const arrange = (table, at, numeric, state) => {
     const up = numeric ? state === "second" : state === "first";
     for (const body of table.tBodies) {
       body.original ??= blocks(body);
       const fixed = body.original.filter((block) => block[0].matches(".slice"));
-      const last = body.original.filter((block) => block[0].matches(".last"));
-      const moving = body.original.filter((block) => !fixed.includes(block) && !last.includes(block));
+      const last = body.original.filter(ends);
+      const moving = body.original.filter((block) => !fixed.includes(block) && !ends(block));
       const keyed = moving.map((block, place) => ({ block, place, key: value(block, at, numeric) }));
       if (state !== "none") {
         keyed.sort((a, b) => {
@@ -50,6 +53,7 @@
       const numeric = head.matches(".number, .estimate");
       const button = document.createElement("button");
       button.type = "button";
+      button.title = numeric ? "Sort: highest first, lowest first, as printed" : "Sort: A to Z, Z to A, as printed";
       button.append(...head.childNodes);
       head.append(button);
       let state = "none";
