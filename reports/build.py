@@ -80,7 +80,7 @@ def write(job: Job, out: Path | None = None, slices: Sequence[str] = ()) -> dict
 
 def compose(job: Job, slices: Sequence[str] = ()) -> Composed:
     """Everything that a job's report folder holds; ``slices`` are attributes of the queries to show accuracy by."""
-    from reports import attribute_page, length_page, masks, repair_page, sides, tables
+    from reports import attribute_page, length_page, masks, protocol_ledger_page, repair_page, sides, tables
     from reports.page import paper_page
     from reports.slices import find
 
@@ -91,6 +91,7 @@ def compose(job: Job, slices: Sequence[str] = ()) -> Composed:
     made: list[Table] = [tables.results(job), tables.stages(job), tables.runs(job)]
     made += [table] if (table := tables.admission(job)).rows else []
     some = [tables.conventions(job, "mAP"), tables.conventions(job, "rank1"), sides.matrix(job), sides.variants(job)]
+    some += protocol_ledger_page.section(job).get("files", [])
     for group in job.arms():
         if group.explained():
             some += [masks.accuracy(group), masks.differences(group)]

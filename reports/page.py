@@ -14,6 +14,7 @@ from reports import (
     length_page,
     masks,
     pareto,
+    protocol_ledger_page,
     repair_page,
     repairers,
     sides,
@@ -53,7 +54,9 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
     first = job.any_result
     results = tables.results(job)
     shown_strips = strips(job)
-    convention_tables = [t for t in (tables.conventions(job, "mAP"), tables.conventions(job, "rank1")) if t.rows]
+    ledgered = protocol_ledger_page.section(job)
+    found = () if ledgered else (tables.conventions(job, "mAP"), tables.conventions(job, "rank1"))
+    convention_tables = [table for table in found if table.rows]
     claims = forest.forests(ledger)
     in_points = [claim for claim in ledger.judged() if claim.unit == "points"]
     of_masks = [claim.difference for claim in ledger.judged() if claim.unit != "points" and claim.difference]
@@ -65,7 +68,7 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
     sliced = slices.section(job, wanted)
     present = {
         "strips": bool(shown_strips),
-        "conventions": bool(convention_tables),
+        "conventions": bool(ledgered or convention_tables),
         "masks": bool(looks),
         "sides": bool(sided),
         "length": bool(fed),
@@ -119,6 +122,7 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
         looks=looks,
         reading=masks.READING,
         strips=shown_strips,
+        ledgered=ledgered,
         conventions=convention_tables,
         conventions_words=_conventions_words(job, convention_tables, arm),
         stages=tables.stages(job).visible(),

@@ -42,11 +42,6 @@ class Counted:
     numbers: Mapping[str, Values]
     valid: Mapping[Way, int]
 
-    @property
-    def label(self) -> str:
-        """Unique in a table: the arm, and its paper."""
-        return f"{self.entry.group.label} ({self.entry.paper})"
-
     def spread(self, metric: str, ways: Iterable[Way] | None = None) -> Spread | None:
         """Over all ways, or some."""
         values = self.numbers[metric]
@@ -65,9 +60,23 @@ class Part:
         """For each choice the values that give the same numbers for every arm here, to be shown once."""
         return joined([arm.numbers[metric] for arm in self.arms for metric in METRICS])
 
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Name of an arm -> how a reader tells it from the others here: by its data and paper, where these differ."""
+        several = len({arm.entry.paper for arm in self.arms}) > 1
+        found = {}
+        for arm in self.arms:
+            data = f", {arm.entry.data_label}" if arm.entry.data_label else ""
+            found[arm.entry.name] = arm.entry.group.label + data + (f" ({arm.entry.paper})" if several else "")
+        return found
+
+    def label(self, arm: Counted) -> str:
+        """Of one of its arms."""
+        return self.labels[arm.entry.name]
+
     def swaps(self, metric: str, ways: Iterable[Way] | None = None) -> tuple[list[Swap], int]:
-        """Pairs of arms that change places, and how many pairs there are."""
-        return swaps({arm.label: arm.numbers[metric] for arm in self.arms}, ways)
+        """Pairs of arms, by name, that change places, and how many pairs there are."""
+        return swaps({arm.entry.name: arm.numbers[metric] for arm in self.arms}, ways)
 
 
 @dataclass(frozen=True)
@@ -142,7 +151,7 @@ def named_table(part: Part, metric: str) -> Table:
     for arm in part.arms:
         across = arm.spread(metric)
         ends: tuple[Cell, ...] = (across.low, across.high, across.points) if across else (None, None, None)
-        cells = (arm.label, *(arm.numbers[metric][way] for _, way in groups), *ends)
+        cells = (part.label(arm), *(arm.numbers[metric][way] for _, way in groups), *ends)
         rows.append(Row(cells, run_ids=arm.entry.run_ids))
     caption = f"{METRICS[metric]} in percent as published papers count it; {part.stratum.title}"
     return Table(f"ledger_{metric}_{part.stratum.slug}", caption, tuple(columns), tuple(rows))
@@ -168,7 +177,7 @@ def full_table(part: Part) -> Table:
                 ways = [(gallery, formula, empty, distance) for formula in formulas for empty in empties]
                 first = [(gallery, formulas[0], empty, distance) for empty in empties]
                 cells: tuple[Cell, ...] = (
-                    arm.label,
+                    part.label(arm),
                     " or ".join(GALLERIES[one] for one in galleries),
                     " or ".join(distances).replace("unit Euclid or", "unit or"),
                     *(arm.numbers["mAP"].get(way) for way in ways),
@@ -229,9 +238,10 @@ def orders_table(found: ProtocolLedger) -> Table:
     """Pairs of arms whose order depends on the way of counting, the largest change first."""
     rows = []
     for part in found.parts:
-        runs = {arm.label: arm.entry.run_ids for arm in part.arms}
+        runs = {arm.entry.name: arm.entry.run_ids for arm in part.arms}
         for one in part.swaps("mAP")[0]:
-            cells = (one.first, one.lead, in_words(one.lead_at), one.second, one.behind, in_words(one.behind_at),
+            first, second = part.labels[one.first], part.labels[one.second]
+            cells = (first, one.lead, in_words(one.lead_at), second, one.behind, in_words(one.behind_at),
                      part.stratum.title)  # fmt: skip
             rows.append(Row(cells, run_ids=(*runs[one.first], *runs[one.second])))
     rows.sort(key=lambda row: -min(float(str(row.cells[1])), float(str(row.cells[4]))))

@@ -125,9 +125,9 @@ def words(found: ProtocolLedger) -> list[str]:
         gains = "one gain of mAP" if len(claimed) == 1 else f"{len(claimed)} gains of mAP"
         smaller = f"{below} of {len(claimed)} {'is' if below == 1 else 'are'}"
         said.append(
-            f"The papers recorded here claim {gains} (median {statistics.median(claimed):.1f} points); {smaller} smaller "
-            f"than those {typical:.1f} points. So a row of one paper and a row of another say nothing about the two "
-            "methods, unless both were counted alike."
+            f"The papers recorded here claim {gains} (median {statistics.median(claimed):.1f} points); {smaller} "
+            f"smaller than those {typical:.1f} points. So a row of one paper and a row of another say nothing about "
+            "the two methods, unless both were counted alike."
         )
     return said
 

@@ -9,6 +9,7 @@ import pytest
 from protocols.published import PUBLISHED
 from reports import protocol_ledger, protocol_ledger_page
 from reports.across import Across
+from reports.build import compose
 from reports.errors import ReportError
 from reports.ledger_rows import check_ledger, way_of
 from reports.protocol_ledger import build, full_table, moves_table, named_table, orders_table
@@ -177,3 +178,13 @@ def test_a_record_without_a_ledger_is_sound(job: Job):
     record = a_record(job)
     del record["ledger"]
     check_ledger(record, "the result")
+
+
+def test_the_papers_own_page_shows_it_and_every_file_it_names_is_written(job: Job):
+    composed = compose(with_ledger(job))
+    page = composed.files["index.html"]
+    assert "counted in other ways" in page and "The same descriptors, other conventions" not in page
+    section = page[page.index('id="conventions"') : page.index("</section>", page.index('id="conventions"'))]
+    linked = set(re.findall(r'href="([\w.-]+\.(?:csv|tex))"', section))
+    assert len(linked) >= 2 * 4 and linked <= set(composed.files)
+    assert "The same descriptors, other conventions" in compose(job).files["index.html"]
