@@ -7,6 +7,7 @@ the frames.  Rows of different strata are never ranked together.
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -128,19 +129,29 @@ class Stratum:
         return tuple(run for entry in self.colours for run in entry.run_ids)
 
 
-def strata(across: Across) -> tuple[tuple[Stratum, ...], tuple[str, ...]]:
+def strata(
+    across: Across, arms: Mapping[str, Sequence[str]] | None = None
+) -> tuple[tuple[Stratum, ...], tuple[str, ...]]:
     """All tables of comparison, the one with most papers first, and sentences on arms that stand in none.
 
     Controls are no rows: the claims ledger shows them.
+
+    Args:
+        across: what was recorded.
+        arms: paper -> names of arms that were asked for; the other recorded ones are told, not shown. None: all.
     """
     found: dict[str, list[Entry]] = {}
     shared: dict[str, dict[str, Any]] = {}
     refused = []
+    besides: dict[str, None] = {}
     for job in across.jobs:
         for group in job.groups:
             if group.control not in (None, "colour"):
                 continue
             entry = Entry(job, group)
+            if arms is not None and group.control is None and group.name not in arms.get(entry.paper, ()):
+                besides.setdefault(entry.name)
+                continue
             keys = {_digest(one): one for one in (_shared(run.result, group) for run in group.runs)}
             if len(keys) > 1:
                 refused.append(
@@ -152,6 +163,8 @@ def strata(across: Across) -> tuple[tuple[Stratum, ...], tuple[str, ...]]:
                 shared[key] = one
                 found.setdefault(key, []).append(entry)
     made = [_stratum(key, shared[key], entries) for key, entries in found.items()]
+    if besides:
+        refused.append(f"Recorded too, and not asked for here: {', '.join(besides)}.")
     made.sort(key=lambda one: (-len({entry.paper for entry in one.entries}), -len(one.entries), one.title, one.key))
     return tuple(made), tuple(refused)
 

@@ -40,6 +40,12 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
     return sorted(arms.values(), key=lambda arm: order[arm.role])
 
 
+def main_arms(card: Card) -> list[str]:
+    """What a paper proposes and what it is measured against, of the arms that run by default."""
+    chosen = [name for name in card.default_arms() if card.arms[name].role in ("proposed", "baseline")]
+    return chosen or list(card.default_arms())
+
+
 def choose_runs(arms: Sequence[Arm], controls: str, repairers: Sequence[str] = ()) -> list[ArmRun]:
     """Every arm, followed by those of its controls that are wanted, and by itself on repaired data.
 

@@ -1,0 +1,45 @@
+"""What a comparison prints at its end: a table for each set of rows that may be compared, then where the pages are."""
+
+import shutil
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from reports.formats import Table
+from reports.terminal import WIDEST
+
+COLUMNS = ("rank", "method", "paper", "data", "backbone", "rgb_only", "single_pass", "mAP", "rank1", "seeds",
+           "gflops_per_frame")  # fmt: skip
+
+
+def page(built: Mapping[str, Any], width: int | None = None) -> str:
+    """The comparison in text.
+
+    Args:
+        built: what ``reports.suite.build_suite`` gave, and ``turned_away``: rows with protocol, paper, arm, reason.
+        width: of the lines in characters; ``None``: the terminal's, at most 118.
+    """
+    width = width or min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
+    lines: list[str] = []
+    for one in built["comparison"]["tables"]:
+        table = Table.from_dict(one)
+        shown = table.only(COLUMNS).as_text()
+        if max(map(len, shown.splitlines())) > width:
+            shown = table.only(COLUMNS).means().as_text()
+        lines += [one["title"], "", shown, ""]
+        for sentence in one["words"]:
+            lines += textwrap.wrap(sentence, width)
+        lines.append("")
+    for sentence in built["comparison"]["refused"]:
+        lines += textwrap.wrap(sentence, width)
+    away = built.get("turned_away") or []
+    if away:
+        lines.append(f"Turned away ({len(away)}):")
+        for row in away:
+            start = f"  {row['protocol']}  {row['paper']}/{row['arm']}: "
+            lines += textwrap.wrap(row["reason"], width, initial_indent=start, subsequent_indent="    ")
+        lines.append("")
+    lines += textwrap.wrap(built["claims"]["headline"], width)
+    folder = str(built["index"]).removesuffix("index.html")
+    lines += ["", f"Pages: {built['index']}, {folder}comparison.html, {folder}claims.html, {folder}protocols.html"]
+    return "\n".join(lines)
