@@ -101,6 +101,8 @@ def overview(found: Sequence[Judged]) -> list[Tally]:
 
 def tables(found: Sequence[Judged]) -> list[Table]:
     """All claims in points; and those about where a network looks, whose units differ."""
+    papers = {paper: place for place, paper in enumerate(dict.fromkeys(one.paper for one in found))}
+    found = sorted(found, key=lambda one: (papers[one.paper], ("judged", *OPEN).index(one.status)))
     in_points = [one for one in found if one.claim is None or one.claim.unit == "points"]
     of_masks = [one for one in found if one.claim is not None and one.claim.unit != "points"]
     made = [_table("claims_table", "Claims about accuracy", in_points, 1)]

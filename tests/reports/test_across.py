@@ -34,7 +34,7 @@ def test_finished_jobs_of_each_kind_count_and_the_unfinished_one_is_named(
 
 
 def test_runs_are_counted_by_hand(across: Across) -> None:
-    alpha, beta, snippets, quick = 5 * 3 + 1, 3 + 2 + 1, 2 * 3 + 1, 2 * 3 + 1
+    alpha, beta, snippets, quick = 5 * 2 + 1, 2 * 2 + 1, 2 + 1, 2 + 1
     assert across.runs == alpha + beta + snippets + quick
 
 
