@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports import claims, claims_page, comparison_page, design
+from reports import claims, claims_page, comparison_page, design, protocol_ledger_page
 from reports.across import Across, Progress, load_all, paper_of
 from reports.build import compose
 from reports.comparison import Compared, compare
@@ -21,7 +21,10 @@ from reports.strata import strata
 from reports.writing import write_files
 
 MANIFEST = "suite.json"
-PAGES = (("index.html", "Overview"), ("comparison.html", "Comparison"), ("claims.html", "Claims"))
+PAGES = (
+    ("index.html", "Overview"), ("comparison.html", "Comparison"), ("claims.html", "Claims"),
+    ("protocols.html", "Protocols"),
+)  # fmt: skip
 
 
 def build_suite(
@@ -78,6 +81,7 @@ def build_suite(
         "index.html": index_page(across, compared, found, ledgers, places, origins, pages, kept(), command),
         "comparison.html": comparison_page.comparison_page(across, compared, refused, origins, pages),
         "claims.html": claims_page.claims_page(across, found, origins, pages, places),
+        "protocols.html": protocol_ledger_page.page(across, origins, pages),
         "claims.json": claims.as_json(found),
         "claims.csv": claims.as_csv(found),
     }
@@ -115,6 +119,7 @@ def build_command(
 
 def _tables(across: Across, compared: Sequence[Compared], found: Sequence[claims.Judged]) -> list[Table]:
     made = [strata_table(compared), *claims_page.tables(found), *comparison_page.published(across)]
+    made += protocol_ledger_page.tables(across)
     for one in compared:
         made += [one.table, one.pairs]
     return made
