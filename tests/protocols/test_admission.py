@@ -259,10 +259,24 @@ def test_a_network_of_fixed_clips_is_probed_with_its_own_length():
 
 
 def test_protocols_of_snippets_admit_what_the_whole_sequence_turns_away(network):
-    for name in ("rgb-snippets", "image-to-video", "occlusion-repaired"):
+    for name in ("rgb-snippets", "image-to-video", "occlusion-repaired", "snippet-vs-full"):
         assert protocols.load(name).admit(Fixed(network, clip_length=2), (32, 16)).admitted
     assert not PROTOCOL.admit(Fixed(network, clip_length=2), (32, 16)).admitted
     assert "refused tracklets of 1, 7 and 33" in result(Fixed(network, clip_length=2), "whole-sequence").detail
+
+
+def test_test_lengths_are_compared_for_any_trunk_that_encodes_tracklets_alone(network):
+    class AmongMates(Averaging):
+        def forward(self, clips, mask):
+            found = super().forward(clips, mask)
+            return found - found.mean(dim=0)
+
+    protocol = protocols.load("snippet-vs-full")
+    assert protocol.requires == ("rgb", "single-pass")
+    assert protocol.admit(Averaging(network), (32, 16)).admitted
+    admission = protocol.admit(AmongMates(network), (32, 16))
+    assert not admission.admitted
+    assert any("single-pass" in reason and "batch mates" in reason for reason in admission.reasons)
 
 
 def test_what_is_fixed_is_seen_from_what_is_refused(network):
@@ -388,7 +402,7 @@ def test_what_is_no_method_is_an_error(network):
 def test_protocols_are_found_by_their_files_and_unknown_names_answer_with_near_ones():
     assert protocols.names() == (
         "image-to-video", "image-to-video-ilids", "occlusion-repaired", "res50-rgb-single-pass", "rgb-eight-frames",
-        "rgb-single-pass", "rgb-snippets",
+        "rgb-single-pass", "rgb-snippets", "snippet-vs-full",
     )  # fmt: skip
     assert all(protocols.load(name).name == name for name in protocols.names())
     assert protocols.load("res50-rgb-single-pass") is PROTOCOL

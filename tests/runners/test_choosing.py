@@ -13,7 +13,7 @@ from datasets.store import FrameStore
 from datasets.transforms import to_tensor
 from protocols.choice_cuts import clips_of
 from protocols.choices import Choice
-from runners import choosing
+from runners import choosing, describing
 from runners.describing import Chosen, Feeding
 from runners.errors import RunError
 from runners.extraction import extract_frame_features, trunk_frames_of
@@ -134,6 +134,8 @@ def test_a_network_of_fixed_clips_runs_what_it_can_and_says_why_not_the_rest(sto
     described = choosing.describe(method, PROTOCOL, feeding(store))
     np.testing.assert_array_equal(described.video, described.chosen.features["snippets-3"])
     assert "snippets of 3" in described.fed
+    other = describing.describe(method, protocols.load("rgb-snippets"), feeding(store))
+    np.testing.assert_allclose(described.video, other.video, rtol=1e-4, atol=1e-6)
 
 
 def test_an_order_is_applied_before_the_cut(store: FrameStore, small: Small) -> None:
