@@ -25,7 +25,7 @@ def section(job: Job) -> dict[str, Any]:
     first = length_tables.records(groups[0])[0].record
     judged = next((group for group in groups if length_critique.critique(group)), None)
     return {
-        "verdicts": length_critique.verdicts(length_critique.critique(judged)) if judged else (),
+        "verdicts": _verdicts(judged) if judged else (),
         "judged": judged.label if judged else "",
         "definition": length_critique.DEFINITION,
         "critique": critique.visible() if critique.rows else None,
@@ -45,6 +45,15 @@ def tables(job: Job) -> list[Table]:
         found += [length_tables.choices_table(job, group)]
         found += [length_tables.by_length(job, group, whose) for whose in WHOSE]
     return [table for table in found if table.rows]
+
+
+def _verdicts(group: Group) -> list[tuple[str, str]]:
+    """Each half of the critique by each length, over all N; and what it comes to at the N that stands for all."""
+    found = length_critique.critique(group)
+    at = [one for one in found if one.n == length_tables.AT] or [one for one in found if one.n == found[0].n]
+    told = [one.sentence for which in ("short", "long") for one in at if one.which == which]
+    overall = length_critique.verdicts(found)
+    return list(zip(overall, told, strict=True))
 
 
 def _arm(job: Job, group: Group) -> dict[str, Any]:

@@ -23,8 +23,8 @@ SHOWN = ("mAP", "rank1")
 FEWEST_PEOPLE = 5  # below, a slice has no interval
 AT = 8  # the N that stands for each family in the slices by length
 REST = {
-    "loop": "its own frames again", "wrap": "the tracklet's start", "repeat-last": "the last frame again",
-    "pad": "left short", "drop": "left out", "": "",
+    "loop": "its own frames", "wrap": "the start", "repeat-last": "the last frame", "pad": "left short",
+    "drop": "left out", "": "",
 }  # fmt: skip
 FAMILIES = {"single": "single frame", "even": "N frames evenly", "snippets": "snippets of N, averaged",
             "dense": "overlapping windows of N, averaged", "whole": "whole sequence"}  # fmt: skip
@@ -76,14 +76,14 @@ def choices_table(job: Job, group: Group) -> Table:
         Column("label", "Fed"),
         Column("family", "Kind", data_only=True),
         Column("frames", "N", "number"),
-        Column("rest", "Too short: filled with"),
-        Column("mean", "Mean over"),
-        Column("source", "Published or used by"),
-        Column("clips", "Clips a tracklet", "number", 1),
-        Column("fed", "Frames fed, share", "number", 0, unit="%"),
         Column("mAP", "mAP", "estimate", unit="%"),
         Column("delta_mAP", f"Δ mAP to {own['label'].lower() if own else headline}", "estimate", signed=True),
         Column("rank1", "Rank-1", "estimate", unit="%"),
+        Column("rest", "Too short: filled with"),
+        Column("mean", "Mean over"),
+        Column("clips", "Clips a tracklet", "number", 1),
+        Column("fed", "Frames fed, share", "number", 0, unit="%"),
+        Column("source", "Published or used by"),
         Column("name", "Name", data_only=True),
     )
     keep = counted(group)
@@ -100,9 +100,10 @@ def choices_table(job: Job, group: Group) -> Table:
             change = Estimate(paired.mean, paired.low, paired.high)
         rows.append(Row(
             (
-                one["label"], FAMILIES[one["family"]], one["frames"], REST.get(one["rest"], one["rest"]) or None,
-                one["mean"] or None, one["source"], one["clips"] / fewest, 100 * one["fed"] / first.record["frames"],
-                accuracy(group, name, "mAP", keep), change, accuracy(group, name, "rank1", keep), name,
+                one["label"], FAMILIES[one["family"]], one["frames"],
+                accuracy(group, name, "mAP", keep), change, accuracy(group, name, "rank1", keep),
+                REST.get(one["rest"], one["rest"]) or None, one["mean"] or None,
+                one["clips"] / fewest, 100 * one["fed"] / first.record["frames"], one["source"], name,
             ),
             "headline" if name == headline else "",
         ))  # fmt: skip

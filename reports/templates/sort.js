@@ -23,8 +23,8 @@
     return Number.isNaN(number) ? null : number;
   };
 
-  // A spread over the rows above it, or what is no rival, keeps its place at the end; the colour floor sorts with all.
-  const ends = (block) => block[0].matches(".spread, .last:not(.colour)");
+  // A total or spread of the rows above, or what is no rival, stays at the end; the colour floor sorts with the others.
+  const ends = (block) => block[0].matches(".spread, .all, .last:not(.colour)");
 
   const arrange = (table, at, numeric, state) => {
     const up = numeric ? state === "second" : state === "first";
