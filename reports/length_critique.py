@@ -39,6 +39,7 @@ Whose = Literal["query", "gallery"]
 
 WORTH = 1.0
 WHOLE = "whole"
+ABSENT = "no such tracklets"
 LONG = 4
 WHICH: tuple[Which, ...] = ("short", "middling", "long")
 WHOSE: tuple[Whose, ...] = ("query", "gallery")
@@ -136,7 +137,11 @@ def verdicts(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     sentences = []
     for which in ("short", "long"):
         for whose in WHOSE:
-            found = {one.n: one.verdict for one in findings if (one.which, one.whose) == (which, whose)}
+            found = {
+                one.n: one.verdict if one.values else ABSENT
+                for one in findings
+                if (one.which, one.whose) == (which, whose)
+            }
             if found:
                 sentences.append(_over_all(which, whose, found))
     return tuple(sentences)
@@ -285,10 +290,10 @@ def _points(value: float) -> str:
     return "0.0" if text[1:] == "0.0" else text
 
 
-def _over_all(which: str, whose: Whose, found: dict[int, Verdict]) -> str:
+def _over_all(which: str, whose: Whose, found: dict[int, str]) -> str:
     """Such as "Too short, by length of the query: holds at N = 8 and 16, cannot tell at N = 2, 4 and 32."."""
     parts = []
-    for judged in ("holds", "does not hold", "cannot tell"):
+    for judged in ("holds", "does not hold", "cannot tell", ABSENT):
         at = [str(n) for n, one in found.items() if one == judged]
         if at:
             parts.append(f"{judged} at N = {_listed(at)}")

@@ -120,6 +120,7 @@ def test_without_such_tracklets_nothing_can_be_told() -> None:
     long = findings[8, "query", "long"]
     assert (long.values, long.verdict, long.losses["mAP"].interval) == (0, "cannot tell", None)
     assert "there are none" in long.sentence
+    assert "no such tracklets at N = 2 and 4" in verdicts(tuple(findings.values()))[0]
     assert findings[8, "query", "short"].losses["mAP"].beyond is None  # nothing middling to compare with
 
     def one_person(found: Choices) -> Choices:
