@@ -183,7 +183,7 @@ def _open(name: str, options: argparse.Namespace, split: Any) -> Exchanged:
     if not path.exists() and not path.suffix and "/" not in name:
         path = _step_of_run(name, options)
     if path.is_dir() and (path / "result.json").is_file():
-        return _of_step(path)
+        return of_step(path)
     if path.is_dir() and path.suffix != SUFFIX and not path.name.endswith(".partial"):
         there = sorted(one.name for one in path.glob(f"*{SUFFIX}"))
         hint = f"it holds {', '.join(there)}" if there else f"it holds no set NAME{SUFFIX}"
@@ -191,7 +191,7 @@ def _open(name: str, options: argparse.Namespace, split: Any) -> Exchanged:
     return load(path, split, options.queries)
 
 
-def _of_step(folder: Path) -> Exchanged:
+def of_step(folder: Path) -> Exchanged:
     """What the main job left of an arm: its headline side."""
     result = read_json(folder / "result.json")
     if not (folder / HEADLINE).is_dir():

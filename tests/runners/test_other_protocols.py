@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import protocols
+from protocols.side_by_side import DISTANCES
+from runners.evaluate import evaluate as score_again
+from runners.evaluate import of_step
 from runners.reproduce import main
 
 
@@ -36,6 +40,11 @@ def test_a_method_without_an_image_network_is_judged_on_every_side(
         }
     # One frame knows less of a person than all of them; and a single image is no video.
     assert results["colour"]["sides"]["V2V"]["mAP"] != results["colour"]["sides"]["I2I"]["mAP"]
+    for file in (tmp_path / "runs/steps/judge").glob("*/result.json"):
+        again = score_again(of_step(file.parent), DISTANCES[:1])  # images ask, videos answer: two sets of one step
+        official = next(one for one in again.rankings if one.convention == protocols.load("image-to-video").convention)
+        recorded = json.loads(file.read_text())["metrics"]["I2V/mAP"]
+        assert again.value(official, "mAP") == pytest.approx(recorded, abs=1e-9)
     page = (tmp_path / "out/index.html").read_text()
     assert "Image and video" in page
     assert "its only network on one frame" in page

@@ -220,3 +220,27 @@ def test_every_judged_arm_leaves_descriptors_that_score_as_recorded(finished: Pa
         assert 100 * again.mAP == pytest.approx(result["metrics"]["mAP"], abs=1e-9)
         ways = {(r["metric"], r["normalise"], r["gallery"], r["ap"], r["empty"]) for r in result["ledger"]}
         assert len(ways) == len(result["ledger"]) == 36
+
+
+def test_a_step_and_its_run_are_scored_again_as_they_were_recorded(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from reports.store import open_reader
+    from runners.evaluate import main as evaluate
+
+    uri = f"sqlite:///{finished / 'mlflow.db'}"
+    file = next(f for f in (finished / "runs/steps/judge").glob("*/result.json") if read_json(f)["arm"] == "gltr")
+    result = read_json(file)
+    client = open_reader(uri).client
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    wanted = f"tags.fingerprint = '{result['fingerprint']}' and tags.kind = 'child'"
+    (run,) = client.search_runs(experiments, wanted)
+    for name in (str(file.parent), run.info.run_id):
+        assert evaluate(["--descriptors", name, "--json", "--work", str(finished / "runs"), "--tracking-uri", uri]) == 0
+        rows = json.loads(capsys.readouterr().out)["tables"]["conventions"]["rows"][:-1]
+        assert len(rows) == len(result["ledger"])
+        for row, recorded in zip(rows, result["ledger"], strict=True):
+            mean = row["mAP"]["mean"] if isinstance(row["mAP"], dict) else row["mAP"]
+            assert mean == pytest.approx(recorded["mAP"], abs=1e-9)
+    assert evaluate(["--descriptors", run.info.run_id, "--work", str(finished), "--tracking-uri", uri]) == 2
+    assert "name its --work folder" in capsys.readouterr().err
