@@ -24,6 +24,7 @@ from runners.steps import canonical_json, read_json, write_bytes, write_json
 
 FORMAT, VERSION = "reproid-descriptors", 1
 SUFFIX, PARTIAL = ".descriptors", ".partial"
+HEADLINE, IMAGE = f"descriptors{SUFFIX}", f"image{SUFFIX}"  # in an arm's judge step, see `runners.keeping`
 FEATURES, TRACKLETS, RECORD = "features.npy", "tracklets.npz", "descriptors.json"
 _DONE = "done.npy"
 _BLOCK_BYTES = 1 << 24

@@ -16,11 +16,10 @@ from protocols.side_by_side import DISTANCES, Distance, Scoring, score_side_by_s
 from reports import evaluation
 from reports.evaluation import Evaluation
 from runners.cli import guarded
-from runners.descriptors import RECORD, SUFFIX, read
+from runners.descriptors import HEADLINE, IMAGE, RECORD, SUFFIX, read
 from runners.environment import command_line
 from runners.errors import RunError
 from runners.exchange import Exchanged, check, load, of_set
-from runners.keeping import HEADLINE, IMAGE
 from runners.progress import note, step_bar
 from runners.steps import read_json, write_bytes
 

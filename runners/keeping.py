@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from runners.describing import Described
-from runners.descriptors import SUFFIX, Tracklets, write
+from runners.descriptors import HEADLINE, IMAGE, Tracklets, write
 
-HEADLINE, IMAGE = f"descriptors{SUFFIX}", f"image{SUFFIX}"
 SCRATCH = "clips"  # folder of a judge step, where descriptors of clips gather until all are there
 _TOLD = ("paper", "arm", "label", "control", "of", "seed", "profile", "budget", "size", "protocol", "dataset", "fed")
 
