@@ -78,8 +78,14 @@ def write(job: Job, out: Path | None = None, slices: Sequence[str] = ()) -> dict
     return {"folder": str(folder), "files": sorted(made.files), **made.facts}
 
 
-def compose(job: Job, slices: Sequence[str] = ()) -> Composed:
-    """Everything that a job's report folder holds; ``slices`` are attributes of the queries to show accuracy by."""
+def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str]] = ()) -> Composed:
+    """Everything that a job's report folder holds.
+
+    Args:
+        job: what was recorded.
+        slices: attributes of the queries to show accuracy by.
+        pages: href and name of other pages that the page links to.
+    """
     from reports import attribute_page, length_page, masks, protocol_ledger_page, repair_page, sides, tables
     from reports.page import paper_page
     from reports.slices import find
@@ -97,7 +103,7 @@ def compose(job: Job, slices: Sequence[str] = ()) -> Composed:
             some += [masks.accuracy(group), masks.differences(group)]
     some += [*length_page.tables(job), *repair_page.tables(job), *attribute_page.tables(job, wanted)]
     made += [table for table in some if table.rows]
-    files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted)}
+    files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted, pages)}
     for table in made:
         files[f"{table.name}.csv"] = table.as_csv()
         files[f"{table.name}.tex"] = table.as_latex()

@@ -202,6 +202,9 @@ def _paper(
             "note": ledger.note if ledger else "",
             "judged": [(one, bars[one.id], run_ids(one), _colour(one)) for one in here if one.verdict],
             "open": [one for one in here if not one.verdict],
+            "any_band": any(bar.band for one in bars.values() for bar in one.bars),
+            "any_aside": any(bar.aside for one in bars.values() for bar in one.bars),
+            "any_mask": any(one.claim.unit != "points" for one in bars.values()),
         })  # fmt: skip
     card = own[0].card
     place = " ".join(str(card[key]) for key in ("venue", "year") if card.get(key))

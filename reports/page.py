@@ -38,13 +38,16 @@ SECTIONS = {
 NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -> str:
+def paper_page(
+    job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = (), pages: Sequence[tuple[str, str]] = ()
+) -> str:
     """The page as HTML text: nothing is loaded from elsewhere.
 
     Args:
         job: what was recorded.
         ledger: its claims.
         wanted: attributes to show accuracy by.
+        pages: href and name of other pages that it links to.
 
     Raises:
         ReportError: a strip's picture is not a data URI.
@@ -86,6 +89,7 @@ def paper_page(job: Job, ledger: Ledger, wanted: Sequence[slices.Sliced] = ()) -
         heading=job.card["title"],
         subtitle=_citation(job.card),
         skip="Skip to the verdict",
+        pages=pages,
         origins=design.origins(job),
         protocol=first["protocol"],
         facts=_facts(job),

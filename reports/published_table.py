@@ -1,6 +1,7 @@
 """What the papers print, in a table of its own: no two of these rows need share a protocol, so none is ranked."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reports.formats import Cell, Column, Row, Table
@@ -24,7 +25,7 @@ def published(cards: Mapping[str, Mapping[str, Any]], dataset: str | None = None
         dataset: only numbers of this one; ``None``: of all.
         every: with ablations; else the proposed arms, the baselines and the papers' quotations.
     """
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("method", "Method"),
         Column("paper", "Printed by"),
         *([] if dataset else [Column("dataset", "Data set")]),
@@ -49,6 +50,9 @@ def published(cards: Mapping[str, Mapping[str, Any]], dataset: str | None = None
             Row(tuple(values.get(column.key) for column in columns), note=str(values["note"] or ""))
             for values in found.values()
         ]
+    kept = [place for place, column in enumerate(columns) if column.data_only or any(row.cells[place] for row in rows)]
+    columns = tuple(columns[place] for place in kept)
+    rows = [replace(row, cells=tuple(row.cells[place] for place in kept)) for row in rows]
     name = f"published_{dataset or 'all'}"
     on = f" on {dataset_label(dataset)}" if dataset else ""
     return Table(name, f"Published{on}: not comparable, not ranked", columns, tuple(rows), (WARNING,))

@@ -34,6 +34,7 @@ def build_suite(
     *,
     papers: Sequence[str] | None = None,
     experiments: Sequence[str] | None = None,
+    arms: Mapping[str, Sequence[str]] | None = None,
     shelf: Path | None = SHELF,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -45,6 +46,7 @@ def build_suite(
         parents: only these jobs (parent run ids); ``None``: the latest finished one of each kind.
         papers: only jobs of these papers.
         experiments: only these experiments.
+        arms: paper -> arms that the comparison shows; ``None``: all that were recorded.
         shelf: folder of cards, whose claims are listed as not run where nobody ran them; ``None``: of none.
         progress: told how many of how many parts are done, and what comes next.
 
@@ -61,15 +63,16 @@ def build_suite(
     files: dict[str, str] = {}
     places = {job.parent_id: _existing(out, job, ledgers[job.parent_id]) for job in across.jobs}
     names = _folders(across.jobs)
+    back = [(f"../../{href}", name) for href, name in PAGES]
     say = _part(progress, "page of", 1, 2)
     for place, job in enumerate(across.jobs):
         say(place, len(across.jobs), f"{paper_of(job)} in {job.experiment}")
         if not places[job.parent_id]:
             folder = names[job.parent_id]
-            files |= {f"{folder}/{name}": text for name, text in compose(job).files.items()}
+            files |= {f"{folder}/{name}": text for name, text in compose(job, pages=back).files.items()}
             places[job.parent_id] = f"{folder}/index.html"
     say(len(across.jobs), len(across.jobs), "")
-    grouped, refused = strata(across)
+    grouped, refused = strata(across, arms)
     compared = [compare(one) for one in grouped]
     found = claims.all_claims(across, {} if across.chosen else on_shelf(shelf), ledgers)
     origins: dict[str, design.Origin] = {}

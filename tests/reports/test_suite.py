@@ -196,10 +196,11 @@ def test_cards_of_papers_never_run_are_read_as_data(tmp_path: Path) -> None:
 
 
 def test_evidence_says_its_device_or_that_it_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "one.json").write_text(json.dumps({"device": {"name": "NVIDIA H100"}, "date": "2026-01-31"}))
+    told = {"device": {"name": "NVIDIA H100"}, "started": "2026-01-31T10:00", "state": "whole", "command": "make it"}
+    (tmp_path / "one.json").write_text(json.dumps(told))
     (tmp_path / "two.json").write_text("{")
     one, two = evidence.kept(tmp_path)
-    assert (one.name, one.device, one.date) == ("one.json", "NVIDIA H100", "2026-01-31")
+    assert one == evidence.Kept("one.json", "NVIDIA H100", "2026-01-31T10:00", "whole", "make it")
     assert two.device.startswith("cannot be read")
     assert evidence.kept(tmp_path / "none") == []
 
