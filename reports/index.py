@@ -149,6 +149,6 @@ def _about(name: str) -> str:
     return {
         "Claims": "every claim of every paper: published margin, measured margin against the baseline and each "
         "control, and a verdict; also as JSON and CSV",
-        "Conventions": "the same descriptors counted in every published way: how many points are the protocol's alone",
+        "Protocols": "the same descriptors counted in every published way: how many points are the protocol's alone",
         "Cost": "operations, parameters, time and memory of every arm",
     }.get(name, "")

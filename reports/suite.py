@@ -58,13 +58,13 @@ def build_suite(
         ReportError: bad input, or a folder that cannot be written; then nothing in it has changed.
         NothingToReport: nothing recorded, or no server.
     """
-    across = load_all(tracking_uri, experiments, parents, papers, _part(progress, "read", 0, 2))
+    across = load_all(tracking_uri, experiments, parents, papers, _part(progress, "read", 0, 3))
     ledgers = {job.parent_id: build_ledger(job) for job in across.jobs}
     files: dict[str, str] = {}
     places = {job.parent_id: _existing(out, job, ledgers[job.parent_id]) for job in across.jobs}
     names = _folders(across.jobs)
     back = [(f"../../{href}", name) for href, name in PAGES]
-    say = _part(progress, "page of", 1, 2)
+    say = _part(progress, "page of", 1, 3)
     for place, job in enumerate(across.jobs):
         say(place, len(across.jobs), f"{paper_of(job)} in {job.experiment}")
         if not places[job.parent_id]:
@@ -73,7 +73,11 @@ def build_suite(
             places[job.parent_id] = f"{folder}/index.html"
     say(len(across.jobs), len(across.jobs), "")
     grouped, refused = strata(across, arms)
-    compared = [compare(one) for one in grouped]
+    compared = []
+    say = _part(progress, "compare", 2, 3)
+    for place, one in enumerate(grouped):
+        say(place, len(grouped), one.title)
+        compared.append(compare(one))
     found = claims.all_claims(across, {} if across.chosen else on_shelf(shelf), ledgers)
     origins: dict[str, design.Origin] = {}
     for job in across.jobs:
