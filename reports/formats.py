@@ -218,8 +218,17 @@ _LATEX = {
     "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}",
     "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "[": "{[}", "]": "{]}", "<": "\\textless{}",
     ">": "\\textgreater{}", "\u2212": "$-$", "–": "--", "×": "$\\times$", "≤": "$\\le$", "≥": "$\\ge$",
-    "∆": "$\\Delta$", "Δ": "$\\Delta$", "↓": "$\\downarrow$",
+    "∆": "$\\Delta$", "↓": "$\\downarrow$", "↑": "$\\uparrow$", "→": "$\\to$", "±": "$\\pm$", "≈": "$\\approx$",
+    "✓": "$\\surd$", "✗": "$\\times$", "²": "$^2$", "³": "$^3$", "°": "$^\\circ$", "·": "$\\cdot$", "…": "\\ldots{}",
+    "“": "``", "”": "\'\'", "‘": "`", "’": "\'", "—": "---", "\u00a0": "~", "µ": "$\\mu$",
 }  # fmt: skip
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta", "θ": "theta", "κ": "kappa",
+    "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi",
+    "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Σ": "Sigma",
+    "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+_LATEX |= {letter: f"$\\{name}$" for letter, name in _GREEK.items()}
 
 
 def _title(column: Column) -> str:
