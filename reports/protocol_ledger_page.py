@@ -176,8 +176,8 @@ def order_words(found: ProtocolLedger) -> list[str]:
         return [f"No way of counting changes the order of {alike}."]
     clear = sum(min(one.lead, one.behind) >= 1 for turns, _ in every for one in turns)
     return [
-        f"Of {alike}, {some} change places between published ways and {all_ways} between any two ways, {clear} of them "
-        "by a point of mAP or more on both sides.",
+        f"Of {alike}, {some} {'changes' if some == 1 else 'change'} places between published ways and {all_ways} "
+        f"between any two ways, {clear} of them by a point of mAP or more on both sides.",
         "These are orders of means. Many such pairs cannot be told apart under any one way either; the comparison "
         "shows which. But a table of means prints an order all the same.",
     ]

@@ -255,7 +255,7 @@ def digest_of(features: Floats, name: str) -> str:
 
 
 def _is_whole(folder: Path) -> None:
-    if folder.name.endswith(PARTIAL) and (folder / FEATURES).is_file():
+    if folder.name.endswith(PARTIAL) and folder.is_dir():
         raise RunError(f"{folder} is a set that was never finished; run again what was writing it: it goes on there.")
     if not (folder / RECORD).is_file():
         if partial_of(folder).is_dir():

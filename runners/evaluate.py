@@ -94,6 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise RunError("--data-root is about --dataset; name the data set too.")
     if options.export and len(options.descriptors) > 1:
         raise RunError(f"--export writes one set, but {len(options.descriptors)} are named; export them one by one.")
+    if options.out:
+        Path(options.out).mkdir(parents=True, exist_ok=True)  # what cannot be written is told before any work
     split = None
     if options.dataset:
         from runners.dataset import load_data
@@ -239,7 +241,6 @@ def _told_apart(sets: Sequence[Exchanged]) -> list[Exchanged]:
 
 def _write(folder: Path, found: Sequence[Evaluation], command: str) -> None:
     """Page, tables and data, each file whole."""
-    folder.mkdir(parents=True, exist_ok=True)
     files = {"index.html": evaluation.page(found, command)}
     for table in evaluation.tables(found):
         files |= {f"{table.name}.csv": table.as_csv(), f"{table.name}.tex": table.as_latex()}
