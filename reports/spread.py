@@ -57,7 +57,7 @@ def alone(values: Values, headline: Way) -> dict[str, float]:
     for place, choice in enumerate(CHOICES):
         rest = headline[:place] + headline[place + 1 :]
         line = [v for way, v in values.items() if v is not None and way[:place] + way[place + 1 :] == rest]
-        if line:
+        if len(line) > 1:  # with one value there is nothing to choose
             found[choice] = max(line) - min(line)
     return found
 
