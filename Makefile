@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help install reproduce test test-slow lint bench data list constraints clean
+.PHONY: help gpu-evidence install reproduce test test-slow lint bench data list constraints clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ lint: $(STAMP)  ## style, types, and the floors of the house
 
 bench: $(STAMP)  ## timings, each beside its floor
 	$(PY) -m pytest -p no:cacheprovider -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
+
+gpu-evidence:  ## costs and the embedded matrix on a CUDA GPU, by this machine's own python: no network, no .venv
+	$(PYTHON) -m runners.evidence $(ARGS)
 
 constraints: $(STAMP)  ## write down the versions of .venv
 	(head -2 constraints.txt; $(PY) -m pip freeze --exclude-editable) > constraints.tmp && mv constraints.tmp constraints.txt

@@ -21,6 +21,7 @@ from methods.errors import MethodError
 from methods.interface import FixedClip, ImageAndVideo, Method, Pairwise
 
 from . import trunk
+from .arithmetic import computing
 from .errors import ProtocolError
 from .interface import Admission, Check, CheckName
 
@@ -41,7 +42,9 @@ def examine(method: nn.Module, requires: Sequence[CheckName], frame_size: tuple[
     if min(frame_size) < 1:
         raise ProtocolError(f"frame_size={frame_size} must be (height, width) of at least one pixel")
     checks = []
-    with evaluating(method):
+    device = next(method.parameters(), torch.zeros(())).device
+    # TF32, which torch uses for convolutions on a GPU by default, differs by more than `TOLERANCE` between batch sizes
+    with evaluating(method), computing("fp32", device):
         probe = Probe(method, frame_size)
         for name in requires:
             try:

@@ -249,12 +249,16 @@ def parameters_used(method: nn.Module, call: Callable[[], Tensor]) -> int:
     """Parameters with a path to a descriptor, found by differentiation; frozen ones count as well."""
     parameters = list(method.parameters())
     wanted = [p.requires_grad for p in parameters]
+    cudnn = torch.backends.cudnn.enabled
+    if any(isinstance(module, nn.RNNBase) for module in method.modules()):
+        torch.backends.cudnn.enabled = False  # cuDNN differentiates recurrent layers in training mode only
     try:
         for p in parameters:
             p.requires_grad_(True)
         with torch.enable_grad():
             paths = torch.autograd.grad(call().sum(), parameters, allow_unused=True)
     finally:
+        torch.backends.cudnn.enabled = cudnn
         for p, was in zip(parameters, wanted, strict=True):
             p.requires_grad_(was)
     return sum(p.numel() for p, path in zip(parameters, paths, strict=True) if path is not None)

@@ -237,6 +237,7 @@ def measure_grid(
     batches: Sequence[int] = (1,),
     way: Way = Way(),
     budget_s: float = 60.0,
+    cell_s: float = 10.0,
     ceilings: Ceilings | None = None,
     clock: Clock = time.monotonic,
     seen: Callable[[Cell], object] = lambda cell: None,
@@ -249,6 +250,7 @@ def measure_grid(
         batches: tracklets in a call.
         way: how it is run.
         budget_s: seconds for all cells. A cell that by what was measured so far would not end in time is left out.
+        cell_s: for one cell at most; what it leaves goes to the others.
         ceilings: for the roofline.
         clock: seconds that only grow.
         seen: is told every cell as soon as it is there.
@@ -269,7 +271,7 @@ def measure_grid(
         if reason:
             cell = Cell(frames, batch, bench.feed.cut(frames), left_out=reason)
         else:
-            cell = bench.cell(frames, batch, way, left * _share(todo[place:]), ceilings)
+            cell = bench.cell(frames, batch, way, min(cell_s, left * _share(todo[place:])), ceilings)
         cells.append(cell)
         seen(cell)
     about = {

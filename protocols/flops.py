@@ -169,20 +169,14 @@ def _count_torch(model: nn.Module, inputs: tuple[Tensor, ...]) -> Count:
             return func(*args, **(kwargs or {}))
 
     def counted(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[FlopCounterMode, set[str]]:
-        with (
-            sdpa_kernel(SDPBackend.MATH),
-            _without_mkldnn(),
-            Blind() as blind,
-            FlopCounterMode(display=False) as counting,
-        ):
+        with sdpa_kernel(SDPBackend.MATH), Blind() as blind, FlopCounterMode(display=False) as counting:
             model(*inputs)
         return counting, blind.seen
 
-    seen: set[str] = {"not tried"}
-    if any(tensor.device.type in ("meta", "cuda") for tensor in inputs):
-        counting, seen = counted(model, inputs)
-    if seen and not any(tensor.device.type == "meta" for tensor in inputs):  # a CPU shows more of the parts of an LSTM
-        counting, seen = counted(copy.deepcopy(model).cpu(), tuple(tensor.cpu() for tensor in inputs))
+    counting, seen = counted(model, inputs)
+    if seen and not any(tensor.device.type == "meta" for tensor in inputs):
+        with _without_mkldnn():  # slow, but then an LSTM is seen in its parts
+            counting, seen = counted(copy.deepcopy(model).cpu(), tuple(tensor.cpu() for tensor in inputs))
     if seen:
         raise ProtocolError(f"cannot count {', '.join(sorted(seen))} without fvcore: install fvcore and run again")
     operations = counting.get_flop_counts().get("Global", {})  # absent where nothing was counted
