@@ -1,0 +1,308 @@
+"""The regression check on a small world: clean re-runs pass, real faults in the running code are caught and named."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from datasets import sampling, transforms
+from runners import describing, extraction, job, regress, regression_run, training
+from runners.regression_baseline import Ratio, read_baseline
+from runners.regression_matrix import read_matrix
+from runners.regression_spies import NAMES, FrameEye
+
+BRIEF = "tests/runners/brief"
+MATRIX: dict[str, Any] = {
+    "preset": "tiny",
+    "world": {},
+    "threads": 1,
+    "seeds": [0, 1],
+    "budget": "full",
+    "jobs": [
+        {"paper": BRIEF, "protocol": "rgb-single-pass", "arms": ["baseline"]},
+    ],
+}
+Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def steady() -> Any:
+    """One thread, and a time that is nobody's business here; measuring it has tests of its own."""
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        fixed = {"latency": Ratio(1.2, 1.1, 1.3), "throughput": Ratio(1.1, 1.0, 1.2)}
+        patch.setattr(regression_run, "ratios", lambda *_args, **_named: fixed)
+        patch.setattr(job, "COST_LENGTHS", (2, 4))
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A measured baseline, and the work folder that it was measured in."""
+    folder = tmp_path_factory.mktemp("regress")
+    (folder / "baseline.json").write_text(json.dumps({"format": 1, "matrix": MATRIX}))
+    done = regress.main(
+        [
+            "--baseline",
+            str(folder / "baseline.json"),
+            "--update",
+            "--reason",
+            " first\nbaseline ",
+            "--work",
+            str(folder / "work"),
+        ]
+    )
+    assert done == 0
+    return folder
+
+
+def _check(trained: Path, work: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    code = regress.main(["--baseline", str(trained / "baseline.json"), "--json", "--work", str(work), *more])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def _judged_anew(trained: Path, tmp_path: Path) -> Path:
+    """The same trained networks, nothing extracted or judged: steps cannot know of a fault that is patched in."""
+    work = tmp_path / "work"
+    shutil.copytree(trained / "work", work)
+    for kind in ("judge", "features"):
+        shutil.rmtree(work / "steps" / kind)
+    return work
+
+
+def test_three_clean_reruns_from_scratch_pass_and_differ_by_nothing(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for again in range(3):
+        work = tmp_path / str(again)
+        if again:  # the data are the same bytes (tests/datasets), so only the first re-run renders them again
+            shutil.copytree(trained / "work/world", work / "world")
+        code, found = _check(trained, work, capsys)
+        assert (code, found["passed"], found["failures"]) == (0, True, [])
+        verdicts = {row["verdict"] for row in found["rows"] if row["group"] != "speed"}
+        assert verdicts == {"equal"}
+        assert all("same weights" in row["against"] for row in found["rows"] if row["group"] == "accuracy")
+    assert found["configuration"]["same"]
+    assert found["baseline"]["reason"] == "first baseline"
+
+
+def _swapped(clip: Any, normalise: Any = "imagenet") -> Tensor:
+    """Blue where red should be, at extraction alone."""
+    return transforms.to_tensor(clip, normalise).flip(-3)
+
+
+def _bare(clip: Any, normalise: Any = "imagenet") -> Tensor:
+    """Pixels from 0 to 1 that nobody normalised."""
+    planes = torch.as_tensor(np.asarray(clip)).movedim(-1, -3)
+    return planes.float() / 255
+
+
+_WHOLE, _SNIPPETS, _EACH = describing.whole, describing.cut_tracklet, sampling.consecutive
+
+
+def _one_late(lengths: Any) -> describing.Cut:
+    """Whole tracklets that begin at their second frame."""
+    cut = _WHOLE(lengths)
+    return replace(cut, frames=np.minimum(cut.frames + 1, lengths[:, None] - 1))
+
+
+def _one_short(length: int, clip: int, rest: Any = "loop") -> sampling.Clip:
+    """Snippets of a tracklet without its last frame."""
+    return _SNIPPETS(max(1, length - 1), clip, rest)
+
+
+def _never_last(length: int, clip: int, rng: np.random.Generator, **named: Any) -> sampling.Clip:
+    """Training clips that never start where the last one could."""
+    return _EACH(length, clip, rng, **{**named, "starts": "all-but-last"})
+
+
+def _patch(*places: tuple[Any, str, Any]) -> Callable[[Patch], None]:
+    def apply(patch: Patch) -> None:
+        for module, name, fault in places:
+            patch.setattr(module, name, fault)
+
+    return apply
+
+
+AT_TEST = ("pixels: features at test, imagenet", "pixels: clips at test, rgb-single-pass, imagenet")
+FAULTS = {
+    "a swapped channel at extraction": (
+        _patch((extraction, "to_tensor", _swapped), (describing, "to_tensor", _swapped)),
+        {*AT_TEST, "network: brief/baseline"},
+        ("frames:", "means:", "pixels: training", "pixels: decoded", "losses:"),
+    ),
+    "a dropped normalisation at extraction": (
+        _patch((extraction, "to_tensor", _bare), (describing, "to_tensor", _bare)),
+        {*AT_TEST, "network: brief/baseline"},
+        ("frames:", "means:", "pixels: training", "pixels: decoded", "losses:"),
+    ),
+    "a swapped channel in training and test": (
+        _patch(*((module, "to_tensor", _swapped) for module in (extraction, describing, training))),
+        {*AT_TEST, "pixels: training, brief/baseline frames", "network: brief/baseline"},
+        ("frames:", "means:", "pixels: decoded"),
+    ),
+    "an off-by-one in whole tracklets": (
+        _patch((describing, "whole", _one_late)),
+        {"frames: at test, rgb-single-pass, frame by frame", "frames: at test, rgb-single-pass, clips"},
+        ("frames: rule", "frames: training", "frames: at test, rgb-snippets", "pixels: features", "losses:"),
+    ),
+    "an off-by-one in snippets": (
+        _patch((describing, "cut_tracklet", _one_short)),
+        {"frames: at test, image-to-video, clips", "frames: at test, rgb-snippets, clips of 4"},
+        ("frames: rule", "frames: training", "frames: at test, rgb-single-pass", "pixels: features", "losses:"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_the_running_code_is_caught_and_named(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch, fault: str
+) -> None:
+    """The trained networks are those of the baseline; only what follows them is wrong."""
+    work = _judged_anew(trained, tmp_path)
+    apply, named, untouched = FAULTS[fault]
+    apply(monkeypatch)
+    code, found = _check(trained, work, capsys, "--markdown", str(tmp_path / "table.md"))
+    assert code == 1
+    assert named <= set(found["failures"])
+    assert not [name for name in found["failures"] if name.startswith(untouched)]
+    shown = (tmp_path / "table.md").read_text()
+    assert shown.startswith("<!-- reproid")
+    assert all(name in shown for name in named)
+
+
+def test_a_fault_in_a_sampling_rule_is_caught_though_no_arm_uses_it(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch
+) -> None:
+    rules = {**sampling.RULES, "consecutive": _never_last}
+    monkeypatch.setattr(sampling, "RULES", rules)
+    code, found = _check(trained, _judged_anew(trained, tmp_path), capsys)
+    assert code == 1
+    assert found["failures"] == ["frames: rule consecutive"]
+
+
+def test_an_interrupted_measurement_leaves_the_old_baseline_and_goes_on(
+    trained: Path, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    path = tmp_path / "baseline.json"
+    shutil.copy(trained / "baseline.json", path)
+    before = path.read_bytes()
+    again = ["--baseline", str(path), "--update", "--reason", "again", "--work", str(trained / "work")]
+    with monkeypatch.context() as patch:
+        patch.setattr(regression_run, "probe_house", _interrupt)
+        assert regress.main(again) == 130
+    assert path.read_bytes() == before
+    stages = sorted((trained / "work/steps/stage").iterdir())
+    assert regress.main(again) == 0
+    assert sorted((trained / "work/steps/stage").iterdir()) == stages  # nothing was trained again
+    history = read_baseline(path).history
+    assert [entry["reason"] for entry in history] == ["first baseline", "again"]
+    assert history[0]["results"] == history[1]["results"]
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_file_reads_back_as_what_was_measured_and_holds_no_path_of_this_machine(trained: Path) -> None:
+    text = (trained / "baseline.json").read_text()
+    file = read_baseline(trained / "baseline.json")
+    assert file.measured is not None
+    assert list(file.measured.arms) == ["brief/baseline"]
+    arm = file.measured.arms["brief/baseline"]
+    assert sorted(arm.values["mAP"]) == [0, 1]
+    assert arm.metrics["mAP"] == pytest.approx(arm.values["mAP"][0].mean(), abs=0.01)
+    assert arm.weights[0] != arm.weights[1]
+    assert str(trained) not in text
+    assert str(Path.home()) not in text
+    assert len(text) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--update"], "--update needs --reason"),
+        (["--update", "--reason", "  "], "--update needs --reason"),
+        (["--reason", "why"], "--reason belongs to --update"),
+        (["--baseline", "nowhere.json"], "nowhere.json: there is no baseline"),
+    ],
+)
+def test_bad_requests_end_with_one_sentence(
+    arguments: Sequence[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert regress.main(list(arguments)) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"jobs": []}, "at least one job"),
+        ({"lenghts": 0.5}, "lengths"),
+        ({"preset": "huge"}, "no preset 'huge'"),
+        ({"jobs": [{"paper": BRIEF, "protocol": "rgb-single-pass", "arms": ["nobody"]}]}, "nobody"),
+        ({"jobs": [{"paper": BRIEF, "protocol": "rgb-single-pass", "arms": ["gltr"], "metrics": ["I2V/mAP"]}]},
+         "I2V/mAP"),
+        ({"jobs": [*MATRIX["jobs"], MATRIX["jobs"][0]]}, "stands twice"),
+    ],
+)  # fmt: skip
+def test_a_matrix_that_cannot_be_run_is_refused_before_anything_is(
+    change: dict[str, Any], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps({"format": 1, "matrix": {**MATRIX, **change}}))
+    assert regress.main(["--baseline", str(path)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_damage_other_data_and_an_edited_matrix_end_with_one_sentence(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "baseline.json"
+    plain = json.loads((trained / "baseline.json").read_text())
+    for change, code, said in (
+        ({"measured": {**plain["measured"], "data": "0" * 32}}, 1, "the data are not those of the baseline"),
+        ({"matrix": {**plain["matrix"], "lengths": 0.5}}, 2, "edited after its results were measured"),
+        ({"measured": {"people": []}}, 2, "damaged"),
+        ({"format": 0}, 2, "the format is 0, expected 1"),
+    ):
+        path.write_text(json.dumps({**plain, **change}))
+        assert regress.main(["--baseline", str(path)]) == code
+        error = capsys.readouterr().err
+        assert said in error
+        assert "--update" in error or "version control" in error
+
+
+def test_an_eye_sees_what_a_mean_does_not() -> None:
+    """A mirrored, turned or channel-swapped picture has the same mean grey; the eye tells each apart."""
+    picture = torch.rand(1, 3, 8, 4, generator=torch.Generator().manual_seed(0))
+    seen = {
+        name: FrameEye().frame_features(changed).round(decimals=4)
+        for name, changed in {
+            "as it is": picture,
+            "mirrored": picture.flip(-1),
+            "turned": picture.flip(-2),
+            "swapped": picture.flip(-3),
+            "halved": picture / 2,
+        }.items()
+    }
+    assert len({tuple(row[0].tolist()) for row in seen.values()}) == len(seen)
+    assert seen["as it is"].shape == (1, len(NAMES))
+    assert seen["mirrored"][0, 6:9].tolist() == pytest.approx((-seen["as it is"][0, 6:9]).tolist(), abs=2e-4)
+
+
+def test_the_shipped_baseline_can_be_read_and_its_matrix_run() -> None:
+    file = read_baseline(Path(regress.DEFAULT))
+    assert read_matrix(file.matrix.as_dict(), "the file") == file.matrix
+    assert {entry.paper for entry in file.matrix.jobs} >= {"gltr", "cosam", "tkp", "adfd"}
