@@ -121,14 +121,20 @@ def _name(axes: "Axes", point: Point, name: str, height: float, hue: Any) -> Non
 
 def _wrapped(label: str) -> str:
     """The label on as many lines as the column beside the plot asks for."""
-    from matplotlib.textpath import TextPath
-
     room = (RIGHT - (BESIDE - 1) * (WIDTH - LEFT - RIGHT)) * 72 - 5
-    for width in range(max(len(label), 6), 5, -1):
+    longest = max(6, min(len(label), int(len(label) * room / max(_length(label), 1.0)) + 3))
+    for width in range(longest, 5, -1):
         lines = textwrap.wrap(label, width) or [""]
-        if all(TextPath((0, 0), line, size=NAME_SIZE).get_extents().width <= room for line in lines):
+        if all(_length(line) <= room for line in lines):
             break
     return "\n".join(lines)
+
+
+def _length(text: str) -> float:
+    """Points that a line of text takes."""
+    from matplotlib.textpath import TextPath
+
+    return float(TextPath((0, 0), text, size=NAME_SIZE).get_extents().width) if text.strip() else 0.0
 
 
 def _limits(axes: "Axes", costs: Sequence[float]) -> None:
