@@ -79,11 +79,24 @@ def test_the_interval_of_a_median_is_two_of_its_order_statistics() -> None:
     assert (found.median, found.low, found.high) == (5.0, 2.0, 8.0)
 
 
-def test_an_arm_on_a_trunk_costs_about_as_much_as_the_bare_trunk_of_its_depth() -> None:
-    """Not a timing to rely on: a network of twice the depth takes longer, whatever the machine is busy with."""
-    network = methods.arm("a", methods.paper("adfd")).build(4, (64, 32))
+@pytest.mark.parametrize(("arm", "paper", "frames"), [("a", "adfd", (8, 64)), ("cosam[clip=3]", "cosam", (9, 66))])
+def test_the_trunk_gets_as_many_frames_as_the_arm_computes(
+    arm: str, paper: str, frames: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network of clips of three computes nine frames for eight; nothing is timed here."""
+    seen: list[int] = []
+
+    def one_call(one: Callable[[], object], other: Callable[[], object], seconds: float) -> list[float]:
+        assert isinstance(one, partial)
+        assert isinstance(other, partial)
+        clips, mask = one.args
+        assert mask.numel() == clips.shape[0] * clips.shape[1]
+        assert torch.equal(clips.flatten(0, 1), other.args[0])
+        seen.append(len(other.args[0]))
+        return [1.0] * FEWEST
+
+    monkeypatch.setattr(regression_speed, "in_turns", one_call)
     with torch.random.fork_rng():
-        found = ratios(network, (64, 32), "resnet18", snippet=None, seconds=0.01)
-        deeper = ratios(network, (64, 32), "resnet50", snippet=None, seconds=0.01)
-    assert set(found) == {"latency", "throughput"}
-    assert deeper["throughput"].median < found["throughput"].median
+        network = methods.arm(arm, methods.paper(paper)).build(4, (64, 32))
+        assert set(ratios(network, (64, 32), "resnet18", snippet=None, seconds=0.1)) == {"latency", "throughput"}
+    assert tuple(seen) == frames
