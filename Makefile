@@ -31,6 +31,9 @@ test: $(STAMP)  ## all tests but the slow ones (under 10 minutes on two cores)
 test-slow: $(STAMP)  ## the tests that train
 	$(PY) -m pytest -m slow $(ARGS)
 
+regress: $(STAMP)  ## accuracy, cost and time against the stored baseline (under 8 minutes on two cores)
+	$(PY) -m runners.regress --baseline reports/baselines/embedded.json $(ARGS)
+
 lint: $(STAMP)  ## style, types, and the floors of the house
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .

@@ -14,6 +14,7 @@ _TITLES = {"accuracy": "Accuracy, in points", "speed": "Time beside a bare trunk
            "probe": "Probes: exact checks without training"}  # fmt: skip
 _HEAD = ("", "baseline", "now", "difference (95 %)", "p", "verdict", "")
 _SHOWN_P = 0.001
+_MOST_ROWS = 60  # of a Markdown table: a comment holds 65,536 characters
 
 
 @dataclass(frozen=True)
@@ -173,9 +174,11 @@ def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
 def _markdown(rows: Sequence[Row]) -> list[str]:
     letters = _letters(rows)
     lines = ["| | baseline | now | difference (95 %) | p | verdict | |", "|---|---:|---:|---:|---:|---|---|"]
-    for row in rows:
+    for row in rows[:_MOST_ROWS]:
         cells = [cell.replace("|", "\\|") for cell in _cells(row, letters)]
         if row.failed:
             cells[5] = f"**{row.verdict}**"
         lines.append("| " + " | ".join(cells) + " |")
+    if len(rows) > _MOST_ROWS:
+        lines.append(f"| and {len(rows) - _MOST_ROWS} more, in the log | | | | | | |")
     return [*lines, "", *(f"[{letter}] {words}  " for words, letter in letters.items())]
