@@ -1,11 +1,12 @@
 """One recorded experiment that the tests of this floor read and never change."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
+from reports import build
 from reports.across import Across, load_all
 from reports.runs import Job, load_job
 from reports.store import Reader, open_reader
@@ -107,3 +108,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def open_page(browser: Browser) -> Callable[..., Page]:
     """``open_page(path, width=1280, dark=False, script=True)`` shows a file; the next one takes its place."""
     return partial(Page, browser)
+
+
+@pytest.fixture(scope="session")
+def reported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``reported("job")``: the folder with the report of a job above, built once; ADFD's has slices."""
+
+    @cache
+    def folder(name: str) -> Path:
+        job: Job = request.getfixturevalue(name)
+        out = tmp_path_factory.mktemp("report") / name
+        build.write(job, out, ["backpack", "top color"] if name == "adfd_job" else ())
+        return out
+
+    return folder

@@ -7,37 +7,17 @@ import pytest
 
 from reports import design
 from reports.formats import Column, Estimate, Row, Table
-from reports.ledger import build_ledger
-from reports.page import paper_page
-from reports.runs import Job
-from reports.slices import find
 from tests.reports.browser import Page
 from tests.reports.watching import OPEN, PRINTED, faults
 
 JOBS = ("job", "tkp_job", "cosam_job", "vrstc_job", "adfd_job", "choices_job")
 
 
-@pytest.fixture(scope="module")
-def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Writes the page of a job once."""
-    folder = tmp_path_factory.mktemp("pages")
-
-    def write(name: str) -> Path:
-        path = folder / f"{name}.html"
-        if not path.exists():
-            job: Job = request.getfixturevalue(name)
-            wanted = find(job, ["backpack", "top color"]) if name == "adfd_job" else ()
-            path.write_text(paper_page(job, build_ledger(job), wanted), encoding="utf-8")
-        return path
-
-    return write
-
-
 @pytest.mark.parametrize("of", JOBS)
 def test_every_page_fits_is_legible_and_leads_somewhere(
-    of: str, written: Callable[[str], Path], open_page: Callable[..., Page]
+    of: str, reported: Callable[[str], Path], open_page: Callable[..., Page]
 ) -> None:
-    assert faults(open_page(written(of))) == []
+    assert faults(open_page(reported(of) / "index.html")) == []
 
 
 def test_the_watchers_see_what_they_watch_for(tmp_path: Path, open_page: Callable[..., Page]) -> None:
@@ -154,9 +134,9 @@ def test_without_scripts_the_page_reads_the_same(sortable: Path, open_page: Call
 
 
 def test_every_table_of_a_real_page_sorts_by_its_last_numbers(
-    written: Callable[[str], Path], open_page: Callable[..., Page]
+    reported: Callable[[str], Path], open_page: Callable[..., Page]
 ) -> None:
-    page = open_page(written("choices_job"))
+    page = open_page(reported("choices_job") / "index.html")
     page.run(OPEN)
     unsorted = page.run("""[...document.querySelectorAll('table.sortable')].filter((table) => {
       const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];

@@ -2,11 +2,11 @@
 
 import csv
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reports.build import write
 from reports.formats import Column, Estimate, Row, Table
 from reports.runs import Job
 
@@ -53,19 +53,17 @@ def check_latex(latex: str) -> None:
 
 
 @pytest.mark.parametrize("of", JOBS)
-def test_every_table_of_the_page_lies_beside_it(of: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    job: Job = request.getfixturevalue(of)
-    built = write(job, tmp_path, ["backpack"] if of == "adfd_job" else ())
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+def test_every_table_of_the_page_lies_beside_it(of: str, reported: Callable[[str], Path]) -> None:
+    folder = reported(of)
+    page = (folder / "index.html").read_text(encoding="utf-8")
     shown = re.findall(r'<table id="table-([^"]+)"', page)
     assert len(shown) == len(set(shown)) >= 5
     for name in shown:
-        assert f"{name}.csv" in built["files"], name
-        assert f"{name}.tex" in built["files"], name
+        assert (folder / f"{name}.tex").is_file(), name
         rows = page[page.index(f'<table id="table-{name}"') :].partition("</table>")[0].count('<th scope="row"')
-        with (tmp_path / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             assert len(list(csv.DictReader(file))) >= rows > 0, name
-    for file in tmp_path.glob("*.tex"):
+    for file in folder.glob("*.tex"):
         latex = file.read_text(encoding="utf-8")
         assert "needs \\usepackage{booktabs}" in latex
         check_latex(latex)
@@ -77,11 +75,10 @@ def test_every_table_of_the_page_lies_beside_it(of: str, tmp_path: Path, request
 
 @pytest.mark.parametrize("of", JOBS)
 def test_every_table_of_the_page_tells_its_runs_and_the_command(
-    of: str, tmp_path: Path, request: pytest.FixtureRequest
+    of: str, reported: Callable[[str], Path], request: pytest.FixtureRequest
 ) -> None:
     job: Job = request.getfixturevalue(of)
-    write(job, tmp_path, ["backpack"] if of == "adfd_job" else ())
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    page = (reported(of) / "index.html").read_text(encoding="utf-8")
     run_ids = {job.parent_id, *(run.run_id for group in job.groups for run in group.runs)}
     for name, after in re.findall(r'<table id="table-([^"]+)".*?</table>(.*?)</details>', page, flags=re.DOTALL):
         told = set(re.findall(r'title="MLflow run ([^"]+)"', after))
