@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from datasets.attributes import Annotation
-from datasets.randomness import generator
-from datasets.store_selection import Frames, FrameSelection
+from datasets.store_selection import Frames
 from datasets.tracklet import Split
 from methods.arms import Arm
-from methods.interface import Attends, FrameThenTime
+from methods.interface import Attends
 from protocols.interface import Protocol
 from runners import choosing, describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
@@ -27,7 +25,7 @@ from runners.descriptors import Tracklets
 from runners.environment import describe
 from runners.errors import TurnedAway
 from runners.explaining import Explained
-from runners.extraction import trunk_frames_of
+from runners.feeding_arms import feeding_of
 from runners.judging_choices import ChoiceResults, judge_choices, load_choices, save_choices
 from runners.keeping import SCRATCH, keep
 from runners.labelling import Labelled
@@ -229,7 +227,8 @@ class Job:
             assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
             method.use_uniform_attention(True)
         began = time.monotonic()
-        described = self._describe(method, run, last, tested, store, folder / SCRATCH)
+        feeding = feeding_of(method, run, last, tested, store, self.material, folder / SCRATCH)
+        described = choosing.describe(method, self.protocol, feeding)
         judged = judging.judge(described, self.split, self.protocol, store)
         if described.chosen is not None:
             title = f"judge choices of {run.text}, seed {last.seed}"
@@ -269,36 +268,6 @@ class Job:
                 },
             },
         )
-
-    def _describe(
-        self,
-        method: nn.Module,
-        run: ArmRun,
-        last: PlannedStage,
-        tested: PlannedData,
-        store: Frames,
-        scratch: Path,
-    ) -> describing.Described:
-        normalise, device = last.stage.normalise, self.setting.device
-        orders = None
-        if run.control == "shuffled":
-            orders = [
-                generator(last.seed, "shuffled at test", t.key).permutation(int(n)).astype(np.int64)
-                for t, n in zip(self.split.test, store.lengths, strict=True)
-            ]
-        features, passed = None, None
-        if isinstance(method, FrameThenTime):
-            selected = isinstance(store, FrameSelection)
-            base = store.base if isinstance(store, FrameSelection) else store
-            split = self.split if selected else self.material.split(tested)
-            file = stages.frame_features(method, "test", split, base, normalise, self.steps, device, last.precision)
-            features = np.load(file, mmap_mode="r")
-            passed = len(features), trunk_frames_of(file)
-            if isinstance(store, FrameSelection):
-                features = features[store.rows]
-        title = f"extract {run.text}, seed {last.seed}"
-        feeding = describing.Feeding(store, features, normalise, device, last.precision, title, orders, scratch)
-        return choosing.describe(method, self.protocol, replace(feeding, passed=passed))
 
     def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
         """The sanity row: what the colour of clothes alone gets."""

@@ -17,6 +17,7 @@ _JUDGING_CODE = (
     "runners/trunk_frames.py",
     "runners/describing.py",
     "runners/choosing.py",
+    "runners/feeding_arms.py",
     "runners/judging_choices.py",
     "runners/descriptors.py",
     "runners/keeping.py",

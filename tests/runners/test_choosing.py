@@ -112,6 +112,23 @@ def test_from_pixels_every_choice_is_the_plain_one_and_shared_clips_are_encoded_
     assert found.trunk_frames < sum(found.fed.values())
 
 
+def test_a_mean_over_frames_cannot_tell_ways_that_show_every_frame_as_often(store: FrameStore) -> None:
+    class MeanColour(nn.Module):
+        descriptor_dim = 3
+
+        def forward(self, clips: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            colours = clips.mean((3, 4)) * mask[..., None]
+            return colours.sum(1) / mask.sum(1, keepdim=True)
+
+    found = choosing.choose(MeanColour().eval(), PROTOCOL, feeding(store)).features
+    for name in ("tkp-32", "m3d-8", "m3d-320"):
+        np.testing.assert_allclose(found[name], found["whole"], rtol=1e-4, atol=1e-5)
+    exact = np.flatnonzero(LENGTHS % 8 == 0)  # nothing is left over, so nothing is filled
+    for name in ("snippets-8", "snippets-8-drop", "snippets-8-wrap", "bicnet-8"):
+        np.testing.assert_allclose(found[name][exact], found["whole"][exact], rtol=1e-4, atol=1e-5)
+        assert np.abs(found[name] - found["whole"]).max() > 1e-3
+
+
 def test_groups_and_batches_do_not_show(store: FrameStore, small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     method = PixelsAndTime(small).eval()
     whole = choosing.choose(method, PROTOCOL, feeding(store))
