@@ -22,6 +22,9 @@ install: $(STAMP)  ## make .venv with the exact versions of constraints.txt
 reproduce: $(STAMP)  ## run a paper end to end: make reproduce PAPER=gltr ARGS="--seeds 3"
 	$(PY) -m runners.reproduce --paper $(PAPER) $(ARGS)
 
+compare: $(STAMP)  ## papers side by side, only what is missing is run: make compare ARGS="--paper gltr cosam"
+	$(PY) -m runners.compare $(ARGS)
+
 list: $(STAMP)  ## list papers, arms and claims
 	$(PY) -m runners.reproduce --list
 
