@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help gpu-evidence install reproduce test test-slow lint bench data list constraints clean
+.PHONY: help gpu-evidence install reproduce compare regress test test-slow lint bench data list constraints clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
