@@ -321,12 +321,12 @@ def _too_dear(cells: Sequence[Cell], frames: int, batch: int, left: float, budge
     known = [cell for cell in cells if cell.timing is not None]
     if not known:
         return ""
-    dearest = known[-1]
-    assert dearest.timing is not None  # see above
-    times = frames * batch / (dearest.frames * dearest.batch)
-    wanted = _CALLS * times * dearest.timing.p50 / 1e3
+    per_frame = min(cell.timing.p50 / (cell.frames * cell.batch) for cell in known if cell.timing is not None)
+    wanted = _CALLS * frames * batch * per_frame / 1e3
     if wanted > left:
         return f"it would take some {wanted:.1f} s, and {left:.1f} of {budget_s:g} s are left for this grid"
+    dearest = known[-1]
+    times = frames * batch / (dearest.frames * dearest.batch)
     if bench.device.type == "cpu" and dearest.peak_memory_mb is not None:
         free = _free_memory_mb()
         if free is not None and times * dearest.peak_memory_mb > _MEMORY_SHARE * free:

@@ -1,0 +1,136 @@
+"""Tables of cost against frames and batch."""
+
+from collections.abc import Sequence
+
+from reports.cost_records import ArmCost, Cell, CostRecord
+from reports.formats import Column, Row, Table
+
+
+def every_cell(record: CostRecord) -> Table:
+    """All that was measured, a row for each arm, way, number of frames and batch; what was left out says why."""
+    columns = (
+        Column("label", "Arm"),
+        Column("arm", "Name", data_only=True),
+        Column("way", "Way"),
+        Column("frames", "Frames", "number", 0),
+        Column("batch", "Batch", "number", 0),
+        Column("gflops", "GFLOPs", "number", 1),
+        Column("ms_p50", "p50", "number", 1, unit="ms"),
+        Column("ms_p95", "p95", "number", 1, unit="ms"),
+        Column("frames_per_s", "Frames/s", "number", 0),
+        Column("peak_memory_mb", "Memory", "number", 0, unit="MB"),
+        Column("roofline", "Roofline", "number", 1, unit="%"),
+        Column("left_out", "Left out because"),
+    )
+    rows = tuple(Row(_cells(one, cell)) for one in record.arms for cell in one.cells)
+    return Table("cost-cells", "Every cell", columns, rows, notes(record))
+
+
+def _cells(one: ArmCost, cell: Cell) -> tuple[str | int | float | None, ...]:
+    share = None if cell.share is None else 100 * cell.share
+    return (
+        one.label, one.arm, one.way, cell.frames, cell.batch, cell.gflops, cell.ms_p50, cell.ms_p95, cell.frames_per_s,
+        cell.peak_memory_mb, share, cell.left_out or None,
+    )  # fmt: skip
+
+
+def by_frames(record: CostRecord, batch: int, way: str) -> Table:
+    """One row an arm: parameters, then operations and median time at every number of frames."""
+    arms = [one for one in record.arms if one.way == way]
+    lengths = sorted({cell.frames for one in arms for cell in one.cells if cell.batch == batch})
+    columns = [Column("label", "Arm"), Column("clip", "Clip", "number", 0)]
+    columns += [Column("params_m", "Params", "number", 2, unit="M")]
+    columns += [Column(f"gflops_{t}", str(t), "number", 1, group="GFLOPs, T =") for t in lengths]
+    columns += [Column(f"ms_{t}", str(t), "number", 1, group="p50 in ms, T =") for t in lengths]
+    rows = []
+    for one in arms:
+        found = {cell.frames: cell for cell in one.cells if cell.batch == batch}
+        of = [found.get(t) for t in lengths]
+        gflops, times = ([getattr(cell, what, None) for cell in of] for what in ("gflops", "ms_p50"))
+        rows.append(Row((one.label, one.clip_length, one.params_m, *gflops, *times)))
+    name = f"cost-by-frames-{way.replace(' ', '-')}"
+    caption = f"Cost against the number of frames T, {way}, {_tracklets(batch)}"
+    return Table(name, caption, tuple(columns), tuple(rows), notes(record))
+
+
+def by_batch(record: CostRecord, frames: int, way: str) -> Table:
+    """One row an arm: throughput at every number of tracklets, and the share of the roofline at the largest."""
+    arms = [one for one in record.arms if one.way == way]
+    batches = sorted({cell.batch for one in arms for cell in one.cells if cell.frames == frames})
+    columns = [Column("label", "Arm")]
+    columns += [Column(f"rate_{b}", str(b), "number", 0, group="Frames/s, batch") for b in batches]
+    columns += [Column(f"share_{b}", str(b), "number", 1, group="% of the roofline, batch") for b in batches]
+    rows = []
+    for one in arms:
+        found = {cell.batch: cell for cell in one.cells if cell.frames == frames}
+        of = [found.get(b) for b in batches]
+        shares = [None if cell is None or cell.share is None else 100 * cell.share for cell in of]
+        rows.append(Row((one.label, *[getattr(cell, "frames_per_s", None) for cell in of], *shares)))
+    name = f"cost-by-batch-{way.replace(' ', '-')}"
+    return Table(name, f"Throughput against the batch, {way}, {frames} frames", tuple(columns), tuple(rows))
+
+
+def ways(record: CostRecord) -> list[str]:
+    """In the order in which they were run."""
+    return list(dict.fromkeys(one.way for one in record.arms))
+
+
+def middle(record: CostRecord, way: str) -> tuple[int, int]:
+    """Batch and frames at which most arms were measured; the smallest batch, the most frames."""
+    cells = [cell for one in record.arms if one.way == way for cell in one.cells]
+    measured = [cell for cell in cells if cell.ms_p50 is not None] or cells
+    batch = min(cell.batch for cell in cells)
+    wide = [cell.frames for cell in measured if cell.batch == max(one.batch for one in measured)]
+    return batch, max(wide, key=lambda frames: (wide.count(frames), frames))
+
+
+def notes(record: CostRecord) -> tuple[str, ...]:
+    """What the figures are of, and what is not there."""
+    size = "×".join(map(str, record.size))
+    found = [
+        f"Frames of {size} pixels on {on(record)}. A tracklet goes in whole, or in the clips of the only length that a "
+        "network takes; the parameters are those that its descriptor depends on. FLOPs are two a multiply-accumulate.",
+    ]
+    if record.ceilings:
+        rates = record.ceilings["gflops_per_s"]
+        best = ", ".join(f"{rate:,.0f} GFLOP/s in {name}" for name, rate in rates.items())
+        found.append(
+            f"Roofline: achieved FLOP/s over min(best matrix product, FLOPs a byte × best copy), both measured in the "
+            f"same process: {best}, {record.ceilings['gbytes_per_s']:,.1f} GB/s. Bytes are parameters, input and "
+            "output, a lower bound, so that no share is flattered."
+        )
+    missing = sum(bool(cell.left_out) for one in record.arms for cell in one.cells)
+    if missing:
+        found.append(f"{missing} cells were left out (a dash): {_reasons(record)}.")
+    found += [f"{arm} was left out: {reason}." for arm, reason in record.left_out]
+    return tuple(found)
+
+
+def on(record: CostRecord) -> str:
+    """The device, and a CPU's threads."""
+    name = str(record.device.get("name", record.where))
+    threads = record.device.get("threads")
+    return f"{name}, {threads} thread{'' if threads == 1 else 's'}" if threads else name
+
+
+def _reasons(record: CostRecord, shown: int = 3) -> str:
+    """The commonest kinds of reasons, by their first words."""
+    counts: dict[str, int] = {}
+    for cell in (cell for one in record.arms for cell in one.cells if cell.left_out):
+        kind = _kind(cell.left_out)
+        counts[kind] = counts.get(kind, 0) + 1
+    order: Sequence[tuple[str, int]] = sorted(counts.items(), key=lambda item: -item[1])
+    more = sum(count for _, count in order[shown:])
+    return "; ".join(f"{kind} ({count})" for kind, count in order[:shown]) + (f"; others ({more})" if more else "")
+
+
+def _kind(reason: str) -> str:
+    for words, kind in (("out of memory", "out of memory"), ("it would take some", "no time or memory for them"),
+                        ("were used up", "no time for them")):  # fmt: skip
+        if words in reason:
+            return kind
+    return reason
+
+
+def _tracklets(batch: int) -> str:
+    return "one tracklet" if batch == 1 else f"{batch} tracklets at once"

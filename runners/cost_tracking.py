@@ -1,0 +1,77 @@
+"""Cost records in MLflow: one experiment a device, one run an arm and way, frames as the step of every metric."""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from runners import tracking
+
+NOTE = "What arms cost at test time on one device. The step of a metric is the number of frames of a tracklet."
+FILE = "cost.json"
+
+
+def experiment_name(device: Mapping[str, Any]) -> str:
+    """``cost/<device>``: only what was measured on the same device may be compared."""
+    slug = re.sub(r"[^a-z0-9]+", "-", str(device.get("name", device["device"])).lower()).strip("-")
+    return f"cost/{slug or device['device']}"
+
+
+def track(record: Mapping[str, Any], uri: str | None) -> list[str]:
+    """Record every arm and way as a run with the whole record beside it; returns their ids.
+
+    Raises:
+        RunError: the store cannot be used.
+        NotPossible: a server does not answer.
+    """
+    store = tracking.open_store(uri)
+    client = store.client
+    name = experiment_name(record["device"])
+    found = client.get_experiment_by_name(name)
+    experiment = found.experiment_id if found else client.create_experiment(
+        name, store.artifact_root, {"mlflow.note.content": NOTE}
+    )  # fmt: skip
+    made = []
+    for entry in record["arms"]:
+        for grid in entry["grids"]:
+            tags = {
+                "kind": "bench", "paper": record["paper"], "arm": entry["arm"], "way": grid["way"]["name"],
+                "device": str(record["device"].get("name", "")), "command": record["command"],
+                "code_sha": str(record["environment"].get("code_sha", "")),
+            }  # fmt: skip
+            run = client.create_run(experiment, tags=tags, run_name=f"{record['paper']}/{entry['arm']} {tags['way']}")
+            _log(client, run.info.run_id, record, entry, grid)
+            own = {**record, "arms": [{**entry, "grids": [grid]}]}
+            client.log_text(run.info.run_id, json.dumps(own, indent=1), FILE)
+            client.set_terminated(run.info.run_id)
+            made.append(run.info.run_id)
+    return made
+
+
+def _log(
+    client: Any, run_id: str, record: Mapping[str, Any], entry: Mapping[str, Any], grid: Mapping[str, Any]
+) -> None:
+    from mlflow.entities import Metric, Param
+
+    now = int(time.time() * 1000)
+    params = {
+        "paper": record["paper"], "arm": entry["arm"], "label": entry["label"], "way": grid["way"]["name"],
+        "size": "x".join(map(str, record["size"])), "device": str(record["device"].get("name", "")),
+        "threads": str(record["device"].get("threads", "")), "torch": str(record["device"].get("torch", "")),
+    }  # fmt: skip
+    metrics = [Metric("cost/params_m", grid["params_m"], now, 0)]
+    metrics += [Metric(key, value, now, step) for key, value, step in _metrics(record, grid)]
+    client.log_batch(run_id, metrics[:1000], [Param(key, value) for key, value in params.items()])
+
+
+def _metrics(record: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[tuple[str, float, int]]:
+    where = record["device"]["device"]
+    names = {
+        "gmacs": "cost/gmacs_per_call", "ms_p50": f"latency/{where}_ms_p50", "ms_p95": f"latency/{where}_ms_p95",
+        "frames_per_s": f"throughput/{where}_frames_per_s", "peak_memory_mb": f"memory/{where}_peak_mb",
+    }  # fmt: skip
+    for cell in grid["cells"]:
+        for key, name in names.items():
+            if cell[key] is not None:
+                yield f"{name}/batch_{cell['batch']}", float(cell[key]), int(cell["frames"])
