@@ -86,7 +86,7 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
         slices: attributes of the queries to show accuracy by.
         pages: href and name of other pages that the page links to.
     """
-    from reports import attribute_page, length_page, masks, protocol_ledger_page, repair_page, sides, tables
+    from reports import attribute_page, cost_page, length_page, masks, protocol_ledger_page, repair_page, sides, tables
     from reports.page import paper_page
     from reports.slices import find
 
@@ -101,6 +101,7 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     for group in job.arms():
         if group.explained():
             some += [masks.accuracy(group), masks.differences(group)]
+    some += cost_page.tables(job.cost) if job.cost else []
     some += [*length_page.tables(job), *repair_page.tables(job), *attribute_page.tables(job, wanted)]
     made += [table for table in some if table.rows]
     files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted, pages)}

@@ -95,7 +95,7 @@ def against(lines: Sequence[Line], x_label: str, y_label: str, prefix: str) -> s
     """Inline SVG of costs, both axes logarithmic: what grows in proportion rises at 45 degrees."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullLocator, StrMethodFormatter
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(4.6, 3.9), layout="constrained")
@@ -107,8 +107,9 @@ def against(lines: Sequence[Line], x_label: str, y_label: str, prefix: str) -> s
         axes.set_yscale("log")
         axes.set_xticks(ticks, [str(one) for one in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if _narrow(lines) else (1.0,)))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}") if _narrow(lines) else mpl.ticker.NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         plain(axes)
@@ -117,6 +118,6 @@ def against(lines: Sequence[Line], x_label: str, y_label: str, prefix: str) -> s
 
 
 def _narrow(lines: Sequence[Line]) -> bool:
-    """Whether all costs lie within less than a factor of eight, where decades alone would leave an axis bare."""
+    """Whether all costs lie within two decades, where tens alone would leave an axis bare."""
     costs = [cost for line in lines for cost in line.cost]
-    return max(costs) < 8 * min(costs)
+    return max(costs) < 100 * min(costs)

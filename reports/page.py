@@ -8,6 +8,7 @@ from protocols.statistics import clustered_bootstrap
 from reports import (
     attribute_page,
     cards,
+    cost_page,
     design,
     figures,
     forest,
@@ -31,9 +32,9 @@ from reports.runs import Group, Job
 SECTIONS = {
     "verdict": "Verdict", "results": "Measured and published", "sides": "Image and video",
     "length": "Test length", "repair": "Occlusion and repair", "attributes": "Attributes", "slices": "By attribute",
-    "curves": "Ranks and cost", "masks": "Where it looks", "weights": "Frame weights", "strips": "Retrievals",
-    "conventions": "Conventions", "training": "Training", "environment": "Environment", "again": "Make it again",
-    "unverified": "Not verified",
+    "curves": "Ranks and cost", "cost": "Cost", "masks": "Where it looks", "weights": "Frame weights",
+    "strips": "Retrievals", "conventions": "Conventions", "training": "Training", "environment": "Environment",
+    "again": "Make it again", "unverified": "Not verified",
 }  # fmt: skip
 NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -79,6 +80,7 @@ def paper_page(
         "attributes": bool(recognised),
         "slices": bool(sliced),
         "weights": bool(weighed),
+        "cost": bool(job.cost),
     }
     arm = cards.headline_arm(job.card, [group.name for group in job.arms()]) or job.groups[0].name
     people = job.groups[0].people()
@@ -116,6 +118,7 @@ def paper_page(
         cmc=Markup(cmc_figure(job)),
         some_drawn=len(_drawn(job)) < len(job.groups),
         costs=cost_figures(job),
+        cost=cost_page.section(job.cost) if job.cost else None,
         side=headline_side(first["protocol"]),
         sides=sided,
         length=fed,

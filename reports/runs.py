@@ -11,10 +11,11 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from reports import cards, record
+from reports import cards, cost_store, record
 from reports.annotated import PREFIX
 from reports.attributes import Attributes, check_attributes
 from reports.choice_records import Choices, check_choices
+from reports.cost_records import CostRecord
 from reports.errors import NothingToReport, ReportError
 from reports.explained import Explanation, check_explain
 from reports.labels import Labels, check_labels
@@ -142,6 +143,7 @@ class Job:
     ended: str  # UTC, to the second, or "" while it runs
     labels: Labels | None = None
     experiment_id: str = ""  # of the store, for links to a tracking server
+    cost: CostRecord | None = None  # of the paper's arms against frames and batch, measured by another command
 
     @cached_property
     def by_name(self) -> dict[str, Group]:
@@ -220,6 +222,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
         ended=reader.time(run.info.end_time),
         labels=Labels(*labels) if labels else None,
         experiment_id=str(run.info.experiment_id),
+        cost=cost_store.latest(reader, str(run.data.tags.get("paper", ""))),
     )
 
 

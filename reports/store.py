@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ARTIFACTS = (
     "result.json", "per_query.npz", "strips.json", "card.json", "environment.json", "explain.json", "explain.npz",
     "repair.json", "repair.npz", "weights.json", "weights.npz", "attributes.json", "attributes.npz", "labels.json",
-    "labels.npz", "choices.json", "choices.npz",
+    "labels.npz", "choices.json", "choices.npz", "cost.json",
 )  # fmt: skip
 TAGS = ("paper", "arm", "control", "of", "seed", "method", "profile", "budget", "trained_on", "tested_on", "code_sha",
         "device", "fingerprint")  # fmt: skip
@@ -160,6 +160,11 @@ class Reader:
     def finished_children(self, experiment: str) -> "list[Run]":
         """All finished arms of an experiment that count, whatever their parent."""
         return self._current(self.experiment_id(experiment), "tags.kind = 'child'")
+
+    def benches(self, experiment: str, paper: str) -> "list[Run]":
+        """Finished measurements of what arms of a paper cost."""
+        found = self._search(self.experiment_id(experiment), f"tags.kind = 'bench' and tags.paper = '{paper}'")
+        return [run for run in found if run.info.status == "FINISHED"]
 
     def folder(self, run: "Run", needed: Sequence[str] = ()) -> Path:
         """Where a run's artifacts can be read; those from afar are fetched once, and live as long as this reader.

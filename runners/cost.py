@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,7 @@ def measure(
         "paper": card.key,
         "title": card.paper.title,
         "command": command_line(),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "size": list(size),
         "device": hardware.describe(torch.device(device)),
         "ceilings": ceilings.as_dict(),

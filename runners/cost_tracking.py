@@ -38,7 +38,7 @@ def track(record: Mapping[str, Any], uri: str | None) -> list[str]:
             tags = {
                 "kind": "bench", "paper": record["paper"], "arm": entry["arm"], "way": grid["way"]["name"],
                 "device": str(record["device"].get("name", "")), "command": record["command"],
-                "code_sha": str(record["environment"].get("code_sha", "")),
+                "code_sha": str(record["environment"].get("code_sha", "")), "measured": record["measured"],
             }  # fmt: skip
             run = client.create_run(experiment, tags=tags, run_name=f"{record['paper']}/{entry['arm']} {tags['way']}")
             _log(client, run.info.run_id, record, entry, grid)

@@ -41,7 +41,7 @@ def record() -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "schema": 1, "kind": "cost", "paper": "gltr", "title": "Global-Local Temporal Representations",
-        "command": "python -m runners.cost --paper gltr", "size": [64, 32],
+        "command": "python -m runners.cost --paper gltr", "measured": "2026-11-23T06:00:00+00:00", "size": [64, 32],
         "device": {"device": "cpu", "name": "Some CPU", "threads": 2, "torch": "2.11.0"},
         "ceilings": {"gflops_per_s": {"fp32": 100.0, "bf16": 200.0}, "gbytes_per_s": 20.0},
         "environment": {"code_sha": "abc", "dirty": False}, "arms": arms,

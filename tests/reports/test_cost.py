@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from reports import cost_page, cost_tables
 from reports.cost_records import CostRecord, read
 from reports.errors import ReportError
+from reports.ledger import build_ledger
+from reports.page import paper_page
+from reports.runs import Job
 from tests.reports import fake_cost
 
 
@@ -79,6 +83,15 @@ def test_nothing_measured_at_all_is_a_page_of_reasons() -> None:
     for grid in (grid for arm in none["arms"] for grid in arm["grids"]):
         grid["cells"] = [fake_cost.cell(t, 1, None, None, "out of memory: all of it") for t in (1, 2)]
     assert "8 cells were left out (a dash): out of memory (8)." in cost_page.page(read(none, "x"))
+
+
+def test_the_page_of_a_paper_shows_what_was_measured(job: Job, cost: CostRecord) -> None:
+    without = paper_page(job, build_ledger(job))
+    assert 'id="cost"' not in without
+    shown = paper_page(replace(job, cost=cost), build_ledger(job))
+    assert '<section id="cost"' in shown
+    assert '<a href="#cost">Cost</a>' in shown
+    assert "table-cost-by-frames-fp32" in shown
 
 
 def spoilt(change: Callable[[dict], object]) -> dict:

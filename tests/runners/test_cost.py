@@ -57,6 +57,21 @@ def test_mlflow_has_a_run_an_arm_with_frames_as_steps(done) -> None:
     assert read(json.loads(Path(local).read_text()), "run").arms[0].arm == "a"
 
 
+def test_reports_find_the_latest_measurement_whole(done) -> None:
+    from reports import cost_store
+    from reports.store import open_reader
+    from tests.reports import fake_cost
+
+    record = fake_cost.record()
+    newer = {**record, "measured": "2099-01-01T00:00:00+00:00"}
+    for one in (newer, record, {**newer, "paper": "tkp", "measured": "2100-01-01T00:00:00+00:00"}):
+        assert len(cost_tracking.track(one, done[1])) == 4  # two arms in two ways
+    found = cost_store.latest(open_reader(done[1]), "gltr")
+    assert found == read(newer, "newer")
+    assert cost_store.latest(open_reader(done[1]), "adfd").arms[0].label == "A: softmax"
+    assert cost_store.latest(open_reader(done[1]), "cosam") is None
+
+
 def test_names_of_experiments() -> None:
     assert (
         cost_tracking.experiment_name({"device": "gpu", "name": "NVIDIA H100 80GB HBM3"})
