@@ -39,7 +39,7 @@ network that takes clips of one length only is judged under the choices that it 
 snippets; that is said beside its numbers.
 """
 
-from .choices import Choice, LeftOut
+from .choices import Choice, ChoiceRest, LeftOut
 from .interface import Protocol
 
 LENGTHS = (2, 4, 8, 16, 32)
@@ -57,7 +57,7 @@ LEFT_OUT = (
     ),
 )
 
-_PADDING = {
+_PADDING: dict[ChoiceRest, str] = {
     "wrap": "filled from the tracklet's start",
     "repeat-last": "its last frame repeated",
     "pad": "left short",

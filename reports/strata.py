@@ -16,7 +16,7 @@ import numpy as np
 
 from reports import cards, repairers, tables
 from reports.across import Across, paper_of
-from reports.runs import Group, Job
+from reports.runs import ArmRun, Group, Job
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class Stratum:
         first = self.any_result
         budget = "" if first["budget"] == "full" else f", {first['budget']} budget"
         size = "×".join(map(str, first["size"]))
-        protocol = f"{self.protocol['name']} v{self.protocol['version']}"
+        fed = f", fed as {self.shared['headline']}" if "headline" in self.shared else ""
+        protocol = f"{self.protocol['name']} v{self.protocol['version']}{fed}"
         return f"{self.dataset_label}, {protocol}, {first['profile']} profile{budget}, {size}"
 
     @cached_property
@@ -152,7 +153,7 @@ def strata(
             if arms is not None and group.control is None and group.name not in arms.get(entry.paper, ()):
                 besides.setdefault(entry.name)
                 continue
-            keys = {_digest(one): one for one in (_shared(run.result, group) for run in group.runs)}
+            keys = {_digest(one): one for one in (_shared(run, group) for run in group.runs)}
             if len(keys) > 1:
                 refused.append(
                     f"{group.label} ({entry.paper}, {job.experiment}): its seeds were not all run alike "
@@ -191,7 +192,8 @@ def _once(colours: list[Entry]) -> list[Entry]:
     return kept
 
 
-def _shared(result: dict[str, Any], group: Group) -> dict[str, Any]:
+def _shared(run: ArmRun, group: Group) -> dict[str, Any]:
+    result = run.result
     people = group.people()
     keys = np.asarray(group.runs[0].per_query["key"])
     queries = hashlib.sha256(b"\0".join([*(str(one).encode() for one in keys), *(str(p).encode() for p in people)]))
@@ -202,7 +204,14 @@ def _shared(result: dict[str, Any], group: Group) -> dict[str, Any]:
         "budget": result["budget"],
         "size": list(result["size"]),
         "queries": queries.hexdigest()[:16],
+        **_fed_otherwise(run),
     }
+
+
+def _fed_otherwise(run: ArmRun) -> dict[str, str]:
+    """A network of fixed clips that could not take the protocol's own choice was fed in another way altogether."""
+    own = str(run.choices.record["headline"]) if run.choices else ""
+    return {"headline": own} if own and own != run.result["protocol"].get("headline") else {}
 
 
 def _told(protocol: dict[str, Any]) -> dict[str, Any]:

@@ -188,6 +188,14 @@ def test_words_name_who_leads_and_the_number_of_comparisons(field: Compared, com
     assert headline(compared) == "In 3 of 3 tables one row has rank 1 alone."
 
 
+def test_a_network_that_was_fed_another_choice_is_not_ranked_with_those_that_saw_all(choices_job: Job) -> None:
+    """Under snippet-vs-full a network of fixed clips has snippets as its headline, not the whole sequence."""
+    whole, fixed = strata(Across(choices_job.uri, (choices_job,)))[0]
+    assert {entry.group.name for entry in whole.entries} == {"baseline", "gltr"}
+    assert [entry.group.name for entry in fixed.entries] == ["fixed"]
+    assert "fed as snippets-4" in fixed.title and "fed as" not in whole.title
+
+
 def test_arms_that_saw_the_truth_are_a_ceiling_without_rank(vrstc_job: Job) -> None:
     (stratum,), _ = strata(Across(vrstc_job.uri, (vrstc_job,)))
     assert {entry.group.name for entry in stratum.truths} == {"nl-oracle", "nl-oracle-test"}
