@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -96,7 +97,17 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
     """End the process and all that it started."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    with suppress(subprocess.TimeoutExpired):  # one that hangs in a driver is left to the system
+        child.wait(timeout=_ENDING)
+
+
+def remove_behind(folder: str) -> None:
+    """Remove a folder by a process that nobody waits for: tens of thousands of small files can take half a minute."""
+    code = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
+    subprocess.Popen(
+        [sys.executable, "-c", code, folder], start_new_session=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 class Sender:

@@ -1,5 +1,6 @@
 """The file of evidence: its name, its form, and how it is written whole."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from runners.errors import RunError
-from runners.steps import write_json
+from runners.steps import write_bytes
 
 SCHEMA = 1
 FOLDER = Path("reports") / "evidence"
 DRY_FOLDER = Path("out") / "evidence"
 _PATH = re.compile(r"(?<![\w.:/])(?:/[\w.+@\-]+){2,}")
+_NUMBERS = re.compile(r"\[[-+\d.eE,\s]+\]")
+"""A list of numbers; it goes on one line, as a sample each would make thousands of lines."""
 _FORM: Mapping[str, type | tuple[type, ...]] = {
     "schema": int, "kind": str, "dry_run": bool, "state": str, "started": str, "seconds": (int, float), "command": str,
     "device": dict, "software": dict, "settings": dict, "code": dict, "plan": list, "ceilings": dict, "costs": dict,
@@ -50,8 +53,10 @@ def write(path: Path, record: dict[str, Any]) -> None:
     """Check a record and write it whole, without paths of this machine."""
     cleaned = without_paths(record)
     check(cleaned, path.name)
+    text = json.dumps(cleaned, indent=1, sort_keys=True, allow_nan=False)
+    text = _NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found.group()).replace("[ ", "[").replace(" ]", "]"), text)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, cleaned)
+    write_bytes(path, f"{text}\n".encode())
 
 
 def without_paths(value: Any) -> Any:

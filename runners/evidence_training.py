@@ -1,6 +1,6 @@
 """The training part of the evidence: each paper's main arm and its baseline, trained and judged on rendered SynthWalk.
 
-Everything runs as in the main job, steps and all, in a folder that is removed afterwards.
+Everything runs as in the main job, steps and all, in a folder of this process's own.
 """
 
 import dataclasses
@@ -48,26 +48,25 @@ def train_and_judge(send: Send, device: str, quick: bool, seconds: float) -> Non
     if not quick:
         for name, reason in _LEFT.items():
             send({"kind": "left_out", "part": "training", "arm": name, "reason": reason})
-    with tempfile.TemporaryDirectory(prefix="reproid-evidence-") as place:
-        work = Path(place)
-        split, about = _render(_world(quick), work / "synthwalk")
-        send({"kind": "dataset", "part": "training", "dataset": about})
-        slowest = 0.0
-        for paper, name in matrix:
-            began = time.monotonic()
-            if began + _SLACK * slowest > end:
-                reason = f"an arm took up to {slowest:.0f} s, and {max(end - began, 0):.0f} s were left"
-                send({"kind": "left_out", "part": "training", "arm": f"{paper}/{name}", "reason": reason})
-                continue
-            try:
-                result = _result(_shortened(methods.paper(paper)) if quick else methods.paper(paper), name, split, work,
-                                 device, about["size"])  # fmt: skip
-            except Exception as error:  # whatever ails one arm must not cost the others
-                send({"kind": "left_out", "part": "training", "arm": f"{paper}/{name}", "reason": in_words(error)})
-                continue
-            slowest = max(slowest, time.monotonic() - began)
-            send({"kind": "arm", "part": "training", "arm": f"{paper}/{name}",
-                  "seconds": round(time.monotonic() - began, 2), **result})  # fmt: skip
+    work = Path(tempfile.mkdtemp(prefix="reproid-evidence-"))  # whoever started this process removes it
+    split, about = _render(_world(quick), work / "synthwalk")
+    send({"kind": "dataset", "part": "training", "dataset": about})
+    slowest = 0.0
+    for paper, name in matrix:
+        began = time.monotonic()
+        if began + _SLACK * slowest > end:
+            reason = f"an arm took up to {slowest:.0f} s, and {max(end - began, 0):.0f} s were left"
+            send({"kind": "left_out", "part": "training", "arm": f"{paper}/{name}", "reason": reason})
+            continue
+        try:
+            result = _result(_shortened(methods.paper(paper)) if quick else methods.paper(paper), name, split, work,
+                             device, about["size"])  # fmt: skip
+        except Exception as error:  # whatever ails one arm must not cost the others
+            send({"kind": "left_out", "part": "training", "arm": f"{paper}/{name}", "reason": in_words(error)})
+            continue
+        slowest = max(slowest, time.monotonic() - began)
+        send({"kind": "arm", "part": "training", "arm": f"{paper}/{name}",
+              "seconds": round(time.monotonic() - began, 2), **result})  # fmt: skip
 
 
 def _world(quick: bool) -> World:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.synthwalk import population, presets, shooting, writing
+from datasets.synthwalk import compiling, population, presets, shooting, writing
 
 SIZES = [(64, 32), (128, 64), (256, 128)]
 
@@ -48,6 +48,25 @@ def test_rendering_whole_tracklets(benchmark: Any, tmp_path: Path, height: int, 
         cpu.append(time.process_time() - start)
 
     benchmark.pedantic(run, rounds=3, warmup_rounds=1)
+    note_rate(benchmark, sum(track.length for track in tracks), cpu)
+
+
+@pytest.mark.parametrize("renderer", ["compiled", "plain"])
+def test_pixels_alone(benchmark: Any, monkeypatch: pytest.MonkeyPatch, renderer: str) -> None:
+    """Poses and pixels of 128x64 frames, by the kernels and by plain NumPy, which draws where Numba is missing."""
+    world = presets.preset("tiny", seed=101, height=128, width=64)
+    studio, tracks = shooting.open_studio(world, 2), population.populate(world).tracks[::6]
+    shooting.take(studio, tracks[0])  # compile
+    monkeypatch.setattr(compiling, "AVAILABLE", renderer == "compiled")
+    cpu: list[float] = []
+
+    def run() -> None:
+        start = time.process_time()
+        for track in tracks:
+            shooting.take(studio, track)
+        cpu.append(time.process_time() - start)
+
+    benchmark.pedantic(run, rounds=3)
     note_rate(benchmark, sum(track.length for track in tracks), cpu)
 
 

@@ -335,3 +335,13 @@ def test_the_miniature_runs_where_hardly_anything_is_installed(tmp_path):
     assert found["training"]["dataset"]["renderer"] == "plain NumPy"
     assert found["training"]["dataset"]["encoder"].startswith("pillow ")
     assert "adfd/adfd: mAP" in done.stdout
+
+
+def test_lists_of_numbers_stand_on_one_line(tmp_path):
+    record = evidence_file.blank(dry_run=True, command="a [1, 2] b")
+    record["settings"] = {"samples": [1.5, -2e-05, 3], "names": ["a", "b"], "none": []}
+    evidence_file.write(tmp_path / "file.json", record)
+    text = (tmp_path / "file.json").read_text()
+    assert json.loads(text) == record
+    assert '"samples": [1.5, -2e-05, 3]' in text
+    assert '"names": [\n' in text
