@@ -59,6 +59,12 @@ def parser() -> argparse.ArgumentParser:
         f"runs; with --update {UPDATE_WORK}, from which an interrupted measurement goes on and which is removed at "
         "its end)",
     )
+    p.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="trainings side by side (default: as many as there are cores for); results do not depend on it",
+    )
     p.add_argument("--json", action="store_true", help="print what was found as JSON in place of tables")
     p.add_argument("--markdown", metavar="FILE", help="also write the tables as Markdown, for a pull request")
     return p
@@ -72,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise RunError("--reason belongs to --update; a check changes nothing that would need one.")
     if options.update and not options.reason.strip():
         raise RunError('--update needs --reason "why the numbers may change"; it stays in the baseline\'s history.')
+    if options.workers is not None and options.workers < 1:
+        raise RunError(f"--workers {options.workers}: expected the number of processes, 1 or more.")
     from runners.regression_baseline import read_baseline
 
     path = Path(options.baseline)
@@ -91,7 +99,7 @@ def check(baseline: "Baseline", options: argparse.Namespace) -> int:
     except Incomparable as error:
         return _incomparable(str(error), options)
     with _work(options.work, update=False) as work:
-        new = run_matrix(baseline.matrix, work, baseline.matrix.seeds[:1], stored.seconds)
+        new = run_matrix(baseline.matrix, work, baseline.matrix.seeds[:1], stored.seconds, workers=options.workers)
     rows = compare(baseline, new)
     found = Found(rows, stored, new, baseline.history, time.monotonic() - began, baseline.matrix.level)
     show(found, options)
@@ -105,7 +113,9 @@ def update(path: Path, baseline: "Baseline", options: argparse.Namespace) -> int
 
     expected = baseline.measured.seconds if baseline.measured else {}
     with _work(options.work, update=True) as work:
-        measured = run_matrix(baseline.matrix, work, baseline.matrix.seeds, expected)
+        measured = run_matrix(
+            baseline.matrix, work, baseline.matrix.seeds, expected, workers=options.workers, strict=True
+        )
         entry = entry_of(measured, options.reason)
         size = write_baseline(path, baseline.matrix, measured, (*baseline.history, entry))
     _tell_update(path, baseline, measured, size, options)

@@ -80,6 +80,7 @@ class Measured:
         arms: by name.
         probes: by name.
         seconds: how long each part took.
+        failures: arm -> why it did not finish; not in the file, which holds whole results only.
     """
 
     configuration: Mapping[str, Any]
@@ -90,6 +91,7 @@ class Measured:
     arms: Mapping[str, ArmResult]
     probes: Mapping[str, Probe]
     seconds: Mapping[str, float]
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -110,9 +110,9 @@ def _presence(old: Measured, new: Measured) -> Iterator[Row]:
     """Arms, metrics and query sets that are gone or have come."""
 
     def row(name: str, verdict: Verdict, before: str, now: str) -> Row:
-        return Row("accuracy", name, verdict, before, now, "", None, "what is there")
+        return Row("accuracy", name, verdict, before, now, "", None, new.failures.get(name, "what is there"))
 
-    if (old.queries, len(old.people)) != (new.queries, len(new.people)):
+    if new.arms and (old.queries, len(old.people)) != (new.queries, len(new.people)):
         yield row("set of queries", "changed", f"{len(old.people)} queries", f"{len(new.people)} queries")
     for name in old.arms:
         if name not in new.arms:

@@ -57,7 +57,8 @@ class Matrix:
         world: parameters of it that differ from the preset's.
         jobs: what is trained and judged there.
         seeds: of the baseline; a check runs the first one only.
-        threads: torch's, part of the configuration within which bits repeat.
+        threads: of each training process, part of the configuration within which bits repeat; how many processes train
+            side by side is not.
         budget, lengths, profile: of the recipes; ``lengths`` is a share of every stage's length.
         level: chance of one false alarm among all accuracies of a check.
         slower: a time may grow by this factor over the reference before it counts as worse.
@@ -68,7 +69,7 @@ class Matrix:
     world: Mapping[str, int | float]
     jobs: tuple[Entry, ...]
     seeds: tuple[int, ...] = (0, 1, 2)
-    threads: int = 2
+    threads: int = 1
     profile: Literal["embedded"] = "embedded"
     budget: Literal["full", "quick"] = "quick"
     lengths: float = 1.0

@@ -18,14 +18,14 @@ from protocols.admission import fixed_length
 from protocols.cost import Feed
 from runners.regression_baseline import Ratio
 
-LENGTHS = {"latency": 8, "throughput": 64}  # frames of the tracklet
+LENGTHS = {"latency": 8, "throughput": 32}  # frames of the tracklet
 FEWEST, MOST = 9, 40  # pairs; 9 are the fewest whose second values still bound a median at 95 %
 
 
 def ratios(
     method: nn.Module, size: tuple[int, int], trunk: str, *, snippet: int | None, seconds: float
 ) -> dict[str, Ratio]:
-    """Latency of 8 frames and time of 64 frames (the inverse of throughput), each over the trunk's.
+    """Latency of 8 frames and time of 32 frames (the inverse of throughput), each over the trunk's.
 
     Args:
         method: an arm's network; weights do not matter.

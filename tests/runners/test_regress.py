@@ -2,21 +2,19 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from datasets import sampling, transforms
+from datasets import sampling
 from runners import describing, extraction, job, regress, regression_run, training
 from runners.regression_baseline import Ratio, read_baseline
 from runners.regression_matrix import read_matrix
 from runners.regression_spies import NAMES, FrameEye
+from tests.runners.regression_faults import Patch, bare, never_last, one_late, one_short, patching, swapped
 
 BRIEF = "tests/runners/brief"
 MATRIX: dict[str, Any] = {
@@ -29,7 +27,6 @@ MATRIX: dict[str, Any] = {
         {"paper": BRIEF, "protocol": "rgb-single-pass", "arms": ["baseline"]},
     ],
 }
-Patch = pytest.MonkeyPatch
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,7 +63,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _check(trained: Path, work: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, Any]]:
     capsys.readouterr()
-    code = regress.main(["--baseline", str(trained / "baseline.json"), "--json", "--work", str(work), *more])
+    code = regress.main(
+        ["--baseline", str(trained / "baseline.json"), "--json", "--workers", "1", "--work", str(work), *more]
+    )
     return code, json.loads(capsys.readouterr().out)
 
 
@@ -95,68 +94,30 @@ def test_three_clean_reruns_from_scratch_pass_and_differ_by_nothing(
     assert found["baseline"]["reason"] == "first baseline"
 
 
-def _swapped(clip: Any, normalise: Any = "imagenet") -> Tensor:
-    """Blue where red should be, at extraction alone."""
-    return transforms.to_tensor(clip, normalise).flip(-3)
-
-
-def _bare(clip: Any, normalise: Any = "imagenet") -> Tensor:
-    """Pixels from 0 to 1 that nobody normalised."""
-    planes = torch.as_tensor(np.asarray(clip)).movedim(-1, -3)
-    return planes.float() / 255
-
-
-_WHOLE, _SNIPPETS, _EACH = describing.whole, describing.cut_tracklet, sampling.consecutive
-
-
-def _one_late(lengths: Any) -> describing.Cut:
-    """Whole tracklets that begin at their second frame."""
-    cut = _WHOLE(lengths)
-    return replace(cut, frames=np.minimum(cut.frames + 1, lengths[:, None] - 1))
-
-
-def _one_short(length: int, clip: int, rest: Any = "loop") -> sampling.Clip:
-    """Snippets of a tracklet without its last frame."""
-    return _SNIPPETS(max(1, length - 1), clip, rest)
-
-
-def _never_last(length: int, clip: int, rng: np.random.Generator, **named: Any) -> sampling.Clip:
-    """Training clips that never start where the last one could."""
-    return _EACH(length, clip, rng, **{**named, "starts": "all-but-last"})
-
-
-def _patch(*places: tuple[Any, str, Any]) -> Callable[[Patch], None]:
-    def apply(patch: Patch) -> None:
-        for module, name, fault in places:
-            patch.setattr(module, name, fault)
-
-    return apply
-
-
 AT_TEST = ("pixels: features at test, imagenet", "pixels: clips at test, rgb-single-pass, imagenet")
 FAULTS = {
     "a swapped channel at extraction": (
-        _patch((extraction, "to_tensor", _swapped), (describing, "to_tensor", _swapped)),
+        patching((extraction, "to_tensor", swapped), (describing, "to_tensor", swapped)),
         {*AT_TEST, "network: brief/baseline"},
         ("frames:", "means:", "pixels: training", "pixels: decoded", "losses:"),
     ),
     "a dropped normalisation at extraction": (
-        _patch((extraction, "to_tensor", _bare), (describing, "to_tensor", _bare)),
+        patching((extraction, "to_tensor", bare), (describing, "to_tensor", bare)),
         {*AT_TEST, "network: brief/baseline"},
         ("frames:", "means:", "pixels: training", "pixels: decoded", "losses:"),
     ),
     "a swapped channel in training and test": (
-        _patch(*((module, "to_tensor", _swapped) for module in (extraction, describing, training))),
+        patching(*((module, "to_tensor", swapped) for module in (extraction, describing, training))),
         {*AT_TEST, "pixels: training, brief/baseline frames", "network: brief/baseline"},
         ("frames:", "means:", "pixels: decoded"),
     ),
     "an off-by-one in whole tracklets": (
-        _patch((describing, "whole", _one_late)),
+        patching((describing, "whole", one_late)),
         {"frames: at test, rgb-single-pass, frame by frame", "frames: at test, rgb-single-pass, clips"},
         ("frames: rule", "frames: training", "frames: at test, rgb-snippets", "pixels: features", "losses:"),
     ),
     "an off-by-one in snippets": (
-        _patch((describing, "cut_tracklet", _one_short)),
+        patching((describing, "cut_tracklet", one_short)),
         {"frames: at test, image-to-video, clips", "frames: at test, rgb-snippets, clips of 4"},
         ("frames: rule", "frames: training", "frames: at test, rgb-single-pass", "pixels: features", "losses:"),
     ),
@@ -183,7 +144,7 @@ def test_a_fault_in_the_running_code_is_caught_and_named(
 def test_a_fault_in_a_sampling_rule_is_caught_though_no_arm_uses_it(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch
 ) -> None:
-    rules = {**sampling.RULES, "consecutive": _never_last}
+    rules = {**sampling.RULES, "consecutive": never_last}
     monkeypatch.setattr(sampling, "RULES", rules)
     code, found = _check(trained, _judged_anew(trained, tmp_path), capsys)
     assert code == 1
@@ -196,7 +157,17 @@ def test_an_interrupted_measurement_leaves_the_old_baseline_and_goes_on(
     path = tmp_path / "baseline.json"
     shutil.copy(trained / "baseline.json", path)
     before = path.read_bytes()
-    again = ["--baseline", str(path), "--update", "--reason", "again", "--work", str(trained / "work")]
+    again = [
+        "--baseline",
+        str(path),
+        "--update",
+        "--reason",
+        "again",
+        "--workers",
+        "1",
+        "--work",
+        str(trained / "work"),
+    ]
     with monkeypatch.context() as patch:
         patch.setattr(regression_run, "probe_house", _interrupt)
         assert regress.main(again) == 130

@@ -79,7 +79,7 @@ def test_the_interval_of_a_median_is_two_of_its_order_statistics() -> None:
     assert (found.median, found.low, found.high) == (5.0, 2.0, 8.0)
 
 
-@pytest.mark.parametrize(("arm", "paper", "frames"), [("a", "adfd", (8, 64)), ("cosam[clip=3]", "cosam", (9, 66))])
+@pytest.mark.parametrize(("arm", "paper", "frames"), [("a", "adfd", (8, 32)), ("cosam[clip=3]", "cosam", (9, 33))])
 def test_the_trunk_gets_as_many_frames_as_the_arm_computes(
     arm: str, paper: str, frames: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,84 @@
+"""The regression check on an arm that has learned something: faults that cost accuracy are seen there as well."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from runners import describing, extraction, regress, regression_run
+from runners.regression_baseline import Ratio
+from tests.runners.regression_faults import Patch, bare, one_late, patching, swapped
+
+pytestmark = pytest.mark.slow
+ARM = "adfd/a"
+MATRIX: dict[str, Any] = {
+    "preset": "embedded",
+    "world": {"length_median": 6.0, "length_max": 16},
+    "threads": 1,
+    "seeds": [0, 1],
+    "jobs": [{"paper": "adfd", "protocol": "rgb-single-pass", "arms": ["a"]}],
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A ResNet-18 after the quick budget with two seeds, and the baseline that they gave; two minutes."""
+    threads = torch.get_num_threads()
+    folder = tmp_path_factory.mktemp("regress")
+    (folder / "baseline.json").write_text(json.dumps({"format": 1, "matrix": MATRIX}))
+    with pytest.MonkeyPatch.context() as patch:
+        fixed = {"latency": Ratio(1.2, 1.1, 1.3)}
+        patch.setattr(regression_run, "ratios", lambda *_args, **_named: fixed)
+        measure = ["--baseline", str(folder / "baseline.json"), "--update", "--reason", "first", "--workers", "1"]
+        assert regress.main([*measure, "--work", str(folder / "work")]) == 0
+        # The same results as another machine would have left them: weights that nobody has here.
+        plain = json.loads((folder / "baseline.json").read_text())
+        plain["measured"]["arms"][ARM]["weights"] = {"0": "elsewhere", "1": "elsewhere too"}
+        (folder / "elsewhere.json").write_text(json.dumps(plain))
+        yield folder
+    torch.set_num_threads(threads)
+
+
+def _judged(trained: Path, work: Path, file: str, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
+    """Rows by name; the networks are those of the baseline, extracted and judged anew."""
+    shutil.copytree(trained / "work", work)
+    for kind in ("judge", "features"):
+        shutil.rmtree(work / "steps" / kind)
+    capsys.readouterr()
+    regress.main(["--baseline", str(trained / file), "--work", str(work), "--workers", "1", "--json"])
+    return {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+
+
+def test_a_clean_rerun_scores_the_same_here_and_no_worse_elsewhere(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = _judged(trained, tmp_path / "here", "baseline.json", capsys)
+    elsewhere = _judged(trained, tmp_path / "elsewhere", "elsewhere.json", capsys)
+    assert {here[f"{ARM} {metric}"]["verdict"] for metric in ("mAP", "rank1")} == {"equal"}
+    assert {elsewhere[f"{ARM} {metric}"]["verdict"] for metric in ("mAP", "rank1")} <= {"no worse", "better"}
+    assert float(here[f"{ARM} mAP"]["new"]) > 15  # chance is below 3: there is something to lose
+
+
+@pytest.mark.parametrize("name", ["swapped", "bare"])
+def test_what_spoils_the_pixels_at_test_is_seen_in_the_accuracy_here_and_elsewhere(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch, name: str
+) -> None:
+    fault = {"swapped": swapped, "bare": bare}[name]
+    patching((extraction, "to_tensor", fault), (describing, "to_tensor", fault))(monkeypatch)
+    for file in ("baseline.json", "elsewhere.json"):
+        rows = _judged(trained, tmp_path / file, file, capsys)
+        row = rows[f"{ARM} mAP"]
+        assert (row["verdict"], row["failed"]) == ("worse", True), (file, row)
+        assert row["p"] < 0.05
+
+
+def test_a_frame_too_late_costs_so_little_that_only_the_probes_see_it(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch
+) -> None:
+    patching((describing, "whole", one_late))(monkeypatch)
+    rows = _judged(trained, tmp_path / "late", "elsewhere.json", capsys)
+    assert rows[f"{ARM} mAP"]["verdict"] == "no worse"
+    assert rows["frames: at test, rgb-single-pass, frame by frame"]["verdict"] == "changed"
