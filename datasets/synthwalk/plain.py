@@ -1,7 +1,8 @@
 """`exposure.shoot` in plain NumPy: the reference of the compiled renderer, and the renderer where Numba is missing.
 
 The arithmetic and its order are those of the kernels, so that frames agree; NumPy's own sine and exponential may
-differ from the compiler's in the last bit, which a rounded pixel shows hardly ever. Four to ten times slower, by the size of the frame.
+differ from the compiler's in the last bit, which a rounded pixel shows hardly ever. Four
+to ten times slower, by the size of the frame.
 """
 
 from __future__ import annotations
