@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -59,7 +59,7 @@ class Task:
 
 @dataclass
 class Gathered:
-    """What the trainings of one arm gave, seed by seed; fields as in `ArmResult`."""
+    """What the trainings of one arm gave, seed by seed; fields as in `ArmResult`, plain ones of the first seed."""
 
     protocol: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -172,19 +172,19 @@ def train_all(
         return sum(expected.get(matrix.jobs[place].card().key, 0.0) for place in task.entries)
 
     ahead = sorted(tasks, key=cost, reverse=True)
-    found = Trained()
+    made: dict[Task, Trained] = {}
     if workers == 1:
         for done, task in enumerate(ahead):
             _tell(matrix, task, done, len(ahead), sum(map(cost, ahead[done:])))
-            found.add(train(matrix, task, work))
-        return found
+            made[task] = train(matrix, task, work)
+        return _together(made[task] for task in tasks)
     left = sum(map(cost, ahead))
     note(f"training: {len(ahead)} tasks in {workers} processes" + (f" (about {left / workers:.0f} s)" if left else ""))
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
     try:
         waiting = {pool.submit(_in_process, matrix, task, work): task for task in ahead}
         for done, future in enumerate(as_completed(waiting)):
-            found.add(future.result())
+            made[waiting[future]] = future.result()
             left -= cost(waiting[future])
             _tell(matrix, waiting[future], done + 1, len(ahead), left / workers, "finished ")
     except BrokenProcessPool:
@@ -194,6 +194,14 @@ def train_all(
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+    return _together(made[task] for task in tasks)
+
+
+def _together(parts: Iterable[Trained]) -> Trained:
+    """In the order of the seeds, whichever was done first."""
+    found = Trained()
+    for part in parts:
+        found.add(part)
     return found
 
 

@@ -53,6 +53,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--update",
             "--reason",
             " first\nbaseline ",
+            "--workers",
+            "1",
             "--work",
             str(folder / "work"),
         ]

@@ -65,6 +65,8 @@ def test_two_processes_give_bit_for_bit_what_one_gives(work: Path, tmp_path: Pat
     for name, arm in one.arms.items():
         assert arm.weights == two.arms[name].weights
         assert sorted(arm.weights) == [0, 1]
+        assert arm.metrics == two.arms[name].metrics
+        assert arm.metrics["mAP"] == pytest.approx(arm.values["mAP"][0].mean(), abs=0.01)  # of the first seed
         assert arm.counts == two.arms[name].counts
         for metric, seeds in arm.values.items():
             for seed, row in seeds.items():
