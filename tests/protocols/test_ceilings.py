@@ -1,7 +1,6 @@
-"""Ceilings and the roofline: worked values, and a bare matrix product that comes near to its own ceiling."""
+"""Ceilings and the roofline: worked values, and what is measured; how near a product comes is a benchmark's matter."""
 
 import json
-import time
 
 import pytest
 import torch
@@ -27,21 +26,6 @@ def test_roofline_by_hand():
     assert roof.roofline(1, 1, "bf16", 1) is None
     with pytest.raises(ProtocolError, match="above 0"):
         roof.roofline(1, 0, "fp32", 1)
-
-
-def test_a_bare_product_is_near_its_ceiling():
-    """Only bounds that another load on this machine does not break: far from 0, and not above 1 by more than noise."""
-    found = measure_ceilings("cpu", ("fp32",), 1.5)
-    side = found.measured["matrices"]["fp32"]
-    a = torch.randn(side, side)
-    out = torch.empty_like(a)
-    times = []
-    for _ in range(12):
-        start = time.perf_counter()
-        torch.mm(a, a, out=out)
-        times.append(time.perf_counter() - start)
-    share = found.roofline(2 * side**3, 3 * 4 * side**2, "fp32", min(times)).share
-    assert 0.3 < share < 1.5
 
 
 def test_what_is_measured_and_what_is_not():
