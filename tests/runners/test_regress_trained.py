@@ -62,17 +62,26 @@ def test_a_clean_rerun_scores_the_same_here_and_no_worse_elsewhere(
     assert float(here[f"{ARM} mAP"]["new"]) > 15  # chance is below 3: there is something to lose
 
 
-@pytest.mark.parametrize("name", ["swapped", "bare"])
-def test_what_spoils_the_pixels_at_test_is_seen_in_the_accuracy_here_and_elsewhere(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch, name: str
+def test_a_dropped_normalisation_is_seen_in_the_accuracy_here_and_elsewhere(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch
 ) -> None:
-    fault = {"swapped": swapped, "bare": bare}[name]
-    patching((extraction, "to_tensor", fault), (describing, "to_tensor", fault))(monkeypatch)
+    patching((extraction, "to_tensor", bare), (describing, "to_tensor", bare))(monkeypatch)
     for file in ("baseline.json", "elsewhere.json"):
-        rows = _judged(trained, tmp_path / file, file, capsys)
-        row = rows[f"{ARM} mAP"]
+        row = _judged(trained, tmp_path / file, file, capsys)[f"{ARM} mAP"]
         assert (row["verdict"], row["failed"]) == ("worse", True), (file, row)
         assert row["p"] < 0.05
+
+
+def test_a_swapped_channel_costs_a_small_network_so_little_that_the_probes_have_to_see_it(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch
+) -> None:
+    """The longer trained networks of the shipped baseline lose 3 to 9 points of mAP by it."""
+    patching((extraction, "to_tensor", swapped), (describing, "to_tensor", swapped))(monkeypatch)
+    rows = _judged(trained, tmp_path / "swapped", "baseline.json", capsys)
+    assert rows[f"{ARM} mAP"]["verdict"] == "no worse"
+    pixels = rows["pixels: features at test, imagenet, centre of 1.125"]
+    assert pixels["verdict"] == "changed"
+    assert "mean" in pixels["difference"]
 
 
 def test_a_frame_too_late_costs_so_little_that_only_the_probes_see_it(
