@@ -95,6 +95,7 @@ class Scoreboard:
     @contextmanager
     def drawn(self) -> Iterator["Scoreboard"]:
         """Draw it while within, if stderr is a terminal; the last picture stays."""
+        self._began = time.monotonic()  # looking through what is there is over
         if not sys.stderr.isatty():
             yield self
             return
