@@ -1,4 +1,4 @@
-"""Tables of comparison: the arms of several papers that were fed, judged and trained alike, and who stands where.
+"""Tables of comparison: the arms of several papers that were fed and judged alike, and who stands where.
 
 One table for each stratum (see `reports.strata`); rows of different strata are never ranked together.  Ranks are those
 of `protocols.standing`: rows that cannot be separated share one.  The colour row is the floor, arms that saw the truth

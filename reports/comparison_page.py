@@ -19,8 +19,9 @@ COSTS = {
     "gpu_ms_p50": "latency on the GPU, ms",
 }
 APART = (
-    "Each table below holds rows that were fed, judged and trained alike: the same data, protocol, distance, profile, "
-    "budget and frame size. Rows of different tables are never ranked together, and must not be compared."
+    "Each table below holds rows that were fed and judged alike: the same data, protocol, distance, profile, "
+    "budget and frame size. Each arm was trained by its own paper's recipe in that profile, so lengths of training "
+    "differ. Rows of different tables are never ranked together, and must not be compared."
 )
 
 

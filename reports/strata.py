@@ -1,4 +1,4 @@
-"""Which recorded arms may stand in one table: those fed, judged and trained alike.
+"""Which recorded arms may stand in one table: those fed and judged alike.
 
 A stratum is one table of comparison.  Its rows share the data set (by fingerprint), the whole record of the protocol
 (name, version, what is fed, distance, gallery, AP, empty queries), the queries, the profile, the budget and the size of
