@@ -3,8 +3,10 @@
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -84,7 +86,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     path = Path(options.baseline)
     baseline = read_baseline(path)
-    return update(path, baseline, options) if options.update else check(baseline, options)
+    with _ended_cleanly():
+        return update(path, baseline, options) if options.update else check(baseline, options)
+
+
+@contextmanager
+def _ended_cleanly() -> Iterator[None]:
+    """A command that is told to end (SIGTERM: a CI job that is cancelled) tidies up as after Ctrl-C."""
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the tidying short
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may listen to signals
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def check(baseline: "Baseline", options: argparse.Namespace) -> int:

@@ -41,13 +41,13 @@ SPEED_SECONDS = 0.8
 class _Clock:
     """How long each part took, and from an earlier run how long the others will."""
 
-    expected: Mapping[str, float]
+    expected: dict[str, float]
     ahead: list[str]
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        known = all(each in self.expected for each in self.ahead)
+        known = name != "data" and all(self.expected.get(each) for each in self.ahead)
         left = sum(self.expected.get(each, 0.0) for each in self.ahead)
         note(f"regress: {name}" + (f" (about {left:.0f} s left in all)" if known else ""))
         begun = time.monotonic()
@@ -79,12 +79,14 @@ def run_matrix(
         RunError: an arm did not finish, where that is an error.
     """
     torch.set_num_threads(matrix.threads)
-    clock = _Clock(expected, ["data", "training", "probes", "time"])
+    clock = _Clock(dict(expected), ["data", "training", "probes", "time"])
     with clock.part("data"):
         split, annotation = load_world(matrix, work)
     jobs = [make_job(matrix, entry, split, annotation, work) for entry in matrix.jobs]
     tasks = plan_tasks(jobs, matrix.jobs, seeds)
     side = min(len(tasks), workers or max(1, cores() // matrix.threads))
+    papers = [expected.get(matrix.jobs[place].card().key, 0.0) for task in tasks for place in task.entries]
+    clock.expected["training"] = sum(papers) / side
     with clock.part("training"):
         if side > 1 and len(seeds) > 1:
             shared_steps(jobs, matrix.jobs, seeds[0])

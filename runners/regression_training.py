@@ -192,6 +192,10 @@ def train_all(
             "a process that trains was ended from outside, most likely for want of memory; take fewer at a time with "
             "--workers 1."
         ) from None
+    except BaseException:
+        for child in multiprocessing.active_children():  # whoever stops the command does not wait for a training
+            child.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
     return _together(made[task] for task in tasks)

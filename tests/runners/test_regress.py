@@ -1,7 +1,10 @@
 """The regression check on a small world: clean re-runs pass, real faults in the running code are caught and named."""
 
 import json
+import os
 import shutil
+import signal
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -184,6 +187,30 @@ def test_an_interrupted_measurement_leaves_the_old_baseline_and_goes_on(
 
 def _interrupt() -> None:
     raise KeyboardInterrupt
+
+
+def test_a_check_that_is_told_to_end_leaves_no_folder_behind(
+    trained: Path, tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SIGTERM is what a cancelled CI job gets."""
+    seen: list[Path] = []
+
+    def told_to_end(matrix: object, work: Path, *_args: object, **_named: object) -> None:
+        seen.append(work)
+        (work / "half").write_text("done")
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)  # once more, while it tidies up
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(regression_run, "run_matrix", told_to_end)
+    assert regress.main(["--baseline", str(trained / "baseline.json")]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert seen
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_the_file_reads_back_as_what_was_measured_and_holds_no_path_of_this_machine(trained: Path) -> None:
