@@ -29,7 +29,7 @@ list: $(STAMP)  ## list papers, arms and claims
 	$(PY) -m runners.reproduce --list
 
 test: $(STAMP)  ## all tests but the slow ones (under 10 minutes on two cores)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses=4 --dist worksteal $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses=4 --dist loadfile $(ARGS)
 
 test-slow: $(STAMP)  ## the tests that train
 	$(PY) -m pytest -m slow $(ARGS)

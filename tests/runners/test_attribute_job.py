@@ -156,6 +156,7 @@ def test_an_unknown_slice_ends_at_once_with_near_matches(job: Job, capsys: pytes
     assert job.steps("judge") == before
 
 
+@pytest.mark.slow
 def test_a_table_of_ones_own(job: Job, tmp_path: Path) -> None:
     split = datasets.load("synthwalk", job.world)
     people = sorted({t.person_id for t in (*split.train, *split.test) if t.person_id > 0})
@@ -173,6 +174,7 @@ def test_a_table_of_ones_own(job: Job, tmp_path: Path) -> None:
     assert columns == [("upper body", "bright"), ("shoes", "muddy")]
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_job_learns_from(
     job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,7 @@ def test_any_method_reads_the_painted_set_as_its_data(
     assert fingerprint == _results(finished)["painted"]["data"]["test_fingerprint"]
 
 
+@pytest.mark.slow
 def test_an_arm_of_another_paper_is_put_on_both_sides_of_a_repair(tmp_path: Path, tiny_world: Path) -> None:
     brief = Path(__file__).parent / "brief"
     wanted = ("--protocol", "occlusion-repaired", "--arms", "baseline", "--controls", "none")
