@@ -51,7 +51,8 @@ def say(text: str) -> None:
     if tqdm is not None:
         tqdm.write(text, file=sys.stderr)
     else:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - lines are what this shows
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 class _Lines:

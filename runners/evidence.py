@@ -35,11 +35,11 @@ _QUICK_SECONDS = 120.0
 _TOGETHER = "all parts"
 
 EXAMPLES = """examples:
-  make gpu-evidence                                     on a machine with a CUDA GPU: writes reports/evidence/<device>-<date>.json
+  make gpu-evidence                                     on a machine with a CUDA GPU; leaves a file in reports/evidence
   python3 -m runners.evidence --parts costs curves      only what networks cost
   python3 -m runners.evidence --device cpu --quick      a dry run of the same script, in miniature, on a CPU
 
-exit codes: 0 done (what was left out stands in the file, with the reason), 2 bad input, 3 no CUDA GPU here"""  # noqa: E501 - a command and what it does, on one line
+exit codes: 0 done (what was left out stands in the file, with the reason), 2 bad input, 3 no CUDA GPU here"""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,16 +8,18 @@ the numbers of all tensors one after the other.
 import json
 import struct
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+library: Any
 try:
-    import safetensors.torch as library
+    library = import_module("safetensors.torch")
 except ImportError:
-    library = None  # type: ignore[assignment]  # a module that is not there
+    library = None
 
 _NAMES: Final = {
     torch.int64: "I64", torch.float64: "F64", torch.float32: "F32", torch.int32: "I32", torch.bfloat16: "BF16",

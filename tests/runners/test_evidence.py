@@ -241,10 +241,10 @@ def test_names_of_files():
     assert one._path() == Path("out/evidence/some-gpu-2026-11-30.json")  # never where evidence lies
 
 
-def test_no_paths_of_this_machine():
-    told = {"a": ["File /home/me/x.py, and /tmp/b", 3.5, None], "b": "3 GB/s of w/o and 1/2, gltr/gltr"}
+def test_no_paths_of_this_machine(tmp_path):
+    told = {"a": [f"File {tmp_path}/x.py, and {tmp_path}", 3.5, None], "b": "3 GB/s of w/o and 1/2, gltr/gltr"}
     assert evidence_file.without_paths(told) == {
-        "a": ["File x.py, and b", 3.5, None], "b": "3 GB/s of w/o and 1/2, gltr/gltr"
+        "a": [f"File x.py, and {tmp_path.name}", 3.5, None], "b": "3 GB/s of w/o and 1/2, gltr/gltr"
     }  # fmt: skip
 
 
