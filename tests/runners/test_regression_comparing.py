@@ -30,7 +30,7 @@ def test_clean_reruns_on_another_machine_raise_fewer_alarms_than_the_level_allow
         rows = compare(baseline(world.measured(SEEDS)), world.measured((0,)))
         assert {row.verdict for row in rows if row.group != "accuracy"} == {"equal", "no worse"}
         alarms += bool(_failed(rows))
-    assert alarms <= 5  # level 0.05 of 100; of 300 such runs 5 raised one
+    assert alarms <= 4  # below the level 0.05 of 100; of 300 such runs 5 raised one
 
 
 def test_a_drop_of_eight_points_on_another_machine_is_seen_nine_times_out_of_ten() -> None:
