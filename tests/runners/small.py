@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from datasets.store import FrameStore
 from methods.errors import MethodError
 
 
@@ -69,3 +71,15 @@ class PixelsAndTime(nn.Module):
 
     def losses(self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
         return self.inner.losses(clips, mask, labels, wanted)
+
+
+def random_frames(lengths: np.ndarray) -> FrameStore:
+    """Tracklets of these lengths, 32 x 32 pixels; the same each time."""
+    frames = np.random.default_rng(5).integers(0, 256, (int(lengths.sum()), 32, 32, 3), dtype=np.uint8)
+    return FrameStore(lengths, (32, 32), frames=frames)
+
+
+def seeded() -> Small:
+    """The network as one seed makes it, in eval mode."""
+    torch.manual_seed(3)
+    return Small().eval()

@@ -18,7 +18,7 @@ from runners.describing import Chosen, Feeding
 from runners.errors import RunError
 from runners.extraction import extract_frame_features, trunk_frames_of
 from runners.trunk_frames import counting_trunk_frames
-from tests.runners.small import PixelsAndTime, Small
+from tests.runners.small import PixelsAndTime, Small, random_frames, seeded
 from tests.runners.test_describing import Fixed
 
 PROTOCOL = protocols.load("snippet-vs-full")
@@ -27,14 +27,12 @@ LENGTHS = np.array([10, 3, 1, 40, 4, 33, 8, 16, 2, 130], dtype=np.int64)
 
 @pytest.fixture(scope="module")
 def store() -> FrameStore:
-    rng = np.random.default_rng(5)
-    return FrameStore(LENGTHS, (32, 32), frames=rng.integers(0, 256, (int(LENGTHS.sum()), 32, 32, 3), dtype=np.uint8))
+    return random_frames(LENGTHS)
 
 
 @pytest.fixture(scope="module")
 def small() -> Small:
-    torch.manual_seed(3)
-    return Small().eval()
+    return seeded()
 
 
 @pytest.fixture(scope="module")

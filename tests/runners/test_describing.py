@@ -16,7 +16,7 @@ from protocols.interface import Snippets
 from runners import describing, descriptors
 from runners.describing import Cut, Feeding, cut_all, describe, in_words, mean_of_clips
 from runners.extraction import extract_frame_features
-from tests.runners.small import PixelsAndTime, Small
+from tests.runners.small import PixelsAndTime, Small, random_frames, seeded
 
 LENGTHS = np.array([10, 3, 1, 40, 4, 33], dtype=np.int64)
 SNIPPETS = protocols.load("rgb-snippets")
@@ -48,14 +48,12 @@ class TwoNetworks(PixelsAndTime):
 
 @pytest.fixture(scope="module")
 def store() -> FrameStore:
-    rng = np.random.default_rng(5)
-    return FrameStore(LENGTHS, (32, 32), frames=rng.integers(0, 256, (int(LENGTHS.sum()), 32, 32, 3), dtype=np.uint8))
+    return random_frames(LENGTHS)
 
 
 @pytest.fixture(scope="module")
 def small() -> Small:
-    torch.manual_seed(3)
-    return Small().eval()
+    return seeded()
 
 
 def feeding(store: FrameStore, features: np.ndarray | None = None, orders: list | None = None) -> Feeding:
