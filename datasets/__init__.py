@@ -31,8 +31,8 @@ class _Reader:
 
 
 _READERS = {
-    "mars": _Reader("datasets.mars"),
-    "synthwalk": _Reader("datasets.mars", "examine_synthwalk"),
+    "mars": _Reader("datasets.readers.mars"),
+    "synthwalk": _Reader("datasets.readers.mars", "examine_synthwalk"),
 }
 
 

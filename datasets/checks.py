@@ -33,6 +33,28 @@ class Check:
         return {**asdict(self), "passed": self.passed}
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One file that is not as it should be.
+
+    Attributes:
+        kind: one word for what is wrong: ``missing``, ``empty``, ``truncated``, ``damaged``, ``duplicate``, ``size``,
+            ``order``, ``camera`` ...
+        file: its path relative to the data set's folder.
+        found: what was found, as the rest of a sentence that begins with the file.
+        remedy: what to do about it.
+    """
+
+    kind: str
+    file: str
+    found: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """The whole sentence."""
+        return f"{self.file} {self.found}; {self.remedy}"
+
+
 def compare_counts(found: dict[str, int], expected: dict[str, int] | None, remedy: str = "") -> tuple[Check, ...]:
     """Turn counts into checks; counts without an expectation pass."""
     wanted = expected or {}
@@ -47,11 +69,13 @@ class Examination:
         split: the tracklets.
         checks: good news included.
         expectation: in a few words, what the counts were compared with.
+        problems: single files that are not as they should be; each kind is counted by a check too.
     """
 
     split: Split
     checks: tuple[Check, ...]
     expectation: str
+    problems: tuple[Problem, ...] = ()
 
     @property
     def failed(self) -> Sequence[Check]:

@@ -95,6 +95,8 @@ class Split:
         fingerprint: 32 hexadecimal digits that change when a file name, size, label or role changes.
         version: version of the data set's content.
         synthetic: whether the pixels were rendered.
+        number: which of the data set's divisions this is, from 0.
+        divisions: how many there are; accuracies are averaged over all of them (ten of iLIDS-VID and PRID-2011).
     """
 
     name: str
@@ -106,6 +108,8 @@ class Split:
     fingerprint: str
     version: str
     synthetic: bool
+    number: int = 0
+    divisions: int = 1
 
     def __post_init__(self) -> None:
         for role, index in (("query", self.query_index), ("gallery", self.gallery_index)):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 import datasets
 from datasets import attributes, repaired
 from datasets.attributes import Annotation
-from datasets.mars import REPAIRED
+from datasets.readers.manifest import REPAIRED
 from datasets.repaired import writing
 from datasets.repaired.interface import Repairer
 from datasets.store import FrameStore

@@ -20,7 +20,7 @@ from datasets.annotations.rap_names import WANTED, choose
 from datasets.attributes import YES_NO, Annotation, Attribute
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
-from datasets.image_files import name_some
+from datasets.readers.image_files import name_some
 from datasets.tracklet import Split, Tracklet
 
 IMAGES: Final = "RAP_dataset"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from datasets.errors import DataError
-from datasets.mars import REPAIRED, UNFINISHED
+from datasets.readers.manifest import REPAIRED, UNFINISHED
 
 
 def holds(root: Path, fingerprint: str) -> bool:

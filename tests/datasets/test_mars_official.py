@@ -105,7 +105,7 @@ def test_attribute_table_names_exactly_these_tracklets(mars: datasets.Split, off
 
 def test_metadata_loads_in_about_a_second_and_little_memory(mars_metadata: Path) -> None:
     code = (
-        "import sys, resource, time, scipy.io, datasets.mars\n"
+        "import sys, resource, time, scipy.io, datasets.readers.mars\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "start = time.process_time()\n"
         f"split = datasets.load('mars', {str(mars_metadata)!r}, check_images=False)\n"

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import progress
+from datasets.checks import Check, Problem
 
 MISSING = -1
 _THREADS = 4  # listing waits for the disk, most of all for a network disk
 _NAMED = 5  # how many files a message names
+_AGAIN = "copy it again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,21 +34,38 @@ class ImageFiles:
     empty: tuple[str, ...]
     unexpected: int
 
+    def problems(self) -> list[Problem]:
+        """One for every file that is missing or empty."""
+        found = [Problem("missing", file, "is listed but not there", _AGAIN) for file in self.missing]
+        return found + [Problem("empty", file, "has 0 bytes", _AGAIN) for file in self.empty]
 
-def list_images(root: Path, folders: Mapping[str, Sequence[bytes]], description: str) -> ImageFiles:
+
+def check_listing(root: Path, part: str, images: ImageFiles) -> list[Check]:
+    """How many images of a part are missing, empty, or there without being listed."""
+    found = [
+        Check(f"{part} images {what}", 0, len(files), f"{what} under {root}: {name_some(files)}; copy them again")
+        for what, files in (("missing", images.missing), ("empty", images.empty))
+    ]
+    return [*found, Check(f"{part} images not listed", None, images.unexpected)]
+
+
+def list_images(
+    root: Path, folders: Mapping[str, Sequence[bytes]], description: str, suffixes: tuple[bytes, ...] = (b".jpg",)
+) -> ImageFiles:
     """Compare the files in folders with the expected names.
 
     Args:
         root: where the folders lie.
         folders: folder (relative to root) -> its expected file names; their order is the order of `sizes`.
         description: name of the progress bar.
+        suffixes: which files are images; others in the folders are not counted.
     """
     sizes: list[NDArray[np.int64]] = []
     missing: list[str] = []
     empty: list[str] = []
     unexpected = 0
     with ThreadPoolExecutor(_THREADS) as pool:
-        listings = pool.map(lambda folder: _listing(root / folder), folders)
+        listings = pool.map(lambda folder: _listing(root / folder, suffixes), folders)
         bar = progress.bar(
             zip(folders.items(), listings, strict=True),
             total=len(folders),
@@ -70,10 +89,10 @@ def name_some(files: Sequence[str]) -> str:
     return shown if len(files) <= _NAMED else f"{shown} and {len(files) - _NAMED:,} more"
 
 
-def _listing(folder: Path) -> dict[bytes, int]:
+def _listing(folder: Path, suffixes: tuple[bytes, ...]) -> dict[bytes, int]:
     """Sizes of the images in a folder; names stay bytes, a million decoded names would take a second."""
     try:
         with os.scandir(os.fsencode(folder)) as entries:
-            return {entry.name: entry.stat().st_size for entry in entries if entry.name.endswith(b".jpg")}
+            return {entry.name: entry.stat().st_size for entry in entries if entry.name.endswith(suffixes)}
     except (FileNotFoundError, NotADirectoryError):
         return {}

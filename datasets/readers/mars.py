@@ -8,22 +8,19 @@ the official evaluation's metadata files. The counts below were taken from those
 figures (20,715 tracklets, 1,261 identities) do not fit what was released.
 """
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import mars_names
 from datasets.checks import Check, Examination, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
-from datasets.image_files import ImageFiles, list_images, name_some
+from datasets.readers import mars_names
+from datasets.readers.image_files import ImageFiles, check_listing, list_images, name_some
+from datasets.readers.manifest import REPAIRED, UNFINISHED, Counts, expectation_of, read_manifest, spoken
 from datasets.tracklet import NumberedFrames, Split, Tracklet, camera_ids, person_ids
-
-Counts = Literal["official", "manifest", "any"]
 
 OFFICIAL_COUNTS = {
     "train_ids": 625,
@@ -46,36 +43,12 @@ OFFICIAL_COUNTS = {
     "unmatched_queries_removed": 140,
 }
 OFFICIAL_VERSION = "2016"
-MANIFEST = Path("truth") / "manifest.json"
-REPAIRED = Path("repaired.json")
-"""Manifest of a set whose frames were repaired (`datasets.repaired`); it comes before that of a rendered set."""
-UNFINISHED = Path("repairing.json")
-"""Lies beside a repaired set for as long as it is being written."""
 
 _FOLDERS = {"train": "bbox_train", "test": "bbox_test"}
 _INCOMPLETE = (
     "this is not a complete official MARS: copy it again, or read your own data in this layout with "
     "counts='any' (--counts any)"
 )
-_EXPECTATIONS: dict[Counts, str] = {
-    "official": "official MARS",
-    "manifest": "its manifest",
-    "any": "nothing: any counts will do",
-}
-_UNLIKE_MANIFEST = "files were changed after rendering: render the set again into an empty folder"
-_UNLIKE_REPAIRED = "files were changed after the repaired set was written: remove the folder and write it again"
-
-
-@dataclass(frozen=True, slots=True)
-class _Manifest:
-    """What a folder says about itself; its counts replace the official ones."""
-
-    name: str
-    version: str
-    fingerprint: str
-    synthetic: bool
-    counts: dict[str, int]
-    remedy: str
 
 
 def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True) -> Examination:
@@ -95,11 +68,10 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
     """
     if split:
         raise DataError(f"MARS has one division, so split {split} does not exist; ask for split 0")
-    if counts is not None and counts not in get_args(Counts):
-        raise DataError(f"counts={counts!r} is unknown; take one of {', '.join(get_args(Counts))}")
+    expectation_of(counts, None)  # an unknown word is told before anything is read
     root = _find_root(Path(root))
-    manifest = _read_manifest(root, counts)
-    expectation: Counts = counts or ("official" if manifest is None else "manifest")
+    manifest = read_manifest(root, counts)
+    expectation = expectation_of(counts, manifest)
 
     rows: dict[str, mars_names.Rows] = {}
     names: dict[str, mars_names.Names] = {}
@@ -139,9 +111,10 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
     found = (
         *compare_counts(result.counts(), expected[expectation], remedy),
         *_check_people(result, expectation),
-        *_check_images(root, images),
+        *(check for part, listed in images.items() for check in check_listing(root, part, listed)),
     )
-    return Examination(result, found, _EXPECTATIONS[expectation])
+    problems = tuple(one for listed in images.values() for one in listed.problems())
+    return Examination(result, found, spoken(expectation, "MARS"), problems)
 
 
 def examine_synthwalk(root: Path, **options: Any) -> Examination:
@@ -179,16 +152,6 @@ def _check_people(split: Split, expectation: Counts) -> list[Check]:
     return found
 
 
-def _check_images(root: Path, listings: dict[str, ImageFiles]) -> list[Check]:
-    found: list[Check] = []
-    for part, images in listings.items():
-        for what, files in (("missing", images.missing), ("empty", images.empty)):
-            detail = f"{what} under {root}: {name_some(files)}; copy them again"
-            found.append(Check(f"{part} images {what}", 0, len(files), detail))
-        found.append(Check(f"{part} images not listed", None, images.unexpected))
-    return found
-
-
 def _find_root(root: Path) -> Path:
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; give the folder that holds bbox_train, bbox_test and info")
@@ -207,58 +170,6 @@ def _find_root(root: Path) -> Path:
     raise DataError(
         f"{root} is not in the MARS layout, expected the folders bbox_train, bbox_test and info in it"
         f"{hint or '; give the folder that holds them'}"
-    )
-
-
-def _read_manifest(root: Path, counts: Counts | None) -> _Manifest | None:
-    if (root / REPAIRED).is_file():
-        if counts == "official":
-            raise DataError(
-                f"{root} is a repaired set, so its counts need not be the official ones; leave counts='official' "
-                "(--counts official) out, and they are compared with its own manifest"
-            )
-        return _read_repaired(root / REPAIRED)
-    path = root / MANIFEST
-    if not path.is_file():
-        if counts == "manifest":
-            raise DataError(
-                f"{path} is missing, so this is no completely rendered SynthWalk: render it again with "
-                "`python -m runners.data render`"
-            )
-        return None
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        complete = isinstance(manifest["fingerprint"], str) and isinstance(manifest["counts"], dict)
-        complete = complete and "version" in manifest and bool(manifest["counts"])
-    except (ValueError, KeyError, TypeError):
-        complete = False
-    if not complete:
-        raise DataError(f"{path} is damaged, expected JSON with version, fingerprint and counts: render the set again")
-    return _Manifest(
-        "synthwalk", str(manifest["version"]), manifest["fingerprint"], True, manifest["counts"], _UNLIKE_MANIFEST
-    )
-
-
-def _read_repaired(path: Path) -> _Manifest:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        kinds = {"name": str, "version": str, "fingerprint": str, "synthetic": bool, "counts": dict}
-        complete = all(type(stored[field]) is kind for field, kind in kinds.items()) and bool(stored["counts"])
-        complete = complete and all(type(count) is int for count in stored["counts"].values())
-    except (OSError, ValueError, KeyError, TypeError):
-        complete = False
-    if not complete:
-        raise DataError(
-            f"{path} is damaged, expected JSON with name, version, fingerprint, synthetic and counts: remove the "
-            "folder and write the repaired set again"
-        )
-    return _Manifest(
-        stored["name"],
-        stored["version"],
-        stored["fingerprint"],
-        stored["synthetic"],
-        stored["counts"],
-        _UNLIKE_REPAIRED,
     )
 
 
