@@ -1,4 +1,4 @@
-"""What a folder says about itself: the manifest of a rendered or repaired set, whose counts replace the official ones."""
+"""What a folder says about itself: the manifest of a rendered or repaired set; its counts replace the official ones."""
 
 import json
 from dataclasses import dataclass
@@ -10,6 +10,9 @@ from datasets.errors import DataError
 Counts = Literal["official", "manifest", "any"]
 
 MANIFEST = Path("truth") / "manifest.json"
+"""Manifest of a rendered set in the layout of MARS, beside its truth."""
+RENDERED = Path("synthwalk.json")
+"""Manifest of a set rendered in another layout, which has no truth."""
 REPAIRED = Path("repaired.json")
 """Manifest of a set whose frames were repaired (`datasets.repaired`); it comes before that of a rendered set."""
 UNFINISHED = Path("repairing.json")
@@ -74,7 +77,7 @@ def read_manifest(root: Path, counts: Counts | None, layout: str = "mars") -> Ma
                 "(--counts official) out, and they are compared with its own manifest"
             )
         return _read_repaired(root / REPAIRED)
-    path = root / MANIFEST
+    path = root / (MANIFEST if layout == "mars" else RENDERED)
     if not path.is_file():
         if counts == "manifest":
             raise DataError(

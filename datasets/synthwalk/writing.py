@@ -26,6 +26,7 @@ from datasets.synthwalk.presets import World
 from datasets.synthwalk.shooting import Studio, open_studio, take, truth_of
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
+MANIFEST = Path("truth") / "manifest.json"
 _AHEAD = 8  # tracklets in flight per worker, so that memory stays bounded
 
 
@@ -58,22 +59,38 @@ def render(world: World, root: Path, *, workers: int | None = None, progress: bo
     if workers is not None and workers < 1:
         raise DataError(f"workers is {workers}, but at least one thread has to render; leave it out to use all cores.")
     root = Path(root)
-    if _is_rendered(world, root):
-        return root
+    cores = workers or _cores()
+    place(root, presets.fingerprint(world), MANIFEST, lambda partial: _write(world, partial, cores, progress))
+    return root
+
+
+def place(root: Path, fingerprint: str, manifest: Path, write: Callable[[Path], None]) -> None:
+    """Write a data set beside its place and move it there when it is whole; one that is there already is left alone.
+
+    Args:
+        root: the place.
+        fingerprint: of what is written.
+        manifest: the file under root that holds the fingerprint; it is written last.
+        write: writes the data set into the empty folder that it is given.
+
+    Raises:
+        DataError: where root holds something else, or cannot be written.
+    """
+    if _is_rendered(fingerprint, root, manifest):
+        return
     partial = root.parent / f".{root.name}.partial-{os.getpid()}"
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
         _sweep(root)
         partial.mkdir()
-        _write(world, partial, workers or _cores(), progress)
+        write(partial)
         partial.replace(root)
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and _is_rendered(world, root):
-            return root  # another process rendered the same world meanwhile
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and _is_rendered(fingerprint, root, manifest):
+            return  # another process rendered the same world meanwhile
         raise DataError(_sentence(root, error)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return root
 
 
 def _sentence(root: Path, error: OSError) -> str:
@@ -84,8 +101,8 @@ def _sentence(root: Path, error: OSError) -> str:
     return f"SynthWalk cannot be written to {root} ({reason}): choose a folder that you may write to."
 
 
-def _is_rendered(world: World, root: Path) -> bool:
-    """Whether root holds this world; False where nothing stands in the way.
+def _is_rendered(fingerprint: str, root: Path, manifest: Path) -> bool:
+    """Whether root holds the data set of this fingerprint; False where nothing stands in the way.
 
     Raises:
         DataError: where root holds anything else.
@@ -94,7 +111,7 @@ def _is_rendered(world: World, root: Path) -> bool:
         return False
     if not root.is_dir():
         raise DataError(f"{root} is a file, but SynthWalk is a folder: choose another place for it.")
-    path = root / "truth" / "manifest.json"
+    path = root / manifest
     if not path.exists():
         if any(root.iterdir()):
             raise DataError(
@@ -106,9 +123,9 @@ def _is_rendered(world: World, root: Path) -> bool:
         found = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} cannot be read: remove the folder {root} and render it again.") from error
-    if found != presets.fingerprint(world):
+    if found != fingerprint:
         raise DataError(
-            f"{root} holds another SynthWalk (fingerprint {found}, expected {presets.fingerprint(world)}: other "
+            f"{root} holds another SynthWalk (fingerprint {found}, expected {fingerprint}: other "
             "parameters, renderer or JPEG encoder): remove the folder or choose another one."
         )
     return True
