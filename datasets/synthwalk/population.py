@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk import gait, people
+from datasets.synthwalk import gait, mars_sizes, people
 from datasets.synthwalk.gait import Style, Tempo
 from datasets.synthwalk.people import Appearance
 from datasets.synthwalk.presets import World
@@ -113,6 +113,8 @@ def populate(world: World) -> Population:
     test = _pseudo(world, "junk", test_people) + _pseudo(world, "distractor", test_people)
     test += _tracks(world, test_people, world.test_tracklets)
     identities = tuple(sorted(train_people + test_people, key=lambda who: who.person))
+    if world.shape == "mars":
+        train, test = _as_long_as_mars(world, train), _as_long_as_mars(world, test)
     return Population(identities, tuple(train), tuple(test), tuple(_queries(world, test)))
 
 
@@ -164,13 +166,24 @@ def draw_length(world: World, rng: np.random.Generator) -> int:
     return int(np.clip(np.rint(length), world.length_min, world.length_max))
 
 
+def _as_long_as_mars(world: World, tracks: list[Track]) -> list[Track]:
+    """The same tracklets with the lengths of MARS, part by part."""
+    parts = ["train" if track.half == "train" else track.role for track in tracks]
+    given = {part: iter(mars_sizes.lengths(world.seed, part, parts.count(part)).tolist()) for part in set(parts)}
+    return [replace(track, length=next(given[part])) for track, part in zip(tracks, parts, strict=True)]
+
+
 def _tracks(world: World, crowd: list[Identity], exact: int | None) -> list[Track]:
     """The tracklets of real persons, sorted as the metadata wants them."""
     seen: list[tuple[Identity, int]] = []
-    for who in crowd:
+    given = mars_sizes.cameras(world.seed, crowd[0].half, len(crowd)) if world.shape == "mars" else None
+    for place, who in enumerate(crowd):
         rng = stream(world.seed, "cameras", who.person)
-        numbers, odds = zip(*world.cameras_per_person, strict=True)
-        count = int(rng.choice(numbers, p=np.array(odds) / sum(odds)))
+        if given is None:
+            numbers, odds = zip(*world.cameras_per_person, strict=True)
+            count = int(rng.choice(numbers, p=np.array(odds) / sum(odds)))
+        else:
+            count = int(given[place])
         visited = sorted(1 + rng.choice(world.cameras, size=count, replace=False))
         for camera in visited:
             seen.append((who, int(camera)))

@@ -40,6 +40,8 @@ class World:
             leaves it to `second_tracklet`.
         length_median, length_spread: median and log standard deviation of the tracklet length.
         length_min, length_max: where the lengths are clipped.
+        shape: ``drawn`` from the parameters, or ``mars``: lengths and numbers of cameras follow the official tables of
+            MARS (`mars_sizes`), and `length_...` and `cameras_per_person` do not count.
         motion_share: share of identities that have a twin in body, clothes, things carried and
             poses, and differ from it by the timing of their walk alone.
         lookalike_share: share of identities that wear the same outfit as one to three others.
@@ -78,6 +80,7 @@ class World:
     crowd_share: float = 0.1
     camera_spread: float = 1.0
     style: Literal["street", "hall"] = "street"
+    shape: Literal["drawn", "mars"] = "drawn"
 
     def check(self) -> None:
         """Raise DataError with one sentence when a parameter is out of its range."""
@@ -92,6 +95,8 @@ def _problems(world: World) -> list[str]:
         found.append(f"version {world.version!r} is not that of the installed renderer, {VERSION!r}")
     if world.style not in styles.STYLES:
         found.append(f"style is {world.style!r}, but there are: {', '.join(styles.STYLES)}")
+    if world.shape not in ("drawn", "mars") or (world.shape == "mars" and world.cameras != 6):
+        found.append(f"shape is {world.shape!r} with {world.cameras} cameras, but it is drawn, or mars with 6")
     if not 0 <= world.seed < 2**63:
         found.append(f"seed is {world.seed}, but a seed is a whole number from 0 to 2**63 - 1")
     if not (16 <= world.height <= MAX_HEIGHT and 8 <= world.width <= MAX_WIDTH):
@@ -146,13 +151,9 @@ PRESETS: dict[str, World] = {
         distractors=3248,
         junk=870,
         cameras=6,
-        cameras_per_person=((2, 0.3), (3, 0.35), (4, 0.2), (5, 0.1), (6, 0.05)),
         train_tracklets=8298,
         test_tracklets=8062,
-        length_median=34.0,
-        length_spread=1.08,
-        length_min=2,
-        length_max=920,
+        shape="mars",
     ),
     "attribute-source": World(
         name="attribute-source",
@@ -203,12 +204,14 @@ def encoder() -> str:
 def parameters(world: World) -> dict[str, Any]:
     """The world as plain JSON values.
 
-    The style is left out where it is the street: worlds that were rendered before there were styles have the same
-    bytes, and so they keep their manifest and their fingerprint.
+    The style is left out where it is the street, and the shape where it is drawn: worlds that were rendered before
+    there were others have the same bytes, and so they keep their manifest and their fingerprint.
     """
     values: dict[str, Any] = json.loads(json.dumps(asdict(world)))
     if world.style == styles.DEFAULT:
         del values["style"]
+    if world.shape == "drawn":
+        del values["shape"]
     return values
 
 

@@ -18,6 +18,7 @@ import simplejpeg
 import datasets
 from datasets import synthwalk
 from datasets.errors import DataError
+from datasets.readers.mars import OFFICIAL_COUNTS
 from datasets.synthwalk import population, presets, writing
 
 SMALL = presets.preset("tiny", seed=7, height=32, width=16, train_ids=4, test_ids=6, distractors=2, junk=2)
@@ -231,12 +232,49 @@ def test_presets_have_the_promised_sizes() -> None:
     assert lengths.max() <= 80
 
 
-def test_mars_size_has_the_counts_of_mars() -> None:
-    people = population.populate(presets.preset("mars-size"))
-    assert len(people.train) == 8298
-    assert len(people.test) == 12_180
-    assert sum(track.person == -1 for track in people.test) == 870
-    assert sum(track.person == 0 for track in people.test) == 3248
-    assert len({track.person for track in people.train}) == 625
-    assert len({track.person for track in people.test if track.person > 0}) == 634
+@pytest.fixture(scope="module")
+def as_large_as_mars() -> population.Population:
+    return population.populate(presets.preset("mars-size"))
+
+
+def test_mars_size_has_the_counts_of_mars(as_large_as_mars: population.Population) -> None:
+    people = as_large_as_mars
+    found = {
+        "train_ids": len({track.person for track in people.train}),
+        "train_tracklets": len(people.train),
+        "train_frames": sum(track.length for track in people.train),
+        "test_ids": len({track.person for track in people.test if track.person > 0}),
+        "test_tracklets": len(people.test),
+        "test_frames": sum(track.length for track in people.test),
+        "query_ids": len({people.test[row].person for row in people.queries}),
+        "query_tracklets": len(people.queries),
+        "distractor_frames": sum(track.length for track in people.test if track.person == 0),
+        "junk_frames": sum(track.length for track in people.test if track.person == -1),
+    }
+    assert found == {name: OFFICIAL_COUNTS[name] for name in found}
     assert max(track.number for track in people.tracks) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("part", "shortest", "median", "longest", "shares"),
+    [
+        ("train", 5, 36, 900, (0.0, 1.0, 18.0, 47.1, 65.9)),
+        ("person", 2, 36, 920, (0.0, 1.3, 17.9, 46.3, 65.4)),
+        ("distractor", 6, 29, 734, (0.0, 2.1, 26.1, 54.0, 77.7)),
+        ("junk", 6, 18, 226, (0.0, 4.1, 41.3, 80.3, 92.2)),
+    ],
+)
+def test_mars_size_has_the_lengths_of_mars(
+    as_large_as_mars: population.Population,
+    part: str,
+    shortest: int,
+    median: int,
+    longest: int,
+    shares: tuple[float, ...],
+) -> None:
+    """The table of the official metadata: percent of tracklets below 4, 8, 16, 32 and 64 frames."""
+    there = as_large_as_mars.train if part == "train" else as_large_as_mars.test
+    lengths = np.array([track.length for track in there if part in {"train", track.role}])
+    assert (lengths.min(), np.median(lengths), lengths.max()) == (shortest, median, longest)
+    found = [100 * (lengths < below).mean() for below in (4, 8, 16, 32, 64)]
+    assert found == pytest.approx(shares, abs=2)
