@@ -14,7 +14,31 @@ from datasets.synthwalk.streams import stream
 
 Ints = NDArray[np.int64]
 
-_SHARES = (0, .001, .01, .02, .05, .1, .15, .2, .25, .3, .4, .5, .6, .7, .75, .8, .85, .9, .95, .98, .99, .999, 1)  # fmt: skip
+_PERMILLE = (
+    0,
+    1,
+    10,
+    20,
+    50,
+    100,
+    150,
+    200,
+    250,
+    300,
+    400,
+    500,
+    600,
+    700,
+    750,
+    800,
+    850,
+    900,
+    950,
+    980,
+    990,
+    999,
+    1000,
+)
 _LENGTHS = {
     "train": (5, 6, 7, 9, 11, 13, 15, 16, 18, 20, 27, 36, 50, 75, 90, 100, 117, 145, 186, 240, 277, 480, 900),
     "person": (2, 6, 7, 8, 10, 13, 14, 16, 18, 20, 28, 36, 51, 76, 90, 100, 121, 150, 189, 250, 300, 584, 920),
@@ -44,7 +68,7 @@ def lengths(seed: int, part: str, number: int) -> Ints:
     if not number:
         return np.zeros(0, dtype=np.int64)
     places = (np.arange(number) + 0.5) / number
-    found = np.rint(np.exp(np.interp(places, _SHARES, np.log(_LENGTHS[part])))).astype(np.int64)
+    found = np.rint(np.exp(np.interp(1000 * places, _PERMILLE, np.log(_LENGTHS[part])))).astype(np.int64)
     found[-1] = _LENGTHS[part][-1]
     frames, tracklets = _FRAMES_AND_TRACKLETS[part]
     missing = round(number * frames / tracklets) - int(found.sum())
