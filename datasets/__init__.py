@@ -33,6 +33,8 @@ class _Reader:
 _READERS = {
     "mars": _Reader("datasets.readers.mars"),
     "synthwalk": _Reader("datasets.readers.mars", "examine_synthwalk"),
+    "ilids": _Reader("datasets.readers.ilids", splits=10),
+    "ilids-csa": _Reader("datasets.readers.ilids", "examine_csa", splits=10),
 }
 
 
