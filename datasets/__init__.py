@@ -35,6 +35,8 @@ _READERS = {
     "synthwalk": _Reader("datasets.readers.mars", "examine_synthwalk"),
     "ilids": _Reader("datasets.readers.ilids", splits=10),
     "ilids-csa": _Reader("datasets.readers.ilids", "examine_csa", splits=10),
+    "prid": _Reader("datasets.readers.prid", splits=10),
+    "prid-200": _Reader("datasets.readers.prid", "examine_200", splits=10),
 }
 
 

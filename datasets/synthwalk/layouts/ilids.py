@@ -20,7 +20,7 @@ _FIRST = 60_000  # frames at most before the first one of a tracklet, of five di
 def fit(world: World) -> World:
     """Two cameras that see everybody once; the halves of the world are one crowd, of an even number."""
     odd = (world.train_ids + world.test_ids) % 2
-    return png_sequences.two_cameras(replace(world, train_ids=world.train_ids + odd), single=0.0)
+    return png_sequences.two_cameras(replace(world, train_ids=world.train_ids + odd))
 
 
 def arrange(split: Split, folder: Path, seed: int) -> dict[str, int]:

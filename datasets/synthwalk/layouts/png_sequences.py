@@ -26,18 +26,12 @@ Target = tuple[Tracklet, str, list[str]]
 """A rendered tracklet, the folder its frames go to, and their names there."""
 
 
-def two_cameras(world: World, single: float) -> World:
-    """The same world with two cameras, one tracklet a person and camera, and nobody else.
-
-    Args:
-        world: its people are kept; distractors and junk have no place in these layouts.
-        single: share of the people whom one camera alone has seen.
-    """
-    seen = ((1, single), (2, 1 - single)) if single else ((2, 1.0),)
+def two_cameras(world: World) -> World:
+    """The same people under two cameras, once each, and nobody else: distractors and junk have no place there."""
     return replace(
         world,
         cameras=2,
-        cameras_per_person=seen,
+        cameras_per_person=((2, 1.0),),
         second_tracklet=0.0,
         distractors=0,
         junk=0,
