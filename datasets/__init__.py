@@ -80,6 +80,10 @@ def examine(name: str, root: str | Path, *, split: int = 0, **options: Any) -> "
             f"{name} has {reader.splits} split(s), so split {split} does not exist; "
             f"ask for one of 0 to {reader.splits - 1}"
         )
+    from datasets.pack import examining  # a pack of the data set takes the place of its folder
+
+    if examining.is_pack(Path(root)):
+        return examining.examine(name, Path(root), split=split, known=names(), options=options)
     function = getattr(importlib.import_module(reader.module), reader.function)
     try:
         result: Examination = function(Path(root), split=split, **options)

@@ -1,0 +1,359 @@
+"""Writing a pack: shard by shard, so that what was killed goes on, and finished by one last file."""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets import progress as progress_bars
+from datasets.errors import DataError
+from datasets.fingerprint import fingerprint as hash_of
+from datasets.frame_bytes import Content, FileBytes, FrameBytes
+from datasets.frames_of_folder import names_array
+from datasets.pack import layout
+from datasets.pack.layout import FORMAT, FRAME, INDEX, PACK, TRACKLET, WRITING, Contents, Division, PackReport, Shard
+from datasets.pack.reading import bytes_of, open_pack
+from datasets.tracklet import Split, Tracklet
+from datasets.tracklet import lengths as frame_counts
+
+SHARD_BYTES = 256 * 1024 * 1024
+"""A new shard begins before a frame that would make the last one larger."""
+
+_THREADS = 4  # reading waits for the disk, most of all for a network disk
+_BLOCK = 64  # frames that a thread reads at once
+_AHEAD = 4  # blocks in flight for each thread
+
+
+def write(
+    split: Split | Sequence[Split],
+    folder: Path | str,
+    *,
+    shard_bytes: int = SHARD_BYTES,
+    progress: bool = True,
+) -> PackReport:
+    """Write the image files of a data set as a pack, or finish one that was begun.
+
+    Killed at any moment and called again, it goes on behind the last finished shard, and the pack has the bytes that it
+    would have had anyway. Nobody reads a pack that is not finished.
+
+    Args:
+        split: of one data set; several divisions of it (all ten of iLIDS-VID) share each frame.
+        folder: of the pack, made if absent; `pack` in the data set's own folder is found by itself.
+        shard_bytes: see `SHARD_BYTES`. A pack that was begun with another value is begun anew.
+        progress: show a bar with the remaining time, on a terminal.
+
+    Raises:
+        DataError: a frame is missing or empty, the folder holds something else or cannot be written, the disk is full,
+            or another process is writing there. What was finished is kept for the next call.
+    """
+    began = time.monotonic()
+    splits = (split,) if isinstance(split, Split) else tuple(split)
+    folder = Path(folder)
+    plan = _Plan.of(splits, shard_bytes)
+    with _on_disk(folder), _alone(folder):
+        if (folder / PACK).is_file():
+            contents, resumed = _already(folder, plan), None
+        else:
+            source = _source(plan, splits[0])
+            shards, resumed = _write_shards(plan, source, folder, progress)
+            contents = _finish(plan, shards, folder)
+        _remove_notes(folder, len(contents.shards))
+    count = len(contents.shards)
+    done = count if resumed is None else resumed
+    return PackReport(contents.frames, contents.size, time.monotonic() - began, done, count)
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What goes into the pack, in order."""
+
+    tracklets: tuple[Tracklet, ...]
+    splits: tuple[Split, ...]
+    rows: tuple[NDArray[np.int64], ...]  # of each split: train, test, query, gallery, as rows of `tracklets`
+    shard_bytes: int
+    digest: str
+
+    @classmethod
+    def of(cls, splits: Sequence[Split], shard_bytes: int) -> "_Plan":
+        if shard_bytes < 1:
+            raise DataError(f"shards of {shard_bytes} bytes are not possible; leave shard_bytes out for 256 MB")
+        if not splits or any(one.root != splits[0].root for one in splits):
+            raise DataError("a pack needs the divisions of one data set in one folder; give its split, or all of them")
+        if len({one.number for one in splits}) < len(splits):
+            raise DataError("a division is there twice; give each division of the data set once")
+        numbers: dict[str, int] = {}
+        kept: list[Tracklet] = []
+        rows = []
+        for one in splits:
+            for tracklet in (*one.train, *one.test):
+                if numbers.setdefault(tracklet.key, len(kept)) == len(kept):
+                    kept.append(tracklet)
+            train, test = ([numbers[each.key] for each in part] for part in (one.train, one.test))
+            rows.append(np.array([*train, *test, *one.query_index, *one.gallery_index], dtype=np.int64))
+            if len(set(train) | set(test)) < len(train) + len(test):
+                raise DataError(f"{one.root}: a tracklet's key stands twice in one division; the reader is wrong")
+        if not frame_counts(kept).sum():
+            raise DataError(f"{splits[0].root}: {len(kept)} tracklets hold no frame to pack; check the data set")
+        digest = hash_of("pack", FORMAT, shard_bytes, *(one.fingerprint for one in splits), *rows)
+        return cls(tuple(kept), tuple(splits), tuple(rows), shard_bytes, digest)
+
+
+def _source(plan: _Plan, split: Split) -> FrameBytes:
+    """The image files, or the pack that was read in their place; never a pack beside them, which may be the old one."""
+    if (split.root / PACK).is_file():
+        return bytes_of(plan.tracklets, split.root, split.fingerprint)
+    return FileBytes(plan.tracklets, split.root)
+
+
+def _already(folder: Path, plan: _Plan) -> Contents:
+    pack = open_pack(folder)
+    wanted = tuple(one.fingerprint for one in plan.splits)
+    if pack.fingerprints != wanted:
+        raise DataError(
+            f"{folder} holds a pack of other data (fingerprint {pack.fingerprint}, expected {wanted[0]}); remove it, "
+            "or name another folder"
+        )
+    return pack.contents
+
+
+def _write_shards(plan: _Plan, source: FrameBytes, folder: Path, progress: bool) -> tuple[list[Shard], int]:
+    shards = _finished(plan, folder)
+    resumed = len(shards)
+    done = sum(shard.frames for shard in shards)
+    bar = progress_bars.bar(
+        total=len(source), initial=done, desc="packing frames", unit="frame", disable=None if progress else True,
+        leave=False,
+    )  # fmt: skip
+    with bar:
+        shard = _OpenShard(plan, folder, len(shards), done)
+        try:
+            for block in _blocks(source, done):
+                for content in block:
+                    if shard.rows and shard.bytes + len(content) > plan.shard_bytes:
+                        shards.append(shard.close())
+                        shard = _OpenShard(plan, folder, len(shards), sum(one.frames for one in shards))
+                    shard.add(content)
+                bar.update(len(block))
+            if shard.rows:
+                shards.append(shard.close())
+        finally:
+            shard.drop()
+    return shards, resumed
+
+
+class _OpenShard:
+    """A shard while it is being written, under a name that nobody reads."""
+
+    def __init__(self, plan: _Plan, folder: Path, number: int, first: int) -> None:
+        self.plan, self.folder, self.number, self.first = plan, folder, number, first
+        self.file = layout.shard_name(number)
+        self.rows: list[tuple[int, int, int, int]] = []
+        self.bytes = 0
+        self._digest = hashlib.sha256()
+        self._partial = folder / f"{self.file}.partial"
+        self._handle = self._partial.open("wb", buffering=1 << 20)
+
+    def add(self, content: Content) -> None:
+        """Write one frame."""
+        self._handle.write(content)
+        self._digest.update(content)
+        self.rows.append((self.number, len(content), self.bytes, zlib.crc32(content)))
+        self.bytes += len(content)
+
+    def close(self) -> Shard:
+        """Give it its name, and write beside it what it holds and its checksum: from then on it is finished."""
+        self._handle.flush()
+        os.fsync(self._handle.fileno())
+        self._handle.close()
+        self._partial.replace(self.folder / self.file)
+        shard = Shard(self.file, len(self.rows), self.bytes, self._digest.hexdigest())
+        layout.put_array(_rows_file(self.folder, self.number), np.array(self.rows, dtype=FRAME))
+        note = {"plan": self.plan.digest, "first": self.first, **asdict(shard)}
+        layout.put_whole(_note_file(self.folder, self.number), (json.dumps(note) + "\n").encode())
+        return shard
+
+    def drop(self) -> None:
+        """Leave nothing half-written behind."""
+        self._handle.close()
+        self._partial.unlink(missing_ok=True)
+
+
+def _blocks(source: FrameBytes, begin: int) -> Iterator[list[Content]]:
+    """The frames from one on, in order; threads read ahead."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        waiting: deque[Future[list[Content | DataError]]] = deque()
+        for start in range(begin, len(source), _BLOCK):
+            rows = np.arange(start, min(start + _BLOCK, len(source)), dtype=np.int64)
+            waiting.append(pool.submit(source.read, rows))
+            if len(waiting) >= _THREADS * _AHEAD:
+                yield _good(waiting.popleft().result())
+        while waiting:
+            yield _good(waiting.popleft().result())
+
+
+def _good(contents: list[Content | DataError]) -> list[Content]:
+    for content in contents:
+        if isinstance(content, DataError):
+            raise DataError(f"{content}; `python -m runners.data verify` lists all such files") from content
+    return [content for content in contents if not isinstance(content, DataError)]
+
+
+def _finished(plan: _Plan, folder: Path) -> list[Shard]:
+    """The shards from the first on that an earlier call finished, and that are still what they were."""
+    found: list[Shard] = []
+    done = 0
+    while True:
+        number = len(found)
+        try:
+            note = json.loads(_note_file(folder, number).read_text(encoding="utf-8"))
+            first, ours = note.pop("first"), note.pop("plan") == plan.digest
+            shard = Shard(**note)
+            rows = np.load(_rows_file(folder, number), allow_pickle=False)
+            path = folder / layout.shard_name(number)
+            whole = ours and first == done and len(rows) == shard.frames and shard.file == path.name
+            if not whole or path.stat().st_size != shard.bytes or layout.checksum(path) != shard.sha256:
+                return found
+        except (OSError, ValueError, KeyError, TypeError, EOFError):
+            return found
+        found.append(shard)
+        done += shard.frames
+
+
+def _finish(plan: _Plan, shards: list[Shard], folder: Path) -> Contents:
+    """Write the index, and last of all the file that makes it a pack."""
+    frames = np.concatenate([np.load(_rows_file(folder, number)) for number in range(len(shards))])
+    counts = frame_counts(plan.tracklets)
+    tracklets = np.empty(len(plan.tracklets), dtype=TRACKLET)
+    tracklets["start"] = np.cumsum(counts) - counts
+    tracklets["person"] = [tracklet.person_id for tracklet in plan.tracklets]
+    tracklets["camera"] = [tracklet.camera_id for tracklet in plan.tracklets]
+    prefixes = [_prefix(list(tracklet.frames)) for tracklet in plan.tracklets]
+    names = [
+        names_array([name[len(prefix) :] for name in tracklet.frames])
+        for tracklet, prefix in zip(plan.tracklets, prefixes, strict=True)
+    ]
+    keys = names_array([tracklet.key for tracklet in plan.tracklets])
+    arrays: list[NDArray[Any]] = [frames, tracklets, keys, names_array(prefixes), np.concatenate(names)]
+    divisions = [_division(one) for one in plan.splits]
+    files = dict(zip(INDEX, arrays, strict=True)) | {
+        division.file: rows for division, rows in zip(divisions, plan.rows, strict=True)
+    }
+    for file, array in files.items():
+        layout.put_array(folder / file, array)
+    sums = {file: layout.checksum(folder / file) for file in files}
+    contents = Contents(len(frames), len(tracklets), tuple(shards), sums, tuple(divisions))
+    layout.put_whole(folder / PACK, contents.as_json())
+    return contents
+
+
+def _prefix(names: list[str]) -> str:
+    """What all names begin with: what the first and the last of them in the alphabet begin with."""
+    first, last = min(names, default=""), max(names, default="")
+    differ = (place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
+    return first[: next(differ, len(first))]
+
+
+def _division(split: Split) -> Division:
+    return Division(
+        name=split.name,
+        version=split.version,
+        fingerprint=split.fingerprint,
+        synthetic=split.synthetic,
+        number=split.number,
+        divisions=split.divisions,
+        train=len(split.train),
+        test=len(split.test),
+        query=len(split.query_index),
+        gallery=len(split.gallery_index),
+    )
+
+
+def _rows_file(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:05d}.npy"
+
+
+def _note_file(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:05d}.json"
+
+
+def _remove_notes(folder: Path, shards: int) -> None:
+    """Remove what only an unfinished pack needs, and shards of an earlier beginning."""
+    for path in folder.glob("shard-*"):
+        number = path.name[len("shard-") :].partition(".")[0]
+        if path.suffix != ".bin" or (number.isdigit() and int(number) >= shards):
+            path.unlink(missing_ok=True)
+    for path in folder.glob("*.partial"):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other writers of the same pack away, and mark it as unfinished meanwhile.
+
+    Raises:
+        DataError: another writer is at work there, or the folder holds something that is no pack.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    marker = folder / WRITING
+    there = any(path.name not in (WRITING, PACK) for path in folder.iterdir())
+    if there and not marker.is_file() and not (folder / PACK).is_file():
+        raise DataError(f"{folder} is not empty and holds no pack; name another folder")
+    handle = _lock(marker, folder)
+    try:
+        yield
+    finally:
+        # Removed while it is still held: who opened it meanwhile sees that the name is another file's by then.
+        if (folder / PACK).is_file():
+            marker.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _lock(marker: Path, folder: Path) -> int:
+    while True:
+        handle = os.open(marker, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(handle).st_ino == marker.stat().st_ino:
+                os.ftruncate(handle, 0)
+                os.write(handle, b"this pack is unfinished; process %d is or was writing it\n" % os.getpid())
+                return handle
+        except FileNotFoundError:
+            pass  # its holder removed it between the two calls: take a new one
+        except BlockingIOError as error:
+            os.close(handle)
+            raise DataError(f"another process is writing the pack {folder} right now; wait until it is done") from error
+        os.close(handle)
+
+
+@contextmanager
+def _on_disk(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong on the disk into one sentence.
+
+    Raises:
+        DataError: for every OSError inside the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"the disk is full while the pack {folder} is written; free some space and run the same command again, "
+                "it goes on behind the last finished shard"
+            ) from error
+        reason = error.strerror or str(error)
+        raise DataError(
+            f"the pack {folder} cannot be written ({reason}); name a folder that you may write to"
+        ) from error
