@@ -32,6 +32,7 @@ class _Reader:
 
 _READERS = {
     "mars": _Reader("datasets.readers.mars"),
+    "duke": _Reader("datasets.readers.duke"),
     "synthwalk": _Reader("datasets.readers.mars", "examine_synthwalk"),
     "ilids": _Reader("datasets.readers.ilids", splits=10),
     "ilids-csa": _Reader("datasets.readers.ilids", "examine_csa", splits=10),

@@ -1,0 +1,163 @@
+"""What lies in many folders: names and sizes of their images as arrays, for layouts that have no list of names."""
+
+import os
+import stat
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets import progress
+from datasets.checks import Check, Problem
+from datasets.errors import DataError
+from datasets.frames_of_folder import names_array
+from datasets.readers.image_files import name_some
+
+MISSING = -1  # size of a link that leads nowhere
+_THREADS = 4  # listing waits for the disk, most of all for a network disk
+_AGAIN = "copy it again"
+
+
+@dataclass(frozen=True, eq=False)
+class FolderListing:
+    """The images of D folders.
+
+    Attributes:
+        folders: paths relative to the data set's folder.
+        starts: int64 [D + 1]; folder d holds the rows `starts[d]:starts[d + 1]`.
+        names: bytes [F] (dtype `S`), in each folder sorted by their bytes.
+        sizes: bytes of each file, int64 [F], -1 for a link that leads nowhere; None where no file was asked.
+        others: how many files lie there that are no images.
+    """
+
+    folders: tuple[str, ...]
+    starts: NDArray[np.int64]
+    names: NDArray[np.bytes_]
+    sizes: NDArray[np.int64] | None
+    others: int = 0
+
+    @property
+    def folder_of(self) -> NDArray[np.int64]:
+        """Row of the folder of each image, int64 [F]."""
+        return np.repeat(np.arange(len(self.folders), dtype=np.int64), np.diff(self.starts))
+
+    def path(self, row: int) -> str:
+        """Path of one image relative to the data set's folder."""
+        folder = self.folders[int(np.searchsorted(self.starts, row, side="right")) - 1]
+        return f"{folder}/{os.fsdecode(bytes(self.names[row]))}"
+
+    def _rows(self, size: int) -> list[int]:
+        """The images of one size."""
+        return [] if self.sizes is None else np.flatnonzero(self.sizes == size).tolist()
+
+    def problems(self) -> list[Problem]:
+        """One for every file of zero bytes, and for every link that leads nowhere."""
+        empty = [Problem("empty", self.path(i), "has 0 bytes", _AGAIN) for i in self._rows(0)]
+        return empty + [
+            Problem("missing", self.path(i), "is a link that leads nowhere", _AGAIN) for i in self._rows(MISSING)
+        ]
+
+    def checks(self, root: Path, part: str) -> list[Check]:
+        """How many images of a part are empty or are links that lead nowhere."""
+        if self.sizes is None:
+            return []
+        found = []
+        for what, size in (("empty", 0), ("missing", MISSING)):
+            files = [self.path(i) for i in self._rows(size)]
+            detail = f"{what} under {root}: {name_some(files)}; copy them again"
+            found.append(Check(f"{part} images {what}", 0, len(files), detail))
+        return found
+
+
+class Entries(NamedTuple):
+    """Names in a folder, sorted: its folders, and how many images lie beside them."""
+
+    folders: list[str]
+    images: int
+
+
+def subfolders(root: Path, folder: str, suffix: str = ".jpg") -> Entries:
+    """The folders in a folder; hidden ones are not looked at.
+
+    Raises:
+        DataError: the folder is missing or may not be read.
+    """
+    try:
+        with os.scandir(root / folder) as entries:
+            there = [(entry.name, entry.is_dir()) for entry in entries]
+    except OSError as error:
+        raise _unreadable(root / folder, error) from error
+    folders = sorted(name for name, is_folder in there if is_folder and not name.startswith("."))
+    return Entries(folders, sum(not is_folder and name.endswith(suffix) for name, is_folder in there))
+
+
+def list_folders(
+    root: Path, folders: Sequence[str], description: str, *, suffix: bytes = b".jpg", sizes: bool = True
+) -> FolderListing:
+    """List the images of folders.
+
+    Args:
+        root: the data set's folder.
+        folders: paths relative to it.
+        description: name of the progress bar.
+        suffix: what the names of images end with.
+        sizes: ask for the size of every file, which takes several times as long as the names alone.
+
+    Raises:
+        DataError: a folder is missing or may not be read.
+    """
+    bar = progress.bar(total=len(folders), desc=description, unit="folder", disable=None, leave=False, smoothing=0.05)
+    names: list[NDArray[np.bytes_]] = []
+    bytes_of: list[NDArray[np.int64]] = []
+    others = 0
+    with ThreadPoolExecutor(_THREADS) as pool, bar:
+        for found in pool.map(lambda folder: _list(root / folder, suffix, sizes), folders):
+            names.append(found.names)
+            bytes_of.append(found.sizes)
+            others += found.others
+            bar.update(1)
+    starts = np.concatenate([[0], np.cumsum([len(part) for part in names], dtype=np.int64)]).astype(np.int64)
+    together = np.concatenate(names) if names else names_array([])
+    known = np.concatenate(bytes_of) if bytes_of else np.zeros(0, dtype=np.int64)
+    return FolderListing(tuple(folders), starts, together, known if sizes else None, others)
+
+
+class _Listed(NamedTuple):
+    names: NDArray[np.bytes_]
+    sizes: NDArray[np.int64]
+    others: int
+
+
+def _list(folder: Path, suffix: bytes, sizes: bool) -> _Listed:
+    found: list[tuple[bytes, int]] = []
+    others = 0
+    try:
+        with os.scandir(os.fsencode(folder)) as entries:
+            for entry in entries:
+                if not entry.name.endswith(suffix):
+                    others += 1
+                elif sizes:
+                    found.append((entry.name, _size(entry)))
+                else:
+                    found.append((entry.name, 0))
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    found.sort()
+    return _Listed(names_array([name for name, _ in found]), np.array([size for _, size in found], np.int64), others)
+
+
+def _size(entry: os.DirEntry[bytes]) -> int:
+    try:
+        told = entry.stat()
+    except FileNotFoundError:
+        return MISSING
+    return told.st_size if stat.S_ISREG(told.st_mode) else MISSING
+
+
+def _unreadable(folder: Path, error: OSError) -> DataError:
+    reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be listed ({error.strerror})"
+    return DataError(f"{folder} {reason}; copy the folder again, or make it readable")
