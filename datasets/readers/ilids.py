@@ -22,15 +22,13 @@ from datasets.errors import DataError
 from datasets.matlab import read_variable
 from datasets.readers.image_files import name_some
 from datasets.readers.manifest import Counts, expectation_of, read_manifest
+from datasets.readers.two_camera_folders import Layout, Release, open_release
 from datasets.readers.two_cameras import (
     DIVISIONS,
-    Layout,
     Reading,
-    Release,
     examine_division,
     find_beside,
     halves,
-    open_release,
     told_by,
 )
 
@@ -41,7 +39,7 @@ LAYOUT = Layout(
     sequences="sequences",
     cameras=("cam1", "cam2"),
     person=re.compile(r"person(\d{3,})"),
-    frame=re.compile(r"cam(?P<camera>\d)_person(?P<person>\d{3,})_(?P<number>\d+)\.png", re.IGNORECASE),
+    frame=re.compile(r"cam(?P<camera>\d)_person(?P<person>\d{3,})_(?P<number>\d+)\.png"),
     example="sequences/cam1/person001/cam1_person001_00317.png",
 )
 SPLIT_FOLDER = "train-test people splits"

@@ -32,17 +32,15 @@ from datasets.errors import DataError
 from datasets.matlab import read_variable
 from datasets.readers.image_files import name_some
 from datasets.readers.manifest import Counts, Manifest, expectation_of, read_manifest
+from datasets.readers.two_camera_folders import Layout, Release, open_release
 from datasets.readers.two_cameras import (
     DIVISIONS,
     Division,
-    Layout,
     Reading,
-    Release,
     division,
     examine_division,
     find_beside,
     halves,
-    open_release,
     told_by,
 )
 
@@ -79,7 +77,7 @@ LAYOUT = Layout(
     sequences="multi_shot",
     cameras=("cam_a", "cam_b"),
     person=re.compile(r"person_(\d{4,})"),
-    frame=re.compile(r"(?P<number>\d+)\.png", re.IGNORECASE),
+    frame=re.compile(r"(?P<number>\d+)\.png"),
     example="multi_shot/cam_a/person_0001/0001.png",
 )
 MAT_FILE = "splits_prid.mat"

@@ -8,90 +8,31 @@ the tracklet: names, numbers and sizes are checked, and the number of people, bu
 that never was.
 """
 
-import os
-import re
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import progress
 from datasets.checks import Check, Examination, Problem, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
-from datasets.frames_of_folder import ListedFrames, names_array
+from datasets.frames_of_folder import ListedFrames
 from datasets.readers.image_files import name_some
 from datasets.readers.manifest import Counts, Manifest, spoken
-from datasets.tracklet import Split, Tracklet
+from datasets.readers.two_camera_folders import PersonFolder, Release, read_folders
+from datasets.tracklet import Split
 
 DIVISIONS = 10
 
-_THREADS = 4  # listing waits for the disk, most of all for a network disk
-_UNKNOWN = -1
 _KINDS = {
-    "missing": "folders without a frame",
+    "missing": "folders without a frame and links to nowhere",
     "empty": "images empty",
     "order": "images without a place in the order",
     "camera": "images of another camera",
     "person": "images of another person",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How one of the two releases lies on disk.
-
-    Attributes:
-        title: what messages call the data set.
-        sequences: folder of the image sequences.
-        cameras: folders of camera 1, which asks, and of camera 2.
-        person: name of a person's folder; its group is the person's number.
-        frame: name of a frame, with a group ``number`` and, where the name repeats them, ``camera`` and ``person``.
-        example: path of a frame, for messages.
-    """
-
-    title: str
-    sequences: str
-    cameras: tuple[str, str]
-    person: re.Pattern[str]
-    frame: re.Pattern[str]
-    example: str
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """The folders of a release.
-
-    Attributes:
-        root: folder that holds the sequences.
-        layout: how it lies there.
-        folders: for each camera, person number -> folder name, in the order of the names.
-        strange: further things that lie among the folders of people.
-    """
-
-    root: Path
-    layout: Layout
-    folders: tuple[dict[int, str], dict[int, str]]
-    strange: tuple[str, ...]
-
-    @property
-    def common(self) -> list[int]:
-        """People under both cameras, in the order of their folders' names."""
-        return [person for person in self.folders[0] if person in self.folders[1]]
-
-    @property
-    def single(self) -> tuple[list[int], list[int]]:
-        """People under camera 1 alone, and under camera 2 alone."""
-        first, second = self.folders
-        return [person for person in first if person not in second], [one for one in second if one not in first]
-
-    def path(self, camera: int, person: int) -> str:
-        """A person's folder under camera 1 or 2, relative to root."""
-        layout = self.layout
-        return f"{layout.sequences}/{layout.cameras[camera - 1]}/{self.folders[camera - 1][person]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,41 +80,6 @@ class Reading:
     check_images: bool
     manifest: Manifest | None
     checks: tuple[Check, ...]
-
-
-@dataclass(eq=False)
-class _Folder:
-    """What was found in one person's folder."""
-
-    tracklet: Tracklet
-    sizes: NDArray[np.int64]
-    problems: list[Problem] = field(default_factory=list)
-    others: int = 0
-    gaps: int = 0
-
-
-def open_release(root: Path, layout: Layout) -> Release:
-    """Find a release and list the folders of its people.
-
-    Args:
-        root: the folder that holds the sequences, the sequences themselves, or a folder with one such folder in it.
-        layout: of the release.
-
-    Raises:
-        DataError: it is not there, a camera is missing, or two folders have the number of one person.
-    """
-    root = _find_root(root, layout)
-    strange: list[str] = []
-    listed = []
-    for camera in layout.cameras:
-        folder = root / layout.sequences / camera
-        if not folder.is_dir():
-            raise DataError(
-                f"{folder} is missing, expected both {' and '.join(layout.cameras)} beside each other; "
-                f"copy {layout.title} again"
-            )
-        listed.append(_people(folder, layout, strange))
-    return Release(root, layout, (listed[0], listed[1]), tuple(strange))
 
 
 def find_beside(root: Path, names: Sequence[str], folders: Sequence[str] = ()) -> Path | None:
@@ -285,7 +191,7 @@ def examine_division(release: Release, divided: Division, reading: Reading) -> E
     """
     train = [(camera, person) for person in divided.train for camera in (1, 2)]
     test = [(camera, person) for camera in (1, 2) for person in divided.test]
-    folders = _read_folders(release, train + test, reading.check_images)
+    folders, others = read_folders(release, train + test, reading.check_images)
     half = len(divided.test)
     rows = np.arange(len(test), dtype=np.int64)
     manifest = reading.manifest
@@ -309,120 +215,10 @@ def examine_division(release: Release, divided: Division, reading: Reading) -> E
         *reading.checks,
         *_check_kinds(release.root, problems),
         Check("things that are no folders of people", None, len(release.strange)),
-        Check("files that are no frames", None, sum(folder.others for folder in folders)),
+        Check("files that are no frames", None, others),
         Check("gaps in the frame numbers", None, sum(folder.gaps for folder in folders)),
     )
     return Examination(split, checks, spoken(reading.expectation, release.layout.title), problems)
-
-
-def _find_root(root: Path, layout: Layout) -> Path:
-    wanted = f"{layout.sequences}/{layout.cameras[0]} and {layout.sequences}/{layout.cameras[1]}"
-    if not root.is_dir():
-        raise DataError(f"{root} is not a folder; give the folder of {layout.title} that holds {wanted}")
-    if _holds(root, layout):
-        return root
-    if root.name == layout.sequences and _holds(root.parent, layout):
-        return root.parent
-    inside = sorted(child for child in root.iterdir() if _holds(child, layout))
-    if len(inside) == 1:
-        return inside[0]
-    hint = f"; it holds several: name one of {', '.join(str(path) for path in inside)}" if inside else ""
-    raise DataError(
-        f"{root} is not in the layout of {layout.title}, expected {wanted} in it"
-        f"{hint or f' (frames like {layout.example}); give the folder that holds them'}"
-    )
-
-
-def _holds(folder: Path, layout: Layout) -> bool:
-    return any((folder / layout.sequences / camera).is_dir() for camera in layout.cameras)
-
-
-def _people(folder: Path, layout: Layout, strange: list[str]) -> dict[int, str]:
-    """Folders of people by number, in the order of their names; whatever else lies there joins `strange`."""
-    found: dict[int, str] = {}
-    with os.scandir(folder) as entries:
-        listed = sorted((entry.name, entry.is_dir()) for entry in entries)
-    for name, is_folder in listed:
-        match = layout.person.fullmatch(name)
-        if match is None or not is_folder:
-            strange.append(f"{layout.sequences}/{folder.name}/{name}")
-            continue
-        person = int(match[1])
-        if person in found:
-            raise DataError(
-                f"{folder} holds {found[person]} and {name}, two folders of person {person}; remove the one that is "
-                "not of the release"
-            )
-        found[person] = name
-    return found
-
-
-def _read_folders(release: Release, wanted: Sequence[tuple[int, int]], sizes: bool) -> list[_Folder]:
-    with ThreadPoolExecutor(_THREADS) as pool:
-        found = pool.map(lambda one: _read_folder(release, one[0], one[1], sizes), wanted)
-        bar = progress.bar(found, total=len(wanted), desc="listing frames", unit="folder", disable=None, leave=False)
-        return list(bar)
-
-
-def _read_folder(release: Release, camera: int, person: int, sizes: bool) -> _Folder:
-    """The frames of one folder in the order of their numbers; a file whose place is in doubt is left out and told."""
-    path = release.path(camera, person)
-    with os.scandir(release.root / path) as entries:
-        listed = sorted((e.name, e.stat().st_size if sizes else _UNKNOWN) for e in entries if e.is_file())
-    problems: list[Problem] = []
-    frames: dict[int, tuple[str, int]] = {}
-    others = 0
-    for name, size in listed:
-        if name.startswith(".") or not name.lower().endswith(".png"):
-            others += 1  # what a system leaves behind: Thumbs.db, .DS_Store, ._*
-            continue
-        match = release.layout.frame.fullmatch(name)
-        fault = _fault(f"{path}/{name}", match, camera, person, release.layout) or _twin(
-            f"{path}/{name}", match, frames
-        )
-        if match is None or fault is not None:
-            problems += [fault] if fault is not None else []
-            continue
-        if size == 0:
-            problems.append(Problem("empty", f"{path}/{name}", "has 0 bytes", "copy it again"))
-        frames[int(match["number"])] = (name, size)
-    if not frames:
-        held = f", but {others} other files" if others else ""
-        problems.append(
-            Problem("missing", path, f"holds no frame{held}", f"expected names like {release.layout.example}: copy it")
-        )
-    numbers = sorted(frames)
-    return _Folder(
-        Tracklet(
-            f"{release.layout.cameras[camera - 1]}_{release.folders[camera - 1][person]}",
-            person,
-            camera,
-            ListedFrames(f"{path}/", names_array([frames[number][0] for number in numbers])),
-        ),
-        np.array([frames[number][1] for number in numbers], dtype=np.int64),
-        problems,
-        others,
-        int((np.diff(numbers) > 1).sum()),
-    )
-
-
-def _fault(file: str, match: re.Match[str] | None, camera: int, person: int, layout: Layout) -> Problem | None:
-    """What is wrong with the name of a frame, if anything."""
-    if match is None:
-        expected = layout.example.rpartition("/")[2]
-        return Problem("order", file, f"has no frame number, expected a name like {expected}", "rename or remove it")
-    for what, number in (("camera", camera), ("person", person)):
-        if int(match.groupdict().get(what, number)) != number:
-            return Problem(what, file, f"is of another {what}, expected {what} {number} there", "copy the folder again")
-    return None
-
-
-def _twin(file: str, match: re.Match[str] | None, frames: dict[int, tuple[str, int]]) -> Problem | None:
-    """Is there a frame of the same number already?"""
-    there = frames.get(int(match["number"])) if match is not None else None
-    if there is None:
-        return None
-    return Problem("order", file, f"has the frame number of {there[0]}", "remove the one that is not of the release")
 
 
 def _check_kinds(root: Path, problems: Sequence[Problem]) -> list[Check]:
@@ -435,7 +231,7 @@ def _check_kinds(root: Path, problems: Sequence[Problem]) -> list[Check]:
     return found
 
 
-def _fingerprint(folders: Sequence[_Folder], train: int, half: int, divided: Division, reading: Reading) -> str:
+def _fingerprint(folders: Sequence[PersonFolder], train: int, half: int, divided: Division, reading: Reading) -> str:
     """Of all that decides the content; of a rendered set, of what it was rendered from and who is trained on."""
     trained = np.array(divided.train, dtype=np.int64)
     if reading.manifest is not None:
