@@ -24,7 +24,7 @@ def version() -> str:
     return ", ".join(dict.fromkeys((jpeg.library(), f"pillow {installed_version('pillow')}")))
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes | memoryview) -> Pixels:
     """Decode an image.
 
     Args:
@@ -67,6 +67,22 @@ def fit(pixels: Pixels, size: tuple[int, int], crop: float = 1.0) -> Pixels:
     larger = (round(height * crop), round(width * crop))
     top, left = (larger[0] - height) // 2, (larger[1] - width) // 2
     return np.ascontiguousarray(resize(pixels, larger)[top : top + height, left : left + width])
+
+
+def decode_into(data: bytes | memoryview, out: Pixels, crop: float = 1.0) -> None:
+    """Decode an image, fitted to the place where its pixels are wanted.
+
+    Args:
+        data: content of a file, of any format that Pillow knows.
+        out: contiguous uint8 [H,W,3]; its size is the one wanted. It holds anything after an error.
+        crop: see `fit`.
+
+    Raises:
+        ValueError, OSError: if the image is damaged or cut short.
+    """
+    if crop == 1 and jpeg.is_jpeg(data) and jpeg.decode_into(data, out):
+        return
+    out[...] = fit(decode(data), (out.shape[0], out.shape[1]), crop)
 
 
 def read(path: Path, size: tuple[int, int] | None = None, crop: float = 1.0) -> Pixels:

@@ -26,12 +26,12 @@ def library() -> str:
     return f"{name} {installed_version(name)}"
 
 
-def is_jpeg(data: bytes) -> bool:
+def is_jpeg(data: bytes | memoryview) -> bool:
     """Whether these bytes begin as a JPEG does."""
-    return data.startswith(_START) if simplejpeg is None else bool(simplejpeg.is_jpeg(data))
+    return bytes(data[:3]) == _START if simplejpeg is None else bool(simplejpeg.is_jpeg(data))
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes | memoryview) -> Pixels:
     """RGB pixels ``[H,W,3]`` uint8.
 
     Raises:
@@ -42,6 +42,28 @@ def decode(data: bytes) -> Pixels:
             return np.asarray(image.convert("RGB"))
     pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB")
     return pixels
+
+
+def decode_into(data: bytes | memoryview, out: Pixels) -> bool:
+    """Decode straight to where the pixels are wanted: neither memory nor a copy is needed for them.
+
+    Args:
+        data: content of a JPEG file.
+        out: contiguous uint8 [H,W,3]. It holds anything after an error.
+
+    Returns:
+        Whether that was possible; not for a picture of another size, and not without simplejpeg.
+
+    Raises:
+        ValueError: it is damaged or cut short.
+    """
+    if simplejpeg is None:
+        return False
+    height, width, *_ = simplejpeg.decode_jpeg_header(data)
+    if (height, width, 3) != out.shape:
+        return False
+    simplejpeg.decode_jpeg(data, colorspace="RGB", buffer=out)
+    return True
 
 
 def encode(pixels: Pixels, quality: int, subsampling: Literal["420", "444"] = "444") -> bytes:

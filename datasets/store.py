@@ -4,7 +4,9 @@ Reading a frame from the decoded store is 20 times cheaper than decoding it. Wit
 live in a memory-mapped file that any number of processes share; without one they live in memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +16,8 @@ from numpy.typing import NDArray
 from datasets import decoding
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
+from datasets.frame_bytes import FrameBytes
+from datasets.pack.reading import bytes_of
 from datasets.store_building import decode_frames, write_whole
 from datasets.tracklet import Tracklet
 from datasets.tracklet import lengths as frame_counts
@@ -31,6 +35,8 @@ class FrameStore:
         crop: by how much frames were enlarged before their centre was cut out; 1 where they are whole.
         path: the cache file, or None where the pixels are in memory.
     """
+
+    _readers = 1  # threads that have the next blocks ready
 
     def __init__(
         self,
@@ -73,7 +79,7 @@ class FrameStore:
 
         Args:
             tracklets: whose frames, in this order.
-            root: folder that their frame paths are relative to.
+            root: folder that their frame paths are relative to; a fresh pack in it is read in their place.
             cache: folder for the decoded file, made if absent; None decodes into memory. 63 GB for the test
                 half of MARS at 256x128, 4 GB at 64x32.
             size: (height, width); frames of another size are resized (bilinear, antialiased).
@@ -87,36 +93,70 @@ class FrameStore:
             DataError: if there is no frame, if frames are missing or damaged (counted, the first ones named),
                 or if the disk is full. No half-written file is left.
         """
-        height, width = size
-        if height < 1 or width < 1:
-            raise DataError(f"frames of {height}x{width} pixels are not possible; give height and width")
-        counts = frame_counts(tracklets)
-        shape = (int(counts.sum()), height, width, 3)
-        if not shape[0]:
-            raise DataError(f"{root}: {len(counts)} tracklets hold no frame to decode; check the data set")
+        counts = counted(tracklets, root, size)
+        shape = (int(counts.sum()), *size, 3)
+
+        def source() -> FrameBytes:
+            return bytes_of(tracklets, root, fingerprint)
+
         if cache is None:
             try:
                 frames = np.empty(shape, dtype=np.uint8)
             except MemoryError as error:
                 raise DataError(
-                    f"{shape[0]:,} frames of {height}x{width} need {np.prod(shape) / 1e9:.1f} GB of memory; "
+                    f"{shape[0]:,} frames of {size[0]}x{size[1]} need {np.prod(shape) / 1e9:.1f} GB of memory; "
                     "give a cache folder, so that they are kept on disk"
                 ) from error
             filled = 0
-            for block in decode_frames(tracklets, root, size, crop=crop, progress=progress):
+            for block in decode_frames(source(), size, crop=crop, progress=progress):
                 frames[filled : filled + len(block)] = block
                 filled += len(block)
             return cls(counts, size, frames=frames, crop=crop)
-        cut = "" if crop == 1 else f"-centre-of-{crop:g}"
-        path = Path(cache) / f"frames-{height}x{width}{cut}-{_key(tracklets, size, fingerprint)}.npy"
-        store = cls(counts, size, path=path, crop=crop)
+        store = cls(counts, size, path=_place(tracklets, cache, size, fingerprint, crop), crop=crop)
         if not store._is_complete(shape):
-            write_whole(path, shape, lambda: decode_frames(tracklets, root, size, crop=crop, progress=progress))
+            path = store.path
+            assert path is not None  # named in the line before
+            write_whole(path, shape, lambda: decode_frames(source(), size, crop=crop, progress=progress))
         return store
+
+    @classmethod
+    def cached(
+        cls,
+        tracklets: Sequence[Tracklet],
+        cache: Path,
+        size: tuple[int, int],
+        *,
+        fingerprint: str,
+        crop: float = 1.0,
+    ) -> Self | None:
+        """The store that `build` made with the same words before; None where it did not."""
+        counts = frame_counts(tracklets)
+        store = cls(counts, size, path=_place(tracklets, cache, size, fingerprint, crop), crop=crop)
+        return store if store._is_complete((int(counts.sum()), *size, 3)) else None
 
     def __len__(self) -> int:
         """Number of tracklets."""
         return len(self.lengths)
+
+    def blocks(self, step: int, begin: int = 0) -> Iterator[NDArray[np.uint8]]:
+        """Copies of all frames from one on, so many at once, in order; threads have the next ones ready.
+
+        Args:
+            step: frames of a block; the last may be smaller.
+            begin: row of the first.
+
+        Yields:
+            uint8 [n,H,W,3].
+        """
+        total = int(self.offsets[-1])
+        with ThreadPoolExecutor(self._readers) as pool:
+            coming: deque[Future[NDArray[np.uint8]]] = deque()
+            for first in range(begin, total, step):
+                coming.append(pool.submit(self._block, first, min(first + step, total)))
+                if len(coming) > self._readers:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
 
     def flat(self) -> NDArray[np.uint8]:
         """All frames, uint8 [F,H,W,3] RGB, read-only where they are mapped from a file."""
@@ -155,6 +195,10 @@ class FrameStore:
         frames = self._frames if self.path is None else None
         return (_restore, (type(self), self.lengths, self.size, frames, self.path, self.crop))
 
+    def _block(self, first: int, end: int) -> NDArray[np.uint8]:
+        """A copy of the frames of some neighbouring rows."""
+        return np.array(self.flat()[first:end])
+
     def _is_complete(self, shape: tuple[int, ...]) -> bool:
         assert self.path is not None  # only asked of cached stores
         try:
@@ -173,6 +217,26 @@ def _restore(
     crop: float,
 ) -> FrameStore:
     return kind(lengths, size, frames=frames, path=path, crop=crop)
+
+
+def counted(tracklets: Sequence[Tracklet], root: Path, size: tuple[int, int]) -> NDArray[np.int64]:
+    """Frames of each tracklet, int64 [N].
+
+    Raises:
+        DataError: there is no frame at all, or the size is none.
+    """
+    height, width = size
+    if height < 1 or width < 1:
+        raise DataError(f"frames of {height}x{width} pixels are not possible; give height and width")
+    counts = frame_counts(tracklets)
+    if not counts.sum():
+        raise DataError(f"{root}: {len(counts)} tracklets hold no frame to decode; check the data set")
+    return counts
+
+
+def _place(tracklets: Sequence[Tracklet], cache: Path, size: tuple[int, int], fingerprint: str, crop: float) -> Path:
+    cut = "" if crop == 1 else f"-centre-of-{crop:g}"
+    return Path(cache) / f"frames-{size[0]}x{size[1]}{cut}-{_key(tracklets, size, fingerprint)}.npy"
 
 
 def _key(tracklets: Sequence[Tracklet], size: tuple[int, int], fingerprint: str) -> str:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from datasets import decoding
 from datasets import progress as progress_bars
 from datasets.errors import DataError
+from datasets.frame_bytes import FrameBytes
+from datasets.pack.reading import bytes_of
 from datasets.tracklet import Tracklet
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
@@ -25,13 +27,12 @@ _NAMED = 3  # damaged files that a message names
 
 
 def decode_frames(
-    tracklets: Sequence[Tracklet], root: Path, size: tuple[int, int], *, crop: float = 1.0, progress: bool = True
+    source: FrameBytes, size: tuple[int, int], *, crop: float = 1.0, progress: bool = True
 ) -> Iterator[Block]:
-    """Decode all frames of all tracklets, in order, in blocks.
+    """Decode all frames, in order, in blocks.
 
     Args:
-        tracklets: whose frames.
-        root: folder that the frame paths are relative to.
+        source: where their bytes are.
         size: (height, width) of the result.
         crop: frames are enlarged by this before the centre of that size is cut out.
         progress: show a bar on a terminal.
@@ -42,12 +43,12 @@ def decode_frames(
     Raises:
         DataError: at the end, if any file was missing or damaged: how many, and the first of them.
     """
-    total = sum(len(tracklet.frames) for tracklet in tracklets)
+    total = len(source)
     damaged: list[str] = []
     bar = progress_bars.bar(
         total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
     )
-    threads = _threads()
+    threads = decoding_threads()
     with ThreadPoolExecutor(threads) as pool, bar:
         waiting: deque[Future[tuple[Block, list[str]]]] = deque()
 
@@ -57,12 +58,40 @@ def decode_frames(
             bar.update(len(block))
             return block
 
-        for names in _blocks(tracklets):
-            waiting.append(pool.submit(_decode_block, names, root, size, crop))
+        for rows in _blocks(total):
+            waiting.append(pool.submit(decode_block, source, rows, size, crop))
             if len(waiting) >= threads * _AHEAD:
                 yield finish_first()
         while waiting:
             yield finish_first()
+    refuse_damaged(damaged, total)
+
+
+def decode_block(
+    source: FrameBytes, rows: NDArray[np.int64], size: tuple[int, int], crop: float
+) -> tuple[Block, list[str]]:
+    """Decode some frames: uint8 [n,H,W,3], and a sentence for each that cannot be used."""
+    block: Block = np.empty((len(rows), *size, 3), dtype=np.uint8)
+    problems: list[str] = []
+    for row, content, place in zip(rows.tolist(), source.read(rows), block, strict=True):
+        try:
+            if isinstance(content, DataError):
+                raise content
+            decoding.decode_into(content, place, crop)
+        except DataError as error:
+            problems.append(str(error))
+        except (ValueError, OSError) as error:
+            reason = str(error).strip() or type(error).__name__
+            problems.append(f"{source.name(row)} cannot be decoded ({reason}); copy it again")
+    return block, problems
+
+
+def refuse_damaged(damaged: list[str], total: int) -> None:
+    """Raise for frames that cannot be used: how many of so many, and the first of them.
+
+    Raises:
+        DataError: if there is any.
+    """
     if damaged:
         more = f" and {len(damaged) - _NAMED:,} more" if len(damaged) > _NAMED else ""
         raise DataError(f"{len(damaged):,} of {total:,} frames cannot be used: {'; '.join(damaged[:_NAMED])}{more}")
@@ -73,21 +102,21 @@ def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = 
 
     Args:
         tracklets: whose frames.
-        root: folder that the frame paths are relative to.
+        root: folder that the frame paths are relative to, or that of a pack.
         progress: show a bar on a terminal.
 
     Returns:
-        One sentence for each frame that is missing, damaged or cut short.
+        One sentence for each file that is missing or damaged, in order.
     """
-    total = sum(len(tracklet.frames) for tracklet in tracklets)
-    bar = progress_bars.bar(
-        total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
-    )
+    source = bytes_of(tracklets, root)
     found: list[str] = []
-    with ThreadPoolExecutor(_threads()) as pool, bar:
-        for names, problems in pool.map(lambda names: (names, _damaged(names, root)), _blocks(tracklets)):
+    bar = progress_bars.bar(
+        total=len(source), desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
+    )
+    with ThreadPoolExecutor(decoding_threads()) as pool, bar:
+        for count, problems in pool.map(lambda rows: (len(rows), _damaged(source, rows)), _blocks(len(source))):
             found.extend(problems)
-            bar.update(len(names))
+            bar.update(count)
     return found
 
 
@@ -126,36 +155,29 @@ def write_whole(path: Path, shape: tuple[int, ...], blocks: Callable[[], Iterato
         raise DataError(f"{path} cannot be written ({reason}); make room, or name another cache folder") from error
 
 
-def _blocks(tracklets: Sequence[Tracklet]) -> Iterator[list[str]]:
-    names: list[str] = []
-    for tracklet in tracklets:
-        for name in tracklet.frames:
-            names.append(name)
-            if len(names) == _BLOCK:
-                yield names
-                names = []
-    if names:
-        yield names
+def decoding_threads() -> int:
+    """How many threads decode at once: one for each core that this process may use, and 16 at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, 16))
 
 
-def _decode_block(names: list[str], root: Path, size: tuple[int, int], crop: float) -> tuple[Block, list[str]]:
-    block = np.zeros((len(names), *size, 3), dtype=np.uint8)
+def _blocks(total: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, total, _BLOCK):
+        yield np.arange(start, min(start + _BLOCK, total), dtype=np.int64)
+
+
+def _damaged(source: FrameBytes, rows: NDArray[np.int64]) -> list[str]:
+    """Frames are decoded at their own size here: a resized one tells nothing more."""
     problems: list[str] = []
-    for row, name in enumerate(names):
+    for row, content in zip(rows.tolist(), source.read(rows), strict=True):
         try:
-            block[row] = decoding.read(root / name, size, crop)
+            if isinstance(content, DataError):
+                raise content
+            decoding.decode(content)
         except DataError as error:
             problems.append(str(error))
-    return block, problems
-
-
-def _damaged(names: list[str], root: Path) -> list[str]:
-    problems: list[str] = []
-    for name in names:
-        try:
-            decoding.read(root / name)
-        except DataError as error:
-            problems.append(str(error))
+        except (ValueError, OSError) as error:
+            problems.append(f"{source.name(row)} cannot be decoded ({error}); copy it again")
     return problems
 
 
@@ -176,9 +198,3 @@ def _is_running(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _threads() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, min(len(os.sched_getaffinity(0)), 16))
-    return max(1, min(os.cpu_count() or 1, 16))

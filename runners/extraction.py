@@ -5,12 +5,14 @@ share one pass over the frames.
 """
 
 import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from datasets.store import FrameStore
 from datasets.transforms import Normalisation, to_tensor
@@ -38,7 +40,7 @@ def probe_digest(
 ) -> str:
     """Digest of the frame network's answer to fixed noise: the same for networks that do the same."""
     noise = np.random.Generator(np.random.Philox(key=20)).integers(0, 256, (_PROBE_IMAGES, *size, 3), dtype=np.uint8)
-    features = _encode(method, noise, normalise, device, precision)
+    features = _encode(method, noise, normalise, device, precision).cpu().numpy()
     return hashlib.sha256(f"{features.shape}".encode() + features.tobytes()).hexdigest()[:32]
 
 
@@ -54,27 +56,30 @@ def extract_frame_features(
 ) -> None:
     """Write ``features.npy`` ``[F, d]`` float32 of all frames of a store into ``folder``; resumes there.
 
+    Frames are read and decoded in threads of their own, ahead of the network, and each of them once.
+
     Beside it ``trunk_frames.json`` says how many frames entered the network on the way, or null where that cannot be
     counted. Of a pass that was killed, those since its last note are not in it.
     """
-    flat = store.flat()
-    size = store.size
-    batch = frames_per_batch(size)
+    total = int(store.offsets[-1])
+    batch = frames_per_batch(store.size)
     target, state, counted = folder / "features.npy", folder / "done.json", folder / TRUNK_FRAMES
     begin = int(state.read_text()) if state.is_file() and target.is_file() else 0
     before = read_json(counted) or 0 if begin and counted.is_file() else 0
     mode = "r+" if begin else "w+"
-    out = np.lib.format.open_memmap(target, mode=mode, dtype=np.float32, shape=(len(flat), method.frame_dim))
+    out = np.lib.format.open_memmap(target, mode=mode, dtype=np.float32, shape=(total, method.frame_dim))
     assert isinstance(method, nn.Module)  # every method is one
-    with step_bar(title, len(flat), "frames", done=begin) as bar, counting_trunk_frames(method) as trunk:
-        for count, start in enumerate(range(begin, len(flat), batch)):
-            block = np.asarray(flat[start : start + batch])
-            out[start : start + len(block)] = _encode(method, block, normalise, device, precision)
-            bar.update(len(block))
+    blocks = store.blocks(batch, begin)
+    done = begin
+    with step_bar(title, total, "frames", done=begin) as bar, counting_trunk_frames(method) as trunk:
+        for count, features in enumerate(_encoded(method, blocks, normalise, device, precision)):
+            out[done : done + len(features)] = features
+            done += len(features)
+            bar.update(len(features))
             if (count + 1) % _BATCHES_A_NOTE == 0:
                 out.flush()
                 write_json(counted, _sum(before, trunk.frames))
-                write_json(state, start + len(block))
+                write_json(state, done)
     out.flush()
     write_json(counted, _sum(before, trunk.frames))
     state.unlink(missing_ok=True)
@@ -90,11 +95,30 @@ def _sum(before: int, now: int | None) -> int | None:
     return None if now is None else before + now
 
 
+def _encoded(
+    method: FrameThenTime,
+    blocks: Iterable[NDArray[np.uint8]],
+    normalise: Normalisation,
+    device: str,
+    precision: Precision,
+) -> Iterator[Floats]:
+    """Features of blocks, in order; a GPU is given the next block before those of the last are fetched from it."""
+    ahead = 0 if device == "cpu" else 1
+    waiting: deque[Tensor] = deque()
+    for block in blocks:
+        waiting.append(_encode(method, block, normalise, device, precision))
+        if len(waiting) > ahead:
+            yield waiting.popleft().cpu().numpy()
+    while waiting:
+        yield waiting.popleft().cpu().numpy()
+
+
 @torch.inference_mode()
 def _encode(
     method: FrameThenTime, images: NDArray[np.uint8], normalise: Normalisation, device: str, precision: Precision
-) -> Floats:
-    """uint8 ``[N, H, W, 3]`` -> ``[N, d]``."""
-    batch = to_tensor(torch.from_numpy(np.array(images)).to(device), normalise)
+) -> Tensor:
+    """uint8 ``[N, H, W, 3]`` -> ``[N, d]`` on the device."""
+    pixels = torch.from_numpy(images).to(device)
+    batch = to_tensor(pixels, normalise, channels_last=precision == "bf16")
     with autocast(device, precision):
-        return method.frame_features(laid_out(batch, precision)).float().cpu().numpy()
+        return method.frame_features(laid_out(batch, precision)).float()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 import datasets
 from datasets import attributes, repaired
 from datasets.attributes import Annotation
+from datasets.opening import DECODED_LIMIT, open_frames
 from datasets.readers.manifest import REPAIRED
 from datasets.repaired import writing
 from datasets.repaired.interface import Repairer
@@ -43,6 +44,7 @@ class Material:
         device: such as ``cpu``.
         annotation: attributes of the people in ``raw``, if anybody annotated them.
         source: other data, whose attributes are annotated.
+        decoded_limit: bytes of decoded frames up to which they are kept, see `datasets.opening`.
     """
 
     raw: Split
@@ -51,6 +53,7 @@ class Material:
     device: str
     annotation: Annotation | None = None
     source: AnnotatedSplit | None = None
+    decoded_limit: int = DECODED_LIMIT
     _splits: dict[str, Split] = field(default_factory=dict)
     _scorers: dict[str, ScoresRegions] = field(default_factory=dict)
     _stores: dict[tuple[str, tuple[int, int], str, float], Frames] = field(default_factory=dict)
@@ -96,13 +99,9 @@ class Material:
         return Lesson(self.split(stage.data), both, none, Targets.of(values, both.lengths), len(store))
 
     def source_store(self, part: str, size: tuple[int, int], crop: float = 1.0) -> FrameStore:
-        """Decoded frames of the ``train`` or ``test`` half of the source."""
+        """Frames of the ``train`` or ``test`` half of the source."""
         assert self.source is not None  # asked for where something was planned on it
-        split = self.source.split
-        tracklets = split.train if part == "train" else split.test
-        return FrameStore.build(
-            tracklets, split.root, self.work / "frames", size, fingerprint=split.fingerprint, crop=crop
-        )
+        return self._frames(self.source.split, part, size, crop)
 
     def labels(self, planned: PlannedLabels) -> Annotation:
         """The attributes of training people that an arm learns: annotated, or as an arm labels them, now or before."""
@@ -125,7 +124,7 @@ class Material:
         return self._splits[data.fingerprint]
 
     def store(self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0) -> Frames:
-        """Decoded frames of the ``train`` or ``test`` half of a version; ``crop`` as in `FrameStore.build`.
+        """Frames of the ``train`` or ``test`` half of a version; ``crop`` as in `FrameStore.build`.
 
         Test tracklets without their occluded frames are a selection of the raw ones: nothing is written or decoded.
         """
@@ -134,12 +133,20 @@ class Material:
             if part == "test" and data.repairer is not None and data.repairer.kind == DROP:
                 self._stores[key] = self._dropped(size, data, crop)
             else:
-                split = self.split(data)
-                tracklets = split.train if part == "train" else split.test
-                self._stores[key] = FrameStore.build(
-                    tracklets, split.root, self.work / "frames", size, fingerprint=split.fingerprint, crop=crop
-                )
+                self._stores[key] = self._frames(self.split(data), part, size, crop)
         return self._stores[key]
+
+    def _frames(self, split: Split, part: str, size: tuple[int, int], crop: float) -> FrameStore:
+        """Frames of one half of a split: decoded once where that is little, else when they are asked for."""
+        return open_frames(
+            split.train if part == "train" else split.test,
+            split.root,
+            self.work / "frames",
+            size,
+            fingerprint=split.fingerprint,
+            crop=crop,
+            decoded_limit=self.decoded_limit,
+        )
 
     def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0) -> FrameStore:
         """Decoded frames of the data as they are."""

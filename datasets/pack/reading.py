@@ -266,13 +266,13 @@ def beside(split: Split) -> Pack | None:
     return _fresh(split.root, split.fingerprint)
 
 
-def bytes_of(tracklets: Sequence[Tracklet], root: Path, fingerprint: str) -> FrameBytes:
+def bytes_of(tracklets: Sequence[Tracklet], root: Path, fingerprint: str | None = None) -> FrameBytes:
     """Where the bytes of tracklets' frames come from: the pack beside the data, or else their files.
 
     Args:
         tracklets: whose frames, in this order.
         root: folder that their frame paths are relative to, or that of a pack.
-        fingerprint: of the data set.
+        fingerprint: of the data set; None takes no pack beside it.
 
     Raises:
         DataError: root is a pack, and it cannot be read or holds other tracklets.
@@ -281,7 +281,7 @@ def bytes_of(tracklets: Sequence[Tracklet], root: Path, fingerprint: str) -> Fra
     if (root / PACK).is_file():
         pack = open_pack(root)
         return PackedBytes(pack, pack.rows_of(tracklets))
-    found = _fresh(root, fingerprint)
+    found = None if fingerprint is None else _fresh(root, fingerprint)
     if found is not None:
         return PackedBytes(found, found.rows_of(tracklets))
     return FileBytes(tracklets, root)

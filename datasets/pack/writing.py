@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
-from datasets.frame_bytes import Content, FileBytes, FrameBytes
+from datasets.frame_bytes import Content, FrameBytes
 from datasets.frames_of_folder import names_array
 from datasets.pack import layout
 from datasets.pack.layout import FORMAT, FRAME, INDEX, PACK, TRACKLET, WRITING, Contents, Division, PackReport, Shard
@@ -67,7 +67,7 @@ def write(
         if (folder / PACK).is_file():
             contents, resumed = _already(folder, plan), None
         else:
-            source = _source(plan, splits[0])
+            source = bytes_of(plan.tracklets, splits[0].root)  # never a pack beside them, which may be an old one
             shards, resumed = _write_shards(plan, source, folder, progress)
             contents = _finish(plan, shards, folder)
         _remove_notes(folder, len(contents.shards))
@@ -109,13 +109,6 @@ class _Plan:
             raise DataError(f"{splits[0].root}: {len(kept)} tracklets hold no frame to pack; check the data set")
         digest = hash_of("pack", FORMAT, shard_bytes, *(one.fingerprint for one in splits), *rows)
         return cls(tuple(kept), tuple(splits), tuple(rows), shard_bytes, digest)
-
-
-def _source(plan: _Plan, split: Split) -> FrameBytes:
-    """The image files, or the pack that was read in their place; never a pack beside them, which may be the old one."""
-    if (split.root / PACK).is_file():
-        return bytes_of(plan.tracklets, split.root, split.fingerprint)
-    return FileBytes(plan.tracklets, split.root)
 
 
 def _already(folder: Path, plan: _Plan) -> Contents:

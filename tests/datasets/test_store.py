@@ -55,7 +55,7 @@ def test_the_second_build_decodes_nothing(
     split: datasets.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = build(split, tmp_path)
-    monkeypatch.setattr(decoding, "read", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(decoding, "decode_into", lambda *_: pytest.fail("decoded again"))
     second = build(split, tmp_path)
     assert second.path == first.path
     assert np.array_equal(second.flat(), first.flat())
@@ -142,7 +142,7 @@ def test_too_little_room_is_said_before_decoding(
 ) -> None:
     usage = type("usage", (), {"free": 100})
     monkeypatch.setattr(store_building.shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(decoding, "read", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(decoding, "decode_into", lambda *_: pytest.fail("decoded"))
     with pytest.raises(DataError, match="are needed"):
         build(split, tmp_path)
 
