@@ -37,7 +37,7 @@ def choose(split: Split, part: str, number: int, *, people: Sequence[int] = ()) 
     found = [tracklet for tracklet in parts[part] if not people or tracklet.person_id in people]
     if not found:
         wanted = f" of person {', '.join(map(str, people))}" if people else ""
-        raise DataError(f"{split.root} has no {part} tracklet{wanted}; `show` lists what there is")
+        raise DataError(f"{split.root} has no {part} tracklet{wanted}; `stats` counts what there is")
     return [found[i] for i in evenly(len(found), min(number, len(found))).indices]
 
 

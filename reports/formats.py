@@ -45,6 +45,7 @@ class Column:
     data_only: bool = False  # in CSV and JSON, but not shown: too long for a page
     group: str = ""  # neighbours of one group stand under one common head
     judged: bool = False  # its estimates carry verdicts
+    thousands: bool = False  # whole numbers are grouped: 1,191,003
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,8 @@ def shown(column: Column, cell: Cell) -> str:
 def number(value: float, column: Column) -> str:
     """A rounded number; integers stay integers."""
     sign = "+" if column.signed else ""
-    text = f"{value:{sign}d}" if isinstance(value, int) else f"{value:{sign}.{column.decimals}f}"
+    comma = "," if column.thousands else ""
+    text = f"{value:{sign}{comma}d}" if isinstance(value, int) else f"{value:{sign}.{column.decimals}f}"
     return text.replace("-", MINUS)
 
 

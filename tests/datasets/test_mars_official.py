@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.io import loadmat
 
 import datasets
 from datasets.batches import grouped_batches, identity_batches, shuffled_batches
@@ -16,24 +15,13 @@ from datasets.errors import DataError
 from datasets.randomness import generator
 from datasets.sampling import RULES
 from datasets.tracklet import camera_ids, lengths, person_ids
+from tests.datasets import mars_index
 
 
 @pytest.fixture(scope="module")
 def mars_metadata(official_metadata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tables as released; name files rebuilt from the published list of tracklet prefixes."""
-    source, root = official_metadata / "mars", tmp_path_factory.mktemp("mars")
-    (root / "info").mkdir()
-    for name in ("tracks_train_info.mat", "tracks_test_info.mat", "query_IDX.mat"):
-        shutil.copy(source / name, root / "info" / name)
-    for part in ("train", "test"):
-        rows = loadmat(root / "info" / f"tracks_{part}_info.mat")[f"track_{part}_info"]
-        listed = (source / f"gltr_list_{part}_seq.txt").read_text().splitlines()
-        with (root / "info" / f"{part}_name.txt").open("wb") as file:
-            for line, (first, last, *_) in zip(listed, rows.tolist(), strict=True):
-                prefix = line.split()[0].split("/")[1]
-                count = last - first + 1
-                file.write(b"".join(f"{prefix}F{k:03d}.jpg\r\n".encode() for k in range(1, count + 1)))
-    return root
+    return mars_index.rebuild(official_metadata / "mars", tmp_path_factory.mktemp("index") / "mars")
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,14 @@
-"""The data command: what it prints, its exit codes, and what it leaves."""
+"""The data command: what it lists, renders and draws, and how it refuses."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+import datasets
 from runners.data import main
 from tests.datasets import mars_folder
 
@@ -15,41 +18,19 @@ def root(tmp_path: Path) -> Path:
     return mars_folder.write(tmp_path / "mars")
 
 
-def test_show_counts_an_incomplete_set_too(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["show", str(root)]) == 0
-    assert "train tracklets" in capsys.readouterr().out
-    assert main(["show", str(root), "--json"]) == 0
-    facts = json.loads(capsys.readouterr().out)
-    assert facts["counts"]["test_frames"] == 15
-    assert facts["synthetic"] is False
-
-
-def test_verify_fails_on_wrong_counts_and_passes_on_any(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", str(root)]) == 1
-    assert "FAILED train ids" in capsys.readouterr().out
-    assert main(["verify", str(root), "--counts", "any"]) == 0
-    assert main(["verify", str(root), "--counts", "any", "--json"]) == 0
-    out = capsys.readouterr().out
-    facts = json.loads(out[out.index("{") :])
-    assert facts["passed"] is True
-    assert all(check["passed"] for check in facts["checks"])
-
-
-def test_verify_finds_damaged_pixels_only_when_asked(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    image = root / "bbox_test" / "0002" / "0002C2T0002F003.jpg"
-    image.write_bytes(image.read_bytes()[:200])
-    assert main(["verify", str(root), "--counts", "any"]) == 0
-    assert main(["verify", str(root), "--counts", "any", "--pixels"]) == 1
-    assert image.name in capsys.readouterr().out
-
-
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in (
         ["verify", str(tmp_path / "none")],
-        ["show", str(tmp_path)],
+        ["stats", str(tmp_path)],
+        ["stats", str(tmp_path), "--dataset", "mars", "--split", "1"],
+        ["pack", str(tmp_path), "--dataset", "duk"],
+        ["verify", str(tmp_path), "--accept", "ugly"],
+        ["verify", str(tmp_path), "--no-images", "--quick"],
+        ["verify", str(tmp_path), "--report", "problems.txt"],
         ["verify", str(tmp_path), "--dataset", "marz"],
         ["contact-sheet", str(tmp_path), "x.png"],
         ["render", str(tmp_path / "walk"), "--preset", "tinny"],
+        ["render", str(tmp_path / "walk"), "--preset", "tiny", "--layout", "marz"],
         ["render", str(tmp_path / "walk"), "--preset", "tiny", "--seed", "-1"],
         ["render", str(tmp_path / "walk"), "--preset", "tiny", "--set", "nose=3"],
         ["render", str(tmp_path / "walk"), "--preset", "tiny", "--size", "512x256"],
@@ -91,13 +72,35 @@ def test_contact_sheet_of_one_person(root: Path, tmp_path: Path, capsys: pytest.
     assert [path.name for path in tmp_path.glob("*.*")] == ["s.png"]
 
 
-def test_help_teaches_by_example(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("action", "examples"), [([], 8), (["verify"], 4), (["stats"], 4), (["pack"], 3), (["render"], 5)]
+)
+def test_help_teaches_by_example(action: list[str], examples: int, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main(["--help"])
+        main([*action, "--help"])
     assert stopped.value.code == 0
     out = capsys.readouterr().out
-    assert out.count("python -m runners.data") >= 6
-    assert "exit codes" in out
+    assert out.count(" -m runners.data ") >= examples
+    assert "exit codes" in out.lower()
+
+
+def test_the_list_says_what_there_is_and_what_to_respect(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n{name} " in out for name in datasets.names())
+    for words in ("withdrawn by its owners", "20,478", "downloads no data set"):
+        assert words in " ".join(out.split())
+    assert main(["list", "--json"]) == 0
+    found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["data_sets"]}
+    assert set(found) == set(datasets.names())
+    assert (found["mars"]["people"], found["mars"]["divisions"], found["mars"]["metrics"]) == (1_259, 1, "mAP, CMC")
+
+
+def test_the_list_needs_no_torch(tmp_path: Path) -> None:
+    code = "import sys\nfrom runners.data import main\nmain(['list'])\nprint('torch' in sys.modules)"
+    here = Path(__file__).resolve().parent.parent.parent
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=here)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_a_rendered_world_is_verified_shown_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,6 +112,8 @@ def test_a_rendered_world_is_verified_shown_and_drawn(tmp_path: Path, capsys: py
     assert rendered["counts"]["train_ids"] == 2
     assert main(["verify", root, "--pixels"]) == 0
     assert "compared with its manifest" in capsys.readouterr().out
+    assert main(["stats", root]) == 0
+    assert rendered["fingerprint"] in capsys.readouterr().out
     assert main(["contact-sheet", root, str(tmp_path / "walk.png")]) == 0
     victim = next((tmp_path / "walk" / "bbox_test").rglob("*.jpg"))
     victim.unlink()

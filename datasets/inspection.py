@@ -1,0 +1,267 @@
+"""Every frame of a data set, opened and looked at: is it there, whole, of the right size, and there only once?
+
+Names and listings are the readers' business; here the files themselves are read, each once, by threads. A frame costs
+its read, a look at its header and a hash of its bytes; its pixels are decoded only when that is asked for.
+"""
+
+import itertools
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets import decoding
+from datasets import progress as progress_bars
+from datasets.checks import Check, Problem
+from datasets.image_header import read_header
+from datasets.tracklet import Split, Tracklet, lengths
+
+KINDS = {
+    "missing": "frames missing",
+    "empty": "frames of zero bytes",
+    "unreadable": "frames that may not be read",
+    "truncated": "frames cut short",
+    "damaged": "frames damaged",
+    "size": "frames of a wrong size",
+    "duplicate": "frames of one tracklet in another",
+    "repeated": "frames repeated in their tracklet",
+}
+"""Kind of problem -> what the check that counts it is called."""
+_LISTED = ("missing", "empty", "unreadable")
+_FEW_PIXELS = 512  # frames with fewer, such as 16x8, come out the same twice where somebody hardly moves
+
+_AGAIN = "copy it again"
+_ONE_WRONG = "one of the two is in the wrong place: copy both tracklets again"
+_FIRST_READ = 1 << 20  # bytes: a frame comes in one call
+_BLOCK = 256  # frames that one task reads
+_AHEAD = 4  # tasks in flight for each thread
+_THREADS = 8  # reading waits for the disk, most of all for a network disk
+_DIGEST = 16  # bytes of a content hash: among 10^7 frames two different ones meet with a chance of 10^-25
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What was found.
+
+    Attributes:
+        frames: how many were asked for.
+        size_on_disk: bytes that were read.
+        seconds: that it took.
+        sizes: (height, width) -> frames, most frequent first.
+        decoded: whether the pixels were decoded too.
+        problems: one for each frame and fault, by kind in the order of `KINDS`, then in the order of the data set.
+        alike: frames that are the same as an earlier one of their tracklet and no problem, as they have few pixels.
+    """
+
+    frames: int
+    size_on_disk: int
+    seconds: float
+    sizes: dict[Size, int]
+    decoded: bool
+    problems: tuple[Problem, ...]
+    alike: int = 0
+
+    def checks(self) -> tuple[Check, ...]:
+        """How many frames have each fault; those that a listing finds too are counted only where there are any."""
+        counted = Counter(problem.kind for problem in self.problems)
+        found = [
+            Check(what, 0, counted[kind], _first(self.problems, kind))
+            for kind, what in KINDS.items()
+            if counted[kind] or kind not in _LISTED
+        ]
+        return (*found, *([Check("tiny frames like an earlier one", None, self.alike)] if self.alike else []))
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    digests: NDArray[np.uint64]  # [n,2], zero where a file could not be read
+    sizes: Counter[Size]
+    size_on_disk: int
+    problems: list[Problem]
+
+
+def inspect(
+    split: Split,
+    *,
+    size: Size | None = None,
+    pixels: bool = False,
+    skip: Collection[str] = (),
+    progress: bool = True,
+) -> Inspection:
+    """Open every frame of a data set, each once.
+
+    Args:
+        split: the data set; a tracklet that is query and gallery stands in it once, so its frames are no duplicates.
+        size: (height, width) that every frame must have; None takes any.
+        pixels: decode every frame too, which finds what is damaged in the middle of a JPEG.
+        skip: frames that are known to be missing or empty.
+        progress: show a bar on a terminal.
+    """
+    began = time.monotonic()
+    tracklets = (*split.train, *split.test)
+    known = frozenset(skip)
+    total = int(lengths(tracklets).sum())
+    digests = np.zeros((total, _DIGEST // 8), dtype=np.uint64)
+    sizes: Counter[Size] = Counter()
+    problems: list[Problem] = []
+    size_on_disk = done = 0
+
+    def look(names: list[str]) -> _Block:
+        return _look_at(names, split.root, size, pixels, known)
+
+    bar = progress_bars.bar(
+        total=total, desc="opening frames", unit="frame", disable=None if progress else True, leave=False
+    )
+    with ThreadPoolExecutor(_THREADS) as pool, bar:
+        for block in _in_order(pool, look, _blocks(tracklets)):
+            digests[done : done + len(block.digests)] = block.digests
+            done += len(block.digests)
+            sizes += block.sizes
+            size_on_disk += block.size_on_disk
+            problems += block.problems
+            bar.update(len(block.digests))
+    twice = _duplicates(digests, tracklets, len(split.train))
+    common = sizes.most_common(1)
+    tiny = bool(common) and common[0][0][0] * common[0][0][1] < _FEW_PIXELS
+    alike = sum(problem.kind == "repeated" for problem in twice) if tiny else 0
+    problems += [problem for problem in twice if not (tiny and problem.kind == "repeated")]
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    problems.sort(key=lambda problem: order[problem.kind])  # stable
+    return Inspection(
+        total, size_on_disk, time.monotonic() - began, dict(sizes.most_common()), pixels, tuple(problems), alike
+    )
+
+
+def _first(problems: Sequence[Problem], kind: str) -> str:
+    return next((str(problem) for problem in problems if problem.kind == kind), "")
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, look: Callable[[list[str]], _Block], blocks: Iterator[list[str]]
+) -> Iterator[_Block]:
+    """As `pool.map`, but with few blocks waiting: a million names need not be in memory at once."""
+    waiting: deque[Future[_Block]] = deque()
+    for names in blocks:
+        waiting.append(pool.submit(look, names))
+        if len(waiting) >= _THREADS * _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _blocks(tracklets: Sequence[Tracklet]) -> Iterator[list[str]]:
+    names = itertools.chain.from_iterable(tracklet.frames for tracklet in tracklets)
+    while block := list(itertools.islice(names, _BLOCK)):
+        yield block
+
+
+def _look_at(names: list[str], root: Path, size: Size | None, pixels: bool, known: frozenset[str]) -> _Block:
+    digests = bytearray(len(names) * _DIGEST)
+    sizes: Counter[Size] = Counter()
+    problems: list[Problem] = []
+    size_on_disk = 0
+    for row, name in enumerate(names):
+        if name in known:
+            continue
+        try:
+            data = _read(f"{root}/{name}")
+        except FileNotFoundError:
+            problems.append(Problem("missing", name, "is listed but not there", _AGAIN))
+            continue
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            problems.append(Problem("unreadable", name, f"cannot be read ({reason})", "allow it, or copy it again"))
+            continue
+        if not data:
+            problems.append(Problem("empty", name, "has 0 bytes", _AGAIN))
+            continue
+        size_on_disk += len(data)
+        digests[row * _DIGEST : (row + 1) * _DIGEST] = blake2b(data, digest_size=_DIGEST).digest()
+        problems += _faults(name, data, size, pixels, sizes)
+    return _Block(np.frombuffer(digests, dtype=np.uint64).reshape(-1, _DIGEST // 8), sizes, size_on_disk, problems)
+
+
+def _faults(name: str, data: bytes, size: Size | None, pixels: bool, sizes: Counter[Size]) -> list[Problem]:
+    header = read_header(data)
+    found: list[Problem] = []
+    if header.size is not None:
+        sizes[header.size] += 1
+        if size is not None and header.size != size:
+            is_, wanted = (f"{height}x{width}" for height, width in (header.size, size))
+            found.append(Problem("size", name, f"is {is_}, expected {wanted}", "take the original, not a resized copy"))
+    if header.fault:
+        found.append(Problem(header.fault, name, header.found, _AGAIN))
+    elif pixels:
+        try:
+            decoding.decode(data)
+        except (ValueError, OSError) as error:
+            found.append(Problem("damaged", name, f"cannot be decoded ({error})", _AGAIN))
+    return found
+
+
+def _duplicates(digests: NDArray[np.uint64], tracklets: Sequence[Tracklet], training: int) -> list[Problem]:
+    """Frames with the same bytes as an earlier one.
+
+    Args:
+        digests: of the frames [F,2]; zero for those that are not compared.
+        tracklets: whose frames they are, in order.
+        training: how many of them are training tracklets.
+    """
+    read = np.flatnonzero(digests.any(axis=1))
+    order = read[np.lexsort((read, digests[read, 0], digests[read, 1]))]
+    same = np.flatnonzero((digests[order[1:]] == digests[order[:-1]]).all(axis=1)) + 1
+    if not same.size:
+        return []
+    first_of_run = np.ones(len(order), dtype=bool)
+    first_of_run[same] = False
+    firsts = order[np.maximum.accumulate(np.where(first_of_run, np.arange(len(order)), 0))]
+    pairs = sorted(zip(order[same].tolist(), firsts[same].tolist(), strict=True))
+    ends = np.cumsum(lengths(tracklets))
+
+    def place(frame: int) -> tuple[int, str]:
+        row = int(np.searchsorted(ends, frame, side="right"))
+        return row, tracklets[row].frames[frame - int(ends[row]) + len(tracklets[row])]
+
+    return [_duplicate(*place(frame), *place(first), tracklets, training) for frame, first in pairs]
+
+
+def _duplicate(row: int, name: str, other: int, first: str, tracklets: Sequence[Tracklet], training: int) -> Problem:
+    if row == other:
+        return Problem(
+            "repeated",
+            name,
+            f"has the same bytes as {first} of the same tracklet",
+            "copy it again, or accept it (--accept repeated) if the recording stands still there",
+        )
+    mine, theirs = tracklets[row], tracklets[other]
+    if name == first:
+        found = f"is a frame of two tracklets, {theirs.key} and {mine.key}"
+    else:
+        found = f"has the same bytes as {first} of tracklet {theirs.key}"
+    if (row < training) != (other < training):
+        return Problem("duplicate", name, f"{found}, and one is trained on and the other tested on", _ONE_WRONG)
+    if mine.person_id != theirs.person_id:
+        return Problem("duplicate", name, f"{found}, of another person", _ONE_WRONG)
+    return Problem("duplicate", name, f"{found}, of the same person", _ONE_WRONG)
+
+
+def _read(path: str) -> bytes:
+    """All bytes of a file; without `Path`, which takes as long as the reading itself."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        data = os.read(file, _FIRST_READ)
+        if len(data) == _FIRST_READ:
+            while more := os.read(file, _FIRST_READ):
+                data += more
+        return data
+    finally:
+        os.close(file)

@@ -1,0 +1,84 @@
+"""Which data set lies in a folder, judged by what only its layout has. No image is opened."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import datasets
+from datasets.errors import DataError
+from datasets.readers.manifest import MANIFEST, RENDERED
+
+PACK = Path("pack.json")
+"""What a packed data set says about itself."""
+
+
+def recognise(root: Path) -> str:
+    """The name that a data set is read by.
+
+    Args:
+        root: its folder, the folder around it, or a CSV of the user's own.
+
+    Raises:
+        DataError: there is no such folder, or it is none of the layouts or several of them.
+    """
+    if root.is_file() and root.suffix.lower() == ".csv":
+        return "own"
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder; name the folder that holds a data set")
+    inside = sorted(child for child in root.iterdir() if child.is_dir() and not child.name.startswith("."))
+    for folder in (root, *inside):
+        found = _named_by_itself(folder) or next((name for name, fits in _MARKS.items() if fits(folder)), None)
+        if found is not None:
+            return found
+    raise DataError(
+        f"{root} is in no layout that is known; if it is one all the same, say which with --dataset "
+        f"({', '.join(datasets.names())}), and what is missing from it will be told"
+    )
+
+
+def _named_by_itself(folder: Path) -> str | None:
+    if (folder / MANIFEST).is_file():
+        return "mars"  # which takes the manifest's word for what it is
+    for file in (PACK, RENDERED):
+        if not (folder / file).is_file():
+            continue
+        try:
+            said = json.loads((folder / file).read_text(encoding="utf-8"))
+            name = said["divisions"][0]["name"] if file == PACK else said["layout"]
+        except (OSError, ValueError, LookupError, TypeError):
+            raise DataError(
+                f"{folder / file} is damaged, so it cannot tell what this data set is: write the set again, or say "
+                "which it is with --dataset"
+            ) from None
+        name = str(name).removeprefix("synthwalk-")
+        return "mars" if name == "synthwalk" else name
+    return None
+
+
+def _has(*names: str) -> Callable[[Path], bool]:
+    return lambda folder: any((folder / name).exists() for name in names)
+
+
+def _is_duke(folder: Path) -> bool:
+    """Three parts with a folder a person, and in it a folder a tracklet, all of four digits."""
+    parts = [folder / part for part in ("train", "query", "gallery")]
+    if not all(part.is_dir() for part in parts):
+        return False
+    person = next((child for child in sorted(parts[1].iterdir()) if child.is_dir()), None)
+    tracklet = None if person is None else next((child for child in sorted(person.iterdir()) if child.is_dir()), None)
+    return (
+        person is not None
+        and tracklet is not None
+        and all(len(one.name) == 4 and one.name.isdigit() for one in (person, tracklet))
+        and not any(child.is_dir() for child in tracklet.iterdir())
+    )
+
+
+_MARKS: dict[str, Callable[[Path], bool]] = {
+    "mars": _has("info/query_IDX.mat", "info/tracks_test_info.mat", "bbox_test", "bbox_train"),
+    "ilids": _has("i-LIDS-VID", "sequences/cam1", "train-test people splits"),
+    "prid": _has("multi_shot", "prid_2011"),
+    "ls-vid": _has("list_sequence", "tracklet_train", "tracklet_test"),
+    "duke": _is_duke,
+    "own": _has("tracklets.csv", "query", "gallery", "test", "train"),
+}

@@ -1,0 +1,113 @@
+"""Which data set an action of `python -m runners.data` is about: the options that say so, and reading it."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets.checks import Examination
+from datasets.recognition import recognise
+from datasets.tracklet import Split
+
+
+def add_source(parser: argparse.ArgumentParser, *, images: bool = True) -> None:
+    """Let an action name its data set.
+
+    Args:
+        parser: of the action.
+        images: whether it may be told to leave the images alone.
+    """
+    source = parser.add_argument_group("which data set")
+    source.add_argument("root", type=Path, help="its folder, or the CSV of your own data")
+    source.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help=f"one of {', '.join(datasets.names())}; `list` says what they are (default: recognised by its layout)",
+    )
+    source.add_argument(
+        "--split", type=int, metavar="N", help="one of several train/test divisions, from 0 (ilids and prid have ten)"
+    )
+    source.add_argument(
+        "--counts",
+        choices=("official", "manifest", "any"),
+        help="what counts are compared with: the official release, the manifest of a rendered set, nothing "
+        "(default: its manifest where there is one, else the official release)",
+    )
+    if images:
+        source.add_argument("--no-images", action="store_true", help="names and tables alone, image folders not listed")
+
+
+def name_of(arguments: argparse.Namespace) -> str:
+    """The name that the data set is read by: as given, else as recognised."""
+    return str(arguments.dataset) if arguments.dataset else recognise(arguments.root)
+
+
+def examine(arguments: argparse.Namespace, name: str = "", number: int | None = None) -> Examination:
+    """Read one division.
+
+    Args:
+        arguments: of the command line.
+        name: of the data set, where it is known already.
+        number: of the division; None takes the one asked for, else the first.
+    """
+    options: dict[str, Any] = {"counts": arguments.counts} if arguments.counts else {}
+    return datasets.examine(
+        name or name_of(arguments),
+        arguments.root,
+        split=(arguments.split or 0) if number is None else number,
+        check_images=not getattr(arguments, "no_images", False),
+        **options,
+    )
+
+
+def facts(split: Split) -> dict[str, Any]:
+    """Name, version, fingerprint and counts of a division, as plain data."""
+    found = {
+        "name": split.name,
+        "root": str(split.root),
+        "version": split.version,
+        "synthetic": split.synthetic,
+        "fingerprint": split.fingerprint,
+    }
+    if split.divisions > 1:
+        found |= {"split": split.number, "splits": split.divisions}
+    return {**found, "counts": split.counts()}
+
+
+def of_names(split: Split, arguments: argparse.Namespace) -> str:
+    """What to say of a fingerprint that the sizes of the files did not enter."""
+    blind = getattr(arguments, "no_images", False) and not split.synthetic
+    return " (of names and tables; with the images it is another)" if blind else ""
+
+
+def spoken(name: str) -> str:
+    """The name of a count as words."""
+    return name.replace("_", " ")
+
+
+def printable(text: str) -> str:
+    """Text of file names for any terminal: bytes that are no characters are shown as numbers."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """HEIGHTxWIDTH as an option's value.
+
+    Raises:
+        ArgumentTypeError: it is something else.
+    """
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write HEIGHTxWIDTH, e.g. 128x64")
+    return int(height), int(width)
+
+
+def positive(text: str) -> int:
+    """A whole number above 0 as an option's value.
+
+    Raises:
+        ArgumentTypeError: it is something else.
+    """
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
