@@ -33,11 +33,13 @@ class _Reader:
 _READERS = {
     "mars": _Reader("datasets.readers.mars"),
     "duke": _Reader("datasets.readers.duke"),
+    "ls-vid": _Reader("datasets.readers.ls_vid"),
     "synthwalk": _Reader("datasets.readers.mars", "examine_synthwalk"),
     "ilids": _Reader("datasets.readers.ilids", splits=10),
     "ilids-csa": _Reader("datasets.readers.ilids", "examine_csa", splits=10),
     "prid": _Reader("datasets.readers.prid", splits=10),
     "prid-200": _Reader("datasets.readers.prid", "examine_200", splits=10),
+    "own": _Reader("datasets.readers.own"),
 }
 
 

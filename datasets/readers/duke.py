@@ -29,7 +29,7 @@ from datasets.readers.duke_frames import Part
 from datasets.readers.folder_listing import FolderListing, list_folders, subfolders
 from datasets.readers.image_files import name_some
 from datasets.readers.manifest import Counts, Manifest, expectation_of, read_manifest, spoken
-from datasets.tracklet import Split, Tracklet, camera_ids, lengths, person_ids
+from datasets.tracklet import Split, Tracklet, camera_ids, person_ids
 
 OFFICIAL_COUNTS = {
     "train_ids": 702,
@@ -57,8 +57,6 @@ OFFICIAL_CAMERAS = {
     "gallery": (432, 411, 191, 157, 216, 378, 239, 612),
 }
 """Tracklets of cameras 1 to 8."""
-OFFICIAL_LENGTHS = {"query": (6, 3_147), "gallery": (1, 9_324)}
-"""Frames of the shortest and of the longest tracklet."""
 OFFICIAL_DISTRACTORS = 408
 OFFICIAL_VERSION = "2018"
 
@@ -265,11 +263,6 @@ def _check_people(split: Split, expectation: Counts) -> list[Check]:
         cameras = np.bincount(camera_ids(tracklets), minlength=len(OFFICIAL_CAMERAS[part]) + 1)
         for camera, count in enumerate(OFFICIAL_CAMERAS[part], start=1):
             found.append(Check(f"{part} tracklets of camera {camera}", count, int(cameras[camera]), _INCOMPLETE))
-        if part in OFFICIAL_LENGTHS:
-            frames = lengths(tracklets)
-            extremes = (int(frames.min()), int(frames.max())) if frames.size else (0, 0)
-            for word, wanted, value in zip(("shortest", "longest"), OFFICIAL_LENGTHS[part], extremes, strict=True):
-                found.append(Check(f"frames of the {word} {part} tracklet", wanted, value, _INCOMPLETE))
         if part != "query":
             pairs = [(one.person_id, one.camera_id) for one in tracklets]
             twice = len(pairs) - len(set(pairs))
