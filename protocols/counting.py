@@ -1,17 +1,19 @@
 """How far up the list each positive stands, without sorting the list.
 
 CMC, AP and the first hit need nothing but the ranks of a query's positives, some ten among thousands of gallery
-tracklets. So each row of distances is swept once: every entry is placed between the sorted distances of the
-positives, and running sums give how many kept tracklets come before each of them: O(G log P) time and O(G) memory a
-query, against O(G log G) time and an index matrix for sorting. Positives and negatives are read from the same block
-of distances, because the same distance computed in two blocks may differ in its last bit and break a tie.
+tracklets. So each row of distances is swept once and compared with the distances of its positives (`levels`), which
+gives how many kept tracklets come before each of them: O(G log P) time and O(G) memory a query, against O(G log G)
+time and an index matrix for sorting. Positives and negatives are read from the same block of distances, because the
+same distance computed in two blocks may differ in its last bit and break a tie.
 
-Two engines give identical counts: plain NumPy, and a compiled sweep (numba) that pays for its compilation on large
-galleries only.
+Three engines give identical counts, so which one is used never enters a result: plain NumPy, a compiled sweep (numba)
+that pays for its loading and compilation on large galleries only, and torch where the distances lie on an accelerator;
+from there only the distances of the positives and the counts come across.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,12 +24,15 @@ from numpy.typing import NDArray
 
 from .errors import ProtocolError
 from .gallery_index import JUNK, KEPT, QUERY, GalleryIndex, Ints
+from .inputs import is_torch, to_numpy
+from .levels import Levels, SamePerson, kept_and_queries, levels_of
 
-Engine = Literal["auto", "numpy", "numba"]
+Engine = Literal["auto", "numpy", "numba", "torch"]
 Rows = NDArray[np.floating[Any]]
 
-COMPILED_FROM_PAIRS = 300_000_000
-"""Number of distances from which the compiled engine wins back its compilation (some 7 s, once an installation)."""
+COMPILED_FROM_PAIRS = 200_000_000
+"""Distances from which the compiled engine wins back its loading (0.3 s; once an installation some seconds more)."""
+_COMPILED = f"{__package__}.counting_compiled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,119 +63,90 @@ class TieGroups:
 
 
 def choose_engine(engine: Engine, pairs: int) -> Engine:
-    """Resolves ``auto`` by the number of distances.
+    """Resolves ``auto``: the compiled engine where it is loaded already or there is much to count, else NumPy.
+
+    Args:
+        engine: as asked for.
+        pairs: number of distances.
 
     Raises:
         ProtocolError: an unknown engine.
     """
-    if engine not in ("auto", "numpy", "numba"):
-        raise ProtocolError(f"engine={engine!r} is unknown; choose auto, numpy or numba")
+    if engine not in ("auto", "numpy", "numba", "torch"):
+        raise ProtocolError(f"engine={engine!r} is unknown; choose auto, numpy, numba or torch")
     if engine != "auto":
         return engine
-    if pairs < COMPILED_FROM_PAIRS:
+    if pairs < COMPILED_FROM_PAIRS and _COMPILED not in sys.modules:
         return "numpy"
     try:
-        import_module(f"{__package__}.counting_compiled")
+        import_module(_COMPILED)
     except (ImportError, RuntimeError):  # numba is absent, or finds no folder that it may keep its cache in
         return "numpy"
     return "numba"
 
 
 def count_block(
-    rows: Rows, first_query: int, index: GalleryIndex, variants: tuple[bool, ...], engine: Engine = "numpy"
+    rows: Any, first_query: int, index: GalleryIndex, variants: tuple[bool, ...], engine: Engine = "numpy"
 ) -> dict[bool, TieGroups]:
     """Counts one block of queries against the full gallery.
 
     Args:
-        rows: [b, G] finite distances of queries `first_query` ... `first_query + b - 1`.
+        rows: [b, G] distances of queries `first_query` ... `first_query + b - 1`; NumPy, or a tensor for ``torch``.
         first_query: row of the block's first query.
         index: the gallery's persons, cameras and roles.
         variants: which galleries to count: False = queries kept, True = without queries.
-        engine: ``numpy`` or ``numba``.
+        engine: ``numpy``, ``numba`` or ``torch``.
 
     Returns:
         variant -> groups of this block.
+
+    Raises:
+        ProtocolError: a distance is not finite; names the first such row.
     """
+    entries = SamePerson.of(index, first_query, len(rows))
+    levels = levels_of(len(rows), entries, distances_at(rows, entries))
+    tally = count_levels(rows, first_query, levels, index, engine)
+    return {variant: groups_of(first_query, levels, tally, variant) for variant in variants}
+
+
+def distances_at(rows: Any, entries: SamePerson) -> Rows:
+    """[E] the distances of these entries, from the block itself; of a tensor no more than these come across."""
+    if is_torch(rows):
+        import torch
+
+        at = (torch.from_numpy(places).to(rows.device) for places in (entries.rows, entries.columns))
+        return to_numpy(rows[tuple(at)])
+    found: Rows = rows[entries.rows, entries.columns]
+    return found
+
+
+def count_levels(rows: Any, first_query: int, levels: Levels, index: GalleryIndex, engine: Engine) -> Ints:
+    """[L, 3, 2] columns that are nearer than each level, and equally far: of all, of the queries, of junk."""
     if engine == "numba":
-        from .counting_compiled import sweep
-
-        raw = sweep(rows, first_query, index)
+        from .counting_compiled import tally
+    elif engine == "torch":
+        from .counting_torch import tally
     else:
-        raw = _sweep(rows, first_query, index)
-    return {variant: _groups(raw, variant) for variant in variants}
+        from .counting_numpy import tally
+    parts = np.flatnonzero(index.role == QUERY), np.flatnonzero(index.role == JUNK)
+    return tally(rows, first_query, levels.offsets, levels.values, parts)
 
 
-@dataclass(frozen=True, slots=True)
-class RoleCounts:
-    """Counts of one block by role of the gallery column: axis 1 is (KEPT, QUERY).
-
-    Attributes:
-        query: [N] row of the query; one entry per distinct distance of a positive.
-        before: [N, 2] columns that are strictly nearer.
-        tied: [N, 2] columns at exactly this distance, positives included.
-        right: [N, 2] positives at exactly this distance.
-    """
-
-    query: Ints
-    before: Ints
-    tied: Ints
-    right: Ints
-
-
-def _groups(raw: RoleCounts, without_queries: bool) -> TieGroups:
+def groups_of(first_query: int, levels: Levels, tally: Ints, without_queries: bool) -> TieGroups:
+    """From what was counted [L, 3, 2] to the groups of one gallery, own-camera tracklets left out."""
+    before, tied = (kept_and_queries(tally[:, :, place]) for place in (0, 1))  # [L, 2] of (KEPT, QUERY)
+    before, tied = before - levels.own_before, tied - levels.own_tied
+    query = first_query + levels.rows
     if without_queries:
-        keep = raw.right[:, KEPT] > 0  # distances at which only queries were positives are no groups here
-        query = raw.query[keep]
-        before, tied, right = (counts[keep, KEPT] for counts in (raw.before, raw.tied, raw.right))
+        keep = levels.right[:, KEPT] > 0  # distances at which only queries were positives are no groups here
+        query, before, tied, right = query[keep], before[keep, KEPT], tied[keep, KEPT], levels.right[keep, KEPT]
     else:
-        query = raw.query
-        before, tied, right = (counts.sum(axis=1) for counts in (raw.before, raw.tied, raw.right))
+        before, tied, right = (counts.sum(axis=1) for counts in (before, tied, levels.right))
     running = np.cumsum(right) - right  # positives of all groups before, over the whole block
     is_first = np.ones(len(query), dtype=bool)
     is_first[1:] = query[1:] != query[:-1]
     offset = running[is_first][np.cumsum(is_first) - 1] if len(query) else running
     return TieGroups(query, before, tied, running - offset, right)
-
-
-def _sweep(rows: Rows, first_query: int, index: GalleryIndex) -> RoleCounts:
-    junk_columns = np.flatnonzero(index.role == JUNK)
-    query_columns = np.flatnonzero(index.role == QUERY)
-    queries, before, tied, right = [], [], [], []
-    for offset, row in enumerate(rows):
-        positives, own_camera = index.same_person(first_query + offset)
-        if len(positives) == 0:
-            continue
-        distances = row[positives]
-        values = np.sort(distances)
-        values = values[np.concatenate(([True], values[1:] != values[:-1]))]
-        # Doubled edges: v and the next number above v; what falls between the two is exactly equal to v.
-        edges = np.stack([values, np.nextafter(values, np.inf)], axis=1).ravel()
-        all_columns = _below(edges, row)
-        in_queries = _below(edges, row[query_columns])
-        gone = _below(edges, row[junk_columns])
-        from_queries = index.role[own_camera] == QUERY
-        gone_queries = _below(edges, row[own_camera[from_queries]])
-        kept = all_columns - in_queries - gone - _below(edges, row[own_camera[~from_queries]])
-        counts = np.stack([kept, in_queries - gone_queries], axis=1)  # [2 m, 2]
-        place = np.searchsorted(values, distances)
-        hits = np.bincount(2 * place + (index.role[positives] == QUERY), minlength=2 * len(values))
-        queries.append(np.full(len(values), first_query + offset, dtype=np.int64))
-        before.append(counts[0::2])
-        tied.append(counts[1::2] - counts[0::2])
-        right.append(hits.reshape(-1, 2))
-    if not queries:
-        none = np.zeros((0, 2), dtype=np.int64)
-        return RoleCounts(np.zeros(0, dtype=np.int64), none, none, none)
-    return RoleCounts(*(np.concatenate(part) for part in (queries, before, tied, right)))
-
-
-def _below(edges: Rows, values: Rows) -> Ints:
-    """For each edge, how many of `values` are strictly smaller."""
-    if len(values) == 0:
-        return np.zeros(len(edges), dtype=np.int64)
-    near = values[values <= edges[-1]]  # what lies beyond the farthest positive counts nowhere
-    bins = np.bincount(np.searchsorted(edges, near, side="right"), minlength=len(edges) + 1)
-    return np.cumsum(bins)[: len(edges)]
 
 
 def split_ties_by_index(
@@ -187,7 +163,7 @@ def split_ties_by_index(
     extra = nth.copy()
     for group in np.flatnonzero(groups.tied > repeats):
         query = int(groups.query[group])
-        row = rows[query - first_query]
+        row = to_numpy(rows[query - first_query])
         positives, _ = index.same_person(query)
         allowed = ~index.ignored(query, without_queries)
         positives = positives[allowed[positives]]

@@ -106,7 +106,8 @@ def rank(
         ap, empty, ties, gallery: the convention, see `conventions.Convention`.
         query_in_gallery: [Q] gallery column that holds each query; needed by ``gallery="without-queries"``.
         max_rank: length of the CMC; by default G. A longer one than the gallery is filled with its last value.
-        engine: ``auto``, ``numpy`` or ``numba``; they count alike.
+        engine: ``auto``, ``numpy``, ``numba`` or ``torch`` (what ``auto`` takes for a tensor on an accelerator); they
+            count alike.
 
     Returns:
         Per-query and mean scores.
@@ -137,7 +138,7 @@ def rank_features(
     *,
     metric: Metric = "euclidean",
     normalise: bool = False,
-    block: int = 256,
+    block: int | None = None,
     ap: Precision = "step",
     empty: Empty = "skip",
     ties: Ties = "expected",
@@ -152,7 +153,7 @@ def rank_features(
         query, gallery_features: NumPy or torch; half precision is computed in float32, float64 stays.
         metric: ``euclidean`` or ``cosine``.
         normalise: scale descriptors to unit length first.
-        block: queries at a time; fewer are taken where a block would exceed 256 MB.
+        block: queries at a time; by default, and at most, as many as 256 MB of distances hold.
 
     The other arguments, the result and the errors are those of `rank`.
     """
@@ -181,7 +182,7 @@ def rank_conventions(
         distances = to_numpy(distances)
     if len(distances.shape) != 2:
         raise ProtocolError(f"distances must be a matrix [Q, G], got an array of shape {tuple(distances.shape)}")
-    blocks = matrix_blocks(distances, block=256)
+    blocks = matrix_blocks(distances, on_device=engine in ("auto", "torch"))
     labels = (query_ids, query_cams, gallery_ids, gallery_cams)
     return _score(blocks, tuple(distances.shape), labels, query_in_gallery, tuple(conventions), max_rank, engine)
 
@@ -197,7 +198,7 @@ def rank_features_conventions(
     conventions: Iterable[Convention],
     metric: Metric = "euclidean",
     normalise: bool = False,
-    block: int = 256,
+    block: int | None = None,
     query_in_gallery: ArrayLike | None = None,
     max_rank: int | None = None,
     engine: Engine = "auto",
@@ -205,7 +206,7 @@ def rank_features_conventions(
     """Many conventions from one pass over descriptors; arguments and errors as in `rank_features`."""
     query = query if is_torch(query) else to_numpy(query)
     gallery_features = gallery_features if is_torch(gallery_features) else to_numpy(gallery_features)
-    blocks = feature_blocks(query, gallery_features, metric, normalise, block)
+    blocks = feature_blocks(query, gallery_features, metric, normalise, block, on_device=engine in ("auto", "torch"))
     shape = (len(query), len(gallery_features))
     labels = (query_ids, query_cams, gallery_ids, gallery_cams)
     return _score(blocks, shape, labels, query_in_gallery, tuple(conventions), max_rank, engine)
@@ -231,7 +232,7 @@ def _score(
     variants = tuple({without for without, _ in wanted})
     engine = choose_engine(engine, queries * size)
     for first, rows in blocks:
-        counted = count_block(rows, first, index, variants, engine)
+        counted = count_block(rows, first, index, variants, "torch" if is_torch(rows) else engine)
         for without, by_index in wanted:
             groups = counted[without]
             if by_index:

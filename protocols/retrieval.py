@@ -24,7 +24,7 @@ def top_columns(
     k: int = 1,
     metric: Metric = "euclidean",
     normalise: bool = False,
-    block: int = 256,
+    block: int | None = None,
 ) -> Ints:
     """The nearest gallery columns of each query, in the full gallery, junk and own-camera tracklets left out.
 

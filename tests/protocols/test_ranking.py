@@ -218,7 +218,7 @@ def test_collapsed_descriptors_score_at_chance_too():
     flat = rank(np.zeros((37, 301)), *labels)
     for normalise in (False, True):
         r = rank_features(np.tile(feature, (37, 1)), np.tile(feature, (301, 1)), *labels, normalise=normalise, block=8)
-        assert r.mAP == pytest.approx(flat.mAP, rel=0.35)  # the product's edge columns may round differently
+        assert r.mAP == flat.mAP  # although the product rounds its edge columns differently
         assert r.mAP < 0.25
 
 
@@ -297,8 +297,8 @@ def test_products_made_on_an_accelerator_order_alike():
     torch = pytest.importorskip("torch")
     features = torch.randn(45, 9, generator=torch.Generator().manual_seed(0)).double()
     for unit in (False, True):
-        on_device = list(_blocks_on_device(features[:5], features[5:], unit, 2))  # also runs where there is no GPU
-        in_numpy = list(_blocks_numpy(features[:5].numpy(), features[5:].numpy(), unit, 2))
+        on_device = _blocks_on_device(features[:5], features[5:], unit, 2)  # also runs where there is no GPU
+        in_numpy = _blocks_numpy(features[:5].numpy(), features[5:].numpy(), unit, 2)
         for (first, rows), (first_numpy, rows_numpy) in zip(on_device, in_numpy, strict=True):
             assert first == first_numpy
             np.testing.assert_allclose(rows, rows_numpy, atol=1e-12)

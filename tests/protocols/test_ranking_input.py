@@ -32,7 +32,7 @@ def test_a_distance_that_is_not_finite_names_its_row(bad):
         ({"ap": "area"}, "step, trapezoid"),
         ({"ties": "random"}, "expected"),
         ({"empty": "drop"}, "skip, zero"),
-        ({"engine": "sort"}, "auto, numpy or numba"),
+        ({"engine": "sort"}, "auto, numpy, numba or torch"),
         ({"max_rank": 0}, "max_rank"),
         ({"gallery": "without-queries"}, "query_in_gallery"),
         ({"gallery": "without-queries", "query_in_gallery": [0, 7]}, "outside"),
