@@ -49,9 +49,10 @@ def verify(folder: Path | str, *, progress: bool = False) -> list[Problem]:
             bar.update(shard.bytes)
             if not fine:
                 damaged.append(number)
+    named = not found  # without a sound index a damaged frame cannot be named
     for number in damaged:
         shard = contents.shards[number]
-        if found or not _is_sized(folder / shard.file, shard.bytes):
+        if not named or not _is_sized(folder / shard.file, shard.bytes):
             found.append(Problem(*_of_shard(folder, shard), _REMEDY))
         else:
             frames = [Problem("damaged", name, f"differs in {shard.file}", _REMEDY) for name in _bad(folder, number)]

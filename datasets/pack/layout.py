@@ -1,6 +1,7 @@
 """What the files of a pack are called and hold."""
 
 import hashlib
+import io
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -158,21 +159,25 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def put_whole(path: Path, content: bytes) -> None:
-    """Write a file that is either absent or complete, whatever ends the process or the machine."""
+def put_whole(path: Path, content: bytes, *, lasting: bool = True) -> None:
+    """Write a file that is either absent or complete when the process is killed.
+
+    Args:
+        path: the file.
+        content: what it holds.
+        lasting: wait until the disk has it, so that this is so even when the power fails.
+    """
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            os.fsync(file.fileno())
     partial.replace(path)
 
 
-def put_array(path: Path, array: NDArray[Any]) -> None:
-    """The same for an array."""
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
-        np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+def npy(array: NDArray[Any]) -> bytes:
+    """An array as the bytes of an `.npy` file."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
+    return buffer.getvalue()

@@ -173,9 +173,12 @@ class _OpenShard:
         self._handle.close()
         self._partial.replace(self.folder / self.file)
         shard = Shard(self.file, len(self.rows), self.bytes, self._digest.hexdigest())
-        layout.put_array(_rows_file(self.folder, self.number), np.array(self.rows, dtype=FRAME))
-        note = {"plan": self.plan.digest, "first": self.first, **asdict(shard)}
-        layout.put_whole(_note_file(self.folder, self.number), (json.dumps(note) + "\n").encode())
+        rows = layout.npy(np.array(self.rows, dtype=FRAME))
+        sums = {"plan": self.plan.digest, "first": self.first, "rows": hashlib.sha256(rows).hexdigest()}
+        note = (json.dumps({**sums, **asdict(shard)}) + "\n").encode()
+        # Checked against their sums before they are used: nothing is lost if the disk does not have them yet.
+        layout.put_whole(_rows_file(self.folder, self.number), rows, lasting=False)
+        layout.put_whole(_note_file(self.folder, self.number), note, lasting=False)
         return shard
 
     def drop(self) -> None:
@@ -212,14 +215,13 @@ def _finished(plan: _Plan, folder: Path) -> list[Shard]:
         number = len(found)
         try:
             note = json.loads(_note_file(folder, number).read_text(encoding="utf-8"))
-            first, ours = note.pop("first"), note.pop("plan") == plan.digest
-            shard = Shard(**note)
-            rows = np.load(_rows_file(folder, number), allow_pickle=False)
+            ours = note.pop("plan") == plan.digest and note.pop("first") == done
+            rows, shard = note.pop("rows"), Shard(**note)
             path = folder / layout.shard_name(number)
-            whole = ours and first == done and len(rows) == shard.frames and shard.file == path.name
-            if not whole or path.stat().st_size != shard.bytes or layout.checksum(path) != shard.sha256:
+            sums = (layout.checksum(_rows_file(folder, number)), layout.checksum(path)) if ours else None
+            if shard.file != path.name or sums != (rows, shard.sha256):
                 return found
-        except (OSError, ValueError, KeyError, TypeError, EOFError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return found
         found.append(shard)
         done += shard.frames
@@ -245,7 +247,7 @@ def _finish(plan: _Plan, shards: list[Shard], folder: Path) -> Contents:
         division.file: rows for division, rows in zip(divisions, plan.rows, strict=True)
     }
     for file, array in files.items():
-        layout.put_array(folder / file, array)
+        layout.put_whole(folder / file, layout.npy(array))
     sums = {file: layout.checksum(folder / file) for file in files}
     contents = Contents(len(frames), len(tracklets), tuple(shards), sums, tuple(divisions))
     layout.put_whole(folder / PACK, contents.as_json())
