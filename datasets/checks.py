@@ -16,12 +16,14 @@ class Check:
         expected: the expected value; None where there is nothing to compare with.
         found: the value on disk.
         detail: a sentence for the reader when it fails.
+        kind: of the problems that it counts (`Problem.kind`), where it counts problems.
     """
 
     what: str
     expected: int | None
     found: int
     detail: str = ""
+    kind: str = ""
 
     @property
     def passed(self) -> bool:

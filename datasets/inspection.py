@@ -74,7 +74,7 @@ class Inspection:
         """How many frames have each fault; those that a listing finds too are counted only where there are any."""
         counted = Counter(problem.kind for problem in self.problems)
         found = [
-            Check(what, 0, counted[kind], _first(self.problems, kind))
+            Check(what, 0, counted[kind], _first(self.problems, kind), kind)
             for kind, what in KINDS.items()
             if counted[kind] or kind not in _LISTED
         ]

@@ -87,7 +87,7 @@ def _stairs(axes: "Axes", series: Series, hues: Sequence[Any]) -> None:
     from matplotlib.ticker import NullLocator
 
     highest = max(max(histogram) for _, histogram in series)
-    lowest = min(1, min(min(histogram) for _, histogram in series))
+    lowest = min(1, *(min(histogram) for _, histogram in series))
     bins = [0.0, 1.0, 2.0, 3.0, 4.0][lowest:]
     while bins[-1] <= highest:
         bins.append(float(round(bins[-1] * 1.5)))

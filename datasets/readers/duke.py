@@ -238,8 +238,8 @@ def _match_queries(query: Part, gallery: Part) -> _Query:
         if difference:
             unlike.append(Problem("copy", query.folders[place], difference, "copy both folders again"))
     checks = [
-        Check("queries without a copy in the gallery", 0, len(absent), _named(absent)),
-        Check("queries unlike their copy in the gallery", 0, len(unlike), _named(unlike)),
+        Check("queries without a copy in the gallery", 0, len(absent), _named(absent), "copy"),
+        Check("queries unlike their copy in the gallery", 0, len(unlike), _named(unlike), "copy"),
     ]
     return _Query(np.array(index, dtype=np.int64), checks, absent + unlike)
 

@@ -112,6 +112,7 @@ def checks(part: Part, name: str, *, gaps_are_faults: bool) -> list[Check]:
             0 if kind != "gap" or gaps_are_faults else None,
             len(part.found[kind]),
             f"{name_some([one.file for one in part.found[kind]])}: {_AGAIN}",
+            "order" if kind == "gap" else kind,
         )
         for kind, what in _KINDS.items()
     ]

@@ -69,7 +69,7 @@ class FolderListing:
         for what, size in (("empty", 0), ("missing", MISSING)):
             files = [self.path(i) for i in self._rows(size)]
             detail = f"{what} under {root}: {name_some(files)}; copy them again"
-            found.append(Check(f"{part} images {what}", 0, len(files), detail))
+            found.append(Check(f"{part} images {what}", 0, len(files), detail, what))
         return found
 
 

@@ -43,7 +43,7 @@ class ImageFiles:
 def check_listing(root: Path, part: str, images: ImageFiles) -> list[Check]:
     """How many images of a part are missing, empty, or there without being listed."""
     found = [
-        Check(f"{part} images {what}", 0, len(files), f"{what} under {root}: {name_some(files)}; copy them again")
+        Check(f"{part} images {what}", 0, len(files), f"{what} under {root}: {name_some(files)}; copy them again", what)
         for what, files in (("missing", images.missing), ("empty", images.empty))
     ]
     return [*found, Check(f"{part} images not listed", None, images.unexpected)]

@@ -204,7 +204,7 @@ def _check_part(root: Path, part: _Part, expectation: Counts) -> list[Check]:
     for kind, what in _KINDS.items():
         files = [one.file for one in part.images.problems if one.kind == kind]
         detail = f"{name_some(files)}: copy the lists and the images from one release"
-        found.append(Check(f"{part.name} {what}", 0, len(files), detail))
+        found.append(Check(f"{part.name} {what}", 0, len(files), detail, kind))
     expected = None if expectation == "any" else 0
     folders, people = part.listed.mixed()
     told = f"the number in a line of {part.listed.path} is taken for the person, and then"

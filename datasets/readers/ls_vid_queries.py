@@ -70,7 +70,7 @@ def read_queries(root: Path, people: NDArray[np.int64], cameras: NDArray[np.int6
     if (root / TABLE).is_file():
         problems = _compare_cameras(root / TABLE, cameras, prefixes)
         detail = f"{name_some([one.file for one in problems])}: {_AGAIN}"
-        checks.append(Check("test tracklets of another camera in info_test.npy", 0, len(problems), detail))
+        checks.append(Check("test tracklets of another camera in info_test.npy", 0, len(problems), detail, "camera"))
     return Queries(rows, checks, problems)
 
 

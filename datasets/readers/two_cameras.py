@@ -225,9 +225,8 @@ def _check_kinds(root: Path, problems: Sequence[Problem]) -> list[Check]:
     found = []
     for kind, what in _KINDS.items():
         some = [problem.file for problem in problems if problem.kind == kind]
-        found.append(
-            Check(what, 0, len(some), f"{what} under {root}: {name_some(some)}; copy them again" if some else "")
-        )
+        detail = f"{what} under {root}: {name_some(some)}; copy them again" if some else ""
+        found.append(Check(what, 0, len(some), detail, kind))
     return found
 
 
