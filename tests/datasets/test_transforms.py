@@ -120,9 +120,30 @@ def test_imagenet_normalisation_agrees_with_torchvision() -> None:
     )
     assert ours.shape == (4, 3, 32, 16)
     assert ours.is_contiguous()
-    torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(to_tensor(torch.from_numpy(clip)), ours)
-    torch.testing.assert_close(to_tensor(clip[None]), ours[None])
+    assert torch.equal(ours, theirs)  # to the last bit
+    assert torch.equal(to_tensor(torch.from_numpy(clip)), ours)
+    assert torch.equal(to_tensor(clip[None]), ours[None])
+    assert torch.equal(to_tensor(clip[:, ::-1, ::-1]), ours.flip(-1, -2))  # views too
+    assert torch.equal(to_tensor(torch.from_numpy(clip).movedim(0, 1)), ours.transpose(0, 2))
+    for frame in range(4):
+        assert torch.equal(to_tensor(clip[frame]), ours[frame])  # whatever stands beside it in a batch
+
+
+def test_every_value_of_every_colour_is_normalised_as_torchvision_does() -> None:
+    levels = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
+    theirs = normalize(torchvision_to_tensor(levels), list(IMAGENET_MEAN), list(IMAGENET_STD))
+    assert torch.equal(to_tensor(levels), theirs)
+    half = normalize(torchvision_to_tensor(levels), [0.5] * 3, [0.5] * 3)
+    assert torch.equal(to_tensor(levels, "half"), half)
+
+
+@pytest.mark.parametrize("normalise", ["imagenet", "half", "bgr-mean"])
+def test_colours_beside_each_other_are_the_same_numbers(normalise: str) -> None:
+    clip = picture_clip()
+    planes, pixels = (to_tensor(clip, normalise, channels_last=last) for last in (False, True))
+    assert torch.equal(planes, pixels)
+    assert planes.is_contiguous()
+    assert pixels.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_other_normalisations_on_one_pixel() -> None:
