@@ -1,0 +1,146 @@
+"""A user's own tracklets in folders: <part>/<person>/<camera>/<tracklet>/<frame>."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.checks import Check, Problem
+from datasets.errors import DataError
+from datasets.frames_of_folder import ListedFrames, names_array
+from datasets.readers.folder_listing import MISSING, FolderListing, list_folders
+from datasets.readers.natural_order import natural_key
+from datasets.readers.own_tracklets import PARTS, Found, Written, in_order, is_image
+
+_LAYOUT = "<part>/<person>/<camera>/<tracklet>/<frame>, with the parts train, query and gallery, or train and test"
+_LEVELS = ("part", "person", "camera")
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What lies in a folder.
+
+    Attributes:
+        folders: names in natural order.
+        images: how many images.
+        others: how many other files.
+    """
+
+    folders: list[str]
+    images: int
+    others: int
+
+
+def read(root: Path, sizes: bool) -> Found:
+    """Read the folders.
+
+    Args:
+        root: the folder that holds the parts, or one with such a folder in it.
+        sizes: ask for the size of every image.
+
+    Raises:
+        DataError: it holds no part, or a folder may not be read.
+    """
+    root = _find_root(root)
+    problems: list[Problem] = []
+    others = 0
+    labels: list[tuple[str, ...]] = [(part,) for part in PARTS if (root / part).is_dir()]
+    for level in _LEVELS:
+        deeper: list[tuple[str, ...]] = []
+        for one in labels:
+            folder = "/".join(one)
+            inside = look_into(root / folder)
+            others += inside.others
+            if inside.images:
+                problems.append(_misplaced(folder, level, inside.images))
+            deeper += [(*one, name) for name in inside.folders]
+        labels = deeper
+    if not labels:
+        raise DataError(f"{root} holds no folder of a tracklet, expected {_LAYOUT}; put the frames there")
+    listing = list_folders(root, ["/".join(one) for one in labels], "listing frames", suffix=b"", sizes=sizes)
+    found = []
+    for row, (part, person, camera, tracklet) in enumerate(labels):
+        frames, rows, left = frames_in(listing, row, problems)
+        others += left
+        if len(frames):
+            known = None if listing.sizes is None else listing.sizes[rows]
+            found.append(Written(part, person, camera, tracklet, frames, known, listing.folders[row]))
+    checks = [Check("files that are no images", None, others)]
+    return Found(root, root, found, checks, problems)
+
+
+def frames_in(listing: FolderListing, row: int, problems: list[Problem]) -> tuple[ListedFrames, list[int], int]:
+    """The images of one listed folder in natural order.
+
+    Args:
+        listing: made with ``suffix=b""``.
+        row: of the folder.
+        problems: is added to, also where there is none.
+
+    Returns:
+        The frames; the row of each in the listing; how many other files there are.
+    """
+    folder = listing.folders[row]
+    start, end = (int(listing.starts[row + place]) for place in (0, 1))
+    rows = {os.fsdecode(name): start + place for place, name in enumerate(listing.names[start:end].tolist())}
+    names = in_order(folder, filter(is_image, rows), problems)
+    if not names:
+        problems.append(Problem("missing", folder, "holds no image", "copy its frames there, or remove it"))
+    chosen = [rows[name] for name in names]
+    if listing.sizes is not None:
+        for name, size in zip(names, listing.sizes[chosen].tolist(), strict=True):
+            if size == 0:
+                problems.append(Problem("empty", f"{folder}/{name}", "has 0 bytes", "copy it again"))
+            elif size == MISSING:
+                problems.append(Problem("missing", f"{folder}/{name}", "is a link that leads nowhere", "copy it again"))
+    return ListedFrames(f"{folder}/", names_array(names)), chosen, len(rows) - sum(map(is_image, rows))
+
+
+def look_into(folder: Path) -> Inside:
+    """The folders and files of a folder; hidden folders are not looked at.
+
+    Raises:
+        DataError: it may not be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            there = [(entry.name, entry.is_dir()) for entry in entries]
+    except OSError as error:
+        raise DataError(f"{folder} cannot be listed ({error.strerror}); make it readable") from error
+    folders = sorted((name for name, is_folder in there if is_folder and not name.startswith(".")), key=_by_nature)
+    files = [name for name, is_folder in there if not is_folder]
+    images = sum(map(is_image, files))
+    return Inside(folders, images, len(files) - images)
+
+
+def _by_nature(name: str) -> tuple[tuple[str | int, ...], str]:
+    return natural_key(name), name
+
+
+def _misplaced(folder: str, level: str, images: int) -> Problem:
+    missing = ("<person>", "<camera>", "<tracklet>")[_LEVELS.index(level) :]
+    return Problem(
+        "place",
+        folder,
+        f"holds {images} image(s) of its own, expected them in {folder}/{'/'.join(missing)}",
+        "move them into the folder of their tracklet",
+    )
+
+
+def _find_root(root: Path) -> Path:
+    if not root.is_dir():
+        raise DataError(f"{root} is neither a folder nor a CSV; give one of {_LAYOUT}, or a CSV of tracklets")
+    if _parts(root):
+        return root
+    inside = sorted(child for child in root.iterdir() if child.is_dir() and _parts(child))
+    if len(inside) == 1:
+        return inside[0]
+    hint = f"; it holds several: name one of {', '.join(str(path) for path in inside)}" if inside else ""
+    raise DataError(
+        f"{root} holds neither tracklets.csv nor one of the folders {', '.join(PARTS)}"
+        f"{hint or f', expected {_LAYOUT}; put the frames there, or write a CSV'}"
+    )
+
+
+def _parts(folder: Path) -> Sequence[str]:
+    return [part for part in PARTS if (folder / part).is_dir()]
