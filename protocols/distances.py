@@ -94,7 +94,7 @@ def _blocks_numpy(query: Rows, gallery: Any, unit: bool, block: int | None) -> B
     kind = np.result_type(query.dtype, to_floats(gallery[:1], "gallery").dtype)
     query = query.astype(kind, copy=False)
     lengths, keys = _looked_through(gallery, kind)
-    asked = np.vecdot(query, query)  # [Q] squared
+    asked = _squared(query)  # [Q]
     _refuse_descriptors(query, asked, "query descriptors")
     _refuse_descriptors(gallery, lengths, "gallery descriptors")
     copies, originals = _repeated(gallery, keys)
@@ -109,7 +109,8 @@ def _blocks_numpy(query: Rows, gallery: Any, unit: bool, block: int | None) -> B
         part = part / -np.maximum(np.sqrt(asked[first : first + step]), tiny)[:, None] if unit else part * kind.type(-2)
         rows = space[: len(part)]
         for columns, tile in _walk(gallery, tiles, kind):
-            np.matmul(part, tile.T, out=rows[:, columns])
+            with np.errstate(over="ignore", invalid="ignore"):  # told below, by row and column
+                np.matmul(part, tile.T, out=rows[:, columns])
         if scale is None:
             rows += lengths
         else:
@@ -127,9 +128,16 @@ def _looked_through(gallery: Any, kind: Any) -> tuple[Rows, NDArray[np.uint64]]:
     dim = gallery.shape[1]
     lengths, keys = [], []
     for _, tile in _walk(gallery, _tiles(gallery, kind, always=True), kind):
-        lengths.append(np.vecdot(tile, tile))
+        lengths.append(_squared(tile))
         keys.append(keys_of(np.stack([lengths[-1], *(tile[:, column] for column in _looked_at(dim))], axis=1)))
     return np.concatenate(lengths), np.concatenate(keys)
+
+
+def _squared(features: Rows) -> Rows:
+    """[N] squared lengths; infinite or NaN where a row is not finite, or too long."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found: Rows = np.vecdot(features, features)
+    return found
 
 
 def _looked_at(dim: int) -> list[int]:
