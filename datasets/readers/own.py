@@ -186,10 +186,15 @@ def _ask_and_answer(
 
 def _shared_frames(tracklets: Sequence[_Numbered]) -> list[Problem]:
     """Files that are frames of two tracklets."""
+    every = (hash(path) for one in tracklets for path in one.tracklet.frames)
+    hashes = np.sort(np.fromiter(every, dtype=np.int64))
+    again = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())  # few, so that few names are kept
     owners: dict[str, str] = {}
     found = []
-    for one in tracklets:
+    for one in tracklets if again else ():
         for path in one.tracklet.frames:
+            if hash(path) not in again:
+                continue
             first = owners.setdefault(path, one.tracklet.key)
             if first != one.tracklet.key:
                 told = f"is a frame of two tracklets, {first} and {one.tracklet.key}"

@@ -9,7 +9,6 @@ frames of the tracklet. `part` and `frame` may be left out. Columns may be separ
 
 import csv
 import difflib
-import io
 import itertools
 import os
 import posixpath
@@ -33,6 +32,7 @@ NEEDED = ("person", "camera", "tracklet", "path")
 OPTIONAL = ("part", "frame")
 
 _SEPARATORS = (",", ";", "\t")
+_DIGITS = 30  # of a whole number that needs no closer look
 _ALIKE = {
     "person": ("id", "pid", "identity", "name", "label", "subject"),
     "camera": ("cam", "camid", "view", "device"),
@@ -52,7 +52,7 @@ class _Rows:
 
     line: int
     paths: list[str] = field(default_factory=list)
-    places: list[Decimal] = field(default_factory=list)
+    places: list[int | Decimal] = field(default_factory=list)
     folder: str = ""
 
 
@@ -66,7 +66,9 @@ def read(path: Path, sizes: bool) -> Found:
     Raises:
         DataError: naming the line that cannot be understood, or a folder that may not be read.
     """
-    columns, lines = _open(path)
+    lines = _lines(path)
+    columns = next(lines, (0, []))[1]
+    _check_columns(path, columns)
     tracklets = _group(path, columns, lines)
     problems: list[Problem] = []
     folders = {labels: rows for labels, rows in tracklets.items() if rows.folder}
@@ -84,30 +86,24 @@ def read(path: Path, sizes: bool) -> Found:
     return Found(path.parent, path, found, checks, problems)
 
 
-def _open(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Column names, and the further rows with their line numbers."""
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, with their line numbers."""
+    line = 1
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            separator = max(_SEPARATORS, key=file.readline().count)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            for row in reader:
+                line = reader.line_num
+                if any(cells := [cell.strip() for cell in row]):
+                    yield line, cells
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no text in UTF-8 (byte {error.start}); save it again in that encoding") from error
+        raise DataError(f"{path} is no text in UTF-8 (behind line {line}); save it again in that encoding") from error
+    except csv.Error as error:
+        raise DataError(f"{path}, behind line {line}: {error}; correct it") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); name another CSV") from error
-    head = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-
-    def rows() -> Iterator[tuple[int, list[str]]]:
-        try:
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    yield reader.line_num, [cell.strip() for cell in row]
-        except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num}: {error}; correct it") from error
-
-    lines = rows()
-    columns = next(lines, (0, []))[1]
-    _check_columns(path, columns)
-    return columns, lines
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:
@@ -202,7 +198,10 @@ def _relative(where: str, text: str) -> str:
     return file
 
 
-def _place(where: str, cell: str) -> Decimal:
+def _place(where: str, cell: str) -> int | Decimal:
+    """A number of any size, exactly: a clock in nanoseconds is beyond what a float tells apart."""
+    if cell.isdecimal() and len(cell) <= _DIGITS:
+        return int(cell)
     try:
         place = Decimal(cell)
     except InvalidOperation:

@@ -1,10 +1,10 @@
 """A user's own tracklets as they are written, in folders or in a CSV, and what their labels become."""
 
-import os
+import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def in_order(folder: str, names: Iterable[str], problems: list[Problem]) -> list
     """
     places: dict[Key, str] = {}
     for name in sorted(names):
-        first = places.setdefault(natural_key(PurePosixPath(name).stem), name)
+        first = places.setdefault(natural_key(posixpath.splitext(name)[0]), name)
         if first != name:
             problems.append(same_place(f"{folder}/{name}", first))
     return [places[key] for key in sorted(places)]
@@ -97,8 +97,8 @@ def same_place(file: str, first: str) -> Problem:
 
 def frames_of(paths: Sequence[str]) -> ListedFrames:
     """Paths as bytes behind the folder that they share, if any."""
-    folder = os.path.commonpath([str(PurePosixPath(path).parent) for path in paths]) if paths else ""
-    prefix = f"{folder}/" if folder and folder != "." else ""
+    folder = posixpath.commonpath({posixpath.dirname(path) for path in paths}) if paths else ""
+    prefix = f"{folder}/" if folder else ""
     return ListedFrames(prefix, names_array([path[len(prefix) :] for path in paths]))
 
 

@@ -195,7 +195,7 @@ FULL = "person,camera,tracklet,path,part,frame"
         ("1,1,a,v/../../1.png,test,1", ("line 3", "below the CSV's folder")),
         (r"1,1,a,v\1.png,test,1", ("line 3", "backslash")),
         ("1/2,1,a,v/1.png,test,1", ("line 3", "slash")),
-        ('1,1,a,"v/1.png,test,1', ("line 3", "correct it")),
+        ('1,1,a,"v/1.png,test,1', ("behind line 2", "correct it")),
         ("1,1,a,v,test,1", ("line 3", "no frame number")),
         ("9,9,z,v,test,", ("line 3", "the tracklet of line 2 goes on")),
         ("1,1,a,README,test,", ("line 3", "'README' is a file without the ending of an image")),
