@@ -23,7 +23,7 @@ training people with `val=True`; they are never part of the test half.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,15 +73,28 @@ _KINDS = {
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
-    """One list, its listing and what came of them."""
+class Part:
+    """One list, the listing of its folders and what came of them.
+
+    Attributes:
+        name: `train`, `val` or `test`.
+        listed: the lines.
+        listing: of all their folders that there are.
+        images: of each line.
+    """
 
     name: str
     listed: SequenceList
     listing: FolderListing
     images: Gathered
 
+    @classmethod
+    def of(cls, name: str, listed: SequenceList, listing: FolderListing) -> Self:
+        """Find the images of every line."""
+        return cls(name, listed, listing, gather(listed, listing))
+
     def tracklets(self, people: NDArray[np.int64]) -> tuple[Tracklet, ...]:
+        """The lines as tracklets of these people, int64 [N]."""
         starts = self.images.starts.tolist()
         rows = zip(self.listed.prefixes, people.tolist(), self.images.cameras.tolist(), strict=True)
         return tuple(
@@ -113,10 +126,31 @@ def examine(
     expectation_of(counts, None)  # an unknown word is told before anything is read
     root = _find_root(Path(root))
     manifest = read_manifest(root, counts, "ls-vid")
-    expectation = expectation_of(counts, manifest)
-    # The validation half may be left out of a copy, unless it is to be trained on.
-    names = [name for name in ("train", "val", "test") if name != "val" or val or _list_path(root, name).is_file()]
+    names = ("train", "val", "test") if val or _has_validation(root) else ("train", "test")
     parts = {name: _read_part(root, name, sizes=check_images) for name in names}
+    return read(root, parts, counts=counts, manifest=manifest, val=val)
+
+
+def read(
+    root: Path,
+    parts: dict[str, Part],
+    *,
+    counts: Counts | None = None,
+    manifest: Manifest | None = None,
+    val: bool = False,
+) -> Examination:
+    """Make a data set of lists and listings, and check it; of the files only those of queries are touched.
+
+    Args:
+        root: the data set's folder.
+        parts: `train`, `test`, and `val` where it is there.
+        counts, val: as for `examine`.
+        manifest: of a rendered set.
+
+    Raises:
+        DataError: the queries are missing, unreadable or contradict the test list.
+    """
+    expectation = expectation_of(counts, manifest)
     raised = int(from_zero([part.listed for part in parts.values()]))
     people = {name: part.listed.people + raised for name, part in parts.items()}
     test = parts["test"]
@@ -144,6 +178,7 @@ def examine(
         *compare_counts(counted, _expected(expectation, manifest, val=val), remedy),
         *_check_people(result, expectation, raised),
         *found,
+        Check("validation people that are there", None, counted.get("val_ids", 0)),
         *queries.checks,
     )
     return Examination(result, checks, spoken(expectation, "LS-VID"), (*problems, *queries.problems))
@@ -165,18 +200,23 @@ def _list_path(root: Path, name: str) -> Path:
     return root / _LISTS / f"list_seq_{name}.txt"
 
 
+def _has_validation(root: Path) -> bool:
+    """Whether the validation half is there: a copy may do without, unless it is to be trained on."""
+    path = _list_path(root, "val")
+    return path.is_file() and all((root / folder.split("/")[0]).is_dir() for folder in read_list(path).folders)
+
+
 def _folder(prefix: str) -> str:
     return prefix.rpartition("/")[0]
 
 
-def _read_part(root: Path, name: str, *, sizes: bool) -> _Part:
+def _read_part(root: Path, name: str, *, sizes: bool) -> Part:
     listed = read_list(_list_path(root, name))
     for folder in sorted({folder.split("/")[0] for folder in listed.folders}):
         if not (root / folder).is_dir():
             raise DataError(f"{root / folder} is missing, but {listed.path} lists images in it; copy them there")
     there = [folder for folder in listed.folders if (root / folder).is_dir()]
-    listing = list_folders(root, there, f"listing {name}", sizes=sizes)
-    return _Part(name, listed, listing, gather(listed, listing))
+    return Part.of(name, listed, list_folders(root, there, f"listing {name}", sizes=sizes))
 
 
 def _expected(expectation: Counts, manifest: Manifest | None, *, val: bool) -> dict[str, int] | None:
@@ -189,7 +229,7 @@ def _expected(expectation: Counts, manifest: Manifest | None, *, val: bool) -> d
     return expected
 
 
-def _val_counts(part: _Part | None) -> dict[str, int]:
+def _val_counts(part: Part | None) -> dict[str, int]:
     if part is None:
         return {}
     return {
@@ -199,7 +239,7 @@ def _val_counts(part: _Part | None) -> dict[str, int]:
     }
 
 
-def _check_part(root: Path, part: _Part, expectation: Counts) -> list[Check]:
+def _check_part(root: Path, part: Part, expectation: Counts) -> list[Check]:
     found = part.listing.checks(root, part.name)
     for kind, what in _KINDS.items():
         files = [one.file for one in part.images.problems if one.kind == kind]
@@ -242,7 +282,7 @@ def _check_people(split: Split, expectation: Counts, raised: int) -> list[Check]
 
 
 def _fingerprint(
-    parts: Sequence[_Part],
+    parts: Sequence[Part],
     people: dict[str, NDArray[np.int64]],
     query: NDArray[np.int64],
     manifest: Manifest | None,

@@ -89,9 +89,12 @@ def _rows(path: Path, numbers: NDArray[np.int64], tracklets: int, *, first: int)
     return rows
 
 
-def _whole(path: Path, values: NDArray[Any]) -> NDArray[np.int64]:
+def _whole(path: Path, values: NDArray[Any], what: str = "the queries") -> NDArray[np.int64]:
+    """Values as whole numbers; those written as text (a table with names in another column) will do."""
+    if values.dtype.kind in "US" and np.char.isdigit(values).all():
+        return values.astype(np.int64)
     if values.dtype.kind not in "iuf" or not np.array_equal(values, np.rint(values)):
-        raise DataError(f"{path}: the queries must be whole numbers, not {values.dtype}; copy it again")
+        raise DataError(f"{path}: {what} must be whole numbers, not {values.dtype}; copy it again")
     return values.astype(np.int64)
 
 
@@ -187,7 +190,7 @@ def _compare_cameras(path: Path, cameras: NDArray[np.int64], prefixes: Sequence[
             f"{path} has the shape {list(table.shape)}, expected {len(cameras):,} rows (lines of list_seq_test.txt) of "
             f"{_COLUMNS} columns or more, the fourth the camera; {_AGAIN}"
         )
-    told = _whole(path, table[:, _CAMERA_COLUMN])
+    told = _whole(path, table[:, _CAMERA_COLUMN], "the cameras in column 4")
     return [
         Problem(
             "camera", prefixes[row], f"is of camera {cameras[row]} by its names and {told[row]} by {path.name}", _AGAIN

@@ -1,12 +1,15 @@
 """The reader of DukeMTMC-VideoReID on a small folder: what it reads, and what it refuses."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import datasets
 from datasets.checks import Examination
@@ -112,6 +115,30 @@ def test_names_of_both_forms_are_understood(text: str) -> None:
 )
 def test_other_names_are_not(text: str) -> None:
     assert not parse(names_array([text])).valid.any()
+
+
+REFERENCE = re.compile(rb"(\d{4})(_?)C([1-9])\2F(\d{4})\2[XD]\d+\.jpg")
+"""The two forms, as one expression: all fields with underscores between them, or none."""
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda name, at, letter: name[:at] + letter + name[at + len(letter) :],
+            st.from_regex(REFERENCE, fullmatch=True),
+            st.integers(0, 28),
+            st.sampled_from([b"", b"", b"_", b"X", b"7", b"jpg", b".jpg", b" "]),
+        ),
+        max_size=8,
+    )
+)
+def test_names_are_parsed_as_an_expression_would(names: list[bytes]) -> None:
+    told = parse(names_array(names))
+    for place, one in enumerate(names):
+        match = REFERENCE.fullmatch(one)
+        assert told.valid[place] == (match is not None)
+        found = (told.person[place], told.camera[place], told.frame[place])
+        assert found == (tuple(int(match[group]) for group in (1, 3, 4)) if match else (0, 0, 0))
 
 
 def _rename(folder: str, old: str, new: str) -> Callable[[Path], None]:
@@ -254,6 +281,7 @@ def test_gaps_are_problems_and_a_fault_where_something_is_expected(root: Path) -
 def test_images_outside_the_tracklets_and_other_files_are_counted(root: Path) -> None:
     (root / "train" / "0007" / "0003" / "Thumbs.db").write_bytes(b"x")
     (root / "train" / ".DS_Store").write_bytes(b"x")
+    (root / "train" / ".thumbnails").mkdir()
     assert not examine(root).failed
     _misplaced(root)
     assert [(one.what, one.found) for one in examine(root).failed] == [("images outside the folder of a tracklet", 1)]
@@ -342,6 +370,8 @@ def test_the_fingerprint_follows_names_sizes_and_roles_but_not_the_place(root: P
 def test_an_incomplete_copy_is_told_by_its_counts(root: Path) -> None:
     with pytest.raises(DataError, match=r"train ids is 2, expected 702.*not a complete official DukeMTMC-VideoReID"):
         datasets.load("duke", root)
+    frames = next(check for check in datasets.examine("duke", root).failed if check.what == "train_frames")
+    assert (frames.expected, "no released file confirms" in frames.detail) == (369_656, True)
     assert datasets.examine("duke", root).expectation == "official DukeMTMC-VideoReID"
     with pytest.raises(DataError, match="render it again"):
         datasets.load("duke", root, counts="manifest")

@@ -74,7 +74,13 @@ def test_validation_people_join_the_training_half_only_where_asked(root: Path) -
 
 
 def test_a_copy_without_validation_people_is_read_unless_they_are_asked_for(tmp_path: Path) -> None:
-    root = ls_vid_folder.write(tmp_path / "set", val=None)
+    root = ls_vid_folder.write(tmp_path / "without_images")
+    shutil.rmtree(root / "tracklet_val")
+    assert len(load(root).train) == 3
+    assert {check.what: check.found for check in examine(root).checks}["validation people that are there"] == 0
+    with pytest.raises(DataError, match="tracklet_val is missing"):
+        load(root, val=True)
+    root = ls_vid_folder.write(tmp_path / "without_list", val=None)
     assert len(load(root).train) == 3
     with pytest.raises(DataError, match=r"list_seq_val\.txt is missing"):
         load(root, val=True)
@@ -199,6 +205,12 @@ def test_a_table_with_another_camera_is_a_problem(tmp_path: Path) -> None:
     assert "camera 3 by its names and 4 by info_test.npy" in str(found.problems[0])
     np.save(root / TABLE, table[:-1])
     refused(root, "info_test.npy has the shape [4, 4], expected 5 rows")
+    named = np.array([["a.jpg", "b.jpg", str(person), str(camera)] for _, _, person, camera in table.tolist()])
+    np.save(root / TABLE, named)
+    assert [one.what for one in examine(root).failed] == ["test tracklets of another camera in info_test.npy"]
+    named[0, 3] = "first"
+    np.save(root / TABLE, named)
+    refused(root, "info_test.npy: the cameras in column 4 must be whole numbers")
 
 
 def test_a_list_of_cameras_in_place_of_people_is_noticed(root: Path) -> None:
