@@ -84,8 +84,12 @@ def test_a_row_outside_the_test_tracklets_is_refused() -> None:
 
 
 def test_the_data_model_needs_no_torch() -> None:
-    modules = "mars, store, sampling, snippets, batches, randomness, transforms, decoding, contact_sheet"
-    code = f"import sys, datasets; from datasets import {modules}; print('torch' in sys.modules)"
+    modules = "pack, store, sampling, snippets, batches, randomness, transforms, decoding, contact_sheet"
+    readers = "mars, duke, ilids, ls_vid, own, prid"
+    code = (
+        f"import sys; from datasets import {modules}; from datasets.readers import {readers}; "
+        "print('torch' in sys.modules)"
+    )
     root = Path(__file__).resolve().parent.parent.parent
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.strip() == "False"
