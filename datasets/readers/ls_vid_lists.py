@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from datasets.checks import Problem
 from datasets.errors import DataError
 from datasets.readers.folder_listing import FolderListing
+from datasets.readers.natural_order import natural_key
 
 _WORDS = 4
 _CAMERA_WORD = 2  # from 0
@@ -193,7 +194,7 @@ def _in_time_order(
     lengths = np.char.str_len(names)
     if lengths.min() == lengths.max():
         return rows
-    keys = [_numbers(name) for name in names.tolist()]
+    keys = [natural_key(_text(name)) for name in names.tolist()]
     ranked = sorted(range(len(rows)), key=lambda place: keys[place])
     for one, other in itertools.pairwise(ranked):
         if keys[one] == keys[other]:
@@ -201,11 +202,6 @@ def _in_time_order(
             problems.append(Problem("order", prefix, told, "remove the one that does not belong there"))
             break
     return rows[ranked]
-
-
-def _numbers(name: bytes) -> list[bytes | int]:
-    """Text and numbers of a name in turn, so that 9 comes before 10."""
-    return [int(word) if place % 2 else word for place, word in enumerate(re.split(rb"(\d+)", name))]
 
 
 def _camera(prefix: str, names: NDArray[np.bytes_], problems: list[Problem]) -> int:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from datasets.errors import DataError
+from datasets.randomness import generator
 from datasets.synthwalk.layouts.linking import place_frame
 from datasets.synthwalk.presets import World
 from datasets.tracklet import Split, Tracklet
@@ -77,7 +78,7 @@ def arrange(split: Split, folder: Path, seed: int, *, form: Form = "new") -> dic
     Returns:
         The counts that a reader must find.
     """
-    rng = np.random.default_rng([seed, 0xD0CE])
+    rng = generator(seed, "layout of duke")
     taken = {one.person_id for one in (*split.train, *split.test)}
     free = np.setdiff1d(np.arange(1, _HIGHEST + 1), sorted(taken))
     strangers = [one for one in split.test if one.person_id == 0]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
+from datasets.randomness import generator
 from datasets.synthwalk.layouts.linking import place_frame
 from datasets.synthwalk.presets import World
 from datasets.tracklet import Split, Tracklet, camera_ids, lengths, person_ids
@@ -51,7 +52,7 @@ def arrange(split: Split, folder: Path, seed: int) -> dict[str, int]:
     Returns:
         The counts that a reader must find.
     """
-    rng = np.random.default_rng([seed, 0x15D])
+    rng = generator(seed, "layout of ls-vid")
     people = np.unique(person_ids(split.train))
     held = set(rng.choice(people, size=max(1, round(_VALIDATION * len(people))), replace=False).tolist())
     parts = {
