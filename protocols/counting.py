@@ -26,9 +26,12 @@ from .errors import ProtocolError
 from .gallery_index import JUNK, KEPT, QUERY, GalleryIndex, Ints
 from .inputs import is_torch, to_numpy
 from .levels import Levels, SamePerson, kept_and_queries, levels_of
+from .processes import Processes, agreed, total
 
 Engine = Literal["auto", "numpy", "numba", "torch"]
 Rows = NDArray[np.floating[Any]]
+Wanted = tuple[bool, bool]
+"""Whether the queries are left out of the gallery, and whether ties are broken by gallery index."""
 
 COMPILED_FROM_PAIRS = 200_000_000
 """Distances from which the compiled engine wins back its loading (0.3 s; once an installation some seconds more)."""
@@ -86,27 +89,53 @@ def choose_engine(engine: Engine, pairs: int) -> Engine:
 
 
 def count_block(
-    rows: Any, first_query: int, index: GalleryIndex, variants: tuple[bool, ...], engine: Engine = "numpy"
-) -> dict[bool, TieGroups]:
+    rows: Any,
+    first_query: int,
+    index: GalleryIndex,
+    wanted: Iterable[Wanted],
+    engine: Engine = "numpy",
+    processes: Processes | None = None,
+) -> dict[Wanted, TieGroups]:
     """Counts one block of queries against the full gallery.
 
     Args:
         rows: [b, G] distances of queries `first_query` ... `first_query + b - 1`; NumPy, or a tensor for ``torch``.
         first_query: row of the block's first query.
         index: the gallery's persons, cameras and roles.
-        variants: which galleries to count: False = queries kept, True = without queries.
+        wanted: which galleries to count, and whether ties in them are broken by gallery index.
         engine: ``numpy``, ``numba`` or ``torch``.
+        processes: those that hold the other slices of the gallery, where `rows` and `index` are of a slice alone.
 
     Returns:
-        variant -> groups of this block.
+        Groups of this block against the whole gallery, for each that is wanted; the same in every process.
 
     Raises:
         ProtocolError: a distance is not finite; names the first such row.
     """
     entries = SamePerson.of(index, first_query, len(rows))
-    levels = levels_of(len(rows), entries, distances_at(rows, entries))
-    tally = count_levels(rows, first_query, levels, index, engine)
-    return {variant: groups_of(first_query, levels, tally, variant) for variant in variants}
+    distances = distances_at(rows, entries)
+    if processes is None:
+        levels = levels_of(len(rows), entries, distances)
+        tally = count_levels(rows, first_query, levels, index, engine)
+    else:
+        levels = levels_of(len(rows), *_of_all(processes, entries, distances))
+        tally = total(processes, agreed(processes, lambda: count_levels(rows, first_query, levels, index, engine)))
+    found = {}
+    for without_queries, by_index in wanted:
+        groups = groups_of(first_query, levels, tally, without_queries)
+        if by_index:
+            values = levels.values[levels.in_gallery(without_queries)]
+            groups = break_by_index(groups, values, rows, first_query, index, without_queries, processes)
+        found[without_queries, by_index] = groups
+    return found
+
+
+def _of_all(processes: Processes, entries: SamePerson, distances: Rows) -> tuple[SamePerson, Rows]:
+    """The same person's tracklets in all slices, with their distances to the digit; columns have no meaning there."""
+    packed = 4 * entries.rows + 2 * entries.own_camera + entries.roles
+    packed, distances = (np.concatenate(processes.gather(one)) for one in (packed, distances))
+    rest = packed % 4
+    return SamePerson(packed // 4, np.full(len(packed), -1), rest >= 2, rest % 2), distances
 
 
 def distances_at(rows: Any, entries: SamePerson) -> Rows:
@@ -136,10 +165,10 @@ def groups_of(first_query: int, levels: Levels, tally: Ints, without_queries: bo
     """From what was counted [L, 3, 2] to the groups of one gallery, own-camera tracklets left out."""
     before, tied = (kept_and_queries(tally[:, :, place]) for place in (0, 1))  # [L, 2] of (KEPT, QUERY)
     before, tied = before - levels.own_before, tied - levels.own_tied
-    query = first_query + levels.rows
+    keep = levels.in_gallery(without_queries)
+    query = (first_query + levels.rows)[keep]
     if without_queries:
-        keep = levels.right[:, KEPT] > 0  # distances at which only queries were positives are no groups here
-        query, before, tied, right = query[keep], before[keep, KEPT], tied[keep, KEPT], levels.right[keep, KEPT]
+        before, tied, right = (counts[keep, KEPT] for counts in (before, tied, levels.right))
     else:
         before, tied, right = (counts.sum(axis=1) for counts in (before, tied, levels.right))
     running = np.cumsum(right) - right  # positives of all groups before, over the whole block
@@ -149,26 +178,48 @@ def groups_of(first_query: int, levels: Levels, tally: Ints, without_queries: bo
     return TieGroups(query, before, tied, running - offset, right)
 
 
-def split_ties_by_index(
-    groups: TieGroups, rows: Rows, first_query: int, index: GalleryIndex, without_queries: bool
+def break_by_index(
+    groups: TieGroups,
+    values: Rows,
+    rows: Any,
+    first_query: int,
+    index: GalleryIndex,
+    without_queries: bool,
+    processes: Processes | None = None,
 ) -> TieGroups:
     """Breaks every tie by gallery index, as a stable argsort would: groups of one tracklet each.
 
-    Only groups in which a positive ties with something are looked at, so the gallery is searched once per such
-    group and not at all where there are none.
+    Only groups in which a positive ties with something else are looked at, so the gallery is searched once per such
+    group and not at all where there are none. Slices of the gallery follow each other in the order of the processes.
+
+    Args:
+        groups, values: [N] groups of a block and their distances.
+        rows, first_query, index, without_queries, processes: as in `count_block`.
     """
-    repeats = groups.right_tied
-    which = np.repeat(np.arange(len(repeats)), repeats)  # [positives] group of each positive
-    nth = np.arange(len(which)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    extra = nth.copy()
-    for group in np.flatnonzero(groups.tied > repeats):
+    is_mixed = groups.tied > groups.right_tied
+    mixed = np.flatnonzero(is_mixed)
+    tied_here = np.zeros(len(mixed), dtype=np.int64)
+    of: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    places: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    for number, group in enumerate(mixed):
         query = int(groups.query[group])
         row = to_numpy(rows[query - first_query])
-        positives, _ = index.same_person(query)
-        allowed = ~index.ignored(query, without_queries)
-        positives = positives[allowed[positives]]
-        nearest = np.sort(row[positives])[groups.right_before[group]]
-        tied = np.flatnonzero((row == nearest) & allowed)
-        extra[which == group] = np.flatnonzero(np.isin(tied, positives))
-    ones = np.ones(len(which), dtype=np.int64)
-    return TieGroups(groups.query[which], groups.before[which] + extra, ones, groups.right_before[which] + nth, ones)
+        tied = np.flatnonzero((row == values[group]) & ~index.ignored(query, without_queries))
+        right = np.flatnonzero(np.isin(tied, index.same_person(query)[0]))
+        tied_here[number] = len(tied)
+        of.append(np.full(len(right), number))
+        places.append(right)
+    which, place = np.concatenate(of), np.concatenate(places)  # [P] tied positives: mixed group, place in the tie
+    if processes is not None:
+        earlier = processes.gather(tied_here)[: processes.rank]
+        place = place + sum(earlier, np.zeros_like(tied_here))[which]
+        which, place = (np.concatenate(processes.gather(one)) for one in (which, place))
+        place = place[np.argsort(which, kind="stable")]
+    repeats = groups.right_tied
+    group_of = np.repeat(np.arange(len(repeats)), repeats)  # [positives]
+    nth = np.arange(len(group_of)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    extra = nth.copy()
+    extra[is_mixed[group_of]] = place
+    ones = np.ones(len(group_of), dtype=np.int64)
+    before, right_before = groups.before[group_of] + extra, groups.right_before[group_of] + nth
+    return TieGroups(groups.query[group_of], before, ones, right_before, ones)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .gallery_index import QUERY, GalleryIndex, Ints
+from .gallery_index import KEPT, QUERY, GalleryIndex, Ints
 
 Values = NDArray[np.floating[Any]]
 
@@ -41,13 +41,18 @@ class Levels:
         """[L] which query of the block each level belongs to."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
+    def in_gallery(self, without_queries: bool) -> NDArray[np.bool_]:
+        """[L] whether a positive is at this distance; some vanish with the queries."""
+        found: NDArray[np.bool_] = self.right[:, KEPT] > 0 if without_queries else np.ones(len(self.values), dtype=bool)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class SamePerson:
     """Gallery columns that show the person of each query of a block.
 
     Attributes:
-        rows: [E] query of the block, ascending.
+        rows: [E] query of the block.
         columns: [E] gallery column.
         own_camera: [E] whether the query's own camera saw it, too; it is then ignored.
         roles: [E] 0 KEPT or 1 QUERY.

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import scoring
 from .conventions import Convention, Empty, Gallery, Precision, Ties
-from .counting import Engine, TieGroups, choose_engine, count_block, split_ties_by_index
+from .counting import Engine, TieGroups, Wanted, choose_engine, count_block
 from .distances import Blocks, Metric, feature_blocks, matrix_blocks
 from .errors import ProtocolError
 from .gallery_index import GalleryIndex, Ints
@@ -228,16 +228,12 @@ def _score(
         raise ProtocolError(f"max_rank={max_rank} must be at least 1")
     index = _index(labels, shape, query_in_gallery, conventions)
     wanted = {(c.gallery == "without-queries", c.ties == "index") for c in conventions}
-    parts: dict[tuple[bool, bool], list[TieGroups]] = {key: [] for key in wanted}
-    variants = tuple({without for without, _ in wanted})
+    parts: dict[Wanted, list[TieGroups]] = {key: [] for key in wanted}
     engine = choose_engine(engine, queries * size)
     for first, rows in blocks:
-        counted = count_block(rows, first, index, variants, "torch" if is_torch(rows) else engine)
-        for without, by_index in wanted:
-            groups = counted[without]
-            if by_index:
-                groups = split_ties_by_index(groups, rows, first, index, without)
-            parts[without, by_index].append(groups)
+        found = count_block(rows, first, index, sorted(wanted), "torch" if is_torch(rows) else engine)
+        for key, groups in found.items():
+            parts[key].append(groups)
     joined = {key: TieGroups.join(many) for key, many in parts.items()}
     length = size if max_rank is None else max_rank
     return {

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 def settle(groups: TieGroups, ties: Ties) -> TieGroups:
     """Turns a tie rule into groups of one tracklet; only under ``expected`` do mixed groups remain.
 
-    ``index`` needs the distances and is settled while they are at hand, see `counting.split_ties_by_index`.
+    ``index`` needs the distances and is settled while they are at hand, see `counting.break_by_index`.
     """
     before = groups.before
     if ties == "pessimistic":

@@ -18,6 +18,7 @@ from protocols.ranking import rank_conventions, rank_features
 
 ENGINES = ("numpy", "numba", "torch")
 FIELDS = ("query", "before", "tied", "right_before", "right_tied")
+BOTH = FULL, WITHOUT_QUERIES = (False, False), (True, False)
 RULES = ("expected", "pessimistic", "optimistic", "index")
 
 
@@ -28,15 +29,14 @@ def labels_of(rng, queries, size, persons, cameras=3):
 
 def counted(distances, labels, held=None):
     index = GalleryIndex.build(*labels, held)
-    return [count_block(distances, 0, index, (False, True), engine) for engine in ENGINES]
+    return [count_block(distances, 0, index, BOTH, engine) for engine in ENGINES]
 
 
 def assert_alike(found):
     for other in found[1:]:
-        for without_queries in (False, True):
+        for gallery in BOTH:
             for field in FIELDS:
-                want = getattr(found[0][without_queries], field)
-                np.testing.assert_array_equal(getattr(other[without_queries], field), want)
+                np.testing.assert_array_equal(getattr(other[gallery], field), getattr(found[0][gallery], field))
 
 
 @settings(max_examples=120, derandomize=True, deadline=None)
@@ -67,7 +67,7 @@ def test_a_person_with_hundreds_of_tracklets_is_counted_alike(queries_of_person_
     distances = rng.integers(0, levels, (queries, size)) if levels else rng.random((queries, size))
     found = counted(distances.astype(np.float32), labels)
     assert_alike(found)
-    assert found[0][False].right_tied.sum() == queries * int(((labels[2] == 1) & (labels[3] != 4)).sum())
+    assert found[0][FULL].right_tied.sum() == queries * int(((labels[2] == 1) & (labels[3] != 4)).sum())
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 3.5])
@@ -80,7 +80,7 @@ def test_all_distances_equal(value):
 def test_minus_zero_ties_with_zero():
     distances = np.array([[0.0, -0.0, 0.0, -0.0]], dtype=np.float32)
     for found in counted(distances, (np.array([1]), np.array([1]), np.array([1, 2, 3, 1]), np.full(4, 2))):
-        groups = found[False]
+        groups = found[FULL]
         assert (groups.before.tolist(), groups.tied.tolist(), groups.right_tied.tolist()) == ([0], [4], [2])
 
 
@@ -89,8 +89,8 @@ def test_neighbouring_floats_do_not_tie():
     above = np.nextafter(np.float32(1), np.float32(2))
     distances = np.array([[above, 1.0]], dtype=np.float32)
     for found in counted(distances, (np.array([1]), np.array([1]), np.array([1, 2]), np.array([2, 2]))):
-        assert found[False].before.tolist() == [1]
-        assert found[False].tied.tolist() == [1]
+        assert found[FULL].before.tolist() == [1]
+        assert found[FULL].tied.tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_neighbouring_floats_do_not_tie():
 def test_without_positives_there_are_no_groups(gallery_ids, gallery_cams):
     labels = (np.array([7, 7]), np.array([1, 1]), np.array(gallery_ids), np.array(gallery_cams))
     for found in counted(np.ones((2, 3), dtype=np.float32), labels):
-        assert len(found[False].query) == len(found[True].query) == 0
+        assert len(found[FULL].query) == len(found[WITHOUT_QUERIES].query) == 0
 
 
 def test_a_junk_query_has_no_positives_though_junk_is_in_the_gallery():
     for found in counted(
         np.ones((1, 2), np.float32), (np.array([-1]), np.array([1]), np.array([-1, -1]), np.array([2, 2]))
     ):
-        assert len(found[False].query) == 0
+        assert len(found[FULL].query) == 0
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -119,7 +119,7 @@ def test_what_is_not_finite_is_refused_by_row_and_column(engine, bad, person):
     distances[31, 8999] = distances[40, 0] = bad
     index = GalleryIndex.build(np.full(50, person), np.ones(50, int), np.ones(9000, int), np.full(9000, 2), None)
     with pytest.raises(ProtocolError, match=r"distances of row 131 .*column 8999"):
-        count_block(distances, 100, _moved(index, 100), (False,), engine)
+        count_block(distances, 100, _moved(index, 100), BOTH[:1], engine)
 
 
 def _moved(index, by):
@@ -171,7 +171,7 @@ def test_the_number_of_threads_changes_nothing(monkeypatch):
     found = []
     for many in (1, 2, 3):
         monkeypatch.setattr("protocols.counting_compiled.threads", lambda many=many: many)
-        found.append(count_block(distances, 0, index, (False, True), "numba"))
+        found.append(count_block(distances, 0, index, BOTH, "numba"))
     assert_alike(found)
 
 
