@@ -1,13 +1,14 @@
 """A contact sheet: tracklets as rows, frames in time order as columns. Look at your data."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from datasets.decoding import read
+from datasets import decoding, pack
 from datasets.errors import DataError
 from datasets.sampling import evenly
 from datasets.tracklet import Split, Tracklet
@@ -73,9 +74,8 @@ def contact_sheet(
         for line, fact in enumerate(facts, start=1):
             draw.text((6, top + 2 + line * _LINE), fact, fill=_FAINT)
         shown = evenly(len(tracklet.frames), min(columns, len(tracklet.frames))).indices
-        for column, frame in enumerate(shown):
-            pixels = _scaled(read(root / tracklet.frames[int(frame)]), size)
-            sheet.paste(pixels, (_LABEL_WIDTH + column * (width + _GAP), top))
+        for column, pixels in enumerate(_frames(tracklet, root, shown)):
+            sheet.paste(_scaled(pixels, size), (_LABEL_WIDTH + column * (width + _GAP), top))
     return sheet
 
 
@@ -98,6 +98,18 @@ def save(sheet: Image.Image, path: Path) -> None:
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror or error}); name another place") from error
+
+
+def _frames(tracklet: Tracklet, root: Path, frames: NDArray[np.int64]) -> Iterator[decoding.Pixels]:
+    """Some frames of a tracklet, decoded, out of a pack where the folder is one."""
+    source = pack.bytes_of([tracklet], root)
+    for frame, content in zip(frames.tolist(), source.read(frames), strict=True):
+        if isinstance(content, DataError):
+            raise content
+        try:
+            yield decoding.decode(bytes(content))
+        except (ValueError, OSError) as error:
+            raise DataError(f"{source.name(frame)} cannot be decoded ({error}); copy it again") from error
 
 
 def _scaled(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:

@@ -47,7 +47,7 @@ def shorter(parts: Series, prefix: str) -> str:
             values, counts = _arrays(histogram)
             below = 100 * np.concatenate([[0], np.cumsum(counts)]) / counts.sum()
             edges = np.concatenate([values, [values[-1] + 1]])  # below[i] of the tracklets are shorter than edges[i]
-            axes.plot(edges, below, color=hue, linewidth=2, label=label)
+            axes.plot(edges, below, color=hue, linewidth=2, label=label, drawstyle="steps-pre")
         _frames_axis(axes, lowest, highest)
         axes.set_ylabel("shorter than that (%)")
         axes.set_ylim(0, 100)

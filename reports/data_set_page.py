@@ -5,10 +5,24 @@ from typing import Any
 
 from reports import data_set_figures as figures
 from reports import design
-from reports.data_set import DataSet, Part, answers_table, cameras_table, lengths_table, people_table, tables
+from reports.data_set import DataSet, Histogram, tables
 
 _LINES = ("train", "test_real", "test", "distractors", "junk")  # lengths that are drawn
-_WIDER = " Bins widen to the right."
+SECTIONS = {
+    "lengths": "Tracklet lengths",
+    "people": "People",
+    "cameras": "Cameras",
+    "answers": "Right answers of a query",
+}
+"""Table of the page -> what its section is called."""
+_FEWEST = 2  # different values that a figure is worth
+_SHORTER = "Read at a clip length (dotted): the share of tracklets that do not fill such a clip."
+_EACH = "Tracklets of each person."
+_SEEN = "By how many cameras each person is seen; one seen by a single camera cannot be asked for."
+_ANSWERS = (
+    "Gallery tracklets of the same person from another camera. With few of them, mean average precision depends much "
+    "on its formula."
+)
 _BARS = ("train", "query", "gallery")  # cameras that are drawn
 
 
@@ -24,16 +38,33 @@ def page(found: DataSet) -> str:
     """The page as HTML that loads nothing."""
     from markupsafe import Markup
 
-    drawn = _drawn(found)
-    people = [(part.title, part.tracklets_per_person) for part in found.with_people() if part.name != "query"]
+    lengths = _lengths(found)
+    people = [part for part in found.with_people() if part.name != "query"]
     bars = [part for name in _BARS if (part := found.part(name)) is not None]
-    cameras = [(part.title, part.cameras) for part in bars]
-    frames = [(part.title, part.camera_frames) for part in bars]
-    named = zip(("gallery as it is", "without the queries"), found.answers, strict=True)
-    answers = [(title, one) for title, one in named if one]
-    sections = [("lengths", "Tracklet lengths"), ("people", "People"), ("cameras", "Cameras")]
-    sections += [("answers", "Right answers")] if answers else []
-    sections += [("sheet", "Contact sheet")] if found.sheet else []
+    kept, removed = found.answers
+    answers = [("gallery as it is", kept), *([("without the queries", removed)] if removed != kept else [])]
+    asked = bool(kept)
+    there = {table.name: table for table in tables(found)}
+    sections = [(name, title) for name, title in SECTIONS.items() if name in there]
+    drawn = {
+        "lengths": [
+            (figures.lengths(lengths, "lengths"), "How long tracklets are; bins of half a doubling."),
+            (figures.shorter(lengths, "shorter"), _SHORTER),
+        ],
+        "people": [
+            _bars(
+                [(part.title, part.tracklets_per_person) for part in people], "tracklets of a person", "people", _EACH
+            ),
+            _bars(
+                [(part.title, part.cameras_per_person) for part in people], "cameras that see a person", "people", _SEEN
+            ),
+        ],
+        "cameras": [
+            _bars([(part.title, part.cameras) for part in bars], "camera", "tracklets", "Tracklets of each camera."),
+            _bars([(part.title, part.camera_frames) for part in bars], "camera", "frames", "Frames of each camera."),
+        ],
+        "answers": [_bars(answers, "right answers of a query", "queries", _ANSWERS)] if asked else [],
+    }
     return design.render(
         "data_set.html.j2",
         title=f"{found.title}: what is in it",
@@ -41,38 +72,12 @@ def page(found: DataSet) -> str:
         heading=found.title,
         subtitle=subtitle(found),
         facts=facts(found),
-        sections=sections,
+        sections=[*sections, *([("sheet", "Contact sheet")] if found.sheet else [])],
         origins={},
-        data={
-            "words": found.words,
-            "wider": {
-                "people": _WIDER if figures.binned(people) else "",
-                "answers": _WIDER if figures.binned(answers) else "",
-            },
-            "command": found.command,
-            "sheet": found.sheet,
-            "sheet_words": found.sheet_words,
-            "lengths": lengths_table(found),
-            "people": people_table(found),
-            "cameras": cameras_table(found),
-            "answers": answers_table(found),
-            "length_figures": [Markup(figures.lengths(drawn, "lengths")), Markup(figures.shorter(drawn, "shorter"))],
-            "people_figures": [
-                Markup(figures.bars(people, "tracklets of a person", "people", "per-person")),
-                Markup(figures.bars(_seen(found), "cameras that see a person", "people", "seen-by")),
-            ]
-            if people
-            else [],
-            "camera_figures": [
-                Markup(figures.bars(cameras, "camera", "tracklets", "cameras")),
-                Markup(figures.bars(frames, "camera", "frames", "camera-frames")),
-            ]
-            if bars
-            else [],
-            "answer_figures": [Markup(figures.bars(answers, "right answers of a query", "queries", "answers"))]
-            if answers
-            else [],
-        },
+        data=found,
+        titles=SECTIONS,
+        tables=there,
+        figures={name: [(Markup(svg), words) for svg, words in some if svg] for name, some in drawn.items()},
     )
 
 
@@ -97,15 +102,16 @@ def facts(found: DataSet) -> list[tuple[str, str]]:
     return shown
 
 
-def _drawn(found: DataSet) -> list[tuple[str, Any]]:
+def _lengths(found: DataSet) -> list[tuple[str, Histogram]]:
     named = [part for name in _LINES if (part := found.part(name)) is not None]
     if found.part("test_real") is not None:
         named = [part for part in named if part.name != "test"]
     return [(part.title, part.lengths) for part in named or found.parts]
 
 
-def _seen(found: DataSet) -> list[tuple[str, Any]]:
-    def of(part: Part) -> tuple[str, Any]:
-        return part.title, part.cameras_per_person
-
-    return [of(part) for part in found.with_people() if part.name != "query"]
+def _bars(series: list[tuple[str, Histogram]], x_label: str, y_label: str, words: str) -> tuple[str, str]:
+    """A figure and its caption; no figure where all have the same value, which the table tells better."""
+    if len({value for _, histogram in series for value in histogram}) < _FEWEST:
+        return "", ""
+    svg = figures.bars(series, x_label, y_label, x_label.replace(" ", "-") + "-" + y_label)
+    return svg, f"{words} Bins widen to the right." if figures.binned(series) else words

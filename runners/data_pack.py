@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import pack
-from runners.data_source import add_source, examine, name_of
+from runners.data_source import add_source, divisions_of, examine, name_of
 
 DESCRIPTION = """\
 Put the image files of a data set, their bytes untouched, into a few large files with an index. A pack is checked by
@@ -15,6 +15,7 @@ checksums, copied as fast as the disk goes, and read without a million single fi
 
 It lies as `pack` in the data set's folder unless --out names another place. There it is used without being asked for,
 as long as it holds that very data; elsewhere name it as the data set's folder. Cut off, the same command goes on.
+All divisions of a data set go into one pack, and each frame once, unless --split names one.
 
 examples:
   python -m runners.data pack /data/mars
@@ -43,15 +44,26 @@ def add_parser(actions: Any) -> None:
 def pack_up(arguments: argparse.Namespace) -> int:
     """Write a pack of every division; returns the exit code."""
     name = name_of(arguments)
-    split = examine(arguments, name).require()
-    folder = arguments.out or split.root / "pack"
-    report = pack.write(split, folder)
+    splits = [examine(arguments, name, number).require() for number in divisions_of(arguments, name)]
+    folder = arguments.out or splits[0].root / "pack"
+    report = pack.write(splits, folder)
     if arguments.json:
-        print(json.dumps({"folder": str(folder), "fingerprint": split.fingerprint, **dataclasses.asdict(report)}))
+        fingerprints = [split.fingerprint for split in splits]
+        print(json.dumps({"folder": str(folder), "fingerprints": fingerprints, **dataclasses.asdict(report)}, indent=2))
         return 0
-    rate = report.frames / max(report.seconds, 1e-9)
+    which = f", {len(splits)} divisions" if len(splits) > 1 else ""
     print(
-        f"{folder}: {report.frames:,} frames of {split.name}, {report.bytes / 1e6:,.1f} MB, in {report.seconds:.1f} s "
-        f"({rate:,.0f} frames a second)"
+        f"{folder}: {report.frames:,} frames of {splits[0].name}{which}, {report.bytes / 1e6:,.1f} MB in "
+        f"{report.shards:,} shard{'' if report.shards == 1 else 's'}, {_effort(report)}"
     )
     return 0
+
+
+def _effort(report: pack.PackReport) -> str:
+    """How long it took; of a pack that an earlier call had begun the rate would tell nothing."""
+    if report.resumed_shards == report.shards:
+        return "finished before: nothing was written"
+    if report.resumed_shards:
+        return f"{report.resumed_shards:,} of them written before, the others in {report.seconds:.1f} s"
+    rate = report.frames / max(report.seconds, 1e-9)
+    return f"in {report.seconds:.1f} s ({rate:,.0f} frames a second)"

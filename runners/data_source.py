@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from datasets import pack
 from datasets.checks import Examination
-from datasets.recognition import recognise
+from datasets.recognition import PACK, recognise
 from datasets.tracklet import Split
 
 
@@ -40,6 +41,15 @@ def add_source(parser: argparse.ArgumentParser, *, images: bool = True) -> None:
 def name_of(arguments: argparse.Namespace) -> str:
     """The name that the data set is read by: as given, else as recognised."""
     return str(arguments.dataset) if arguments.dataset else recognise(arguments.root)
+
+
+def divisions_of(arguments: argparse.Namespace, name: str) -> list[int]:
+    """The divisions that an action goes through: the one asked for, else all that there are."""
+    if arguments.split is not None:
+        return [arguments.split]
+    if (arguments.root / PACK).is_file():
+        return [division.number for division in pack.open_pack(arguments.root).contents.divisions]
+    return list(range(datasets.num_splits(name)))
 
 
 def examine(arguments: argparse.Namespace, name: str = "", number: int | None = None) -> Examination:

@@ -87,7 +87,9 @@ def make_record(split: Split, name: str) -> dict[str, Any]:
         name: that it was read by.
     """
     known = entry(name)
-    title = known.title if known and not split.synthetic else "SynthWalk" if split.synthetic else split.name
+    title = known.title if known else split.name
+    if split.synthetic:
+        title = "SynthWalk" if split.name == "synthwalk" else f"SynthWalk in the layout of {title}"
     words = [] if split.synthetic else [f"It shows real people, most of them never asked. {PEOPLE}"]
     if known and not split.synthetic:
         words.append(f"{known.title}: {known.ask}.")

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import datasets
 from datasets import pack
 from datasets.catalogue import entry
 from datasets.census import census
@@ -21,7 +20,7 @@ from datasets.recognition import PACK
 from datasets.tracklet import Split
 from reports.errors import ReportError
 from reports.writing import write_files
-from runners.data_source import add_source, examine, facts, name_of, of_names, printable, size_of, spoken
+from runners.data_source import add_source, divisions_of, examine, facts, name_of, of_names, printable, size_of, spoken
 from runners.errors import RunError
 
 DESCRIPTION = """\
@@ -125,7 +124,7 @@ def _check_options(arguments: argparse.Namespace) -> None:
 
 def _verify(arguments: argparse.Namespace) -> _Verified:
     name = name_of(arguments)
-    divisions = [arguments.split] if arguments.split is not None else list(range(datasets.num_splits(name)))
+    divisions = divisions_of(arguments, name)
     examined = [examine(arguments, name, number) for number in divisions]
     first = examined[0]
     checks, problems, figures = list(first.checks), list(first.problems), list[Check]()
@@ -148,16 +147,26 @@ def _verify(arguments: argparse.Namespace) -> _Verified:
             told = {(problem.kind, problem.file) for problem in problems}
             problems += [problem for problem in opened.problems if (problem.kind, problem.file) not in told]
         if packed is not None:
-            damaged = pack.verify(packed)
-            detail = str(damaged[0]) if damaged else ""
-            checks.append(Check("faults of the pack", 0, len(damaged), detail, "pack"))
-            problems += damaged
+            faults = _faults_of_pack(packed, examined)
+            checks.append(Check("faults of the pack", 0, len(faults), str(faults[0]) if faults else "", "pack"))
+            problems += faults
     return _Verified(examined, checks, figures, problems, opened)
 
 
 def _packed(split: Split) -> Path | None:
     """The pack that is a data set or lies beside its images, finished or not."""
     return next((place for place in (split.root, split.root / "pack") if (place / PACK).is_file()), None)
+
+
+def _faults_of_pack(folder: Path, examined: Sequence[Examination]) -> list[Problem]:
+    """Damaged files and frames of a pack, and whether it holds other data than the images that it lies beside."""
+    split = examined[0].split
+    place = "" if folder == split.root else f"{folder.name}/"
+    found = [Problem("pack", f"{place}{one.file}", one.found, one.remedy) for one in pack.verify(folder, progress=True)]
+    if not found and split.fingerprint not in pack.open_pack(folder).fingerprints:
+        told = "holds other data than the images beside it, so it is not used"
+        found.append(Problem("pack", f"{place}{PACK}", told, "remove the pack and write it again"))
+    return found
 
 
 def _size(arguments: argparse.Namespace, examined: Examination, name: str) -> tuple[int, int] | None:
