@@ -8,6 +8,7 @@ from datasets.attributes import Group
 from methods.arms import Arm
 from methods.card import ANNOTATED, Card
 from methods.recipe import Stage
+from runners.errors import RunError
 from runners.repairers import RAW, RepairerText
 from runners.steps import Step
 
@@ -53,6 +54,9 @@ class Setting:
         lengths: every stage lasts this share of what its budget gives it; a small matrix that is run often pins less
             than 1.
         precision: in place of that of the recipes; None leaves it to them.
+
+    Raises:
+        RunError: there is nobody to train on.
     """
 
     card: Card
@@ -69,6 +73,13 @@ class Setting:
     source: Annotated | None = None
     lengths: float = 1.0
     precision: Literal["fp32", "bf16"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_ids < 1:
+            raise RunError(
+                "This data set has no training tracklets, so no arm can be trained on it: add a part train, or judge "
+                "descriptors made elsewhere with `python -m runners.evaluate --descriptors`."
+            )
 
 
 @dataclass(frozen=True)
