@@ -185,7 +185,7 @@ def read(listing: Listing, *, counts: Counts | None = None, manifest: Manifest |
         found += files.checks(listing.root, part)
         found += duke_frames.checks(parts[part], part, gaps_are_faults=expectation != "any" and not whole)
         found.append(Check(f"{part} files that are no images", None, files.others))
-        problems += [*files.problems(), *duke_frames.problems(parts[part], gaps=not whole)]
+        problems += [*files.problems(), *duke_frames.problems(parts[part])]
     found += query.checks
     return Examination(result, tuple(found), spoken(expectation, "DukeMTMC-VideoReID"), (*problems, *query.problems))
 

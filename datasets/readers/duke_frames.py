@@ -118,9 +118,9 @@ def checks(part: Part, name: str, *, gaps_are_faults: bool) -> list[Check]:
     ]
 
 
-def problems(part: Part, *, gaps: bool) -> list[Problem]:
-    """Everything that is wrong with single folders and names, with or without gaps in the numbers."""
-    return [one for kind, found in part.found.items() if gaps or kind != "gap" for one in found]
+def problems(part: Part) -> list[Problem]:
+    """Everything that is wrong with single folders and names."""
+    return [one for found in part.found.values() for one in found]
 
 
 def difference(copy: Part, place: int, original: Part, row: int) -> str:

@@ -252,7 +252,7 @@ def test_a_fault_is_a_failed_check_and_a_problem_with_its_file(
     assert not examine(root).failed
     inject(root)
     found = examine(root)
-    assert [(one.what, one.found) for one in found.failed] == [(check, 1)]
+    assert [(one.what, one.found, one.kind) for one in found.failed] == [(check, 1, kind)]
     assert [(one.kind, one.file) for one in found.problems] == [(kind, file)]
     assert words in str(found.problems[0])
     with pytest.raises(DataError) as caught:
