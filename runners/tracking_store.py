@@ -55,8 +55,8 @@ def connect(uri: str | None, busy_seconds: float = BUSY_SECONDS) -> "tuple[Mlflo
         file.parent.mkdir(parents=True, exist_ok=True)
         with _locked(file.with_name(f"{file.name}.lock")):
             _check_writable(file, busy_seconds)
+            _use_write_ahead_log(file, busy_seconds)  # first: it spares the making of a new store most of its waiting
             client = _client(resolved)
-            _use_write_ahead_log(file, busy_seconds)
     except OSError as error:
         raise RunError(
             f"the tracking store {file} cannot be written ({error.strerror or error}); choose a folder "
