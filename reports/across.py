@@ -68,7 +68,7 @@ class Across:
     @property
     def runs(self) -> int:
         """How many runs were read."""
-        return sum(len(group.runs) for job in self.jobs for group in job.groups)
+        return sum(len(group.run_ids) for job in self.jobs for group in job.groups)
 
     def counts(self) -> dict[str, int]:
         """Kind of what was left out -> how much of it, only kinds that there are."""

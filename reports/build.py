@@ -86,7 +86,17 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
         slices: attributes of the queries to show accuracy by.
         pages: href and name of other pages that the page links to.
     """
-    from reports import attribute_page, cost_page, length_page, masks, protocol_ledger_page, repair_page, sides, tables
+    from reports import (
+        attribute_page,
+        cost_page,
+        length_page,
+        masks,
+        protocol_ledger_page,
+        repair_page,
+        sides,
+        split_tables,
+        tables,
+    )
     from reports.page import paper_page
     from reports.slices import find
 
@@ -94,7 +104,7 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     ledger = build_ledger(job)
     first = job.any_result
     name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
-    made: list[Table] = [tables.results(job), tables.stages(job), tables.runs(job)]
+    made: list[Table] = [tables.results(job), tables.stages(job), tables.runs(job), *split_tables.tables(job)]
     made += [table] if (table := tables.admission(job)).rows else []
     some = [tables.conventions(job, "mAP"), tables.conventions(job, "rank1"), sides.matrix(job), sides.variants(job)]
     some += protocol_ledger_page.section(job).get("files", [])
@@ -121,6 +131,8 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
         "tables": {table.name: table.as_dict() for table in made},
         "repair": list(repair_page.what_can_be_shown(job)),
         "slices": [one.attribute["name"] for one in wanted],
+        "splits": list(job.splits),
+        "splits_told": [split_tables.words(job), *split_tables.leads(job, ledger)] if job.splits else [],
     }
     return Composed(name, files, facts)
 

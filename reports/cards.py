@@ -63,10 +63,11 @@ def published_rows(card: Mapping[str, Any], arm: str) -> list[dict[str, Any]]:
 def published_dataset(card: Mapping[str, Any], dataset: str) -> str | None:
     """The data set whose published numbers stand beside a measurement on ``dataset``.
 
-    The same one where the paper reports it, else MARS, else the first one of the card, else ``None``.
+    The same one where the paper reports it (for SynthWalk in the layout of another: that one), else MARS, else the
+    first one of the card, else ``None``.
     """
     reported = [row["dataset"] for row in card.get("published") or ()]
-    for choice in (dataset, "mars"):
+    for choice in (dataset, dataset.removeprefix("synthwalk-"), "mars"):
         if choice in reported:
             return choice
     return reported[0] if reported else None

@@ -1,6 +1,6 @@
 """What a report must admit: everything that the recorded runs do not show."""
 
-from reports import cards, frame_weights, repair_effect, repairers, slices
+from reports import cards, frame_weights, repair_effect, repairers, slices, split_tables
 from reports.ledger import TEMPORAL_CONTROLS, Ledger
 from reports.runs import CONTROL_LABELS, Job
 from reports.tables import dataset_label
@@ -157,11 +157,18 @@ def _runs(job: Job) -> list[str]:
     if not any("gpu_ms_p50" in (group.first["cost"].get("latency") or {}) for group in job.groups):
         found.append("Latency on a GPU: none was there.")
     states = {(run.result["environment"].get("code_sha"), bool(run.result["environment"].get("dirty")))
-              for group in job.groups for run in group.runs}  # fmt: skip
+              for group in job.groups for one in group.runs for run in one.parts}  # fmt: skip
     if len({sha for sha, _ in states}) > 1:
         found.append("That one state of the code made all rows: the runs name several commits.")
     if any(dirty for _, dirty in states):
         found.append("The exact code: some runs were made with uncommitted changes.")
+    if job.splits and len(job.splits) < split_tables.of(job):
+        found.append(
+            f"All splits of the data: {split_tables.shown(job)} were run, and published numbers are means over all."
+        )
+    if job.splits and job.labels:
+        found.append(f"Labels in other splits: they were held against the truth in split {job.splits[0]} alone.")
+    found += [f"Not counted: {sentence}" for sentence in job.left_out]
     if not job.finished:
         found.append("Completeness: the job has not finished; more arms may follow.")
     return found

@@ -105,7 +105,7 @@ class Judged:
         group = self.job.by_name.get("colour")
         if group is None or not group.judged_on(self.claim.metric):
             return None
-        return estimate(group, self.claim.metric), tuple(run.run_id for run in group.runs)
+        return estimate(group, self.claim.metric), group.run_ids
 
 
 def all_claims(

@@ -14,9 +14,7 @@ from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.ledger import Difference, Verdict
 from reports.record import METRIC_LABELS, METRICS, headline_side
 from reports.strata import Entry, Stratum
-from reports.tables import describe_protocol, estimate
-
-HEADLINE = "mAP"  # the metric that ranks
+from reports.tables import describe_protocol, estimate, over_splits
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def _standing(stratum: Stratum) -> Standing | None:
     if not stratum.entries:
         return None
     rows = [
-        Ranked(entry.name, entry.group.values(HEADLINE), entry.group.seeds, entry.group.people())
+        Ranked(entry.name, entry.group.values(stratum.metric), entry.group.seeds, entry.group.people())
         for entry in stratum.entries
     ]
     return standing(rows)
@@ -85,7 +83,7 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
         Column("backbone", "Backbone"),
         Column("rgb_only", "RO"),
         Column("single_pass", "SP"),
-        *(Column(metric, METRIC_LABELS[metric], "estimate", unit="%") for metric in METRICS),
+        *_accuracies(stratum),
         Column("seeds", "Seeds", "number"),
         Column("params_m", "Params", "number", decimals=2, unit="M"),
         Column("gflops_per_frame", "GFLOPs a frame", "number", decimals=3),
@@ -101,6 +99,17 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
     rows += [replace(_row(entry, None, columns), kind="last colour") for entry in stratum.colours]
     caption = stratum.title + (f", side {side}" if side else "")
     return Table(f"comparison_{stratum.slug}", caption, columns, tuple(rows), tuple(_notes(stratum, latencies)))
+
+
+def _accuracies(stratum: Stratum) -> list[Column]:
+    """A column for each metric; mAP in files alone where it tells nothing, and the spread where there are splits."""
+    found = []
+    for metric in METRICS:
+        hidden = metric == "mAP" and stratum.metric != "mAP"
+        found.append(Column(metric, METRIC_LABELS[metric], "estimate", unit="%", data_only=hidden))
+        if metric == stratum.metric and stratum.splits:
+            found.append(Column("std_splits", "SD over splits", "number"))
+    return found
 
 
 def _row(entry: Entry, rank: int | None, columns: tuple[Column, ...]) -> Row:
@@ -123,6 +132,7 @@ def _row(entry: Entry, rank: int | None, columns: tuple[Column, ...]) -> Row:
     }
     values |= {name: value for name, value in _latency(entry).items() if isinstance(value, float | int)}
     values |= {metric: estimate(entry.group, metric) for metric in METRICS}
+    values["std_splits"] = over_splits(entry.group, entry.job.headline_metric)
     return Row(tuple(values.get(column.key) for column in columns), entry.role, entry.run_ids)
 
 
@@ -137,6 +147,13 @@ def _notes(stratum: Stratum, latencies: list[str]) -> list[str]:
         "RO: RGB only, no optical flow. SP: single pass, no pairwise comparison. Both, and the backbone, are what the "
         "admission checks saw when they ran the network; (stated): said by its options or its card, not checked."
     )
+    if stratum.splits:
+        notes.append(
+            f"Means over {len(stratum.splits)} splits of the data, each weighing the same, with networks of its own; "
+            "SD: sample standard deviation over splits."
+        )
+    if stratum.metric != "mAP":
+        notes.append("Every query has one match, so mAP says nothing beside the ranks; rows are ranked by Rank-1.")
     fed: dict[str, list[str]] = {}
     labels = labels_of(stratum)
     for entry in stratum.entries:
@@ -162,7 +179,7 @@ def _pairs(stratum: Stratum, stood: Standing | None) -> Table:
     columns = (
         Column("first", "Higher"),
         Column("second", "Lower"),
-        Column("difference", "Difference", "estimate", signed=True, unit="points of mAP"),
+        Column("difference", "Difference", "estimate", signed=True, unit=f"points of {METRIC_LABELS[stratum.metric]}"),
         Column("p", "p", "number", decimals=4),
         Column("p_holm", "p, corrected", "number", decimals=4),
         Column("separated", "Told apart"),
@@ -215,13 +232,12 @@ def _gains(stratum: Stratum, stood: Standing, baseline: Entry) -> list[tuple[Ent
             continue
         sign = 1 if pair.first == name else -1
         low, high = sorted((sign * pair.difference.low, sign * pair.difference.high))
-        runs = (run for one in (entry, baseline) for run in one.group.runs if run.seed in pair.seeds)
         people = entry.group.people()
         outcome: Verdict = ("holds" if sign > 0 else "does not hold") if pair.separated else "cannot tell"
         found.append((entry, Difference(
             against=baseline.name, label=label, control=None, mean=sign * pair.difference.mean, low=low, high=high,
             p=pair.p_holm, seeds=pair.seeds, queries=len(people), identities=len(set(people.tolist())),
-            verdict=outcome, run_ids=tuple(run.run_id for run in runs),
+            verdict=outcome, run_ids=(*entry.group.run_ids_of(pair.seeds), *baseline.group.run_ids_of(pair.seeds)),
         )))  # fmt: skip
     return found
 

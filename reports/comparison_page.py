@@ -11,6 +11,7 @@ from reports.figures import Point
 from reports.forest import Bar
 from reports.formats import Column, Estimate, Table, number
 from reports.pareto import pareto
+from reports.record import METRIC_LABELS
 from reports.strata import Entry
 
 COSTS = {
@@ -152,6 +153,7 @@ def _section(one: Compared) -> dict[str, Any]:
     return {
         "slug": stratum.slug,
         "title": stratum.title,
+        "metric": METRIC_LABELS[stratum.metric],
         "words": one.words,
         "table": one.table.visible(),
         "notes": one.table.notes,
@@ -171,13 +173,14 @@ def plots(one: Compared) -> list[Plot]:
         points = []
         for entry, row in _ranked(one):
             cost, accuracy = (dict(zip((c.key for c in one.table.columns), row.cells, strict=True)).get(name)
-                              for name in (key, "mAP"))  # fmt: skip
+                              for name in (key, one.stratum.metric))  # fmt: skip
             if isinstance(accuracy, Estimate) and isinstance(cost, float | int):
                 baseline = entry.role == "baseline"
                 label = labels[entry.name]
                 points.append(Point(label, float(cost), accuracy.mean, accuracy.low, accuracy.high, baseline))
         if len(points) > 1:
-            found.append(Plot(text, pareto(points, text, "mAP, %", f"p-{key}-{one.stratum.key}")))
+            metric = METRIC_LABELS[one.stratum.metric]
+            found.append(Plot(text, pareto(points, text, f"{metric}, %", f"p-{key}-{one.stratum.key}")))
     return found
 
 
@@ -196,15 +199,16 @@ def bars(one: Compared) -> list[Bar]:
     def at(value: float) -> float:
         return round(100 * (value - low) / (high - low), 2)
 
-    labels = labels_of(one.stratum)
+    labels, metric = labels_of(one.stratum), METRIC_LABELS[one.stratum.metric]
     told = {"holds": "told apart, better", "does not hold": "told apart, worse", "cannot tell": "not told apart"}
     found = []
     for entry, gain in one.gains:
         mean, between = number(gain.mean, column), f"{number(gain.low, column)} to {number(gain.high, column)}"
         label = labels[entry.name]
+        points = f"{mean} points of {metric}"
         found.append(Bar(
             label=label, verdict=gain.verdict, mean=mean, range=between,
-            spoken=f"{label} minus {gain.label}: {mean} points of mAP, 95 % interval {between}, {told[gain.verdict]}",
+            spoken=f"{label} minus {gain.label}: {points}, 95 % interval {between}, {told[gain.verdict]}",
             zero=at(0.0), left=at(gain.low), width=round(at(gain.high) - at(gain.low), 2), dot=at(gain.mean),
             claimed=(), aside=False,
         ))  # fmt: skip

@@ -104,9 +104,10 @@ def origins(job: Job, page: str = "") -> dict[str, Origin]:
     command = str(job.tags.get("command", job.any_result["command"]))
     found = {job.parent_id: Origin(parent, "the job itself", command)}
     for group in job.groups:
-        for run in group.runs:
+        for run in (part for one in group.runs for part in one.parts):
             href = server_page(job.uri, job.experiment_id, run.run_id) or f"{page}#run-{run.run_id}"
-            found[run.run_id] = Origin(href, f"{group.label}, seed {run.seed}", str(run.result["command"]))
+            label = f"{group.label}, seed {run.seed}" + ("" if run.split is None else f", split {run.split}")
+            found[run.run_id] = Origin(href, label, str(run.result["command"]))
     return found
 
 

@@ -12,7 +12,9 @@ from reports.evidence import Kept
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.ledger import Ledger
 from reports.page import headline as verdict_of
+from reports.record import METRIC_LABELS
 from reports.runs import Job
+from reports.tables import SHOWN
 
 
 def index_page(
@@ -81,20 +83,21 @@ def shown_uri(uri: str) -> str:
 
 def strata_table(compared: Sequence[Compared]) -> Table:
     """One row for each table of comparison: who is best there, as far as that can be told."""
+    metrics = [name for name in SHOWN if any(one.stratum.metric == name for one in compared)] or ["mAP"]
     columns = (
         Column("table", "Table"),
         Column("rows", "Rows", "number"),
         Column("papers", "Papers", "number"),
         Column("best", "Highest row"),
-        Column("mAP", "mAP", "estimate", unit="%"),
+        *(Column(metric, METRIC_LABELS[metric], "estimate", unit="%") for metric in metrics),
         Column("sharing", "Rows at rank 1", "number"),
         Column("words", "In words", data_only=True),
-        Column("floor", "Colours alone, mAP", "estimate", unit="%"),
+        Column("floor", f"Colours alone, {' or '.join(METRIC_LABELS[one] for one in metrics)}", "estimate", unit="%"),
     )
     rows = []
     for one in compared:
         keys = [column.key for column in one.table.columns]
-        place = keys.index("mAP")
+        place = keys.index(one.stratum.metric)
         first = one.table.rows[0]
         colour = next((row for row in one.table.rows if "colour" in row.kind), None)
         labels, stood = labels_of(one.stratum), one.standing
@@ -103,7 +106,10 @@ def strata_table(compared: Sequence[Compared]) -> Table:
             len(one.stratum.entries),
             len({entry.paper for entry in one.stratum.entries}),
             labels[stood.order[0]] if stood else None,
-            _as_estimate(first.cells[place]) if stood else None,
+            *(
+                _as_estimate(first.cells[place]) if stood and one.stratum.metric == metric else None
+                for metric in metrics
+            ),
             sum(rank == 1 for rank in stood.rank.values()) if stood else None,
             " ".join(one.words),
             _as_estimate(colour.cells[place]) if colour else None,
@@ -138,7 +144,7 @@ def _job(job: Job, ledger: Ledger, href: str) -> dict[str, Any]:
         "title": under(job),
         "href": href,
         "verdict": verdict_of(ledger),
-        "runs": sum(len(group.runs) for group in job.groups),
+        "runs": sum(len(group.run_ids) for group in job.groups),
         "seeds": len(seeds),
         "ended": job.ended,
         "finished": job.finished,

@@ -369,7 +369,7 @@ def compare(arm: Group, opponent: Group, metric: str, margin: float | None) -> D
         queries=len(people),
         identities=len(np.unique(people)),
         verdict=verdict(interval, margin),
-        run_ids=tuple(run.run_id for group in (arm, opponent) for run in group.runs if run.seed in seeds),
+        run_ids=(*arm.run_ids_of(seeds), *opponent.run_ids_of(seeds)),
     )
 
 

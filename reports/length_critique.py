@@ -151,7 +151,7 @@ def table(job: Job) -> Table:
     """A row for each arm, N, side and kind of length; without rows where nothing was recorded."""
     rows = []
     for group in job.arms():
-        runs = tuple(run.run_id for run in group.runs)
+        runs = group.run_ids
         for one in critique(group):
             cells: list[Cell] = [group.label, one.n, _SIDE[one.whose], one.which, in_words(one.n, one.which)]
             cells += [one.values, one.people]

@@ -62,7 +62,7 @@ def _arm(job: Job, group: Group) -> dict[str, Any]:
     return {
         "label": group.label,
         "slug": slug,
-        "runs": tuple(run.run_id for run in group.runs),
+        "runs": group.run_ids,
         "curves": [(METRIC_LABELS[metric], _curves(group, metric, slug)) for metric in length_tables.SHOWN],
         "slices": [(WHOSE[whose], _slices(group, table, whose, slug)) for whose, table in by_length.items()],
         "lengths": [table.visible() for table in by_length.values()],

@@ -107,7 +107,7 @@ def choices_table(job: Job, group: Group) -> Table:
             ),
             "headline" if name == headline else "",
         ))  # fmt: skip
-    runs = tuple(run.run_id for run in group.runs)
+    runs = group.run_ids
     caption = f"{group.label} fed in every published way, {judged_under(job)}"
     return Table(f"choices_{slug_of(group.name)}", caption, columns, tuple(rows), _choice_notes(first), runs)
 
@@ -161,7 +161,7 @@ def by_length(job: Job, group: Group, whose: str) -> Table:
         for metric in SHOWN:
             cells += [accuracy(group, str(each["name"]), metric, keep, gallery) for each in chosen]
         rows.append(Row(tuple(cells)))
-    runs = tuple(run.run_id for run in group.runs)
+    runs = group.run_ids
     of = "the query" if whose == "query" else "the right answers"
     caption = f"{group.label} by the length of {of}, {judged_under(job)}"
     notes = [str(first.record["lengths"]["rule"])]

@@ -20,17 +20,18 @@ from reports import (
     repairers,
     sides,
     slices,
+    split_tables,
     tables,
 )
 from reports.caveats import unverified
 from reports.errors import ReportError
 from reports.formats import Column, Table, number
 from reports.ledger import VERDICTS, Ledger
-from reports.record import headline_side
+from reports.record import METRIC_LABELS, headline_side
 from reports.runs import Group, Job
 
 SECTIONS = {
-    "verdict": "Verdict", "results": "Measured and published", "sides": "Image and video",
+    "verdict": "Verdict", "results": "Measured and published", "splits": "Split by split", "sides": "Image and video",
     "length": "Test length", "repair": "Occlusion and repair", "attributes": "Attributes", "slices": "By attribute",
     "curves": "Ranks and cost", "cost": "Cost", "masks": "Where it looks", "weights": "Frame weights",
     "strips": "Retrievals", "conventions": "Conventions", "training": "Training", "environment": "Environment",
@@ -68,12 +69,14 @@ def paper_page(
     sided = image_and_video(job)
     repaired = repair_page.section(job)
     fed = length_page.section(job)
+    divided = split_tables.section(job, ledger)
     recognised, weighed = attribute_page.attributes_section(job), attribute_page.weights_section(job)
     sliced = slices.section(job, wanted)
     present = {
         "strips": bool(shown_strips),
         "conventions": bool(ledgered or convention_tables),
         "masks": bool(looks),
+        "splits": bool(divided),
         "sides": bool(sided),
         "length": bool(fed),
         "repair": bool(repaired),
@@ -120,6 +123,7 @@ def paper_page(
         costs=cost_figures(job),
         cost=cost_page.section(job.cost) if job.cost else None,
         side=headline_side(first["protocol"]),
+        splits=divided,
         sides=sided,
         length=fed,
         repair=repaired,
@@ -192,14 +196,15 @@ def cmc_figure(job: Job) -> str:
 
 
 def cost_figures(job: Job) -> list[dict[str, Any]]:
-    """mAP against FLOPs a frame and against latency, each with what it is of; none for what was not measured.
+    """Accuracy against FLOPs a frame and against latency, each with what it is of; none for what was not measured.
 
     Each has ``figure`` (SVG), ``title``, ``words`` (what the axis is) and ``best`` (the arms that none beats in both).
     """
     from markupsafe import Markup
 
     groups = [group for group in _drawn(job) if group.control is None]
-    accuracies = {group.name: tables.estimate(group, "mAP") for group in groups}
+    metric = job.headline_metric
+    accuracies = {group.name: tables.estimate(group, metric) for group in groups}
     found = []
     for key, title, axis, words in _costs(groups):
         points = [
@@ -208,8 +213,9 @@ def cost_figures(job: Job) -> list[dict[str, Any]]:
             if (cost := _cost(group, key)) is not None and (one := accuracies[group.name])
         ]
         if points:
+            label = f"{METRIC_LABELS[metric]}, %"
             found.append({
-                "figure": Markup(pareto.pareto(points, axis, "mAP, %", f"cost-{key.replace('_', '-')}")),
+                "figure": Markup(pareto.pareto(points, axis, label, f"cost-{key.replace('_', '-')}")),
                 "title": title, "words": words, "best": ", ".join(one.label for one in pareto.frontier(points)),
             })  # fmt: skip
     return found
@@ -261,7 +267,9 @@ def strips(job: Job) -> list[dict[str, Any]]:
                     if not str(image).startswith("data:image/"):
                         raise ReportError(f"strips.json of run {run.run_id} holds a picture that is no data URI.")
             if rows:
-                where = {"label": group.label, "seed": run.seed, "run_id": run.run_id, "rows": rows}
+                first_split = "" if not run.divisions else f", split {run.divisions[0].split}"
+                seed = f"{run.seed}{first_split}"
+                where = {"label": group.label, "seed": seed, "run_id": run.run_id, "rows": rows}
                 found.append(where | {"tested_on": _tested_on(job, group)})
                 break
     return found
@@ -279,8 +287,8 @@ def image_and_video(job: Job) -> dict[str, Any]:
         return {}
     arm = cards.headline_arm(job.card, [group.name for group in job.arms() if group.first.get("variants")])
     other = sides.variants(job)
-    words = sides.variant_words(other, job.by_name[arm]) if arm else ""
-    return {"matrix": table.visible(), "variants": other, "words": words}
+    words = sides.variant_words(other, job.by_name[arm], job.headline_metric) if arm else ""
+    return {"matrix": table.visible(), "variants": other.visible(), "words": words}
 
 
 def where_it_looks(job: Job) -> list[dict[str, Any]]:
@@ -323,6 +331,7 @@ def _facts(job: Job) -> list[tuple[str, str]]:
         ("Profile", first["profile"] + ("" if first["budget"] == "full" else f", {first['budget']} budget")),
         ("Frames", "×".join(map(str, first["size"]))),
         ("Seeds", ", ".join(map(str, seeds))),
+        *([("Splits", split_tables.shown(job))] if job.splits else []),
         *([("Finished", job.ended)] if job.ended else []),
     ]
 
@@ -333,6 +342,7 @@ def _colour_note(job: Job, arm: str) -> str:
         return ""
     share = number(float(colour[0].values("rank1").mean()), Column("", "", "number"))
     same = job.by_name[arm].first["slices"].get("same_camera_share_of_top1_errors")
+    same = None if job.one_match else same  # where one camera asks and another answers, there is none
     text = (
         f"{colour[0].label}: a descriptor of colours alone, with no network, reaches {share} % Rank-1; it is the floor."
     )

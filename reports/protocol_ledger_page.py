@@ -183,6 +183,12 @@ def order_words(found: ProtocolLedger) -> list[str]:
     ]
 
 
+ONE_MATCH = (
+    "Every query has one match here, so AP counts the rank of that match and no more, and trapezoid AP gives half of "
+    "step AP wherever it is not first. Papers print the CMC on such data; what mAP differs by below are formulas."
+)
+
+
 def section(job: Job) -> dict[str, Any]:
     """The section on a paper's own page: its arms, side by side; empty where no arm has a ledger.
 
@@ -198,7 +204,7 @@ def section(job: Job) -> dict[str, Any]:
         shown += [*(named_table(part, metric) for metric in METRICS), full_table(part)]
     moves = moves_table(found.arms)
     return {
-        "words": [*words(found), *order_words(found)[:1], *_alone(found)],
+        "words": [*words(found), *([ONE_MATCH] if job.one_match else []), *order_words(found)[:1], *_alone(found)],
         "named": [table for table in shown if not table.name.startswith("ledger_full_")],
         "full": [table for table in shown if table.name.startswith("ledger_full_")],
         "moves": moves,

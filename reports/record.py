@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.annotated import AnnotationRecord, check_annotation
+from reports.divisions import SplitRecord, check_split
 from reports.errors import ReportError
 from reports.ledger_rows import LedgerRow, check_ledger
 
@@ -169,7 +170,7 @@ class DataRecord(TypedDict):
 
 
 class ResultRecord(TypedDict):
-    """``result.json``: one arm, one seed."""
+    """``result.json``: one arm, one seed; of a data set with several divisions one of them, named by ``split``."""
 
     schema: int
     paper: str
@@ -197,6 +198,7 @@ class ResultRecord(TypedDict):
     environment: dict[str, Any]
     command: str
     fed: NotRequired[str]
+    split: NotRequired[SplitRecord]
     data: NotRequired[DataRecord]
     hidden_by: NotRequired[str]
     sides: NotRequired[dict[str, SideRecord]]
@@ -290,6 +292,7 @@ def check_result(result: Mapping[str, Any]) -> None:
         raise ReportError(f"{name} lacks metrics.{', metrics.'.join(lacking)}.")
     for path, value in non_finite(result):
         raise ReportError(f"{name} has {path} = {value}; numbers are finite, or null where unknown.")
+    check_split(result, name)
     _check_sides(result, name)
     check_ledger(result, name)
     if "data" in result:

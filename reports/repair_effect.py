@@ -189,7 +189,7 @@ def table(job: Job, base: str, found: Sequence[Square]) -> Table:
             if group:
                 cells = [group.label, *(estimate(group, metric) for metric in SHOWN)]
                 cells += [_judged(quarter.differences[metric]) for metric in SHOWN]
-            run_ids = tuple(run.run_id for run in group.runs) if group else ()
+            run_ids = group.run_ids if group else ()
             rows.append(Row((*start, *cells), "" if group else "absent", run_ids))
     caption = f"{repairers.base_label(job, base)} on raw and on repaired data"
     return Table(f"repaired_{slug_of(base)}", caption, columns, tuple(rows))
@@ -258,7 +258,7 @@ def by_hidden_share(job: Job, base: str) -> Table | None:
             for metric in SHOWN:
                 cells += [within(group, one, metric), _gain_within(group, raw, one, metric)]
             cells += [one.queries, one.people]
-        rows.append(Row(tuple(cells), "" if group.data.repaired else "headline", tuple(r.run_id for r in group.runs)))
+        rows.append(Row(tuple(cells), "" if group.data.repaired else "headline", group.run_ids))
     known = {str(run.result["hidden_by"]) for group in groups for run in group.runs if run.result.get("hidden_by")}
     by = f", known by {' and '.join(sorted(known))}" if known else ""
     notes = (

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports import cards, cost_store, record
-from reports.annotated import PREFIX
 from reports.attributes import Attributes, check_attributes
 from reports.choice_records import Choices, check_choices
 from reports.cost_records import CostRecord
+from reports.divisions import one_match, pooled_attributes, pooled_choices, pooled_queries, pooled_result, wanted
 from reports.errors import NothingToReport, ReportError
 from reports.explained import Explanation, check_explain
 from reports.labels import Labels, check_labels
 from reports.repaired import RAW, Repair, check_repair
+from reports.runs_alike import check_alike
 from reports.store import Reader
 from reports.weights import Weights, check_weights
 
@@ -35,7 +36,12 @@ CONTROL_LABELS = {
 
 @dataclass(frozen=True)
 class ArmRun:
-    """One arm with one seed, as recorded."""
+    """One arm with one seed, as recorded; on a data set with several divisions all of them together.
+
+    ``divisions`` are then the runs of each, by rising number, and ``run_id`` is that of the first; what is said of all
+    is made of them as in `reports.divisions`. Masks, repair and frame weights are not pooled: they need a truth that no
+    data set with divisions has.
+    """
 
     run_id: str
     result: dict[str, Any]
@@ -46,11 +52,27 @@ class ArmRun:
     weights: Weights | None = None
     attributes: Attributes | None = None
     choices: Choices | None = None
+    divisions: "tuple[ArmRun, ...]" = ()
 
     @property
     def seed(self) -> int:
         """The training seed."""
         return int(self.result["seed"])
+
+    @property
+    def split(self) -> int | None:
+        """Which division of the data it is of; ``None`` where there is one, or for all together."""
+        return int(self.result["split"]["number"]) if "split" in self.result else None
+
+    @property
+    def parts(self) -> "tuple[ArmRun, ...]":
+        """The runs as they were recorded: itself, or one for each division."""
+        return self.divisions or (self,)
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Of all parts."""
+        return tuple(part.run_id for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -105,6 +127,28 @@ class Group:
         """The seeds that were recorded, ascending."""
         return tuple(run.seed for run in self.runs)
 
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Of all seeds, and of all divisions of the data."""
+        return self.run_ids_of(self.seeds)
+
+    def run_ids_of(self, seeds: Iterable[int]) -> tuple[str, ...]:
+        """Of some seeds."""
+        wanted_ones = set(seeds)
+        return tuple(run_id for run in self.runs if run.seed in wanted_ones for run_id in run.run_ids)
+
+    @property
+    def splits(self) -> tuple[int, ...]:
+        """The divisions of the data that were run, ascending; none where the data have one."""
+        return tuple(part.split for part in self.runs[0].divisions if part.split is not None)
+
+    def by_split(self, metric: str) -> Floats:
+        """``[S, K]`` the metric in percent of each seed in each division of the data."""
+        empty = self.first["protocol"]["empty"]
+        return np.array(
+            [[record.query_values(part.per_query, metric, empty).mean() for part in run.parts] for run in self.runs]
+        )
+
     def people(self, metric: str = "mAP") -> NDArray[Any]:
         """``[Q]``: the person of each query that counts for the metric, by which intervals are clustered."""
         per_query = self.runs[0].per_query
@@ -144,6 +188,7 @@ class Job:
     labels: Labels | None = None
     experiment_id: str = ""  # of the store, for links to a tracking server
     cost: CostRecord | None = None  # of the paper's arms against frames and batch, measured by another command
+    left_out: tuple[str, ...] = ()  # sentences on runs that could not be counted
 
     @cached_property
     def by_name(self) -> dict[str, Group]:
@@ -159,6 +204,21 @@ class Job:
     def synthetic(self) -> bool:
         """Whether the data set is drawn, not filmed."""
         return bool(self.any_result["dataset"]["synthetic"])
+
+    @property
+    def splits(self) -> tuple[int, ...]:
+        """The divisions of the data that all its numbers are means over; none where the data have one."""
+        return self.groups[0].splits
+
+    @property
+    def one_match(self) -> bool:
+        """Whether every query has exactly one right answer, so that AP tells nothing beside the CMC."""
+        return one_match(self.any_result)
+
+    @property
+    def headline_metric(self) -> str:
+        """What figures and sums show: mAP, or rank-1 where AP tells nothing."""
+        return "rank1" if self.one_match else "mAP"
 
     def arms(self) -> tuple[Group, ...]:
         """Groups that are arms, not controls."""
@@ -199,13 +259,11 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
             f"parent run {parent_id} of {experiment} has no finished arm yet; let the job run on:"
             f" {run.data.tags.get('command', 'python -m runners.reproduce')}"
         )
+    found, left_out = _over_divisions(found, wanted(run.data.tags), parent_id)
     groups = [Group(name, tuple(sorted(runs, key=lambda one: one.seed))) for name, runs in found.items()]
     order = list(card["arms"])
     groups.sort(key=lambda group: _position(group, order))
-    _check_same_queries(groups)
-    _check_same_tracklets(groups)
-    _check_same_columns(groups)
-    _check_same_repairs(groups)
+    check_alike(groups)
     command = str(run.data.tags.get("command", "python -m runners.reproduce"))
     labels = _both(reader.folder(run), "labels", parent_id, command)
     if labels:
@@ -223,6 +281,75 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
         labels=Labels(*labels) if labels else None,
         experiment_id=str(run.info.experiment_id),
         cost=cost_store.latest(reader, str(run.data.tags.get("paper", ""))),
+        left_out=left_out,
+    )
+
+
+def _over_divisions(
+    found: dict[str, list[ArmRun]], asked: tuple[int, ...], parent_id: str
+) -> tuple[dict[str, list[ArmRun]], tuple[str, ...]]:
+    """One run for each arm and seed, all over the same divisions, and sentences on what does not count.
+
+    What was not run in all divisions that were asked for is left out. As long as no arm was (the job was stopped
+    early), the divisions count that all arms with all seeds were run in.
+
+    Raises:
+        NothingToReport: there is no such division yet.
+    """
+    if not asked:
+        return found, ()
+    by_seed = {name: _by_seed(runs) for name, runs in found.items()}
+    each = [(name, seed, set(parts)) for name, seeds in by_seed.items() for seed, parts in seeds.items()]
+    trained = [splits for name, seed, splits in each if by_seed[name][seed][min(splits)].result["control"] != "colour"]
+    if any(splits >= set(asked) for splits in trained):
+        common = asked
+    else:
+        common = tuple(number for number in asked if all(number in splits for _, _, splits in each))
+    if not common:
+        raise NothingToReport(
+            f"parent run {parent_id} has no split yet in which all its arms were run; let the job run on."
+        )
+    left_out = [
+        f"{name} with seed {seed}, which was run in {len(splits)} of {len(asked)} splits: let the job run on."
+        for name, seed, splits in each
+        if not splits >= set(common)
+    ]
+    pooled = {
+        name: [_pooled([parts[number] for number in common]) for parts in seeds.values() if set(parts) >= set(common)]
+        for name, seeds in by_seed.items()
+    }
+    return {name: runs for name, runs in pooled.items() if runs}, tuple(left_out)
+
+
+def _by_seed(runs: Iterable[ArmRun]) -> dict[int, dict[int, ArmRun]]:
+    """Seed -> division of the data -> run."""
+    found: dict[int, dict[int, ArmRun]] = {}
+    for run in runs:
+        found.setdefault(run.seed, {})[run.split or 0] = run
+    return found
+
+
+def _pooled(parts: list[ArmRun]) -> ArmRun:
+    """All divisions of one arm with one seed as one run."""
+    first = parts[0]
+    numbers = [part.split or 0 for part in parts]
+    name = f"{first.result['label']}, seed {first.seed}"
+    chosen = [part.choices for part in parts if part.choices]
+    known = [part.attributes for part in parts if part.attributes]
+    recognised = None
+    if len(known) == len(parts):
+        recognised = pooled_attributes([one.record for one in known], [one.arrays for one in known], numbers)
+    choices = None
+    if len(chosen) == len(parts):
+        choices = pooled_choices([one.record for one in chosen], [one.arrays for one in chosen], numbers, name)
+    return ArmRun(
+        first.run_id,
+        pooled_result([part.result for part in parts]),
+        pooled_queries([part.per_query for part in parts], numbers, name),
+        first.strips,
+        attributes=Attributes(*recognised) if recognised else None,
+        choices=Choices(*choices) if choices else None,
+        divisions=tuple(parts),
     )
 
 
@@ -311,69 +438,3 @@ def _optional_json(path: Path) -> dict[str, Any]:
         return {"size": [], "rows": []}
     value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return value
-
-
-def _check_same_queries(groups: list[Group]) -> None:
-    """Pairs of arms are compared query by query, so all of them must have been judged on the same ones."""
-    seen: dict[str, tuple[str, NDArray[Any]]] = {}  # array -> where it was first met, and what it holds
-    for group in groups:
-        for run in group.runs:
-            codes = (key for key in run.per_query if key.startswith(PREFIX))
-            for key in ("key", "valid", *(f"{side}/valid" for side in record.SIDES), *codes):
-                if key not in run.per_query:
-                    continue  # an arm may have been judged on fewer sides
-                first, values = seen.setdefault(key, (f"{run.run_id} ({group.name})", run.per_query[key]))
-                if not np.array_equal(run.per_query[key], values):
-                    if key.startswith(PREFIX):
-                        raise ReportError(
-                            f"run {run.run_id} ({group.name}, seed {run.seed}) knows other values of "
-                            f"{key.removeprefix(PREFIX)} than run {first}: they were recorded with other annotations; "
-                            "record one of them again."
-                        )
-                    raise ReportError(
-                        f"run {run.run_id} ({group.name}, seed {run.seed}) was judged on other queries than run "
-                        f"{first}: {key} differs; runs of one job share data and protocol, so record one of them again."
-                    )
-
-
-def _check_same_tracklets(groups: list[Group]) -> None:
-    """What an arm looks at, weighs and recognises is pooled over seeds tracklet by tracklet."""
-    for group in groups:
-        parts = {
-            ("explained", "explain"): [run.explanation.arrays["key"] for run in group.runs if run.explanation],
-            ("weighed", "weights"): [run.weights.arrays["key"] for run in group.runs if run.weights],
-            ("recognised", "attributes"): [run.attributes.arrays["key"] for run in group.runs if run.attributes],
-        }
-        for (what, file), found in parts.items():
-            if any(not np.array_equal(keys, found[0]) for keys in found):
-                raise ReportError(
-                    f"the seeds of {group.name} {what} other tracklets each ({file}.npz, key), so they cannot be "
-                    "pooled; record the arm again, with one choice of tracklets for all seeds."
-                )
-
-
-def _check_same_columns(groups: list[Group]) -> None:
-    """Attributes are pooled over seeds column by column, against one truth."""
-    for group in groups:
-        found = [run.attributes for run in group.runs if run.attributes]
-        for one in found[1:]:
-            same = one.names == found[0].names and one.groups == found[0].groups
-            if not same or not np.array_equal(one.arrays["truth"], found[0].arrays["truth"], equal_nan=True):
-                raise ReportError(
-                    f"the seeds of {group.name} recognised other attributes each, or against another truth "
-                    "(attributes.json, attributes.npz), so they cannot be pooled; record the arm again."
-                )
-
-
-def _check_same_repairs(groups: list[Group]) -> None:
-    """What a repairer did is pooled over seeds tracklet by tracklet, and is one result for each seed."""
-    keys: dict[str, tuple[str, NDArray[Any]]] = {}  # repairer -> where it was first met, and on which tracklets
-    for run in (run for group in groups for run in group.runs if run.repair and "key" in run.repair.arrays):
-        assert run.repair is not None
-        repairer = run.result["data"]["test"]
-        first, values = keys.setdefault(repairer, (run.run_id, run.repair.arrays["key"]))
-        if not np.array_equal(run.repair.arrays["key"], values):
-            raise ReportError(
-                f"runs {first} and {run.run_id} measured {repairer} on other tracklets each (repair.npz, key), so they "
-                "cannot be pooled; record one of them again."
-            )

@@ -22,7 +22,10 @@ def matrix(job: Job) -> Table:
     reported = cards.published_dataset(job.card, job.any_result["dataset"]["name"])
     columns = [Column("arm", "Arm")]
     for side in found:
-        columns += [Column(f"{side}_{metric}", METRIC_LABELS[metric], "estimate", group=side) for metric in SHOWN]
+        columns += [
+            Column(f"{side}_{metric}", METRIC_LABELS[metric], "estimate", group=side, data_only=_untold(job, metric))
+            for metric in SHOWN
+        ]
     for side in found:
         columns += [
             Column(f"{side}_{metric}", METRIC_LABELS[metric], "number", data_only=True, group=side)
@@ -38,7 +41,7 @@ def matrix(job: Job) -> Table:
     rows = []
     for group in groups:
         values = _measured(group, found)
-        run_ids = tuple(run.run_id for run in group.runs)
+        run_ids = group.run_ids
         kind = group.control or job.card["arms"].get(group.name, {}).get("role", "")
         printed = {} if group.control or not reported else _published(job, group, reported, found)
         note = through(group.first["sides"])  # below all that is said of the arm
@@ -80,8 +83,12 @@ def variants(job: Job) -> Table:
     columns = [Column("side", "Side"), Column("metric", "Distance"), Column("mean", "Mean over")]
     for group in arms:
         columns += [
-            Column(f"{group.name}_{metric}", METRIC_LABELS[metric], "number", group=group.label) for metric in SHOWN
-        ]
+            Column(
+                f"{group.name}_{metric}", METRIC_LABELS[metric], "number", group=group.label,
+                data_only=_untold(job, metric),
+            )
+            for metric in SHOWN
+        ]  # fmt: skip
     choices = dict.fromkeys(_choice(one) for group in arms for one in group.first["variants"])
     rows, before = [], ""
     for side in sides(job):
@@ -92,13 +99,18 @@ def variants(job: Job) -> Table:
             marks = ["start"] * (side != before) + ["headline"] * (choice[1] == own[0] and choice[2] in (own[1], None))
             rows.append(Row(tuple(cells), " ".join(marks)))
             before = side
-    runs = tuple(run.run_id for group in arms for run in group.runs)
+    runs = tuple(run for group in arms for run in group.run_ids)
     return Table("variants", "Every side under each distance and mean (percent)", tuple(columns), tuple(rows), (), runs)
 
 
-def variant_words(table: Table, group: Group) -> str:
+def _untold(job: Job, metric: str) -> bool:
+    """Whether a metric tells nothing on this data."""
+    return job.one_match and metric == "mAP"
+
+
+def variant_words(table: Table, group: Group, metric: str = "mAP") -> str:
     """How far the distance and the mean alone move an arm's number on the headline side."""
-    place = f"{group.name}_mAP"
+    place = f"{group.name}_{metric}"
     if place not in [column.key for column in table.columns] or not table.rows:
         return ""
     side = str(table.rows[0].cells[0])
@@ -108,7 +120,8 @@ def variant_words(table: Table, group: Group) -> str:
         return ""
     return (
         "Text and code of papers differ in the distance and in what a video's descriptor is the mean of. On "
-        f"{side} that alone moves {group.label} between {min(values):.1f} and {max(values):.1f} % mAP."
+        f"{side} that alone moves {group.label} between {min(values):.1f} and {max(values):.1f} % "
+        f"{METRIC_LABELS[metric]}."
     )
 
 

@@ -151,7 +151,7 @@ def _row(cut: Slice, group: Group, against: Group | None) -> Row:
     cells: list[Cell] = [cut.value, cut.queries, cut.people, group.label, against.label if against else None]
     for metric in SHOWN:
         cells += [_accuracy(cut, group, metric), _difference(cut, group, against, metric)]
-    runs = tuple(run.run_id for run in group.runs)
+    runs = group.run_ids
     return Row((*cells, cut.told or None), "few" if cut.few else "", runs)
 
 

@@ -29,8 +29,8 @@ ARTIFACTS = (
     "repair.json", "repair.npz", "weights.json", "weights.npz", "attributes.json", "attributes.npz", "labels.json",
     "labels.npz", "choices.json", "choices.npz", "cost.json",
 )  # fmt: skip
-TAGS = ("paper", "arm", "control", "of", "seed", "method", "profile", "budget", "trained_on", "tested_on", "code_sha",
-        "device", "fingerprint")  # fmt: skip
+TAGS = ("paper", "arm", "control", "of", "seed", "split", "method", "profile", "budget", "trained_on", "tested_on",
+        "code_sha", "device", "fingerprint")  # fmt: skip
 
 
 def open_reader(uri: str | None = None) -> "Reader":
@@ -72,7 +72,7 @@ def load(experiment: str, tracking_uri: str | None = None) -> "pd.DataFrame":
     if not rows:
         raise NothingToReport(f"experiment {experiment} has no finished arm yet; run `python -m runners.reproduce`.")
     frame = pd.DataFrame(rows)
-    return frame.sort_values(["paper", "arm", "control", "seed", "run_id"], ignore_index=True)
+    return frame.sort_values(["paper", "arm", "control", "seed", "split", "run_id"], ignore_index=True)
 
 
 def _row(run: "Run") -> dict[str, Any]:
@@ -80,6 +80,7 @@ def _row(run: "Run") -> dict[str, Any]:
     row: dict[str, Any] = {"run_id": run.info.run_id, "parent_id": tags.get("mlflow.parentRunId")}
     row |= {name: tags.get(name) for name in TAGS}
     row["seed"] = int(tags["seed"])
+    row["split"] = int(tags.get("split", 0))
     row["label"] = tags.get("label", tags.get("arm"))
     row |= {name: run.data.metrics[name] for name in sorted(run.data.metrics) if not name.startswith("train/")}
     return row | {"artifact_uri": run.info.artifact_uri, "command": tags.get("command")}

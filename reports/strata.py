@@ -49,7 +49,7 @@ class Entry:
     @property
     def run_ids(self) -> tuple[str, ...]:
         """Of all its seeds."""
-        return tuple(run.run_id for run in self.group.runs)
+        return self.group.run_ids
 
     @property
     def knows_truth(self) -> bool:
@@ -100,6 +100,16 @@ class Stratum:
         return found
 
     @property
+    def metric(self) -> str:
+        """What ranks: mAP, or rank-1 where every query has one match."""
+        return self.every[0].job.headline_metric
+
+    @property
+    def splits(self) -> tuple[int, ...]:
+        """The divisions of the data that all rows are means over; none where the data have one."""
+        return self.every[0].job.splits
+
+    @property
     def dataset_label(self) -> str:
         """Name of the data set as its authors write it."""
         return tables.dataset_label(self.any_result["dataset"]["name"])
@@ -117,7 +127,9 @@ class Stratum:
         size = "×".join(map(str, first["size"]))
         fed = f", fed as {self.shared['headline']}" if "headline" in self.shared else ""
         protocol = f"{self.protocol['name']} v{self.protocol['version']}{fed}"
-        return f"{self.dataset_label}, {protocol}, {first['profile']} profile{budget}, {size}"
+        splits = first["dataset"].get("splits")
+        some = f", {len(splits['numbers'])} of {splits['of']} splits" if splits else ""
+        return f"{self.dataset_label}{some}, {protocol}, {first['profile']} profile{budget}, {size}"
 
     @cached_property
     def slug(self) -> str:

@@ -1,6 +1,7 @@
 """The tables of a job: results, ranking conventions side by side, training stages, runs."""
 
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
@@ -11,8 +12,9 @@ from reports.runs import Group, Job
 
 DATASET_LABELS = {
     "mars": "MARS", "synthwalk": "SynthWalk", "duke": "DukeMTMC-VideoReID", "ilids": "iLIDS-VID", "prid": "PRID 2011",
-    "ls-vid": "LS-VID", "lsvid": "LS-VID",
+    "ls-vid": "LS-VID", "lsvid": "LS-VID", "ilids-csa": "iLIDS-VID, CSA's halves", "prid-200": "PRID 2011, 200 people",
 }  # fmt: skip
+DRAWN_AS = "synthwalk-"  # SynthWalk in the layout of another data set
 
 SHOWN = ("mAP", "rank1")  # metrics that stand in tables with their intervals and published numbers
 SIDE_WORDS = {
@@ -25,6 +27,8 @@ SIDE_WORDS = {
 
 def dataset_label(name: str) -> str:
     """The data set's own spelling."""
+    if name.startswith(DRAWN_AS):
+        return f"SynthWalk as {dataset_label(name.removeprefix(DRAWN_AS))}"
     return DATASET_LABELS.get(name, name)
 
 
@@ -46,25 +50,31 @@ def results(job: Job) -> Table:
     here = job.any_result["dataset"]["name"]
     reported = cards.published_dataset(job.card, here)
     protocol = job.any_result["protocol"]
+    ranks_only = job.one_match
     columns = [
         Column("arm", "Arm"),
         *([Column("trained_on", "Trained on"), Column("tested_on", "Tested on")] if job.repaired else []),
-        Column("mAP", "mAP", "estimate", unit="%"),
+        Column("mAP", "mAP", "estimate", unit="%", data_only=ranks_only),
+        *([Column("std_splits_mAP", "SD over splits", "number", data_only=ranks_only)] if job.splits else []),
         Column("rank1", "Rank-1", "estimate", unit="%"),
+        *([Column("std_splits_rank1", "SD over splits", "number")] if job.splits else []),
         Column("rank5", "Rank-5", "number", unit="%", data_only=job.repaired),  # there is little room
+        *([Column("rank10", "Rank-10", "number", unit="%"), Column("rank20", "Rank-20", "number", unit="%")]
+          if ranks_only else []),
         Column("seeds", "Seeds", "number"),
-        Column("std_mAP", "SD of mAP over seeds", "number", decimals=2),
-    ]
+        Column("std_mAP", "SD of mAP over seeds", "number", decimals=2, data_only=ranks_only),
+        *([Column("std_rank1", "SD of Rank-1 over seeds", "number", decimals=2)] if ranks_only else []),
+    ]  # fmt: skip
     if reported:
         where = f"published on {dataset_label(reported)}"
         columns += [
-            Column("published_mAP", f"mAP {where}", "number", decimals=2),
+            Column("published_mAP", f"mAP {where}", "number", decimals=2, data_only=ranks_only),
             Column("published_rank1", f"Rank-1 {where}", "number", decimals=2),
             Column("published_in", "Published in", data_only=True),
         ]
     if reported == here:
         columns += [
-            Column("delta_mAP", "Δ mAP", "number", signed=True),
+            Column("delta_mAP", "Δ mAP", "number", signed=True, data_only=ranks_only),
             Column("delta_rank1", "Δ Rank-1", "number", signed=True),
         ]
     latencies = [name for name in ("cpu_ms_p50", "gpu_ms_p50") if any(name in _latency(g) for g in job.groups)]
@@ -76,6 +86,7 @@ def results(job: Job) -> Table:
     rows = tuple(_result_row(job, group, [column.key for column in columns], reported) for group in job.groups)
     measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
     notes = [f"Measured on {dataset_label(here)} under {measured}. Ranges: 95 % intervals, identities resampled."]
+    notes += _splits(job)
     notes += _sources(columns, rows)
     notes += _data(job)
     notes += _fed(job)
@@ -88,6 +99,25 @@ def results(job: Job) -> Table:
     side = headline_side(protocol)
     caption = f"Measured and published accuracy, {dataset_label(here)}" + (f", side {side}" if side else "")
     return Table("results", caption, tuple(columns), rows, tuple(notes))
+
+
+def _splits(job: Job) -> list[str]:
+    """What is averaged, and why mAP is not shown where it tells nothing."""
+    found = []
+    if job.splits:
+        number = len(job.splits)
+        found.append(
+            f"Numbers are means over {'1 split' if number == 1 else f'{number} splits'} of the data, each weighing the "
+            "same, with a network of its own for each; SD: sample standard deviation over splits (of means over "
+            "seeds). A person may be tested in several splits; its queries in all of them are resampled together."
+        )
+    if job.one_match:
+        formula = "1/r" if job.any_result["protocol"]["ap"] == "step" else "1 at rank 1, else 1/2r"
+        found.append(
+            f"Every query has one match. Its average precision follows from the rank r of that match ({formula}) and "
+            "says nothing beside the CMC, so mAP stands in the files alone; a claim about mAP is judged on it."
+        )
+    return found
 
 
 def published_notes(job: Job, groups: list[Group], reported: str | None, sides: tuple[str, ...]) -> list[str]:
@@ -192,7 +222,7 @@ def _latency(group: Group) -> dict[str, Any]:
 
 
 def _result_row(job: Job, group: Group, keys: list[str], reported: str | None) -> Row:
-    precision = group.values("mAP").mean(axis=1)
+    precision, first = (group.values(metric).mean(axis=1) for metric in SHOWN)
     side = headline_side(job.any_result["protocol"])
     ours = reported is not None and not group.control
     published = cards.published_on_side(job.card, group.name, str(reported), side) if ours else {}
@@ -202,9 +232,11 @@ def _result_row(job: Job, group: Group, keys: list[str], reported: str | None) -
         "tested_on": repairers.label(job, group.data.test),
         "mAP": estimate(group, "mAP"),
         "rank1": estimate(group, "rank1"),
-        "rank5": float(group.values("rank5").mean()),
+        **{f"rank{rank}": float(group.values(f"rank{rank}").mean()) for rank in (5, 10, 20)},
         "seeds": len(group.seeds),
         "std_mAP": float(precision.std(ddof=1)) if len(precision) > 1 else None,
+        "std_rank1": float(first.std(ddof=1)) if len(first) > 1 else None,
+        **{f"std_splits_{metric}": over_splits(group, metric) for metric in SHOWN},
         "published_mAP": published.get("mAP"),
         "published_rank1": published.get("rank1"),
         "published_in": published_in(job, group, reported, (side,)),
@@ -217,7 +249,13 @@ def _result_row(job: Job, group: Group, keys: list[str], reported: str | None) -
     values |= {"gmacs_per_frame": cost.get("gmacs_per_frame"), "params_m": cost.get("params_m")} | _latency(group)
     kind = group.control or job.card["arms"].get(group.name, {}).get("role", "")
     cells = tuple(values.get(key) for key in keys)
-    return Row(cells, kind, tuple(run.run_id for run in group.runs))
+    return Row(cells, kind, group.run_ids)
+
+
+def over_splits(group: Group, metric: str) -> float | None:
+    """Sample standard deviation over divisions, of means over seeds; ``None`` of fewer than two."""
+    values = group.by_split(metric).mean(axis=0)
+    return float(values.std(ddof=1)) if len(values) > 1 else None
 
 
 def describe_convention(convention: dict[str, Any]) -> str:
@@ -246,7 +284,7 @@ def conventions(job: Job, metric: str) -> Table:
     if rows:
         rows.append(Row(("spread", *[None] * (len(keys) - 1), *spread), "spread"))
     name = METRIC_LABELS[metric]
-    runs = tuple(run.run_id for group in arms for run in group.runs)
+    runs = tuple(run for group in arms for run in group.run_ids)
     caption = f"{name} under every ranking convention"
     return Table(f"conventions_{metric}", caption, tuple(columns), tuple(rows), run_ids=runs)
 
@@ -276,15 +314,16 @@ def stages(job: Job) -> Table:
         Column("stage", "Stage"),
         Column("arms", "Of"),
         Column("seeds", "Seeds"),
+        *([Column("splits", "Splits")] if job.splits else []),
         Column("frames", "Frames seen", "number", decimals=0),
         Column("steps", "Steps", "number", decimals=0),
-        Column("seconds", "Time a seed", "number", decimals=0, unit="s"),
+        Column("seconds", "Time a seed and split" if job.splits else "Time a seed", "number", decimals=0, unit="s"),
         Column("final_loss", "Last loss", "number", decimals=3),
         Column("fingerprints", "Fingerprints", data_only=True),
     )
     shared: dict[tuple[str, int], list[tuple[Group, str, dict[str, Any]]]] = {}
     for group in job.groups:
-        for run in group.runs:
+        for run in (part for one in group.runs for part in one.parts):
             for stage in run.result["stages"]:
                 shared.setdefault((stage["fingerprint"], run.seed), []).append((group, run.run_id, stage))
     rows: dict[tuple[str, tuple[str, ...]], list[tuple[int, dict[str, Any], list[str]]]] = {}
@@ -293,13 +332,20 @@ def stages(job: Job) -> Table:
         run_ids = [run_id for _, run_id, _ in users]
         rows.setdefault((users[0][2]["name"], labels), []).append((seed, users[0][2], run_ids))
     trained = sum(bool(group.first["stages"]) for group in job.groups)
-    return Table(
-        "stages", "Training stages", columns, tuple(_stage_row(key, value, trained) for key, value in rows.items())
-    )
+    splits = split_ranges(job.splits)
+    made = tuple(_stage_row(key, value, trained, splits) for key, value in rows.items())
+    return Table("stages", "Training stages", columns, made)
+
+
+def split_ranges(splits: Sequence[int]) -> str:
+    """Numbers in few words: ``0 to 9``, ``0, 3``."""
+    if len(splits) > 2 and splits[-1] - splits[0] == len(splits) - 1:
+        return f"{splits[0]} to {splits[-1]}"
+    return ", ".join(map(str, splits))
 
 
 def _stage_row(
-    key: tuple[str, tuple[str, ...]], seeds: list[tuple[int, dict[str, Any], list[str]]], trained: int
+    key: tuple[str, tuple[str, ...]], seeds: list[tuple[int, dict[str, Any], list[str]]], trained: int, splits: str
 ) -> Row:
     name, labels = key
     who = "all arms and controls" if len(labels) == trained > 1 else "; ".join(labels)
@@ -308,7 +354,8 @@ def _stage_row(
     cells: tuple[Cell, ...] = (
         name,
         who,
-        ", ".join(str(seed) for seed, _, _ in seeds),
+        ", ".join(dict.fromkeys(str(seed) for seed, _, _ in seeds)),
+        *([splits] if splits else []),
         statistics.fmean(stage["frames"] for stage in facts),
         statistics.fmean(stage["steps"] for stage in facts),
         statistics.fmean(float(stage["seconds"]) for stage in facts),
@@ -332,7 +379,7 @@ def admission(job: Job) -> Table:
         arms = "all arms" if not entry["failed"] else ", ".join(entry["passed"]) or "no arm"
         failed = f"; not by {', '.join(entry['failed'])}" if entry["failed"] else ""
         rows.append(Row((name, arms + failed, "; ".join(entry["seen"]))))
-    runs = tuple(group.runs[0].run_id for group in job.arms())
+    runs = tuple(run for group in job.arms() for run in group.runs[0].run_ids)
     caption = f"Admission to {job.any_result['protocol']['name']}"
     return Table("admission", caption, columns, tuple(rows), run_ids=runs)
 
@@ -342,6 +389,7 @@ def runs(job: Job) -> Table:
     columns = (
         Column("arm", "Arm"),
         Column("seed", "Seed", "number"),
+        *([Column("split", "Split", "number")] if job.splits else []),
         Column("mAP", "mAP", "number", decimals=2, unit="%"),
         Column("rank1", "Rank-1", "number", decimals=2, unit="%"),
         Column("run_id", "Run"),
@@ -350,12 +398,13 @@ def runs(job: Job) -> Table:
     rows = tuple(
         Row(
             (
-                group.label, run.seed, float(run.result["metrics"]["mAP"]), float(run.result["metrics"]["rank1"]),
-                run.run_id, str(run.result["command"]),
+                group.label, run.seed, *([run.split] if job.splits else []), float(run.result["metrics"]["mAP"]),
+                float(run.result["metrics"]["rank1"]), run.run_id, str(run.result["command"]),
             ),
             run_ids=(run.run_id,),
         )
         for group in job.groups
-        for run in group.runs
+        for one in group.runs
+        for run in one.parts
     )  # fmt: skip
     return Table("runs", "Recorded runs", columns, rows)

@@ -14,6 +14,10 @@ COLUMNS = (
     "arm", "mAP", "rank1", "seeds", "published_mAP", "published_rank1", "delta_mAP", "delta_rank1", "gmacs_per_frame",
 )  # fmt: skip
 REPAIRED_COLUMNS = ("arm", "trained_on", "tested_on", "mAP", "rank1", "published_mAP", "delta_mAP")
+SPLIT_COLUMNS = (
+    "arm", "mAP", "std_splits_mAP", "rank1", "std_splits_rank1", "rank20", "seeds", "published_mAP", "published_rank1",
+    "delta_rank1",
+)  # fmt: skip
 LONGEST_CELL = 14
 WIDEST = 118
 
@@ -28,10 +32,13 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
     width = width or min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
     table = Table.from_dict(built["tables"]["results"])
     repaired = any(column.key == "trained_on" for column in table.columns)
-    lines = [table.only(REPAIRED_COLUMNS if repaired else COLUMNS).as_text(), ""]
+    columns = REPAIRED_COLUMNS if repaired else SPLIT_COLUMNS if built.get("splits") else COLUMNS
+    lines = [table.only(columns).as_text(), ""]
     for note in table.notes:
         lines += textwrap.wrap(note, width)
-    if "sides" in built["tables"]:
+    for sentence in built.get("splits_told") or ():
+        lines += ["", *textwrap.wrap(sentence, width)]
+    if "sides" in built["tables"] and len(Table.from_dict(built["tables"]["sides"]).heads()) > 2:
         lines += ["", *matrix(Table.from_dict(built["tables"]["sides"]), width)]
     if built.get("repair"):
         lines += ["", *repair(built, width)]

@@ -31,6 +31,7 @@ EXAMPLES = """examples:
   python -m runners.compare --protocol occlusion-repaired --paper gltr cosam baseline
   python -m runners.compare --arms gltr/gltr gltr/dtp baseline/trinet
   python -m runners.compare --paper my/folder gltr            a method of your own beside a published one
+  python -m runners.compare --dataset prid --data-root /data/prid_2011        ten splits, trained, judged, averaged
   python -m runners.compare --dry-run                         what is there, and what would be run
 
 Only what is missing is run: steps are shared with `python -m runners.reproduce` and kept in --work, so a comparison
@@ -160,11 +161,11 @@ def run(requests: Sequence[Request], options: argparse.Namespace) -> Compared:
     from runners.scoreboard import Scoreboard
 
     board = Scoreboard()
-    jobs: list[tuple[Job, Request]] = []
+    jobs: list[tuple[tuple[Job, ...], Request]] = []
     plan: list[dict[str, Any]] = []
     for request in requests:
-        job = prepare(request, options)
-        jobs.append((job, _look_through(job, request, board, plan)))
+        divisions = prepare(request, options)
+        jobs.append((divisions, _look_through(divisions, request, board, plan)))
     board.missing = sum(row["to_make"] for row in plan)
     if options.dry_run:
         return Compared((), "", plan, {})
@@ -172,10 +173,10 @@ def run(requests: Sequence[Request], options: argparse.Namespace) -> Compared:
     arms: dict[str, list[str]] = {}
     tracking = ""
     with board.drawn(), shown_on(board) if board.on_screen else nullcontext():
-        for job, request in jobs:
+        for divisions, request in jobs:
             if not request.runs:
                 continue
-            recorded = record(job, request, options.tracking_uri, lambda one: _show(board, one))
+            recorded = record(divisions, request, options.tracking_uri, lambda one: _show(board, one))
             recorded.store.finish(recorded.parent, {})
             parents.append(recorded.parent)
             tracking = recorded.store.uri
@@ -184,15 +185,19 @@ def run(requests: Sequence[Request], options: argparse.Namespace) -> Compared:
     return Compared(tuple(parents), tracking, plan, arms)
 
 
-def _look_through(job: "Job", request: Request, board: "Scoreboard", plan: list[dict[str, Any]]) -> Request:
-    """Enter every arm on the board; gives the request without those that are turned away."""
-    refused = job.turned_away(request.runs, request.seeds[0])
+def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", plan: list[dict[str, Any]]) -> Request:
+    """Enter every arm on the board; gives the request without those that are turned away.
+
+    Who is turned away in one division of the data is in all: its network is asked, not its weights.
+    """
+    refused = jobs[0].turned_away(request.runs, request.seeds[0])
+    number = len(request.seeds) * len(jobs)
     for one in request.runs:
         key: Key = (request.protocol.name, request.card.key, one.text)
         label = one.label + (f", {one.control}" if one.control else "")
-        board.enter(key, label, request.seeds)
+        board.enter(key, label, request.seeds, len(jobs))
         reason = refused.get(one.arm.text, "")
-        there = 0 if reason else sum(job.done(one, seed) for seed in request.seeds)
+        there = 0 if reason else sum(job.done(one, seed) for job in jobs for seed in request.seeds)
         if reason:
             board.turned_away(key, reason)
         plan.append(
@@ -203,8 +208,9 @@ def _look_through(job: "Job", request: Request, board: "Scoreboard", plan: list[
                 "label": label,
                 "seeds": list(request.seeds),
                 "there": there,
-                "to_make": 0 if reason else len(request.seeds) - there,
+                "to_make": 0 if reason else number - there,
                 "reason": reason,
+                **({"splits": list(request.splits)} if len(jobs) > 1 else {}),
             }
         )
     return replace(request, runs=[one for one in request.runs if one.arm.text not in refused])
@@ -217,13 +223,15 @@ def _show(board: "Scoreboard", outcome: "Outcome") -> None:
     metrics = result["metrics"]
     key = (result["protocol"]["name"], result["paper"], name)
     if not colour:
-        board.result(key, result["seed"], (metrics["mAP"], metrics["rank1"]), outcome.fresh)
+        split = result["split"]["number"] if "split" in result else None
+        board.result(key, result["seed"], (metrics["mAP"], metrics["rank1"]), outcome.fresh, split)
 
 
 def _plan_text(compared: Compared) -> str:
     lines = []
     for row in compared.plan:
-        what = f"turned away: {row['reason']}" if row["reason"] else f"{row['there']} of {len(row['seeds'])} there"
+        there = f"{row['there']} of {row['there'] + row['to_make']} there"
+        what = f"turned away: {row['reason']}" if row["reason"] else there
         lines.append(f"{row['protocol']:<24}{row['paper'] + '/' + row['arm']:<32}{what}")
     make = sum(row["to_make"] for row in compared.plan)
     lines.append(f"{make} results would be made, {sum(row['there'] for row in compared.plan)} are there.")

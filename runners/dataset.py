@@ -9,13 +9,14 @@ from runners.errors import RunError
 from runners.progress import note
 
 
-def load_data(name: str, root: str | None, size: tuple[int, int]) -> Split:
+def load_data(name: str, root: str | None, size: tuple[int, int], split: int = 0) -> Split:
     """Load a data set by name.
 
     Args:
         name: ``synthwalk``, ``mars``, ...
         root: its folder; SynthWalk has a default one under ``data``, and is rendered there if absent.
         size: (height, width) that SynthWalk is rendered at.
+        split: which of its divisions.
 
     Raises:
         RunError: a data set without a default folder was asked for without one.
@@ -27,7 +28,7 @@ def load_data(name: str, root: str | None, size: tuple[int, int]) -> Split:
         return _synthwalk(root, size)
     if root is None:
         raise RunError(f"--data-root is missing: name the folder that holds {name} (see README, 'Bringing MARS').")
-    return datasets.load(name, Path(root))
+    return datasets.load(name, Path(root), split=split)
 
 
 def _synthwalk(root: str | None, size: tuple[int, int]) -> Split:

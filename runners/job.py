@@ -22,6 +22,7 @@ from runners import choosing, describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
 from runners.annotating import AnnotatedSplit
 from runners.descriptors import Tracklets
+from runners.divisions import about_split, dataset_record
 from runners.environment import describe
 from runners.errors import TurnedAway
 from runners.explaining import Explained
@@ -139,6 +140,15 @@ class Job:
             self.material.labels(labels)
         return labelling.against_annotation(planned, self.material)
 
+    @property
+    def _where(self) -> str:
+        """For messages: which division, where there are several."""
+        return f" split {self.split.number}" if self.split.divisions > 1 else ""
+
+    def let_go(self) -> None:
+        """Give back what is held of the data once all is recorded; asked again, it is opened again."""
+        self.__post_init__()
+
     def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
         """An arm's last stage, and the data it is judged on."""
         return plan_stages(run, seed, self.setting)[-1], plan_data(
@@ -234,7 +244,7 @@ class Job:
             title = f"judge choices of {run.text}, seed {last.seed}"
             save_choices(judge_choices(described.chosen, self.split, self.protocol, store.lengths, title), folder)
         note(
-            f"judge {run.text} seed {last.seed}: mAP {judged.metrics['mAP']:.1f}, "
+            f"judge {run.text} seed {last.seed}{self._where}: mAP {judged.metrics['mAP']:.1f}, "
             f"rank-1 {judged.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
         )
         self._write(
@@ -330,13 +340,8 @@ class Job:
             "profile": self.setting.profile,
             "budget": self.setting.budget,
             "protocol": self.protocol.as_dict(),
-            "dataset": {
-                "name": self.split.name,
-                "version": self.split.version,
-                "fingerprint": self.split.fingerprint,
-                "synthetic": self.split.synthetic,
-                "counts": self.split.counts(),
-            },
+            "dataset": dataset_record(self.split),
+            **about_split(self.split),
             "metrics": judged.metrics,
             "intervals": judged.intervals,
             "conventions": judged.conventions,

@@ -17,6 +17,13 @@ def add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, pooled (default 1)")
     group.add_argument("--seed", type=int, default=0, metavar="FIRST", help="the first seed (default 0)")
     group.add_argument(
+        "--splits",
+        nargs="+",
+        metavar="N",
+        help="which divisions of a data set that has several (iLIDS-VID, PRID-2011: 0 to 9) are trained, judged and "
+        "averaged: all (default), or some, such as 0-2 or 0 3; a page on fewer than all says so",
+    )
+    group.add_argument(
         "--profile",
         choices=PROFILES,
         default="embedded",

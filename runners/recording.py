@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from datasets.tracklet import Split
 from runners import tracking
 from runners.annotating import AnnotatedSplit, find_annotation, find_source
 from runners.dataset import load_data
+from runners.divisions import check_divisions, dataset_of_job
 from runners.environment import choose_device, command_line, describe, runtime
 from runners.job import Job, Outcome
 from runners.planned import Setting
@@ -36,16 +38,24 @@ class Recorded:
     found: int
 
 
-def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str] = ()) -> Job:
-    """Load what the steps share; nothing is trained yet.
+def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str] = ()) -> tuple[Job, ...]:
+    """Load what the steps share, one job for each division of the data set; nothing is trained yet.
 
     Args:
         request: what is run.
         options: of the command, see `runners.options`.
         slices: attributes that a report will ask for.
+
+    Raises:
+        RunError, NotPossible: the divisions cannot be averaged, or the protocol's rules not be kept on them.
     """
-    device = choose_device(options.device)
-    split = load_data(options.dataset, options.data_root, request.size)
+    device = choose_device(options.device)  # before the data: a wrong word costs no minute
+    splits = [load_data(options.dataset, options.data_root, request.size, number) for number in request.splits]
+    check_divisions(splits, request.protocol)
+    return tuple(_prepare(split, request, options, slices, device) for split in splits)
+
+
+def _prepare(split: Split, request: Request, options: argparse.Namespace, slices: Sequence[str], device: str) -> Job:
     annotation = find_annotation(split, options.attributes)
     check_slices(slices, annotation)
     source = find_source(options.source, request.size, split.synthetic) if request.labellers else None
@@ -70,51 +80,59 @@ def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str]
 
 
 def record(
-    job: Job,
+    jobs: Sequence[Job],
     request: Request,
     tracking_uri: str | None,
     watch: Callable[[Outcome], Any] = lambda outcome: None,
 ) -> Recorded:
     """Run what is missing and record everything; the parent run stays open for a report.
 
+    Divisions are run one after the other, each with all its arms and seeds, so that only one is held at a time.
+
     Args:
-        job: from `prepare`.
+        jobs: from `prepare`, one for each division.
         request: the same one.
         tracking_uri: None for the default.
         watch: is told every outcome after it is recorded.
     """
     store = tracking.open_store(tracking_uri)
-    setting = job.setting
+    setting = jobs[0].setting
+    data = dataset_of_job([job.split for job in jobs])
     parent: str | None = None
     made = found = 0
-    for outcome in job.outcomes(request.runs, request.seeds):
-        if parent is None:
-            parent = store.begin(
-                request.card.as_dict(),
-                outcome.result["dataset"],
-                outcome.result["protocol"],
-                setting.profile,
-                job.command,
-                {**describe(), "device": setting.device},
-                budget=setting.budget,
+    for place, job in enumerate(jobs, 1):
+        if len(jobs) > 1:
+            note(f"split {job.split.number}, {place} of {len(jobs)}")
+        for outcome in job.outcomes(request.runs, request.seeds):
+            if parent is None:
+                parent = store.begin(
+                    request.card.as_dict(),
+                    data,
+                    outcome.result["protocol"],
+                    setting.profile,
+                    job.command,
+                    {**describe(), "device": setting.device},
+                    budget=setting.budget,
+                )
+            store.record_arm(
+                parent,
+                outcome.result,
+                outcome.per_query,
+                outcome.strips,
+                outcome.train_log,
+                outcome.explained,
+                outcome.restored,
+                outcome.weighed,
+                outcome.recognised,
+                outcome.chosen,
             )
-        store.record_arm(
-            parent,
-            outcome.result,
-            outcome.per_query,
-            outcome.strips,
-            outcome.train_log,
-            outcome.explained,
-            outcome.restored,
-            outcome.weighed,
-            outcome.recognised,
-            outcome.chosen,
-        )
-        made, found = made + outcome.fresh, found + (not outcome.fresh)
-        watch(outcome)
+            made, found = made + outcome.fresh, found + (not outcome.fresh)
+            watch(outcome)
+        if place == 1:
+            labelled = job.labelled(request.labellers, request.seeds)
+            if labelled is not None and parent is not None:
+                store.attach_labels(parent, labelled.record, labelled.arrays)
+        job.let_go()
     assert parent is not None  # there is always at least the colour row
-    labelled = job.labelled(request.labellers, request.seeds)
-    if labelled is not None:
-        store.attach_labels(parent, labelled.record, labelled.arrays)
     note(f"{made} results made now, the rest found in {request.work}")
-    return Recorded(store, experiment_name(job.split.name, request.protocol.name), parent, made, found)
+    return Recorded(store, experiment_name(jobs[0].split.name, request.protocol.name), parent, made, found)

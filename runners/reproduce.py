@@ -27,6 +27,8 @@ EXAMPLES = """examples:
   python -m runners.reproduce --paper adfd --slice backpack hat       also by what people carry and wear
   python -m runners.reproduce --paper gltr --arms gltr 'gltr[branches=1]' --controls none
   python -m runners.reproduce --paper gltr --profile paper --dataset mars --data-root /data/mars --device cuda
+  python -m runners.reproduce --paper tkp --protocol image-to-video-ilids --dataset ilids --data-root /data/i-LIDS-VID
+                                                              ten splits, each trained and judged, averaged
   python -m runners.reproduce --paper my/folder               a method of your own, see README
   python -m runners.reproduce --list                          papers, arms and claims
 

@@ -11,12 +11,16 @@ import protocols
 from methods.card import Card
 from protocols.interface import Protocol
 from runners.arms_to_run import choose_arms, choose_labellers, choose_repairers, choose_runs, choose_seeds, parse_size
+from runners.divisions import check_protocol, choose_splits
 from runners.errors import NotPossible, RunError
+from runners.repairers import RAW
 
 if TYPE_CHECKING:
     from datasets.attributes import Annotation
     from methods.arms import Arm
     from runners.planned import ArmRun
+
+MARS_LAYOUT = ("mars", "synthwalk")  # data sets that can be written repaired
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Request:
         work: folder of finished steps.
         protocol: how it is judged.
         labellers: arms whose labels are shown.
+        splits: the data set's divisions that are run, ascending; only 0 where it has one.
     """
 
     card: Card
@@ -40,6 +45,7 @@ class Request:
     work: Path
     protocol: Protocol
     labellers: "list[Arm]"
+    splits: tuple[int, ...] = (0,)
 
 
 def check(
@@ -60,14 +66,28 @@ def check(
     rules = protocols.load(protocol or card.constraints.protocol)
     repairers = choose_repairers(card, rules, options.repairers, options.dataset == "synthwalk")
     runs = choose_runs(choose_arms(card, arms or []), options.controls, repairers)
-    if rules.splits > 1:
-        raise NotPossible(
-            f"{rules.name} averages {rules.splits} splits of a data set that this suite cannot read yet; "
-            "take image-to-video on SynthWalk or MARS."
-        )
+    splits = choose_splits(options.splits, options.dataset)
+    check_protocol(rules, options.dataset)
+    _check_repair(runs, options.dataset)
     size = parse_size(options.size) if options.size else _size_of(card, runs[0].arm, options.profile)
     work = folder_of_work(options.work)
-    return Request(card, runs, seeds, size, work, rules, choose_labellers(card, runs, default=not arms))
+    return Request(card, runs, seeds, size, work, rules, choose_labellers(card, runs, default=not arms), splits)
+
+
+def _check_repair(runs: "Sequence[ArmRun]", dataset: str) -> None:
+    """Repaired frames are written in the layout of MARS; told before anything is trained.
+
+    Raises:
+        NotPossible: an arm needs repaired data of a set in another layout.
+    """
+    if dataset in MARS_LAYOUT:
+        return
+    for run in runs:
+        if (run.trained_on, run.tested_on) != (RAW, RAW):
+            raise NotPossible(
+                f"{run.text} learns from or is judged on repaired data, which can be written in the layout of MARS "
+                f"alone, and {dataset} has another; leave the arm out with --arms, or take --dataset synthwalk or mars."
+            )
 
 
 def _size_of(card: Card, arm: "Arm", profile: str) -> tuple[int, int]:

@@ -30,7 +30,8 @@ class Line:
     Attributes:
         label: for a reader.
         seeds: that are asked for.
-        accuracies: seed -> (mAP, rank-1), percent, as far as they are there.
+        splits: how many divisions of the data set, each with all seeds.
+        accuracies: seed and division (None: there is one) -> (mAP, rank-1), percent, as far as they are there.
         state: of the whole line.
         reason: why it was turned away.
     """
@@ -38,12 +39,13 @@ class Line:
     label: str
     seeds: Sequence[int]
     state: State = "waiting"
-    accuracies: dict[int, tuple[float, float]] = field(default_factory=dict)
+    accuracies: dict[tuple[int, int | None], tuple[float, float]] = field(default_factory=dict)
     reason: str = ""
+    splits: int = 1
 
     @property
     def cells(self) -> tuple[str, str]:
-        """mAP and rank-1, the mean over the seeds so far."""
+        """mAP and rank-1, the mean over the seeds and divisions so far."""
         if not self.accuracies:
             return "", ""
         mean, first = np.mean(list(self.accuracies.values()), axis=0)
@@ -54,8 +56,10 @@ class Line:
         """What happened to it, in a few words."""
         if self.state == "turned away":
             return "turned away"
-        done = f"{len(self.accuracies)} of {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
-        if len(self.accuracies) < len(self.seeds):
+        wanted = len(self.seeds) * self.splits
+        what = "seeds" if self.splits == 1 else "splits" if len(self.seeds) == 1 else "seeds and splits"
+        done = f"{len(self.accuracies)} of {wanted} {what}" if wanted > 1 else ""
+        if len(self.accuracies) < wanted:
             return f"waiting ({done})" if self.accuracies else "waiting"
         return self.state
 
@@ -71,9 +75,9 @@ class Scoreboard:
     _live: Live | None = None
     _bars: Progress = field(init=False)
 
-    def enter(self, key: Key, label: str, seeds: Sequence[int]) -> None:
+    def enter(self, key: Key, label: str, seeds: Sequence[int], splits: int = 1) -> None:
         """A line for an arm that is asked for."""
-        self.lines[key] = Line(label, seeds)
+        self.lines[key] = Line(label, seeds, splits=splits)
 
     def turned_away(self, key: Key, reason: str) -> None:
         """The protocol does not admit the arm."""
@@ -81,15 +85,16 @@ class Scoreboard:
         line.state, line.reason = "turned away", reason
         self._say(f"{key[0]} turns {key[1]}/{key[2]} away: {reason}")
 
-    def result(self, key: Key, seed: int, accuracy: tuple[float, float], fresh: bool) -> None:
-        """A result is there; percent."""
+    def result(self, key: Key, seed: int, accuracy: tuple[float, float], fresh: bool, split: int | None = None) -> None:
+        """A result is there; percent. ``split`` is the division, where the data set has several."""
         if key not in self.lines:  # the colour row, which nobody asks for by name
             self.enter(key, key[2], (seed,))
         line = self.lines[key]
-        line.accuracies[seed] = accuracy
+        line.accuracies[seed, split] = accuracy
         line.state = "made" if fresh or line.state == "made" else "there"
         self.made += fresh
-        self._say(f"{key[0]}  {key[1]}/{key[2]} seed {seed}: mAP {accuracy[0]:.1f}, rank-1 {accuracy[1]:.1f}"
+        where = f"seed {seed}" + ("" if split is None else f" split {split}")
+        self._say(f"{key[0]}  {key[1]}/{key[2]} {where}: mAP {accuracy[0]:.1f}, rank-1 {accuracy[1]:.1f}"
                   f" ({'made' if fresh else 'there already'}{self._left()})")  # fmt: skip
 
     @contextmanager

@@ -8,7 +8,8 @@
     # build the page from the store, then:
     store.attach_report(parent, ledger.as_dict(), "report/gltr-synthwalk-res50-rgb-single-pass", summary)
 
-A parent run is (paper, dataset, protocol, profile, budget); its children are arm x seed.  Recording is
+A parent run is (paper, dataset, protocol, profile, budget); its children are arm x seed, and x split where the data
+set has several divisions (the parent's data are then all divisions of the job together).  Recording is
 idempotent: a result is found again by its fingerprint, so a job that is started twice, or killed half-way and
 started again, leaves one run for each result.
 """
@@ -79,7 +80,8 @@ class Store:
 
         Args:
             card: the paper's card as plain data (TOML tables or the typed card as a dict).
-            dataset: as ``dataset`` of the result record (name, version, fingerprint, synthetic, counts).
+            dataset: as ``dataset`` of the result record (name, version, fingerprint, synthetic, counts); of a data set
+                with several divisions those that the job runs together, as `reports.divisions.dataset_of_all`.
             protocol: as ``protocol`` of the result record (name, version, ...).
             profile: ``"embedded"`` or ``"paper"``.
             command: the command line that makes the job again.
@@ -195,8 +197,7 @@ class Store:
             report_html: the page, or a folder of report files, copied to the artifact folder ``report``.
         """
         runs = [run.data for run in self.children(parent)]
-        names = [str(data.tags["mlflow.runName"]).rpartition(" s")[0] for data in runs]
-        metrics = content.aggregate_metrics(zip(names, (data.metrics for data in runs), strict=True))
+        metrics = content.aggregate_metrics((data.tags, data.metrics) for data in runs)
         files = {"summary.json": json_bytes(summary)}
         if ledger is not None:
             files["ledger.json"] = json_bytes(ledger)
@@ -310,9 +311,10 @@ class Store:
         return max(runs, key=lambda run: (run.info.status == "FINISHED", run.info.start_time), default=None)
 
     def _retire_others(self, experiment: str, parent: str, result: Mapping[str, Any], keep: str) -> None:
-        """Of one arm, control and seed in a job only the newest result counts; older ones stay, marked."""
+        """Of one arm, control, seed and split in a job only the newest result counts; older ones stay, marked."""
         tags = content.child_tags(result)
-        same = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in ("arm", "control", "of", "seed"))
+        keys = ("arm", "control", "of", "seed", *(["split"] if "split" in result else []))
+        same = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in keys)
         for run in self._search(experiment, f"{_children(parent)} and {same}"):
             value = str(run.info.run_id != keep).lower()
             if run.data.tags.get("superseded") != value:

@@ -49,7 +49,8 @@ def arm_name(result: Mapping[str, Any]) -> str:
 
 def run_name(result: Mapping[str, Any]) -> str:
     """Short, the distinguishing part first: the runs table cuts names at about 14 characters."""
-    return f"{arm_name(result)} s{result['seed']}"
+    split = f" split {result['split']['number']}" if "split" in result else ""
+    return f"{arm_name(result)} s{result['seed']}{split}"
 
 
 def common_tags(
@@ -89,6 +90,8 @@ def parent_tags(
         "control": "none",
         "of": "none",
         "seed": "all",
+        "split": "all",
+        **({"splits": _splits_tag(dataset["splits"])} if "splits" in dataset else {}),
         "trained_on": "all",
         "tested_on": "all",
         "profile": profile,
@@ -112,12 +115,18 @@ def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
         "profile": str(result["profile"]),
         "budget": str(result["budget"]),
         "seed": str(result["seed"]),
+        "split": str(result["split"]["number"] if "split" in result else 0),
         "trained_on": str((result.get("data") or {}).get("train", "raw")),
         "tested_on": str((result.get("data") or {}).get("test", "raw")),
         "fingerprint": str(result["fingerprint"]),
         "command": str(result["command"])[:5000],
         "mlflow.source.name": str(result["command"]).split(" --", maxsplit=1)[0][:500] or "reproid",
     }
+
+
+def _splits_tag(splits: Mapping[str, Any]) -> str:
+    """``0 1 2 of 10``."""
+    return f"{' '.join(map(str, splits['numbers']))} of {splits['of']}"
 
 
 def child_params(result: Mapping[str, Any]) -> dict[str, str]:
@@ -135,6 +144,8 @@ def child_params(result: Mapping[str, Any]) -> dict[str, str]:
         "size": "x".join(str(side) for side in result["size"]),
         "config": result["fingerprint"][:12],
     }
+    if "split" in result:
+        params["split"] = result["split"]["number"]
     if result.get("data"):
         params |= {"trained_on": result["data"]["train"], "tested_on": result["data"]["test"]}
     params |= {f"option.{name}": value for name, value in result["options"].items()}
@@ -236,23 +247,42 @@ def safe_key(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_./-]+", "-", text).strip("-/")
 
 
-def aggregate_metrics(runs: Iterable[tuple[str, Mapping[str, float]]]) -> dict[str, float]:
-    """Mean and (from two seeds on) standard deviation over seeds of every arm, for the parent run.
+def aggregate_metrics(runs: Iterable[tuple[Mapping[str, str], Mapping[str, float]]]) -> dict[str, float]:
+    """Mean over all runs of every arm, for the parent run, and how far they spread.
+
+    ``mAP_std/<arm>`` is the standard deviation over seeds (from two on), of means over splits where there are several;
+    ``mAP_std_splits/<arm>`` that over splits, of means over seeds. Every split weighs the same.
 
     Args:
-        runs: ``(name of arm and control, its MLflow metrics)``, one for each seed.
+        runs: tags and MLflow metrics of the children, one for each arm, control, seed and split.
     """
-    groups: dict[str, list[Mapping[str, float]]] = {}
-    for name, metrics in runs:
-        groups.setdefault(name, []).append(metrics)
+    groups: dict[str, list[tuple[str, str, Mapping[str, float]]]] = {}
+    for tags, metrics in runs:
+        plain = {"arm": tags["arm"], "control": _none(tags["control"]), "of": _none(tags["of"])}
+        groups.setdefault(arm_name(plain), []).append((tags["seed"], tags.get("split", "0"), metrics))
     found: dict[str, float] = {}
     for name, group in sorted(groups.items()):
         for metric in ("mAP", "rank1"):
-            values = [metrics[f"test/{metric}"] for metrics in group]
-            found[safe_key(f"{metric}/{name}")] = statistics.fmean(values)
-            if len(values) > 1:
-                found[safe_key(f"{metric}_std/{name}")] = statistics.stdev(values)
+            values = [(seed, split, metrics[f"test/{metric}"]) for seed, split, metrics in group]
+            by_seed, by_split = _means(values, 0), _means(values, 1)
+            found[safe_key(f"{metric}/{name}")] = statistics.fmean(by_split)
+            if len(by_seed) > 1:
+                found[safe_key(f"{metric}_std/{name}")] = statistics.stdev(by_seed)
+            if len(by_split) > 1:
+                found[safe_key(f"{metric}_std_splits/{name}")] = statistics.stdev(by_split)
     return found
+
+
+def _means(values: Iterable[tuple[str, str, float]], place: int) -> list[float]:
+    """Means of the values that share their seed (0) or their split (1), in order of appearance."""
+    parts: dict[str, list[float]] = {}
+    for one in values:
+        parts.setdefault(str(one[place]), []).append(one[2])
+    return [statistics.fmean(part) for part in parts.values()]
+
+
+def _none(tag: str) -> str | None:
+    return None if tag == "none" else tag
 
 
 def child_note(result: Mapping[str, Any]) -> str:
@@ -267,7 +297,7 @@ def child_note(result: Mapping[str, Any]) -> str:
             rows.append(f"| {METRIC_LABELS[name]} | {result['metrics'][name]:.2f} | {around} |")
     return "\n".join(
         [
-            f"{what}, seed {result['seed']}, on {dataset['name']} {dataset['version']} under "
+            f"{what}, seed {result['seed']}, on {dataset['name']} {dataset['version']}{_of_split(result)} under "
             f"`{protocol['name']}` v{protocol['version']} ({protocol['metric']} distance, "
             f"{protocol['gallery']} gallery, {protocol['ap']} AP).",
             "",
@@ -282,6 +312,11 @@ def child_note(result: Mapping[str, Any]) -> str:
             "`result.json` is the record; every number here is copied from it.",
         ]
     )
+
+
+def _of_split(result: Mapping[str, Any]) -> str:
+    """Which division of the data, where there are several."""
+    return f", split {result['split']['number']} of 0 to {result['split']['of'] - 1}," if "split" in result else ""
 
 
 def parent_note(card: Mapping[str, Any], summary: Mapping[str, Any], ledger: Mapping[str, Any] | None) -> str:

@@ -75,8 +75,10 @@ def test_cosam_is_told_why_it_cannot_enter_whole_sequences(
     assert not (tmp_path / "runs/steps/stage").exists()  # no minute was spent on its baseline
 
 
-def test_a_data_set_that_cannot_be_read_yet_is_named(
+def test_a_data_set_without_the_splits_of_a_protocol_is_told_before_anything_is_read(
     tmp_path: Path, tiny_world: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(_job(tmp_path, tiny_world, "tkp", "--protocol", "image-to-video-ilids")) == 3
-    assert "splits of a data set that this suite cannot read yet" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "averages 10 splits of a data set, and synthwalk has one" in said
+    assert "ilids" in said and "prid" in said and "--protocol image-to-video" in said
