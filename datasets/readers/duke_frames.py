@@ -14,6 +14,7 @@ from datasets.readers.folder_listing import FolderListing
 from datasets.readers.image_files import name_some
 
 _LATEST_START = 2  # some tracklets of the release have no F0001
+_DIGITS = 9  # of a person or tracklet, at most
 _AGAIN = "copy the folder again from the original"
 _KINDS = {
     "name": "files that are not named like an image of this data set",
@@ -151,7 +152,7 @@ def _ids(folders: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.bool_]
     usable = np.zeros(len(folders), dtype=bool)
     for row, folder in enumerate(folders):
         words = folder.split("/")[-2:]
-        usable[row] = all(word.isascii() and word.isdecimal() for word in words)
+        usable[row] = all(word.isascii() and word.isdecimal() and len(word) <= _DIGITS for word in words)
         if usable[row]:
             ids[row] = [int(word) for word in words]
     return ids, usable

@@ -25,6 +25,7 @@ from datasets.readers.natural_order import natural_key
 
 _WORDS = 4
 _CAMERA_WORD = 2  # from 0
+_CAMERA_DIGITS = 3  # at most; there are 15 cameras
 _AGAIN = "copy the list and the images from one release"
 _LAST = b"\xff"  # after every letter of a file name
 
@@ -117,7 +118,7 @@ def read_list(path: Path) -> SequenceList:
 
 def _line(path: Path, number: int, line: str) -> tuple[str, int]:
     words = line.rsplit(maxsplit=1)
-    if len(words) != 2 or not re.fullmatch(r"\d+", words[1], re.ASCII):
+    if len(words) != 2 or not re.fullmatch(r"\d{1,9}", words[1], re.ASCII):
         raise DataError(
             f"{path}: line {number} is {line[:80]!r}, expected the beginning of image paths and a person, such as "
             "'tracklet_train/0001/0001_0001_03 1'; copy the original again"
@@ -207,13 +208,12 @@ def _in_time_order(
 def _camera(prefix: str, names: NDArray[np.bytes_], problems: list[Problem]) -> int:
     """The camera of a tracklet: the third word of its first image's name; 0 where that is no number."""
     first = bytes(names[0])
-    words = first.split(b"_")
-    if len(words) < _WORDS or not words[_CAMERA_WORD].isdigit() or not int(words[_CAMERA_WORD]):
+    camera = _camera_of(first)
+    if not camera:
         told = f"has the image {_text(first)}, whose name has no camera as the third of four words"
         problems.append(Problem("camera", prefix, told, _AGAIN))
         return 0
-    camera = int(words[_CAMERA_WORD])
-    head = b"_".join(words[: _CAMERA_WORD + 1]) + b"_"
+    head = b"_".join(first.split(b"_")[: _CAMERA_WORD + 1]) + b"_"
     for other in _unlike(names, head):
         if _camera_of(other) != camera:
             told = f"has images of several cameras: {_text(first)} and {_text(other)}"
@@ -229,9 +229,10 @@ def _unlike(names: NDArray[np.bytes_], head: bytes) -> list[bytes]:
 
 
 def _camera_of(name: bytes) -> int:
+    """The camera in a name; 0 where the third of its words is none."""
     words = name.split(b"_")
     told = words[_CAMERA_WORD] if len(words) >= _WORDS else b""
-    return int(told) if told.isdigit() else 0
+    return int(told) if told.isdigit() and len(told) <= _CAMERA_DIGITS else 0
 
 
 def _text(name: bytes | np.bytes_) -> str:

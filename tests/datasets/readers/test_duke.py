@@ -183,6 +183,10 @@ def _named_folder(root: Path) -> None:
     (root / "train" / "0007").rename(root / "train" / "seven")
 
 
+def _far_too_large(root: Path) -> None:
+    (root / "train" / "0007").rename(root / "train" / ("7" * 30))
+
+
 def _dead_link(root: Path) -> None:
     path = root / "train" / "0007" / "0003" / name(7, 1, 2)
     path.unlink()
@@ -242,6 +246,13 @@ def _misplaced(root: Path) -> None:
             "train folders that are not a tracklet of at least one image",
             "folder",
             "train/seven/0003",
+            "not named <person>/<tracklet>",
+        ),
+        (
+            _far_too_large,
+            "train folders that are not a tracklet of at least one image",
+            "folder",
+            f"train/{'7' * 30}/0003",
             "not named <person>/<tracklet>",
         ),
     ],

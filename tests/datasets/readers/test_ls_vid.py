@@ -154,6 +154,12 @@ def _empty(root: Path) -> None:
     (root / "tracklet_val" / "0008" / "0008_01_02_001000.jpg").write_bytes(b"")
 
 
+def _clock_for_camera(root: Path) -> None:
+    for image in (root / "tracklet_train" / "0007").iterdir():
+        image.rename(image.with_name(image.name.replace("_04_", "_20260101120000123456789_")))
+    edit(root, "train", lambda lines: [line.replace("0007_01_04", "0007_01_2026") for line in lines])
+
+
 @pytest.mark.parametrize(
     ("inject", "check", "kind", "file", "words"),
     [
@@ -177,6 +183,13 @@ def _empty(root: Path) -> None:
             "train tracklets of several cameras or none",
             "camera",
             "tracklet_train/0007/0007_01_c4",
+            "third of four words",
+        ),
+        (
+            _clock_for_camera,
+            "train tracklets of several cameras or none",
+            "camera",
+            "tracklet_train/0007/0007_01_2026",
             "third of four words",
         ),
         (_empty, "val images empty", "empty", "tracklet_val/0008/0008_01_02_001000.jpg", "0 bytes"),
@@ -228,6 +241,7 @@ def test_a_list_of_cameras_in_place_of_people_is_noticed(root: Path) -> None:
     [
         ("tracklet_train/0001/0001_01_01", "expected the beginning of image paths and a person"),
         ("tracklet_train/0001/0001_01_01 x", "expected the beginning of image paths and a person"),
+        ("tracklet_train/0001/0001_09_01 12345678901234567890", "expected the beginning of image paths and a person"),
         ("tracklet_train/0001/0001_01_01 -1", "expected the beginning of image paths and a person"),
         ("/data/0001/0001_01_01 1", "expected a path inside the data set's folder"),
         ("../0001/0001_01_01 1", "expected a path inside the data set's folder"),
