@@ -109,19 +109,10 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
     listed = sorted((*divisions[0].train, *divisions[0].test))
     official = expectation == "official"
     people = told_by(manifest, "people") if expectation == "manifest" else len(OFFICIAL_LIST) if official else None
-    others = sorted(set(listed) ^ set(OFFICIAL_LIST)) if official else []
-    names = name_some([str(person) for person in others])
     checks = (
         *_check_people(release, common, manifest, expectation),
         Check("people of both cameras who are not divided", None, len(set(common) - set(listed))),
-        Check(
-            "people in whom the split file and the 178 differ",
-            0 if official else None,
-            len(others),
-            f"the split file does not divide the 178 people of the literature (person {names}); copy it again"
-            if others
-            else "",
-        ),
+        *((_check_list(listed),) if official else ()),
     )
     frames = told_by(manifest, "frames") if expectation == "manifest" else None
     reading = Reading(
@@ -209,9 +200,16 @@ def _check_people(
     first, second = (len(folders) - len(common) for folders in release.folders)
     return (
         Check("people under both cameras", told, len(common), _remedy(manifest, expectation)),
-        Check("people under cam_a alone, not read", None, first),
-        Check("people under cam_b alone, not read", None, second),
+        Check("people under camera a alone, not read", None, first),
+        Check("people under camera b alone, not read", None, second),
     )
+
+
+def _check_list(listed: list[int]) -> Check:
+    others = sorted(set(listed) ^ set(OFFICIAL_LIST))
+    names = name_some([str(person) for person in others])
+    told = f"the split file does not divide the 178 people of the literature (person {names}); {_AGAIN}"
+    return Check("people in whom the split file and the 178 differ", 0, len(others), told if others else "")
 
 
 def _listed(release: Release, common: list[int]) -> list[Division]:

@@ -56,7 +56,7 @@ class Reading:
     """How a release is to be read, and what its counts are compared with.
 
     Attributes:
-        name: of the data set where it is the recorded one.
+        name: of the data set; a rendered one is called ``synthwalk-`` and that.
         version: of its content.
         number: of the division, from 0.
         expectation: what counts are compared with.
@@ -196,7 +196,7 @@ def examine_division(release: Release, divided: Division, reading: Reading) -> E
     rows = np.arange(len(test), dtype=np.int64)
     manifest = reading.manifest
     split = Split(
-        name=reading.name if manifest is None else manifest.name,
+        name=reading.name if manifest is None else f"synthwalk-{reading.name}",
         root=release.root,
         train=tuple(folder.tracklet for folder in folders[: len(train)]),
         test=tuple(folder.tracklet for folder in folders[len(train) :]),

@@ -16,7 +16,8 @@ from datasets.store import FrameStore
 from datasets.synthwalk import presets, writing
 from datasets.synthwalk.layouts import ilids as arranger
 from datasets.synthwalk.layouts import render_as
-from datasets.tracklet import Split
+from datasets.tracklet import Split, Tracklet
+from tests.datasets import mars_folder
 from tests.datasets.readers import png_folders
 
 PEOPLE = (1, 2, 4, 7, 8, 11)
@@ -253,7 +254,7 @@ def test_every_division_of_a_rendered_set_is_read(rendered: Path) -> None:
         for name in ("ilids", "ilids-csa"):
             examined = datasets.examine(name, rendered, split=number)
             split = examined.require()
-            assert (split.name, split.synthetic, split.number) == ("synthwalk-ilids", True, number)
+            assert (split.name, split.synthetic, split.number) == (f"synthwalk-{name}", True, number)
             assert split.counts()["test_ids"] == split.counts()["train_ids"] == 7
         tested.add(tuple(sorted({t.person_id for t in split.test})))
     assert len(tested) > 5
@@ -299,8 +300,22 @@ def test_a_set_of_another_layout_is_named(rendered: Path) -> None:
         datasets.load("prid", rendered)
 
 
-def test_a_world_with_more_than_999_people_gets_longer_numbers() -> None:
-    world = arranger.fit(replace(presets.PRESETS["mars-size"]))
+def test_a_world_of_any_size_fits() -> None:
+    world = arranger.fit(presets.PRESETS["mars-size"])
     world.check()
     assert (world.train_ids + world.test_ids) % 2 == 0
     assert (world.cameras, world.distractors, world.junk) == (2, 0, 0)
+
+
+def test_more_than_999_people_get_longer_numbers(tmp_path: Path) -> None:
+    root = mars_folder.write(tmp_path / "mars")
+    source = datasets.load("mars", root, counts="any")
+    frames = source.train[0].frames[:1]
+    crowd = tuple(Tracklet(f"{p}c{c}", p, c, frames) for p in range(1, 1_003) for c in (1, 2))
+    folder = tmp_path / "arranged"
+    counts = arranger.arrange(replace(source, train=(), test=crowd), folder, seed=3)
+    assert (counts["people"], counts["frames"], counts["train_ids"]) == (1_002, 2_004, 501)
+    names = sorted(path.name for path in (folder / "sequences" / "cam1").iterdir())
+    assert {len(name) for name in names} == {len("person0001")}
+    split = datasets.load("ilids", folder, counts="any", split=9)
+    assert (split.num_train_ids, len(split.query), len(split.gallery)) == (501, 501, 501)

@@ -174,7 +174,7 @@ def test_every_division_of_a_rendered_set_is_read(rendered: Path) -> None:
         prints = set()
         for number in range(10):
             split = datasets.load(name, rendered, split=number)
-            assert (split.name, split.synthetic, split.number) == ("synthwalk-prid", True, number)
+            assert (split.name, split.synthetic, split.number) == (f"synthwalk-{name}", True, number)
             assert split.counts()["test_ids"] == split.counts()["train_ids"] == people
             prints.add(split.fingerprint)
         assert len(prints) == 10
@@ -221,6 +221,26 @@ def test_the_same_world_is_the_same_set(rendered: Path, tmp_path: Path) -> None:
     files = [path.relative_to(rendered) for path in sorted(rendered.rglob("*")) if path.is_file()]
     assert files == [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file()]
     assert all((again / path).read_bytes() == (rendered / path).read_bytes() for path in files)
+
+
+def test_a_frame_lost_from_a_rendered_set_is_told(rendered: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(rendered, copy)
+    listed = datasets.load("prid", copy)
+    (copy / listed.train[0].frames[-1]).unlink()
+    for name in ("prid", "prid-200"):
+        with pytest.raises(DataError, match=r"frames of the people divided is \d+, expected \d+"):
+            datasets.load(name, copy)
+
+
+def test_a_manifest_without_the_counts_of_the_layout(rendered: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(rendered, copy)
+    manifest = json.loads((copy / "synthwalk.json").read_text())
+    del manifest["counts"]["common"]
+    (copy / "synthwalk.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=r"does not say the count 'common'.*render the set again"):
+        datasets.load("prid", copy)
 
 
 def test_a_world_of_too_few_people_is_refused(tmp_path: Path) -> None:

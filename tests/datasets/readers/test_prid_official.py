@@ -63,8 +63,8 @@ def test_official_counts(root: Path) -> None:
     assert (split.name, split.number, split.divisions) == ("prid", 4, 10)
     found = {check.what: check.found for check in examined.checks}
     assert found["people of both cameras who are not divided"] == 22
-    assert found["people under cam_a alone, not read"] == 185
-    assert found["people under cam_b alone, not read"] == 549
+    assert found["people under camera a alone, not read"] == 185
+    assert found["people under camera b alone, not read"] == 549
 
 
 def test_all_200_are_halved_by_hashes_of_their_numbers(root: Path) -> None:
