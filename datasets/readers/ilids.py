@@ -38,8 +38,8 @@ LAYOUT = Layout(
     title="iLIDS-VID",
     sequences="sequences",
     cameras=("cam1", "cam2"),
-    person=re.compile(r"person(\d{3,})"),
-    frame=re.compile(r"cam(?P<camera>\d)_person(?P<person>\d{3,})_(?P<number>\d+)\.png"),
+    person=re.compile(r"person([0-9]{3,9})"),
+    frame=re.compile(r"cam(?P<camera>[0-9])_person(?P<person>[0-9]{3,9})_(?P<number>[0-9]{1,18})\.png"),
     example="sequences/cam1/person001/cam1_person001_00317.png",
 )
 SPLIT_FOLDER = "train-test people splits"

@@ -76,8 +76,8 @@ LAYOUT = Layout(
     title="PRID-2011",
     sequences="multi_shot",
     cameras=("cam_a", "cam_b"),
-    person=re.compile(r"person_(\d{4,})"),
-    frame=re.compile(r"(?P<number>\d+)\.png"),
+    person=re.compile(r"person_([0-9]{4,9})"),
+    frame=re.compile(r"(?P<number>[0-9]{1,18})\.png"),
     example="multi_shot/cam_a/person_0001/0001.png",
 )
 MAT_FILE = "splits_prid.mat"
@@ -245,7 +245,8 @@ def _listed(release: Release, common: list[int]) -> list[Division]:
 
 def _read_mat(path: Path) -> list[Division]:
     chosen = read_variable(path, "select_idx", _AGAIN).reshape(-1)
-    if chosen.dtype.kind not in "iuf" or not chosen.size or len(np.unique(chosen)) != len(chosen):
+    whole = chosen.dtype.kind in "iuf" and np.array_equal(chosen, np.rint(chosen))
+    if not whole or not chosen.size or len(np.unique(chosen)) != len(chosen):
         raise DataError(f"{path}: 'select_idx' must hold numbers of people, each once; {_AGAIN}")
     return halves(read_variable(path, "ls_set", _AGAIN), chosen.astype(np.int64).tolist(), path)
 

@@ -118,6 +118,8 @@ def test_a_folder_without_frames(root: Path) -> None:
         ("cam1_person004_00308 (1).png", "order"),
         ("cam1_person004_308.png", "order"),
         ("00308.png", "order"),
+        ("cam1_person004_9999999999999999999.png", "order"),
+        ("cam1_person004_٣٠٨.png", "order"),
     ],
 )
 def test_a_name_that_does_not_belong_there(root: Path, name: str, kind: str) -> None:
@@ -143,6 +145,15 @@ def test_a_further_person_under_one_camera_is_told(root: Path) -> None:
 def test_two_folders_of_a_person(root: Path) -> None:
     shutil.copytree(frame(root).parent, frame(root).parent.with_name("person0004"))
     refused(root, "person0004 and person004", "two folders of person 4")
+
+
+def test_what_is_no_folder_of_a_person_is_counted(root: Path) -> None:
+    (root / "sequences" / "cam1" / "person99999999999999999999").mkdir()
+    (root / "sequences" / "cam2" / "Person012").mkdir()
+    png_folders.put(root / "sequences" / "cam2" / "person013", b"a file")
+    examined = datasets.examine("ilids", root, counts="any")
+    assert len(examined.require().query) == 3
+    assert {check.what: check.found for check in examined.checks}["things that are no folders of people"] == 3
 
 
 def test_without_a_split_file(root: Path) -> None:

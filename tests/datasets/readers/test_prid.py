@@ -112,13 +112,15 @@ def test_a_json_that_is_none(root: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
+        ([1, 2, 4, 5, 6, 8.5], ("'select_idx'",)),
+        ([1, 2, 4, 5, 6, np.nan], ("'select_idx'",)),
         ([1, 2, 4, 4, 6, 8], ("'select_idx'", "each once")),
         ([1, 2, 4], ("orders 6 people, but 3",)),
         ([], ("select_idx",)),
     ],
 )
-def test_a_damaged_mat(root: Path, chosen: list[int], words: tuple[str, ...]) -> None:
-    listed = np.array([chosen], dtype=np.uint8)
+def test_a_damaged_mat(root: Path, chosen: list[float], words: tuple[str, ...]) -> None:
+    listed = np.array([chosen])
     png_folders.save_orders(root / "splits_prid.mat", png_folders.ten_orders(6), select_idx=listed)
     refused(root, "splits_prid.mat", *words)
 
