@@ -1,9 +1,11 @@
 """How every command ends: an exit code, and one sentence where something is wrong.
 
-Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not possible here, 130 interrupted.
+Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not possible here, 130 interrupted, 141 nobody reads the
+output any more.
 """
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -13,6 +15,7 @@ from protocols.errors import ProtocolError
 from reports.errors import ReportError
 from runners.errors import NotPossible, RunError, TrainingFailed
 
+_NO_READER = 141  # as a shell tells it: 128 and the number of the signal
 BAD_INPUT = (DataError, MethodError, ProtocolError, ReportError, RunError)
 # An OSError of these kinds is about the user's machine (a full disk, a folder that may not be written), not
 # a fault of ours; any other one keeps its traceback.
@@ -55,7 +58,18 @@ def guarded(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
         except KeyboardInterrupt:
             return _say("interrupted: finished steps are kept; the same command goes on from there.", 130)
 
-    return run
+    return lambda argv=None: _piped(run, argv)
+
+
+def _piped(run: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None) -> int:
+    """Run a command whose output may have no reader any more (`| head`): then it ends without a word."""
+    try:
+        code = run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more as it ends
+        return _NO_READER
+    return code
 
 
 def one_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +129,15 @@ def _verify(arguments: argparse.Namespace) -> _Verified:
     first = examined[0]
     checks, problems, figures = list(first.checks), list(first.problems), list[Check]()
     for number, one in zip(divisions[1:], examined[1:], strict=True):
+        # The divisions share their files, so most of what fails in one fails in all.
+        known = {(check.what, check.found) for check in first.failed}
         checks += [
-            Check(f"division {number}: {check.what}", check.expected, check.found, check.detail) for check in one.failed
+            replace(check, what=f"division {number}: {check.what}")
+            for check in one.failed
+            if (check.what, check.found) not in known
         ]
+        seen = set(problems)
+        problems += [problem for problem in one.problems if problem not in seen]
     if first.expectation.startswith("official"):
         named = {check.what for check in checks}
         figures = [check for check in check_figures(name, census(first.split)) if check.what not in named]
@@ -141,8 +147,8 @@ def _verify(arguments: argparse.Namespace) -> _Verified:
         if (first.split.root / PACK).is_file():
             pass  # the frames lie in the pack, whose checksums are compared below
         else:
-            known = [problem.file for problem in problems if problem.kind in ("missing", "empty")]
-            opened = inspect(first.split, size=_size(arguments, first, name), pixels=arguments.pixels, skip=known)
+            listed = [problem.file for problem in problems if problem.kind in ("missing", "empty")]
+            opened = inspect(first.split, size=_size(arguments, first, name), pixels=arguments.pixels, skip=listed)
             checks += opened.checks()
             told = {(problem.kind, problem.file) for problem in problems}
             problems += [problem for problem in opened.problems if (problem.kind, problem.file) not in told]
@@ -227,7 +233,9 @@ def _as_text(found: _Verified, failed: Sequence[Check], arguments: argparse.Name
     others = len(found.examined) - 1
     if others:
         bad = sum(1 for one in found.examined[1:] if one.failed)
-        told = "the same checks passed in each" if not bad else f"{bad} of them with failed checks"
+        told = (
+            "the same checks passed in each" if not bad else f"checks fail in {bad} of them, listed where they differ"
+        )
         lines += ["", f"{others} further divisions: {told}"]
     if found.opened is not None:
         lines += ["", *_opened(found.opened)]

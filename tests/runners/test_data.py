@@ -54,6 +54,17 @@ def test_malformed_options_are_refused_by_the_parser(command: list[str], capsys:
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_output_that_nobody_reads_ends_without_a_word() -> None:
+    here = Path(__file__).resolve().parent.parent.parent
+    command = [sys.executable, "-m", "runners.data", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=here) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 @pytest.mark.parametrize("name", ["sheet.png", "deep/er/sheet.jpg"])
 def test_contact_sheet_has_a_row_a_tracklet(root: Path, tmp_path: Path, name: str) -> None:
     options = ["--rows", "3", "--columns", "4", "--size", "64x32", "--part", "query"]
