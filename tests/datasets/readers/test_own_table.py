@@ -223,6 +223,19 @@ def test_files_that_are_no_such_csv(tmp_path: Path, content: bytes, words: tuple
     refused(put(tmp_path / "tracklets.csv", content), *words)
 
 
+def test_the_example_of_the_page_about_own_data_is_read_as_the_page_says(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "own-data.md"
+    example = page.read_text().partition("```csv\n")[2].partition("```")[0]
+    for name in ("17/first.jpg", "17/second.jpg", "17-at-the-door/1.jpg", "23/2.jpg", "23/10.jpg"):
+        put(tmp_path / "videos" / name, name.encode())
+    split = datasets.load("own", put(tmp_path / "tracklets.csv", example.encode()))
+    assert [(t.person_id, t.camera_id, names(t)) for t in split.query] == [
+        (17, 1, ["first.jpg", "second.jpg"]),
+        (17, 3, ["1.jpg"]),
+    ]
+    assert [(t.person_id, names(t)) for t in split.train] == [(23, ["2.jpg", "10.jpg"])]
+
+
 def test_natural_order_is_that_of_numbers_and_otherwise_that_of_text() -> None:
     rng = np.random.default_rng(3)
     for _ in range(200):
