@@ -10,7 +10,10 @@ import pytest
 
 import datasets
 from runners.data import main
+from runners.divisions import dataset_record
+from runners.tracking import Store
 from tests.datasets import mars_folder, mars_index
+from tests.reports import fake
 
 
 @pytest.fixture
@@ -179,16 +182,24 @@ def test_the_whole_of_mars_by_its_metadata(
     assert "bbox_train is missing" in capsys.readouterr().err
 
 
-def test_the_fingerprint_that_is_printed_is_the_one_that_is_logged(
-    root: Path, capsys: pytest.CaptureFixture[str]
+def test_the_fingerprint_that_is_printed_is_the_digest_that_mlflow_gets(
+    root: Path, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logged = datasets.load("mars", root, counts="any").fingerprint
+    split = datasets.load("mars", root, counts="any")
+    run = store.begin(fake.card(), dataset_record(split), fake.PROTOCOL, "embedded", fake.COMMAND, fake.ENVIRONMENT)
+    (logged,) = store.client.get_run(run).inputs.dataset_inputs
     assert verify(root, "--json") == 0
-    assert as_json(capsys)["fingerprint"] == logged
-    assert len(logged) <= 36  # what MLflow allows of a data set's digest
+    assert as_json(capsys)["fingerprint"] == logged.dataset.digest
+    assert len(logged.dataset.digest) <= 36  # what MLflow allows
     assert main(["stats", str(root), "--counts", "any", "--json"]) == 0
-    assert as_json(capsys)["fingerprint"] == logged
+    assert as_json(capsys)["fingerprint"] == logged.dataset.digest
     victim = image(root, "0002C2T0002F003.jpg")
     victim.write_bytes(victim.read_bytes() + b"\0")
     assert verify(root, "--json") == 0
-    assert as_json(capsys)["fingerprint"] != logged
+    assert as_json(capsys)["fingerprint"] != logged.dataset.digest
+
+
+def test_the_digest_does_not_depend_on_where_the_data_lie(root: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(root, tmp_path / "elsewhere" / "under another name"))
+    first, second = (datasets.load("mars", place, counts="any") for place in (root, moved))
+    assert first.fingerprint == second.fingerprint
