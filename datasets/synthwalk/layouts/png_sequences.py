@@ -20,6 +20,7 @@ from datasets.tracklet import Split, Tracklet
 
 _HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
 _HEADER_BYTES = 128
+_THREADS = 16  # at most
 _COMPRESSION = 3  # of zlib: nearly as small as 9, in a fraction of the time
 
 Target = tuple[Tracklet, str, list[str]]
@@ -67,7 +68,7 @@ def write_frames(root: Path, folder: Path, targets: Sequence[Target]) -> None:
             Image.fromarray(pixels).save(buffer, "PNG", compress_level=_COMPRESSION)
             writing.put(str(folder / place / name), buffer.getvalue())
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         list(pool.map(write, targets))
 
 
