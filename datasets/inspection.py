@@ -42,7 +42,7 @@ _ONE_WRONG = "one of the two is in the wrong place: copy both tracklets again"
 _FIRST_READ = 1 << 20  # bytes: a frame comes in one call
 _BLOCK = 256  # frames that one task reads
 _AHEAD = 4  # tasks in flight for each thread
-_THREADS = 8  # reading waits for the disk, most of all for a network disk
+_THREADS = 16  # reading waits for the disk, most of all for a network disk
 _DIGEST = 16  # bytes of a content hash: among 10^7 frames two different ones meet with a chance of 10^-25
 
 Size = tuple[int, int]

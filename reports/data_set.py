@@ -136,6 +136,13 @@ def read(record: Mapping[str, Any], source: str = "the record") -> DataSet:
     )
 
 
+def subtitle(found: DataSet) -> str:
+    """One line: what it is, and which division of it."""
+    kind = "rendered" if found.synthetic else "recorded"
+    which = f", division {found.split} of {found.splits} (counted from 0)" if found.splits > 1 else ""
+    return f"{found.name} {found.version}, {kind}{which}, in {found.root}"
+
+
 def tables(found: DataSet) -> list[Table]:
     """Every table, for a terminal, a page and files; those without rows are left out."""
     every = (lengths_table(found), people_table(found), cameras_table(found), answers_table(found))

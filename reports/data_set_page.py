@@ -5,7 +5,7 @@ from typing import Any
 
 from reports import data_set_figures as figures
 from reports import design
-from reports.data_set import DataSet, Histogram, tables
+from reports.data_set import DataSet, Histogram, subtitle, tables
 
 _LINES = ("train", "test_real", "test", "distractors", "junk")  # lengths that are drawn
 SECTIONS = {
@@ -79,13 +79,6 @@ def page(found: DataSet) -> str:
         tables=there,
         figures={name: [(Markup(svg), words) for svg, words in some if svg] for name, some in drawn.items()},
     )
-
-
-def subtitle(found: DataSet) -> str:
-    """One line: what it is, and which division of it."""
-    kind = "rendered" if found.synthetic else "recorded"
-    which = f", division {found.split} of {found.splits} (counted from 0)" if found.splits > 1 else ""
-    return f"{found.name} {found.version}, {kind}{which}, in {found.root}"
 
 
 def facts(found: DataSet) -> list[tuple[str, str]]:

@@ -98,9 +98,7 @@ def make_record(split: Split, name: str) -> dict[str, Any]:
 
 def as_text(found: data_set.DataSet, of_what: str = "") -> str:
     """All tables, for a terminal; ``of_what`` stands after the fingerprint."""
-    from reports.data_set_page import subtitle
-
-    lines = [subtitle(found), f"fingerprint {found.fingerprint}{of_what}"]
+    lines = [data_set.subtitle(found), f"fingerprint {found.fingerprint}{of_what}"]
     for table in data_set.tables(found):
         # A terminal has no room for heads of several columns; the notes say what they would.
         flat = dataclasses.replace(table, columns=tuple(dataclasses.replace(c, group="") for c in table.columns))
