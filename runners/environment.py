@@ -65,8 +65,10 @@ def choose_precision(wanted: str, device: str) -> Precision:
 
 
 def runtime(device: str) -> dict[str, Any]:
-    """What bits depend on besides the inputs: library versions, instruction set, threads, device."""
+    """What bits depend on besides the inputs: library versions, instruction set, threads, device, decoder of images."""
     import torch
+
+    from datasets import decoding
 
     made_of: dict[str, Any] = {
         "torch": torch.__version__,
@@ -74,6 +76,7 @@ def runtime(device: str) -> dict[str, Any]:
         "isa": torch.backends.cpu.get_cpu_capability(),
         "onednn_isa": os.environ.get("ONEDNN_MAX_CPU_ISA", "default"),
         "device": "cpu",
+        "decoder": decoding.version(),
     }
     if device.startswith("cuda"):
         made_of["device"] = torch.cuda.get_device_name(device)

@@ -1,11 +1,14 @@
 """Augmentation and normalisation."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from torchvision.transforms.functional import normalize
 from torchvision.transforms.functional import to_tensor as torchvision_to_tensor
 
+from datasets import transforms
 from datasets.errors import DataError
 from datasets.randomness import generator
 from datasets.transforms import CAFFE_BGR_MEAN, IMAGENET_MEAN, IMAGENET_STD, ClipTransform, centre_crop, to_tensor
@@ -129,12 +132,33 @@ def test_imagenet_normalisation_agrees_with_torchvision() -> None:
         assert torch.equal(to_tensor(clip[frame]), ours[frame])  # whatever stands beside it in a batch
 
 
-def test_every_value_of_every_colour_is_normalised_as_torchvision_does() -> None:
+def test_every_value_of_every_colour_is_normalised_as_torchvision_does(monkeypatch: pytest.MonkeyPatch) -> None:
     levels = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
     theirs = normalize(torchvision_to_tensor(levels), list(IMAGENET_MEAN), list(IMAGENET_STD))
-    assert torch.equal(to_tensor(levels), theirs)
     half = normalize(torchvision_to_tensor(levels), [0.5] * 3, [0.5] * 3)
-    assert torch.equal(to_tensor(levels, "half"), half)
+    for many in (1 << 20, 1):  # by single operations, and by the compiled loop
+        monkeypatch.setattr(transforms, "_MANY", many)
+        for channels_last in (False, True):
+            assert torch.equal(to_tensor(levels, channels_last=channels_last), theirs)
+            assert torch.equal(to_tensor(levels, "half", channels_last=channels_last), half)
+
+
+@pytest.mark.parametrize("normalise", ["imagenet", "half", "bgr-mean"])
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("shape", [(3, 2, 5, 7, 3), (4, 32, 16, 3), (9, 4, 3)])
+def test_the_compiled_loop_and_single_operations_give_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch, normalise: str, channels_last: bool, shape: tuple[int, ...]
+) -> None:
+    clip = generator(1, "clip").integers(0, 256, shape).astype(np.uint8)
+    clip.reshape(-1)[: min(256, clip.size)] = np.arange(min(256, clip.size))
+    single = to_tensor(clip, normalise, channels_last=channels_last)
+    monkeypatch.setattr(transforms, "_MANY", 1)
+    compiled = to_tensor(clip, normalise, channels_last=channels_last)
+    assert torch.equal(compiled, single)
+    assert compiled.stride() == single.stride()
+    assert torch.equal(to_tensor(clip[..., ::-1, :], normalise), single.flip(-1))
+    monkeypatch.setitem(sys.modules, "datasets.normalising_compiled", None)  # as where numba is not installed
+    assert torch.equal(to_tensor(clip, normalise, channels_last=channels_last), single)
 
 
 @pytest.mark.parametrize("normalise", ["imagenet", "half", "bgr-mean"])

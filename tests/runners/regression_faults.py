@@ -15,12 +15,12 @@ from runners import describing
 Patch = pytest.MonkeyPatch
 
 
-def swapped(clip: Any, normalise: Any = "imagenet") -> Tensor:
+def swapped(clip: Any, normalise: Any = "imagenet", **layout: bool) -> Tensor:
     """Blue where red should be, at extraction alone."""
-    return transforms.to_tensor(clip, normalise).flip(-3)
+    return transforms.to_tensor(clip, normalise, **layout).flip(-3)
 
 
-def bare(clip: Any, normalise: Any = "imagenet") -> Tensor:
+def bare(clip: Any, normalise: Any = "imagenet", **layout: bool) -> Tensor:
     """Pixels from 0 to 1 that nobody normalised."""
     planes = torch.as_tensor(np.asarray(clip)).movedim(-1, -3)
     return planes.float() / 255
