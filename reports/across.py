@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from reports import cards
+from reports import cards, divisions
 from reports.errors import NothingToReport, ReportError
 from reports.record import SCHEMA
 from reports.runs import Job, load_job
@@ -177,7 +177,7 @@ def _named(found: Found, parents: Sequence[str]) -> Found:
 
 
 def _latest(found: Found) -> tuple[Found, list[LeftOut]]:
-    """The latest finished job of each kind; the others with the reason."""
+    """The latest finished job of each kind, of those over most splits of its data; the others with the reason."""
     kinds: dict[tuple[str, ...], Found] = {}
     left_out = []
     for experiment, run in found:
@@ -193,12 +193,21 @@ def _latest(found: Found) -> tuple[Found, list[LeftOut]]:
             kinds.setdefault(key, []).append((experiment, run))
     wanted: Found = []
     for same in kinds.values():
-        *older, latest = sorted(same, key=lambda one: (one[1].info.end_time or 0, one[1].info.start_time))
+        *older, latest = sorted(
+            same, key=lambda one: (_splits(one[1]), one[1].info.end_time or 0, one[1].info.start_time)
+        )
         wanted.append(latest)
         for experiment, run in older:
-            why = f"{REASONS['superseded']} (parent {latest[1].info.run_id[:8]})"
+            fewer = _splits(run) < _splits(latest[1])
+            reason = "a job over more splits of the data counts" if fewer else REASONS["superseded"]
+            why = f"{reason} (parent {latest[1].info.run_id[:8]})"
             left_out.append(_left("superseded", experiment, run, why))
     return wanted, left_out
+
+
+def _splits(run: "Run") -> int:
+    """How many divisions of its data a job was over; 0 where they have one."""
+    return len(divisions.wanted(run.data.tags))
 
 
 def _left(kind: str, experiment: str, run: "Run", why: str, count: int = 1) -> LeftOut:

@@ -170,5 +170,6 @@ def _runs(job: Job) -> list[str]:
         found.append(f"Labels in other splits: they were held against the truth in split {job.splits[0]} alone.")
     found += [f"Not counted: {sentence}" for sentence in job.left_out]
     if not job.finished:
-        found.append("Completeness: the job has not finished; more arms may follow.")
+        more = "arms and splits" if job.splits else "arms"
+        found.append(f"Completeness: the job has not finished; more {more} may follow.")
     return found

@@ -11,7 +11,7 @@ from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.ledger import RULE, SYNTHETIC, VERDICTS, Difference
 from reports.record import METRIC_LABELS
 from reports.runs import CONTROL_LABELS, Job
-from reports.tables import dataset_label
+from reports.tables import dataset_label, split_count
 
 CONTROLS = ("shuffled", "mlp", "uniform")
 OPEN = ("not judged", "not run")
@@ -181,7 +181,8 @@ def under(job: Job) -> str:
     first = job.any_result
     budget = "" if first["budget"] == "full" else f", {first['budget']}"
     protocol = f"{first['protocol']['name']} v{first['protocol']['version']}"
-    return f"{dataset_label(first['dataset']['name'])}, {protocol}, {first['profile']}{budget}"
+    splits = f" ({split_count(job)})" if job.splits else ""
+    return f"{dataset_label(first['dataset']['name'])}{splits}, {protocol}, {first['profile']}{budget}"
 
 
 def _paper(

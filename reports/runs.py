@@ -254,7 +254,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
     for child in reader.children(run):
         arm_run = _load_arm(reader, child)
         found.setdefault(_group_name(arm_run.result), []).append(arm_run)
-    if not found:
+    if not any(one.result["control"] is None for runs in found.values() for one in runs):
         raise NothingToReport(
             f"parent run {parent_id} of {experiment} has no finished arm yet; let the job run on:"
             f" {run.data.tags.get('command', 'python -m runners.reproduce')}"

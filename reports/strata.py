@@ -127,8 +127,7 @@ class Stratum:
         size = "×".join(map(str, first["size"]))
         fed = f", fed as {self.shared['headline']}" if "headline" in self.shared else ""
         protocol = f"{self.protocol['name']} v{self.protocol['version']}{fed}"
-        splits = first["dataset"].get("splits")
-        some = f", {len(splits['numbers'])} of {splits['of']} splits" if splits else ""
+        some = f", {tables.split_count(self.every[0].job)}" if self.splits else ""
         return f"{self.dataset_label}{some}, {protocol}, {first['profile']} profile{budget}, {size}"
 
     @cached_property

@@ -337,6 +337,11 @@ def stages(job: Job) -> Table:
     return Table("stages", "Training stages", columns, made)
 
 
+def split_count(job: Job) -> str:
+    """``3 of 10 splits``; of a data set with several divisions."""
+    return f"{len(job.splits)} of {job.any_result['dataset']['splits']['of']} splits"
+
+
 def split_ranges(splits: Sequence[int]) -> str:
     """Numbers in few words: ``0 to 9``, ``0, 3``."""
     if len(splits) > 2 and splits[-1] - splits[0] == len(splits) - 1:

@@ -119,10 +119,13 @@ def test_recording_a_split_again_leaves_its_neighbours_alone(uri: str) -> None:
 
 def test_other_sets_of_splits_are_other_jobs_and_never_share_a_table(uri: str) -> None:
     store = open_store(uri)
-    parents = {fake_splits.write(store, range(2), 1), fake_splits.write(store, range(4), 1)}
+    parents = {fake_splits.write(store, range(4), 1), fake_splits.write(store, range(2), 1)}
     assert len(parents) == 2
     found, _ = strata.strata(load_all(uri, parents=tuple(parents)))
     assert len(found) == 2
+    everything = load_all(uri)  # the one on fewer splits was the last to end, but says less
+    assert [job.splits for job in everything.jobs] == [(0, 1, 2, 3)]
+    assert "more splits" in everything.left_out[0].why
     assert sorted(one.title.split(",")[1] for one in found) == [" 2 of 4 splits", " 4 of 4 splits"]
 
 
