@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from .duplicates import duplicates, keys_of
 from .errors import ProtocolError
-from .gallery_index import Ints
 from .inputs import is_torch, refuse_non_finite, to_floats, to_numpy
 
 Metric = Literal["euclidean", "cosine"]
@@ -73,16 +72,25 @@ def feature_blocks(
     Raises:
         ProtocolError: shapes that do not fit, an unknown metric, or descriptors that are not finite.
     """
-    if metric not in ("euclidean", "cosine"):
-        raise ProtocolError(f"metric={metric!r} is unknown; choose euclidean or cosine")
-    shapes = tuple(query.shape), tuple(gallery.shape)
-    if len(shapes[0]) != 2 or len(shapes[1]) != 2 or shapes[0][1] != shapes[1][1]:
-        raise ProtocolError(f"descriptors must be [Q, D] and [G, D] of one D, got {shapes[0]} and {shapes[1]}")
+    check_descriptors(query, gallery, metric)
     unit = normalise or metric == "cosine"
     if _away(gallery):
         blocks = _blocks_on_device(query, gallery, unit, block)
         return blocks if on_device else ((first, to_numpy(rows)) for first, rows in blocks)
     return _blocks_numpy(to_floats(query, "query"), gallery, unit, block)
+
+
+def check_descriptors(query: Any, gallery: Any, metric: Metric) -> None:
+    """Stops at what `feature_blocks` cannot take, before any work.
+
+    Raises:
+        ProtocolError: shapes that do not fit, or an unknown metric.
+    """
+    if metric not in ("euclidean", "cosine"):
+        raise ProtocolError(f"metric={metric!r} is unknown; choose euclidean or cosine")
+    shapes = tuple(query.shape), tuple(gallery.shape)
+    if len(shapes[0]) != 2 or len(shapes[1]) != 2 or shapes[0][1] != shapes[1][1]:
+        raise ProtocolError(f"descriptors must be [Q, D] and [G, D] of one D, got {shapes[0]} and {shapes[1]}")
 
 
 def _away(value: Any) -> bool:
@@ -91,13 +99,13 @@ def _away(value: Any) -> bool:
 
 
 def _blocks_numpy(query: Rows, gallery: Any, unit: bool, block: int | None) -> Blocks:
-    kind = np.result_type(query.dtype, to_floats(gallery[:1], "gallery").dtype)
+    kind = np.result_type(query.dtype, gallery_kind(gallery))
     query = query.astype(kind, copy=False)
-    lengths, keys = _looked_through(gallery, kind)
+    lengths, keys = looked_through(gallery, kind)
     asked = _squared(query)  # [Q]
     _refuse_descriptors(query, asked, "query descriptors")
     _refuse_descriptors(gallery, lengths, "gallery descriptors")
-    copies, originals = _repeated(gallery, keys)
+    copies, originals = duplicates(keys, gallery)
     tiles = _tiles(gallery, kind)
     tiny = np.finfo(kind).tiny
     scale = 1 / np.maximum(np.sqrt(lengths), tiny) if unit else None
@@ -123,9 +131,25 @@ def _blocks_numpy(query: Rows, gallery: Any, unit: bool, block: int | None) -> B
         yield first, rows
 
 
-def _looked_through(gallery: Any, kind: Any) -> tuple[Rows, NDArray[np.uint64]]:
-    """[G] squared lengths and [G] keys of the rows, from one pass over the gallery, however large its file."""
+def gallery_kind(gallery: Any) -> np.dtype[Any]:
+    """The type that these descriptors are multiplied in: float32, or float64."""
+    return to_floats(gallery[:1], "gallery").dtype
+
+
+def looked_through(gallery: Any, kind: Any) -> tuple[Rows, NDArray[np.uint64]]:
+    """[G] squared lengths and [G] keys of the rows, from one pass over the gallery, however large its file.
+
+    Args:
+        gallery: [G, D], NumPy or torch.
+        kind: float32 or float64.
+    """
     dim = gallery.shape[1]
+    if _away(gallery):
+        import torch
+
+        wide = _wide(gallery)
+        some = to_numpy(torch.cat([torch.linalg.vecdot(wide, wide)[:, None], wide[:, _looked_at(dim)]], dim=1))
+        return some[:, 0], keys_of(some)
     lengths, keys = [], []
     for _, tile in _walk(gallery, _tiles(gallery, kind, always=True), kind):
         lengths.append(_squared(tile))
@@ -176,16 +200,6 @@ def _cannot_overflow(asked: Rows, lengths: Rows) -> bool:
     return longest + 2 * (longest * asking) ** 0.5 < float(np.finfo(lengths.dtype).max) / 4
 
 
-def _repeated(gallery: Any, keys: NDArray[np.uint64]) -> tuple[Ints, Ints]:
-    """Gallery rows that repeat an earlier one, and which."""
-    dim = gallery.shape[1]
-    if is_torch(gallery):
-        import torch
-
-        return duplicates(keys, lambda at: to_numpy(gallery[torch.from_numpy(at).to(gallery.device)]), 4 * dim)
-    return duplicates(keys, lambda at: gallery[at], gallery.dtype.itemsize * dim)
-
-
 def _wide(value: Any) -> Any:
     """A tensor in float32 or float64."""
     import torch
@@ -200,13 +214,12 @@ def _blocks_on_device(query: Any, gallery: Any, unit: bool, block: int | None) -
     query, gallery = _wide(torch.as_tensor(query)), _wide(gallery)
     kind = torch.promote_types(query.dtype, gallery.dtype)
     gallery, query = gallery.to(kind), query.to(kind)
-    lengths, asked = (torch.linalg.vecdot(one, one) for one in (gallery, query))
-    on_cpu, asked_on_cpu = to_numpy(lengths), to_numpy(asked)
+    on_cpu, keys = looked_through(gallery, np.dtype(str(kind).removeprefix("torch.")))
+    lengths, asked = torch.from_numpy(on_cpu).to(gallery), torch.linalg.vecdot(query, query)
+    asked_on_cpu = to_numpy(asked)
     _refuse_descriptors(query, asked_on_cpu, "query descriptors")
     _refuse_descriptors(gallery, on_cpu, "gallery descriptors")
-    few = to_numpy(gallery[:, _looked_at(gallery.shape[1])])
-    keys = keys_of(np.concatenate([on_cpu[:, None], few], axis=1))
-    copies, originals = (torch.from_numpy(one).to(device) for one in _repeated(gallery, keys))
+    copies, originals = (torch.from_numpy(one).to(device) for one in duplicates(keys, gallery))
     tiny = torch.finfo(kind).tiny
     safe = unit or _cannot_overflow(asked_on_cpu, on_cpu)
     step = rows_per_block(block, len(gallery), kind.itemsize)

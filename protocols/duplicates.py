@@ -7,13 +7,13 @@ descriptors are therefore found beforehand, and all of them are given the distan
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .gallery_index import Ints
+from .inputs import is_torch, to_numpy
 
 Values = NDArray[np.floating[Any]]
 
@@ -31,13 +31,21 @@ def keys_of(columns: Values) -> NDArray[np.uint64]:
     return key
 
 
-def duplicates(keys: NDArray[np.uint64], rows_at: Callable[[Ints], Values], width: int) -> tuple[Ints, Ints]:
+def rows_at(features: Any, places: Ints) -> NDArray[Any]:
+    """Some rows [n, D] of descriptors, as NumPy, wherever the descriptors lie."""
+    if is_torch(features):
+        import torch
+
+        return to_numpy(features[torch.from_numpy(places).to(features.device)])
+    return np.asarray(features[places])
+
+
+def duplicates(keys: NDArray[np.uint64], features: Any) -> tuple[Ints, Ints]:
     """Which rows repeat an earlier one.
 
     Args:
         keys: [G] of `keys_of`; only rows of one key are compared.
-        rows_at: gives the rows [n, D] at some places.
-        width: bytes of a row.
+        features: [G, D], NumPy or torch.
 
     Returns:
         [K] rows that repeat an earlier one, and [K] the first row of that kind.
@@ -53,7 +61,7 @@ def duplicates(keys: NDArray[np.uint64], rows_at: Callable[[Ints], Values], widt
         starts = np.ones(len(left), dtype=bool)
         starts[1:] = keys[left[1:]] != keys[left[:-1]]
         first = left[starts][np.cumsum(starts) - 1]  # of each row's key, the lowest row that is still here
-        same = _equal(rows_at, left, first, max(1, _CHUNK_BYTES // max(1, width)))
+        same = _equal(features, left, first)
         found = same & ~starts
         copies.append(left[found])
         originals.append(first[found])
@@ -61,9 +69,11 @@ def duplicates(keys: NDArray[np.uint64], rows_at: Callable[[Ints], Values], widt
     return np.concatenate(copies), np.concatenate(originals)
 
 
-def _equal(rows_at: Callable[[Ints], Values], a: Ints, b: Ints, step: int) -> NDArray[np.bool_]:
+def _equal(features: Any, a: Ints, b: Ints) -> NDArray[np.bool_]:
     """[n] whether rows a and b are equal, a few at a time."""
+    step = max(1, _CHUNK_BYTES // (8 * max(1, features.shape[1])))
     parts = [
-        (rows_at(a[low : low + step]) == rows_at(b[low : low + step])).all(axis=1) for low in range(0, len(a), step)
+        (rows_at(features, a[low : low + step]) == rows_at(features, b[low : low + step])).all(axis=1)
+        for low in range(0, len(a), step)
     ]
     return np.concatenate(parts)

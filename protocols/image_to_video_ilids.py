@@ -1,8 +1,8 @@
 """`image-to-video` as TKP runs it on iLIDS-VID: camera 1 asks, camera 2 answers, ten random halves, CMC alone.
 
 The query is the first image of the camera-1 tracklet, the gallery the camera-2 tracklets of the same 150 test people;
-rank-1 to rank-20 are means over ten splits (see `splits`), and AP says nothing new, as each query has one match. The
-suite has no reader for iLIDS-VID yet, so no command judges under this protocol so far.
+rank-1 to rank-20 are means over ten splits (see `splits`), and AP says nothing new, as each query has one match. A job
+trains and judges each split by itself, with `--dataset ilids` or another set with ten splits whose camera 1 asks.
 """
 
 from .interface import Protocol, Snippets

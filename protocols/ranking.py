@@ -32,6 +32,8 @@ from .distances import Blocks, Metric, feature_blocks, matrix_blocks
 from .errors import ProtocolError
 from .gallery_index import GalleryIndex, Ints
 from .inputs import is_torch, to_ids, to_numpy
+from .processes import Processes, agreed
+from .sharding import Shard
 
 __all__ = ["Convention", "Ranking", "SplitAverage", "average_splits", "rank", "rank_conventions", "rank_features",
            "rank_features_conventions"]  # fmt: skip
@@ -146,6 +148,7 @@ def rank_features(
     query_in_gallery: ArrayLike | None = None,
     max_rank: int | None = None,
     engine: Engine = "auto",
+    processes: Processes | None = None,
 ) -> Ranking:
     """As `rank`, from descriptors [Q, D] and [G, D]; distances exist for `block` queries at a time only.
 
@@ -154,6 +157,9 @@ def rank_features(
         metric: ``euclidean`` or ``cosine``.
         normalise: scale descriptors to unit length first.
         block: queries at a time; by default, and at most, as many as 256 MB of distances hold.
+        processes: where the gallery lies in slices in several processes (`sharding`): those processes. The gallery's
+            descriptors and labels are then this process's slice, `query_in_gallery` counts through all slices, and
+            every process ends with the ranking of the whole gallery.
 
     The other arguments, the result and the errors are those of `rank`.
     """
@@ -161,7 +167,7 @@ def rank_features(
     return rank_features_conventions(
         query, gallery_features, query_ids, query_cams, gallery_ids, gallery_cams, conventions=[convention],
         metric=metric, normalise=normalise, block=block, query_in_gallery=query_in_gallery, max_rank=max_rank,
-        engine=engine,
+        engine=engine, processes=processes,
     )[convention]  # fmt: skip
 
 
@@ -202,14 +208,21 @@ def rank_features_conventions(
     query_in_gallery: ArrayLike | None = None,
     max_rank: int | None = None,
     engine: Engine = "auto",
+    processes: Processes | None = None,
 ) -> dict[Convention, Ranking]:
     """Many conventions from one pass over descriptors; arguments and errors as in `rank_features`."""
     query = query if is_torch(query) else to_numpy(query)
     gallery_features = gallery_features if is_torch(gallery_features) else to_numpy(gallery_features)
+    shard = None
+    if processes is not None:
+        shard = Shard.of(processes, query, gallery_features, metric)
+        block = shard.block(block, query, gallery_features)
     blocks = feature_blocks(query, gallery_features, metric, normalise, block, on_device=engine in ("auto", "torch"))
+    if shard is not None:
+        blocks = shard.blocks(blocks, gallery_features)
     shape = (len(query), len(gallery_features))
     labels = (query_ids, query_cams, gallery_ids, gallery_cams)
-    return _score(blocks, shape, labels, query_in_gallery, tuple(conventions), max_rank, engine)
+    return _score(blocks, shape, labels, query_in_gallery, tuple(conventions), max_rank, engine, shard)
 
 
 def _score(
@@ -220,22 +233,28 @@ def _score(
     conventions: tuple[Convention, ...],
     max_rank: int | None,
     engine: Engine,
+    shard: Shard | None = None,
 ) -> dict[Convention, Ranking]:
     queries, size = shape
     if queries == 0 or size == 0:
         raise ProtocolError(f"nothing to rank: {queries} queries against {size} gallery tracklets")
     if max_rank is not None and max_rank < 1:
         raise ProtocolError(f"max_rank={max_rank} must be at least 1")
-    index = _index(labels, shape, query_in_gallery, conventions)
+    processes = None
+    if shard is None:
+        index = _index(labels, shape, query_in_gallery, conventions)
+    else:
+        processes = shard.processes
+        index = agreed(processes, lambda: _index(labels, shape, query_in_gallery, conventions, shard))
     wanted = {(c.gallery == "without-queries", c.ties == "index") for c in conventions}
     parts: dict[Wanted, list[TieGroups]] = {key: [] for key in wanted}
     engine = choose_engine(engine, queries * size)
     for first, rows in blocks:
-        found = count_block(rows, first, index, sorted(wanted), "torch" if is_torch(rows) else engine)
+        found = count_block(rows, first, index, sorted(wanted), "torch" if is_torch(rows) else engine, processes)
         for key, groups in found.items():
             parts[key].append(groups)
     joined = {key: TieGroups.join(many) for key, many in parts.items()}
-    length = size if max_rank is None else max_rank
+    length = max_rank or (size if shard is None else shard.size)
     return {
         convention: _ranking(
             joined[convention.gallery == "without-queries", convention.ties == "index"], convention, queries, length
@@ -249,6 +268,7 @@ def _index(
     shape: tuple[int, ...],
     query_in_gallery: ArrayLike | None,
     conventions: Sequence[Convention],
+    shard: Shard | None = None,
 ) -> GalleryIndex:
     queries, size = shape
     query_ids, query_cams = to_ids(labels[0], "query_ids", queries), to_ids(labels[1], "query_cams", queries)
@@ -256,14 +276,17 @@ def _index(
     held = None
     if query_in_gallery is not None:
         held = to_ids(query_in_gallery, "query_in_gallery", queries)
-        if held.min() < 0 or held.max() >= size:
-            raise ProtocolError(f"query_in_gallery points outside the gallery of {size} tracklets")
-        wrong = np.flatnonzero((gallery_ids[held] != query_ids) | (gallery_cams[held] != query_cams))
+        first, whole = (0, size) if shard is None else (shard.first, shard.size)
+        if held.min() < 0 or held.max() >= whole:
+            raise ProtocolError(f"query_in_gallery points outside the gallery of {whole} tracklets")
+        here = np.flatnonzero((held >= first) & (held < first + size))
+        held = held[here] - first
+        wrong = np.flatnonzero((gallery_ids[held] != query_ids[here]) | (gallery_cams[held] != query_cams[here]))
         if len(wrong):
-            q = int(wrong[0])
+            q, column = int(here[wrong[0]]), int(held[wrong[0]])
             raise ProtocolError(
-                f"query_in_gallery[{q}] = {held[q]} is person {gallery_ids[held[q]]} under camera "
-                f"{gallery_cams[held[q]]}, but query {q} is person {query_ids[q]} under camera {query_cams[q]}"
+                f"query_in_gallery[{q}] = {first + column} is person {gallery_ids[column]} under camera "
+                f"{gallery_cams[column]}, but query {q} is person {query_ids[q]} under camera {query_cams[q]}"
             )
     elif any(c.gallery == "without-queries" for c in conventions):
         raise ProtocolError("gallery='without-queries' needs query_in_gallery, the gallery column of each query")

@@ -12,6 +12,7 @@ from .conventions import Convention, Ties, every_convention
 from .counting import Engine
 from .distances import Metric
 from .errors import ProtocolError
+from .processes import Processes
 from .ranking import Ranking, rank_features_conventions
 
 
@@ -80,6 +81,7 @@ def score_side_by_side(
     max_rank: int | None = 50,
     engine: Engine = "auto",
     known: Mapping[Distance, Mapping[Convention, Ranking]] | None = None,
+    processes: Processes | None = None,
 ) -> dict[Scoring, Ranking]:
     """Scores descriptors in every way; one pass for plain and one for unit descriptors.
 
@@ -92,6 +94,7 @@ def score_side_by_side(
         max_rank: length of the CMC.
         engine: as in `ranking.rank`.
         known: rankings of a distance that were made already, with all of `conventions`; they are not made again.
+        processes: those that hold a slice of the gallery each, as in `ranking.rank_features_conventions`.
 
     Returns:
         A ranking for each combination: distances outermost, then galleries, AP formulas, empty rules.
@@ -111,7 +114,7 @@ def score_side_by_side(
             passes[distance.unit] = rank_features_conventions(
                 query, gallery_features, query_ids, query_cams, gallery_ids, gallery_cams, conventions=conventions,
                 metric=distance.metric, normalise=distance.normalise, query_in_gallery=query_in_gallery,
-                max_rank=max_rank, engine=engine,
+                max_rank=max_rank, engine=engine, processes=processes,
             )  # fmt: skip
         found |= {Scoring(distance, c): passes[distance.unit][c] for c in conventions}
     return found

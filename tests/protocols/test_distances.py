@@ -52,9 +52,9 @@ def test_a_positive_neither_beats_nor_loses_to_a_copy_of_itself(queries):
 def test_rows_of_one_key_that_differ_are_told_apart():
     rows = np.array([[1.0, 2], [1, 3], [1, 2], [5, 5], [1, 3], [1, 2], [1, 4]])
     keys = np.array([9, 9, 9, 9, 9, 9, 9], dtype=np.uint64)
-    copies, originals = duplicates(keys, lambda at: rows[at], 16)
+    copies, originals = duplicates(keys, rows)
     assert dict(zip(copies.tolist(), originals.tolist(), strict=True)) == {2: 0, 5: 0, 4: 1}
-    nothing, _ = duplicates(np.arange(5, dtype=np.uint64), lambda at: rows[at], 16)
+    nothing, _ = duplicates(np.arange(5, dtype=np.uint64), rows)
     assert len(nothing) == 0
 
 
