@@ -8,7 +8,7 @@ import itertools
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import decoding
+from datasets import decoding, pack
 from datasets import progress as progress_bars
 from datasets.checks import Check, Problem
+from datasets.errors import DataError
 from datasets.image_header import read_header
+from datasets.recognition import PACK
 from datasets.tracklet import Split, Tracklet, lengths
 
 KINDS = {
@@ -46,6 +48,7 @@ _THREADS = 16  # reading waits for the disk, most of all for a network disk
 _DIGEST = 16  # bytes of a content hash: among 10^7 frames two different ones meet with a chance of 10^-25
 
 Size = tuple[int, int]
+_Reading = Callable[[int, list[str]], Iterable[bytes | Problem]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,13 +100,13 @@ def inspect(
     skip: Collection[str] = (),
     progress: bool = True,
 ) -> Inspection:
-    """Open every frame of a data set, each once.
+    """Open every frame of a data set, each once; out of its pack, where a pack stands in for the files.
 
     Args:
         split: the data set; a tracklet that is query and gallery stands in it once, so its frames are no duplicates.
         size: (height, width) that every frame must have; None takes any.
         pixels: decode every frame too, which finds what is damaged in the middle of a JPEG.
-        skip: frames that are known to be missing or empty.
+        skip: frames that are known to be missing, empty or damaged.
         progress: show a bar on a terminal.
     """
     began = time.monotonic()
@@ -115,8 +118,10 @@ def inspect(
     problems: list[Problem] = []
     size_on_disk = done = 0
 
-    def look(names: list[str]) -> _Block:
-        return _look_at(names, split.root, size, pixels, known)
+    read = _read_packed(tracklets, split.root) if (split.root / PACK).is_file() else _read_files(split.root, known)
+
+    def look(start: int, names: list[str]) -> _Block:
+        return _look_at(names, read(start, names), known, size, pixels)
 
     bar = progress_bars.bar(
         total=total, desc="opening frames", unit="frame", disable=None if progress else True, leave=False
@@ -146,48 +151,89 @@ def _first(problems: Sequence[Problem], kind: str) -> str:
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, look: Callable[[list[str]], _Block], blocks: Iterator[list[str]]
+    pool: ThreadPoolExecutor, look: Callable[[int, list[str]], _Block], blocks: Iterator[tuple[int, list[str]]]
 ) -> Iterator[_Block]:
     """As `pool.map`, but with few blocks waiting: a million names need not be in memory at once."""
     waiting: deque[Future[_Block]] = deque()
-    for names in blocks:
-        waiting.append(pool.submit(look, names))
+    for start, names in blocks:
+        waiting.append(pool.submit(look, start, names))
         if len(waiting) >= _THREADS * _AHEAD:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _blocks(tracklets: Sequence[Tracklet]) -> Iterator[list[str]]:
+def _blocks(tracklets: Sequence[Tracklet]) -> Iterator[tuple[int, list[str]]]:
+    """Number of the first frame and names of every block."""
     names = itertools.chain.from_iterable(tracklet.frames for tracklet in tracklets)
-    while block := list(itertools.islice(names, _BLOCK)):
-        yield block
+    for start in itertools.count(0, _BLOCK):
+        block = list(itertools.islice(names, _BLOCK))
+        if not block:
+            return
+        yield start, block
 
 
-def _look_at(names: list[str], root: Path, size: Size | None, pixels: bool, known: frozenset[str]) -> _Block:
+def _look_at(
+    names: list[str], contents: Iterable[bytes | Problem], known: frozenset[str], size: Size | None, pixels: bool
+) -> _Block:
     digests = bytearray(len(names) * _DIGEST)
     sizes: Counter[Size] = Counter()
     problems: list[Problem] = []
     size_on_disk = 0
-    for row, name in enumerate(names):
+    for row, (name, data) in enumerate(zip(names, contents, strict=True)):
         if name in known:
             continue
-        try:
-            data = _read(f"{root}/{name}")
-        except FileNotFoundError:
-            problems.append(Problem("missing", name, "is listed but not there", _AGAIN))
-            continue
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            problems.append(Problem("unreadable", name, f"cannot be read ({reason})", "allow it, or copy it again"))
-            continue
-        if not data:
-            problems.append(Problem("empty", name, "has 0 bytes", _AGAIN))
+        if isinstance(data, Problem):
+            problems.append(data)
             continue
         size_on_disk += len(data)
         digests[row * _DIGEST : (row + 1) * _DIGEST] = blake2b(data, digest_size=_DIGEST).digest()
         problems += _faults(name, data, size, pixels, sizes)
     return _Block(np.frombuffer(digests, dtype=np.uint64).reshape(-1, _DIGEST // 8), sizes, size_on_disk, problems)
+
+
+def _read_files(root: Path, known: frozenset[str]) -> _Reading:
+    """Frames that are files; those that are known to be at fault are not opened."""
+
+    def read(start: int, names: list[str]) -> Iterator[bytes | Problem]:
+        for name in names:
+            yield b"" if name in known else _file(f"{root}/{name}", name)
+
+    return read
+
+
+def _read_packed(tracklets: Sequence[Tracklet], root: Path) -> _Reading:
+    """Frames in a pack that is the data set's folder."""
+    packed = pack.bytes_of(tracklets, root)
+
+    def read(start: int, names: list[str]) -> Iterator[bytes | Problem]:
+        rows = np.arange(start, start + len(names), dtype=np.int64)
+        for name, content in zip(names, packed.read(rows), strict=True):
+            if isinstance(content, DataError):
+                yield Problem("damaged", name, "cannot be read from the pack", "write the pack again")
+            else:
+                yield bytes(content)
+
+    return read
+
+
+def _file(path: str, name: str) -> bytes | Problem:
+    """All bytes of a file, or why there are none; without `Path`, which takes as long as the reading itself."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+        try:
+            data = os.read(file, _FIRST_READ)
+            if len(data) == _FIRST_READ:
+                while more := os.read(file, _FIRST_READ):
+                    data += more
+        finally:
+            os.close(file)
+    except FileNotFoundError:
+        return Problem("missing", name, "is listed but not there", _AGAIN)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return Problem("unreadable", name, f"cannot be read ({reason})", "allow it, or copy it again")
+    return data or Problem("empty", name, "has 0 bytes", _AGAIN)
 
 
 def _faults(name: str, data: bytes, size: Size | None, pixels: bool, sizes: Counter[Size]) -> list[Problem]:
@@ -203,7 +249,7 @@ def _faults(name: str, data: bytes, size: Size | None, pixels: bool, sizes: Coun
     elif pixels:
         try:
             decoding.decode(data)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, SyntaxError) as error:  # the last is how Pillow tells of a broken PNG
             found.append(Problem("damaged", name, f"cannot be decoded ({error})", _AGAIN))
     return found
 
@@ -252,16 +298,3 @@ def _duplicate(row: int, name: str, other: int, first: str, tracklets: Sequence[
     if mine.person_id != theirs.person_id:
         return Problem("duplicate", name, f"{found}, of another person", _ONE_WRONG)
     return Problem("duplicate", name, f"{found}, of the same person", _ONE_WRONG)
-
-
-def _read(path: str) -> bytes:
-    """All bytes of a file; without `Path`, which takes as long as the reading itself."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        data = os.read(file, _FIRST_READ)
-        if len(data) == _FIRST_READ:
-            while more := os.read(file, _FIRST_READ):
-                data += more
-        return data
-    finally:
-        os.close(file)

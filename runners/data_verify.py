@@ -91,7 +91,7 @@ def add_parser(actions: Any) -> None:
     shown.add_argument("--all", action="store_true", help=f"print every problem, not {_SHOWN} of a kind")
     shown.add_argument("--report", type=Path, metavar="FILE.csv", help="write every problem into a table")
     shown.add_argument("--json", action="store_true", help="print all as JSON")
-    shown.set_defaults(action=verify, shown=_SHOWN)
+    shown.set_defaults(action=verify)
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -144,18 +144,15 @@ def _verify(arguments: argparse.Namespace) -> _Verified:
     packed = _packed(first.split)
     opened = None
     if not (arguments.no_images or arguments.quick):
-        if (first.split.root / PACK).is_file():
-            pass  # the frames lie in the pack, whose checksums are compared below
-        else:
-            listed = [problem.file for problem in problems if problem.kind in ("missing", "empty")]
-            opened = inspect(first.split, size=_size(arguments, first, name), pixels=arguments.pixels, skip=listed)
-            checks += opened.checks()
-            told = {(problem.kind, problem.file) for problem in problems}
-            problems += [problem for problem in opened.problems if (problem.kind, problem.file) not in told]
         if packed is not None:
             faults = _faults_of_pack(packed, examined)
             checks.append(Check("faults of the pack", 0, len(faults), str(faults[0]) if faults else "", "pack"))
             problems += faults
+        listed = [problem.file for problem in problems if problem.kind in ("missing", "empty", "pack")]
+        opened = inspect(first.split, size=_size(arguments, first, name), pixels=arguments.pixels, skip=listed)
+        checks += opened.checks()
+        told = {(problem.kind, problem.file) for problem in problems}
+        problems += [problem for problem in opened.problems if (problem.kind, problem.file) not in told]
     return _Verified(examined, checks, figures, problems, opened)
 
 
@@ -189,7 +186,7 @@ def _accepts(check: Check, accepted: Collection[str]) -> bool:
 
 
 def _as_dict(found: _Verified, failed: Sequence[Check], arguments: argparse.Namespace) -> dict[str, Any]:
-    split, limit = found.examined[0].split, None if arguments.all else arguments.shown
+    split, limit = found.examined[0].split, None if arguments.all else _SHOWN
     shown = [asdict(problem) for _, some in _by_kind(found.problems) for problem in some[:limit]]
     result = {
         **facts(split),
@@ -239,7 +236,7 @@ def _as_text(found: _Verified, failed: Sequence[Check], arguments: argparse.Name
         lines += ["", f"{others} further divisions: {told}"]
     if found.opened is not None:
         lines += ["", *_opened(found.opened)]
-    lines += _problems(found.problems, None if arguments.all else arguments.shown)
+    lines += _problems(found.problems, None if arguments.all else _SHOWN)
     if arguments.report:
         lines += ["", f"{len(found.problems):,} problems written to {arguments.report}"]
     lines.append("")

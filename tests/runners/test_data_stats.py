@@ -152,6 +152,22 @@ def test_a_spoilt_and_a_stale_pack_are_told(tmp_path: Path, capsys: pytest.Captu
     assert main(["verify", *command, "--accept", "pack"]) == 0
 
 
+def test_frames_are_looked_at_inside_a_pack_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = mars_folder.write(tmp_path / "mars")
+    cut, repeated = root / "bbox_test/0002/0002C2T0002F002.jpg", root / "bbox_test/0004/0004C1T0001F001.jpg"
+    cut.write_bytes(cut.read_bytes()[:-30])
+    repeated.write_bytes((root / "bbox_train/0001/0001C1T0001F001.jpg").read_bytes())
+    packed = tmp_path / "packed"
+    assert main(["pack", str(root), "--counts", "any", "--out", str(packed)]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(packed), "--json"]) == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert [(one["kind"], Path(one["file"]).name) for one in problems] == [
+        ("truncated", cut.name),
+        ("duplicate", repeated.name),
+    ]
+
+
 def test_an_incomplete_set_is_not_packed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pack", str(root)]) == 2
     assert "train ids is 2, expected 625" in capsys.readouterr().err
