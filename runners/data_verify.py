@@ -46,7 +46,8 @@ exit codes: 0 all checks passed, 1 one failed, 2 it cannot be read at all
 
 _SHOWN = 20  # problems of a kind that are printed
 _SIZES = 4  # frame sizes that are printed
-_OF_READERS = ("order", "camera", "person", "name", "place", "folder", "copy", "pack")
+ACCEPTABLE = (*KINDS, "order", "camera", "person", "name", "place", "folder", "copy", "pack")
+"""Kinds of problems: those of opened files, those that readers tell, and those of packs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ def add_parser(actions: Any) -> None:
         action="append",
         default=[],
         metavar="KIND",
-        help=f"a kind of problem that you know of and that is none: {', '.join((*KINDS, *_OF_READERS))}; repeatable",
+        help=f"a kind of problem that you know of and that is none: {', '.join(ACCEPTABLE)}; repeatable",
     )
     shown.add_argument("--all", action="store_true", help=f"print every problem, not {_SHOWN} of a kind")
     shown.add_argument("--report", type=Path, metavar="FILE.csv", help="write every problem into a table")
@@ -109,10 +110,9 @@ def verify(arguments: argparse.Namespace) -> int:
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
-    known = (*KINDS, *_OF_READERS)
     for kind in arguments.accept:
-        if kind not in known:
-            raise RunError(f"--accept {kind}: there is no such kind of problem; there are {', '.join(known)}.")
+        if kind not in ACCEPTABLE:
+            raise RunError(f"--accept {kind}: there is no such kind of problem; there are {', '.join(ACCEPTABLE)}.")
     for option in ("quick", "pixels"):
         if arguments.no_images and getattr(arguments, option):
             raise RunError(f"--no-images leaves the images alone, and --{option} looks at them; take one of the two.")
