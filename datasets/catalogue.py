@@ -130,7 +130,7 @@ ENTRIES = {
         "from its authors, after a signed release agreement that binds everyone you let see it",
     ),
     "own": Entry(
-        "your own recordings",
+        "Your own recordings",
         "a folder or a CSV",
         None,
         None,

@@ -90,9 +90,12 @@ def make_record(split: Split, name: str) -> dict[str, Any]:
     title = known.title if known else split.name
     if split.synthetic:
         title = "SynthWalk" if split.name == "synthwalk" else f"SynthWalk in the layout of {title}"
-    words = [] if split.synthetic else [f"It shows real people, most of them never asked. {PEOPLE}"]
-    if known and not split.synthetic:
-        words.append(f"{known.title}: {known.ask}.")
+    words: list[str] = []
+    if name == "own" and not split.synthetic:
+        words = ["It shows real people: ask them before you show them to others."]
+    elif not split.synthetic:
+        words = [f"It shows real people, most of them never asked. {PEOPLE}"]
+        words += [f"{known.title}: {known.ask}."] if known else []
     return {"schema": data_set.SCHEMA, "title": title, "words": words, **facts(split), **census(split).as_dict()}
 
 
