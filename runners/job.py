@@ -87,12 +87,15 @@ class Job:
     command: str
     annotation: Annotation | None = None
     source: AnnotatedSplit | None = None
+    shared: Split | None = None  # the division whose frames this one's are views of
     material: Material = field(init=False)
     truth: AgainstTruth = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
 
     def __post_init__(self) -> None:
-        self.material = Material(self.split, self.steps, self.work, self.setting.device, self.annotation, self.source)
+        self.material = Material(
+            self.split, self.steps, self.work, self.setting.device, self.annotation, self.source, shared=self.shared
+        )
         self.truth = AgainstTruth(self.material, self.setting)
 
     def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:

@@ -13,6 +13,7 @@ from datasets.opening import DECODED_LIMIT, open_frames
 from datasets.readers.manifest import REPAIRED
 from datasets.repaired import writing
 from datasets.repaired.interface import Repairer
+from datasets.shared_frames import open_shared
 from datasets.store import FrameStore
 from datasets.store_pair import FramePair
 from datasets.store_selection import Frames, FrameSelection
@@ -45,6 +46,7 @@ class Material:
         annotation: attributes of the people in ``raw``, if anybody annotated them.
         source: other data, whose attributes are annotated.
         decoded_limit: bytes of decoded frames up to which they are kept, see `datasets.opening`.
+        shared: the division of the data whose frames all others are views of; None where there is one division.
     """
 
     raw: Split
@@ -54,6 +56,7 @@ class Material:
     annotation: Annotation | None = None
     source: AnnotatedSplit | None = None
     decoded_limit: int = DECODED_LIMIT
+    shared: Split | None = None
     _splits: dict[str, Split] = field(default_factory=dict)
     _scorers: dict[str, ScoresRegions] = field(default_factory=dict)
     _stores: dict[tuple[str, tuple[int, int], str, float], Frames] = field(default_factory=dict)
@@ -138,10 +141,15 @@ class Material:
 
     def _frames(self, split: Split, part: str, size: tuple[int, int], crop: float) -> FrameStore:
         """Frames of one half of a split: decoded once where that is little, else when they are asked for."""
+        tracklets, cache = split.train if part == "train" else split.test, self.work / "frames"
+        if self.shared is not None and split is self.raw:
+            found = open_shared(tracklets, self.shared, cache, size, crop=crop, decoded_limit=self.decoded_limit)
+            if found is not None:
+                return found
         return open_frames(
-            split.train if part == "train" else split.test,
+            tracklets,
             split.root,
-            self.work / "frames",
+            cache,
             size,
             fingerprint=split.fingerprint,
             crop=crop,

@@ -52,10 +52,20 @@ def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str]
     device = choose_device(options.device)  # before the data: a wrong word costs no minute
     splits = [load_data(options.dataset, options.data_root, request.size, number) for number in request.splits]
     check_divisions(splits, request.protocol)
-    return tuple(_prepare(split, request, options, slices, device) for split in splits)
+    shared = splits[0] if splits[0].divisions > 1 else None
+    if shared is not None and shared.number != 0:  # always the same one, so that its frames are found again
+        shared = load_data(options.dataset, options.data_root, request.size, 0)
+    return tuple(_prepare(split, request, options, slices, device, shared) for split in splits)
 
 
-def _prepare(split: Split, request: Request, options: argparse.Namespace, slices: Sequence[str], device: str) -> Job:
+def _prepare(
+    split: Split,
+    request: Request,
+    options: argparse.Namespace,
+    slices: Sequence[str],
+    device: str,
+    shared: Split | None,
+) -> Job:
     annotation = find_annotation(split, options.attributes)
     check_slices(slices, annotation)
     source = find_source(options.source, request.size, split.synthetic) if request.labellers else None
@@ -76,7 +86,7 @@ def _prepare(split: Split, request: Request, options: argparse.Namespace, slices
         source=source.planned() if source else None,
     )
     steps = StepStore(request.work)
-    return Job(setting, split, request.protocol, steps, request.work, command_line(), annotation, source)
+    return Job(setting, split, request.protocol, steps, request.work, command_line(), annotation, source, shared)
 
 
 def record(
