@@ -74,19 +74,28 @@ def total(processes: Processes, counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return found
 
 
-def agreed(processes: Processes, step: Callable[[], Result]) -> Result:
+def agreed(
+    processes: Processes, step: Callable[[], Result], errors: tuple[type[Exception], ...] = (ProtocolError,)
+) -> Result:
     """Takes a step that may fail in one process alone, and fails in all of them then, so that none waits for ever.
 
+    Args:
+        processes: who takes it.
+        step: what to do.
+        errors: what counts as a failure; anything else ends this process at once.
+
     Raises:
-        ProtocolError: what the first process that failed said.
+        ProtocolError: what the first process that failed said, and which one it was unless all said the same.
     """
     message = ""
     results: list[Result] = []
     try:
         results.append(step())
-    except ProtocolError as error:
-        message = str(error) or "unknown"
-    for rank, other in enumerate(processes.gather(np.frombuffer(message.encode(), dtype=np.uint8))):
-        if len(other):
-            raise ProtocolError(f"process {rank} of {processes.size}: {other.tobytes().decode()}")
-    return results[0]
+    except errors as error:
+        message = str(error) or type(error).__name__
+    said = [other.tobytes().decode() for other in processes.gather(np.frombuffer(message.encode(), dtype=np.uint8))]
+    if not any(said):
+        return results[0]
+    rank = next(rank for rank, text in enumerate(said) if text)
+    alike = all(text == said[rank] for text in said)
+    raise ProtocolError(said[rank] if alike else f"process {rank} of {processes.size}: {said[rank]}")

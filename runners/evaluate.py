@@ -9,19 +9,24 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from protocols.processes import agreed
 from protocols.ranking import Ranking
 from protocols.side_by_side import DISTANCES, Distance, Scoring, score_side_by_side
 from reports import evaluation
 from reports.evaluation import Evaluation
-from runners.cli import guarded
+from runners.cli import BAD_INPUT, guarded
 from runners.descriptors import HEADLINE, IMAGE, RECORD, SUFFIX, read
-from runners.environment import command_line
+from runners.environment import choose_device, command_line
 from runners.errors import RunError
-from runners.exchange import Exchanged, check, load, of_set
+from runners.exchange import ALONE, Exchanged, Share, check, load, of_set
 from runners.progress import note, step_bar
+from runners.sharing import device_of, joined, quiet
 from runners.steps import read_json, write_bytes
+
+if TYPE_CHECKING:
+    from protocols.processes import TorchProcesses
 
 EXAMPLES = """examples:
   python -m runners.evaluate --descriptors mine.npz                     what would each paper have printed of it?
@@ -33,12 +38,20 @@ EXAMPLES = """examples:
   python -m runners.evaluate --descriptors RUN_ID                       the same by its MLflow run
   python -m runners.evaluate --descriptors a.descriptors --export a.npz one set in another form
 
+a gallery that is too large for one process, or too slow in one:
+  torchrun --nproc-per-node 2 -m runners.evaluate --descriptors a.descriptors
+Each process holds a slice of the gallery (of a folder a.descriptors it reads no other), multiplies with it and counts
+in it; only the distances of right answers and the counts are exchanged, so the results are those of one process and
+the first process shows and writes them. Each also holds all queries and labels. On several machines start it with
+torchrun's --nnodes and --rdzv-endpoint. With --device cuda each process takes its own GPU. Distances that tie to the
+last bit in one process may be rounded apart in slices; equal descriptors never are.
+
 a file (.npz, or .mat up to version 7) holds
   query_features [Q, D], query_ids [Q], query_cams [Q], gallery_features [G, D], gallery_ids [G], gallery_cams [G]
 and, if it is known, query_in_gallery [Q]: the gallery row of each query, from 0. Person -1 is junk, 0 a distractor.
 With --dataset it may hold query_features and gallery_features alone, or features [N, D] of all test tracklets.
 
-exit codes: 0 done, 2 bad input, 3 not possible here"""
+exit codes: 0 done, 2 bad input, 3 not possible here (torchrun itself ends with 1 where its processes fail)"""
 
 WIDEST = 118
 METRICS = {"euclidean": DISTANCES[0], "unit-euclidean": DISTANCES[1], "cosine": DISTANCES[2]}
@@ -82,6 +95,12 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--out", metavar="FOLDER", help="write a page, CSV, LaTeX and JSON there")
     p.add_argument("--export", metavar="FILE", help="write the one set that is named as .npz or .mat")
+    p.add_argument(
+        "--device",
+        default="cpu",
+        help="where descriptors are multiplied and counted: cpu, cuda, or auto (default %(default)s); in full "
+        "float32 everywhere, and the same ranks but for distances that differ in their last bits",
+    )
     p.add_argument("--json", action="store_true", help="print the results as JSON in place of tables")
     return p
 
@@ -94,21 +113,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise RunError("--data-root is about --dataset; name the data set too.")
     if options.export and len(options.descriptors) > 1:
         raise RunError(f"--export writes one set, but {len(options.descriptors)} are named; export them one by one.")
-    if options.out:
-        Path(options.out).mkdir(parents=True, exist_ok=True)  # what cannot be written is told before any work
-    split = None
-    if options.dataset:
-        from runners.dataset import load_data
+    with joined() as processes:
+        if processes is None:
+            return _run(options, None)
+        if options.export:
+            raise RunError("--export is the work of one process; run it without torchrun.")
+        if processes.rank == 0:
+            return _run(options, processes)
+        with quiet():
+            try:
+                return _run(options, processes)
+            except BAD_INPUT:
+                return 2  # all processes fail together, and the first one says why
 
-        split = load_data(options.dataset, options.data_root, (64, 32))
-    sets = [_open(name, options, split) for name in options.descriptors]
+
+def _run(options: argparse.Namespace, processes: "TorchProcesses | None") -> int:
+    """The whole command in one process, or one process's part of it."""
+    first = processes is None or processes.rank == 0
+    if options.out and first:
+        Path(options.out).mkdir(parents=True, exist_ok=True)  # what cannot be written is told before any work
+    device = "cpu" if options.device == "cpu" else device_of(choose_device(options.device))
+    sets = _opened(options) if processes is None else agreed(processes, lambda: _opened(options, processes), BAD_INPUT)
     if options.export:
         from runners.exchange import save
 
         save(Path(options.export), sets[0])
         note(f"wrote {options.export}")
     distances = [METRICS[name] for name in dict.fromkeys(options.metric)]
-    found = [evaluate(one, distances) for one in _told_apart(sets)]
+    found = [evaluate(one, distances, processes, device) for one in _told_apart(sets)]
+    if not first:
+        return 0
     command = command_line()
     if options.out:
         _write(Path(options.out), found, command)
@@ -118,22 +152,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def evaluate(one: Exchanged, distances: Sequence[Distance] = DISTANCES) -> Evaluation:
+def _opened(options: argparse.Namespace, processes: "TorchProcesses | None" = None) -> list[Exchanged]:
+    """All sets that are named, of each of them the slice of this process."""
+    split = None
+    if options.dataset:
+        from runners.dataset import load_data
+
+        split = load_data(options.dataset, options.data_root, (64, 32))
+    share = ALONE if processes is None else Share(processes.rank, processes.size)
+    return [_open(name, options, split, share) for name in options.descriptors]
+
+
+def evaluate(
+    one: Exchanged,
+    distances: Sequence[Distance] = DISTANCES,
+    processes: "TorchProcesses | None" = None,
+    device: str = "cpu",
+) -> Evaluation:
     """Score one set in every way.
 
     Args:
         one: descriptors with their labels.
         distances: which distances.
+        processes: those that hold a slice of its gallery each.
+        device: where to multiply and count.
     """
+    query, gallery = (one.query, one.gallery) if device == "cpu" else _sent(one, device)
     began = time.monotonic()
     passes = len({distance.unit for distance in distances})
-    with step_bar(f"score {one.name}: {len(one.query)} x {len(one.gallery)}", passes, "passes") as bar:
+    with step_bar(f"score {one.name}: {len(one.query)} x {len(one.gallery_ids)}", passes, "passes") as bar:
         rankings: dict[Scoring, Ranking] = {}
         known: dict[Distance, Any] = {}
         for distance in distances:
             fresh = all(other.unit != distance.unit for other in known)
             more = score_side_by_side(
-                one.query, one.gallery, *one.labels, query_in_gallery=one.inside, distances=[distance], known=known,
+                query, gallery, *one.labels, query_in_gallery=one.inside, distances=[distance], known=known,
+                processes=processes,
             )  # fmt: skip
             rankings |= more
             known[distance] = {scoring.convention: ranking for scoring, ranking in more.items()}
@@ -143,6 +197,13 @@ def evaluate(one: Exchanged, distances: Sequence[Distance] = DISTANCES) -> Evalu
         notes = (*notes, "The gallery holds no queries, so no gallery without them is scored: 8 of 12 conventions.")
     note(f"scored {len(rankings)} ways in {time.monotonic() - began:.1f} s")
     return Evaluation(one.name, rankings, one.query_ids, one.keys, one.about, notes)
+
+
+def _sent(one: Exchanged, device: str) -> tuple[Any, Any]:
+    """Queries and gallery on an accelerator."""
+    import torch
+
+    return torch.tensor(one.query, device=device), torch.tensor(one.gallery, device=device)
 
 
 def as_text(found: Sequence[Evaluation]) -> str:
@@ -178,31 +239,32 @@ def as_data(found: Sequence[Evaluation], command: str) -> dict[str, Any]:
     }
 
 
-def _open(name: str, options: argparse.Namespace, split: Any) -> Exchanged:
+def _open(name: str, options: argparse.Namespace, split: Any, share: Share) -> Exchanged:
     """A file, a set, a judge step's folder or a run id."""
     path = Path(name)
     if not path.exists() and not path.suffix and "/" not in name:
         path = _step_of_run(name, options)
     if path.is_dir() and (path / "result.json").is_file():
-        return of_step(path)
+        return of_step(path, share)
     if path.is_dir() and path.suffix != SUFFIX and not path.name.endswith(".partial"):
         there = sorted(one.name for one in path.glob(f"*{SUFFIX}"))
         hint = f"it holds {', '.join(there)}" if there else f"it holds no set NAME{SUFFIX}"
         raise RunError(f"{path} is no set of descriptors: it has no {RECORD}; {hint}.")
-    return load(path, split, options.queries)
+    return load(path, split, options.queries, share)
 
 
-def of_step(folder: Path) -> Exchanged:
-    """What the main job left of an arm: its headline side."""
+def of_step(folder: Path, share: Share = ALONE) -> Exchanged:
+    """What the main job left of an arm: its headline side, or the slice of it that one of several processes holds."""
     result = read_json(folder / "result.json")
     if not (folder / HEADLINE).is_dir():
         raise RunError(
             f"{folder} holds no {HEADLINE}: it was recorded by an earlier version; run again: {result.get('command')}"
         )
-    video = read(folder / HEADLINE, fingerprint=result["fingerprint"])
+    whole = share.rank == 0
+    video = read(folder / HEADLINE, fingerprint=result["fingerprint"], whole=whole)
     sides = result["protocol"].get("sides") or ["V2V"]
-    image = read(folder / IMAGE, fingerprint=result["fingerprint"]) if "I" in sides[0] else video
-    found = of_set(image if sides[0].endswith("I") else video, image if sides[0].startswith("I") else video)
+    image = read(folder / IMAGE, fingerprint=result["fingerprint"], whole=whole) if "I" in sides[0] else video
+    found = of_set(image if sides[0].endswith("I") else video, image if sides[0].startswith("I") else video, share)
     check(found)
     return found
 

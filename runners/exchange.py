@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.tracklet import Split, camera_ids, person_ids
+from protocols.sharding import slice_of
 from runners.descriptors import PARTIAL, SUFFIX, DescriptorSet, read
 from runners.errors import RunError
 
@@ -41,6 +42,8 @@ class Exchanged:
         keys: ``[Q]`` names of the queries, where they have some.
         about: what is known of where they are from; may be empty.
         notes: sentences on what was decided while reading.
+        part: the rows of the gallery that `gallery` holds, where several processes hold a slice each; its labels are
+            those of the whole gallery all the same.
     """
 
     name: str
@@ -54,26 +57,49 @@ class Exchanged:
     keys: NDArray[np.str_] | None
     about: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    part: slice | None = None
 
     @property
     def labels(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """As `protocols.ranking` wants them."""
-        return self.query_ids, self.query_cams, self.gallery_ids, self.gallery_cams
+        """As `protocols.ranking` wants them: of the queries, and of the gallery rows that are held."""
+        part = self.part or slice(None)
+        return self.query_ids, self.query_cams, self.gallery_ids[part], self.gallery_cams[part]
 
 
-def load(path: Path, split: Split | None = None, queries: Queries = "auto") -> Exchanged:
+@dataclass(frozen=True)
+class Share:
+    """Which of several processes reads; each holds its slice of the gallery.
+
+    Attributes:
+        rank: its number, from 0.
+        size: how many there are.
+    """
+
+    rank: int
+    size: int
+
+    def of(self, gallery: int) -> slice:
+        """Its rows of a gallery of this size; a ProtocolError where there are fewer rows than processes."""
+        return slice_of(gallery, self.rank, self.size)
+
+
+ALONE = Share(0, 1)
+
+
+def load(path: Path, split: Split | None = None, queries: Queries = "auto", share: Share = ALONE) -> Exchanged:
     """Read descriptors from a set, an ``.npz`` or a ``.mat``.
 
     Args:
         path: where they lie.
         split: a data set whose labels are to be used; its order of test tracklets, or of query and gallery.
         queries: whether the gallery of a file holds the queries, see `placed`.
+        share: of several processes, the one that reads; of a set it reads its slice of the gallery alone.
 
     Raises:
         RunError: no such file, an unknown kind, missing or wrong arrays, or nothing that can be ranked.
     """
     if path.name.endswith(PARTIAL) or path.suffix == SUFFIX:
-        found = of_set(read(path))
+        found = of_set(read(path, whole=share.rank == 0), share=share)
     else:
         arrays = _arrays(path)
         if split is not None:
@@ -81,16 +107,19 @@ def load(path: Path, split: Split | None = None, queries: Queries = "auto") -> E
             if INSIDE not in arrays and queries == "auto":
                 queries = "as-is"  # the data set itself keeps its queries apart
         found = placed(_of_arrays(path, arrays, split), arrays.get(INSIDE), queries)
+        part = share.of(len(found.gallery)) if share.size > 1 else slice(None)
+        found = replace(found, gallery=found.gallery[part], part=part)
     check(found)
     return found
 
 
-def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None) -> Exchanged:
+def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Share = ALONE) -> Exchanged:
     """A set of this suite; queries and gallery are what the data set says.
 
     Args:
         whole: what answers, and asks too.
         asking: another set of the same tracklets that asks, such as single images.
+        share: of several processes, the one that reads.
     """
     who = whole.tracklets
     ask, answer = np.flatnonzero(who.query), np.flatnonzero(who.gallery)
@@ -103,7 +132,9 @@ def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None) -> Exchang
         raise RunError(
             f"{asked.folder} and {whole.folder} hold different tracklets; a side needs two sets of the same."
         )
-    everybody = len(answer) == len(who)  # then the mapped file itself is ranked, without a copy
+    part = share.of(len(answer)) if share.size > 1 else slice(None)
+    held = answer[part]
+    in_one_piece = int(held[-1] - held[0]) == len(held) - 1  # then the mapped file itself is ranked, without a copy
     about = whole.about
     told = [str(about[key]) for key in ("label", "arm") if about.get(key)]
     seed = f", seed {about['seed']}" if "seed" in about else ""
@@ -111,7 +142,7 @@ def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None) -> Exchang
     return Exchanged(
         name=f"{told[0]}{control}{seed}" if told else whole.folder.stem,
         query=asked.features[ask],
-        gallery=whole.features if everybody else whole.features[answer],
+        gallery=whole.features[held[0] : held[-1] + 1] if in_one_piece else whole.features[held],
         query_ids=who.person[ask],
         query_cams=who.camera[ask],
         gallery_ids=who.person[answer],
@@ -119,6 +150,7 @@ def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None) -> Exchang
         inside=column[ask] if (column[ask] >= 0).all() else None,
         keys=who.key[ask],
         about=about,
+        part=part,
     )
 
 
