@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from protocols.conventions import every_convention
 from protocols.counting import COMPILED_FROM_PAIRS, choose_engine, count_block
 from protocols.counting_compiled import threads
+from protocols.distances import feature_blocks, matrix_blocks
 from protocols.errors import ProtocolError
 from protocols.gallery_index import GalleryIndex
-from protocols.ranking import rank_conventions, rank_features
+from protocols.inputs import is_torch
+from protocols.ranking import rank, rank_conventions, rank_features, rank_features_conventions
 
 ENGINES = ("numpy", "numba", "torch")
 FIELDS = ("query", "before", "tied", "right_before", "right_tied")
@@ -199,3 +201,43 @@ def test_descriptors_of_whole_numbers_score_exactly_alike_in_every_engine(engine
     want = rank_conventions(squared, *labels, conventions=every_convention()[:1], engine="numpy")
     got = rank_features(query, gallery, *labels, engine=engine)
     np.testing.assert_array_equal(got.average_precision, next(iter(want.values())).average_precision)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32", "float64"])
+def test_the_way_of_an_accelerator_from_descriptors_to_scores(metric, kind, monkeypatch):
+    """As on a GPU, on tensors of the processor: products, copies and counts in torch; corners of a cube are exact."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(7)
+    gallery_ids, gallery_cams = rng.integers(-1, 9, 300), rng.integers(1, 4, 300)
+    gallery = np.where(rng.random((300, 16)) < 0.5, -1.0, 1.0)
+    held = rng.choice(np.flatnonzero(gallery_ids > 0), 30, replace=False)
+    labels = (gallery_ids[held], gallery_cams[held], gallery_ids, gallery_cams)
+    conventions = [one for ties in RULES for one in every_convention(ties)]
+    more = {"conventions": conventions, "query_in_gallery": held, "metric": metric}
+    want = rank_features_conventions(gallery[held], gallery, *labels, **more)
+    monkeypatch.setattr("protocols.distances._away", is_torch)
+    tensor = torch.tensor(gallery, dtype=getattr(torch, kind))
+    for block in (None, 7):
+        got = rank_features_conventions(tensor[held], tensor, *labels, block=block, **more)
+        for one in conventions:
+            np.testing.assert_array_equal(got[one].average_precision, want[one].average_precision)
+            np.testing.assert_array_equal(got[one].cmc, want[one].cmc)
+    in_numpy = rank_features_conventions(tensor[held], tensor, *labels, engine="numpy", **more)
+    assert in_numpy[conventions[0]].mAP == want[conventions[0]].mAP
+    given = rank(torch.from_numpy(-gallery[held] @ gallery.T), *labels)
+    assert given.mAP == want[conventions[0]].mAP
+
+
+def test_blocks_stay_on_the_accelerator_unless_another_engine_is_asked_for(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr("protocols.distances._away", is_torch)
+    tensor = torch.eye(4)
+    for on_device, kind in ((True, torch.Tensor), (False, np.ndarray)):
+        for blocks in (
+            feature_blocks(tensor, tensor, "cosine", False, on_device=on_device),
+            matrix_blocks(tensor.half(), on_device=on_device),
+        ):
+            rows = next(blocks)[1]
+            assert isinstance(rows, kind)
+            assert str(rows.dtype).endswith("float32")

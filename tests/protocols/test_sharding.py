@@ -275,3 +275,16 @@ def test_two_real_processes_over_gloo(tmp_path):
     said = [[r.mAP, r.cmc.tolist(), r.average_precision.tolist()] for r in want.values()]
     for rank in range(2):
         assert json.loads((tmp_path / f"{rank}.json").read_text()) == said
+
+
+def test_slices_on_accelerators(monkeypatch):
+    """As on GPUs, on tensors of the processor; half of the gallery repeats rows of the other slice."""
+    torch = pytest.importorskip("torch")
+    query, gallery, labels, held = case(10)
+    gallery[75:] = gallery[:75][::-1]
+    labels[0][:], labels[1][:], query = labels[2][held], labels[3][held], gallery[held]
+    want = rank_features_conventions(query, gallery, *labels, conventions=ALL_WAYS, query_in_gallery=held)
+    monkeypatch.setattr("protocols.distances._away", lambda value: isinstance(value, torch.Tensor))
+    tensors = torch.from_numpy(query), torch.from_numpy(gallery)
+    for got in sharded(2, *tensors, labels, held, conventions=ALL_WAYS, block=6):
+        assert_equal_rankings(got, want)
