@@ -25,15 +25,24 @@ def recognise(root: Path) -> str:
         return "own"
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; name the folder that holds a data set")
+    found = _name(root) or ("own" if _is_own(root) else None)
+    if found is not None:
+        return found
     inside = sorted(child for child in root.iterdir() if child.is_dir() and not child.name.startswith("."))
-    for folder in (root, *inside):
-        found = _named_by_itself(folder) or next((name for name, fits in _MARKS.items() if fits(folder)), None)
-        if found is not None:
-            return found
+    named = {child: name for child in inside if (name := _name(child)) is not None}
+    if len(named) > 1:
+        several = ", ".join(str(child) for child in named)
+        raise DataError(f"{root} holds several data sets; name one of {several}")
+    for name in named.values():
+        return name
     raise DataError(
         f"{root} is in no layout that is known; if it is one all the same, say which with --dataset "
         f"({', '.join(datasets.names())}), and what is missing from it will be told"
     )
+
+
+def _name(folder: Path) -> str | None:
+    return _named_by_itself(folder) or next((name for name, fits in _MARKS.items() if fits(folder)), None)
 
 
 def _named_by_itself(folder: Path) -> str | None:
@@ -80,5 +89,6 @@ _MARKS: dict[str, Callable[[Path], bool]] = {
     "prid": _has("multi_shot", "prid_2011"),
     "ls-vid": _has("list_sequence", "tracklet_train", "tracklet_test"),
     "duke": _is_duke,
-    "own": _has("tracklets.csv", "query", "gallery", "test", "train"),
 }
+_is_own = _has("tracklets.csv", "query", "gallery", "test", "train")
+"""Common names, so they count only in the very folder that was named."""
