@@ -60,7 +60,8 @@ def _named_by_itself(folder: Path) -> str | None:
                 "which it is with --dataset"
             ) from None
         name = str(name).removeprefix("synthwalk-")
-        return "mars" if name == "synthwalk" else name
+        # SynthWalk and repaired sets, which have names of their own, are in the layout of MARS.
+        return name if name in datasets.names() and name != "synthwalk" else "mars"
     return None
 
 

@@ -69,7 +69,9 @@ def test_a_rendered_set_says_what_it_is(tmp_path: Path) -> None:
         recognise(tmp_path)
 
 
-@pytest.mark.parametrize(("inside", "name"), [("synthwalk", "mars"), ("synthwalk-prid", "prid"), ("duke", "duke")])
+@pytest.mark.parametrize(
+    ("inside", "name"), [("synthwalk", "mars"), ("synthwalk-prid", "prid"), ("duke", "duke"), ("mars-oracle", "mars")]
+)
 def test_a_pack_says_what_it_is(tmp_path: Path, inside: str, name: str) -> None:
     (tmp_path / "pack.json").write_text(json.dumps({"divisions": [{"name": inside}]}))
     assert recognise(tmp_path) == name
