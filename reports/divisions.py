@@ -94,6 +94,9 @@ def pooled_result(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
     if all("ledger" in one for one in results):
         pooled["ledger"] = _rows([one["ledger"] for one in results], _CONVENTION)
+    if all("annotation" in one for one in results):
+        counts = {key: sum(one["annotation"][key] for one in results) for key in ("queries", "joined")}
+        pooled["annotation"] = {**first["annotation"], **counts}
     if all("variants" in one for one in results):
         pooled["variants"] = _rows([one["variants"] for one in results], ("side", "metric", "mean"))
     if all("sides" in one for one in results):

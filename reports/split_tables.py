@@ -89,9 +89,12 @@ def words(job: Job) -> str:
     values = widest.by_split(job.headline_metric).mean(axis=0)
     text = (
         f"The data set is divided {of(job)} times into people to train on and people to test on. Every number on this "
-        f"page is the mean over {which}, each with networks of its own. One split alone would have shown "
-        f"{widest.label} at {values.min():.1f} to {values.max():.1f} % {METRIC_LABELS[job.headline_metric]}."
+        f"page is the mean over {which}, each with networks of its own."
     )
+    low, high = (number(float(end), Column("", "", "number")) for end in (values.min(), values.max()))
+    if low != high:
+        label = METRIC_LABELS[job.headline_metric]
+        text += f" One split alone would have shown {widest.label} anywhere from {low} to {high} % {label}."
     return text if every else f"{text} Published numbers are means over all {of(job)}."
 
 

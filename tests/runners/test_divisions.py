@@ -144,6 +144,53 @@ def test_more_divisions_later_make_only_what_is_missing_in_a_job_of_their_own(
     assert counts == [9, 6]
 
 
+def test_a_job_stopped_between_two_results_goes_on_and_ends_with_the_same_numbers(
+    finished: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runners.tracking import Store
+
+    real, calls = Store.record_arm, []
+
+    def stopped(*args: Any, **kwargs: Any) -> str:
+        if len(calls) == 4:  # split 0 is whole, of split 1 the colour row is there
+            raise KeyboardInterrupt
+        calls.append(args)
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "record_arm", stopped)
+        assert main(_command(tmp_path, pairs, "--splits", "0-1")) == 130
+    assert main(_command(tmp_path, pairs, "--splits", "0-1")) == 0
+    first, again = _results(finished), _results(tmp_path)
+    assert set(again) == {(arm, number) for arm in (*ARMS, "colour") for number in (0, 1)}
+    for name, (result, folder) in again.items():
+        assert result["metrics"] == first[name][0]["metrics"], name
+        with np.load(folder / "per_query.npz") as one, np.load(first[name][1] / "per_query.npz") as other:
+            assert all(np.array_equal(one[key], other[key]) for key in one.files)
+    reader = open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert len(reader.jobs("reid/synthwalk-ilids/rgb-single-pass")) == 1
+
+
+def test_papers_are_compared_over_splits_by_their_ranks(
+    finished: Path, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from runners.compare import main as compare
+
+    line = _command(finished, pairs, "--splits", "0-1", "5", "--protocol", "rgb-single-pass", "--json")
+    line[line.index("--out") + 1] = str(tmp_path / "out")
+    assert compare([*line, "--dry-run"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert {(row["there"], row["to_make"], tuple(row["splits"])) for row in plan} == {(3, 0, NUMBERS)}
+    assert compare(line) == 0
+    (table,) = json.loads(capsys.readouterr().out)["comparison"]["tables"]
+    assert "3 of 10 splits" in table["title"]
+    rank1 = {arm: [_results(finished)[arm, number][0]["metrics"]["rank1"] for number in NUMBERS] for arm in ARMS}
+    for row in table["rows"][:2]:
+        arm = row["arm"].partition("/")[2]
+        assert row["rank1"]["mean"] == pytest.approx(np.mean(rank1[arm]))
+        assert row["std_splits"] == pytest.approx(np.std(rank1[arm], ddof=1))
+
+
 def test_one_image_of_camera_1_against_camera_2_runs(finished: Path, pairs: Path, tmp_path: Path) -> None:
     """`image-to-video-ilids` on what was trained above: nothing is trained again."""
     stages = sorted((finished / "runs/steps/stage").iterdir())
