@@ -87,6 +87,8 @@ def runtime(device: str) -> dict[str, Any]:
 @cache
 def describe() -> dict[str, Any]:
     """The machine, the libraries and the state of the code, for the record."""
+    from datasets import decoding
+
     versions = {}
     for name in LIBRARIES:
         try:
@@ -99,6 +101,7 @@ def describe() -> dict[str, Any]:
         "processor": _processor()["name"],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "libraries": versions,
+        "decoder": decoding.version(),
         **git_state(HOUSE),
     }
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.attributes import Annotation
+from datasets.opening import DECODED_LIMIT
 from datasets.store_selection import Frames
 from datasets.tracklet import Split
 from methods.arms import Arm
@@ -88,14 +89,16 @@ class Job:
     annotation: Annotation | None = None
     source: AnnotatedSplit | None = None
     shared: Split | None = None  # the division whose frames this one's are views of
+    decoded_limit: int = DECODED_LIMIT
     material: Material = field(init=False)
     truth: AgainstTruth = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
 
     def __post_init__(self) -> None:
         self.material = Material(
-            self.split, self.steps, self.work, self.setting.device, self.annotation, self.source, shared=self.shared
-        )
+            self.split, self.steps, self.work, self.setting.device, self.annotation, self.source,
+            shared=self.shared, decoded_limit=self.decoded_limit,
+        )  # fmt: skip
         self.truth = AgainstTruth(self.material, self.setting)
 
     def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:

@@ -68,6 +68,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--data-root", metavar="FOLDER", help="where the data set lies; needed for all but synthwalk")
     data.add_argument("--size", metavar="HxW", help="image size; default: the recipe's")
     data.add_argument(
+        "--decoded-limit",
+        type=_gigabytes,
+        metavar="GB",
+        help="frames of one half that need no more than this are decoded once and kept on disk, others each time they "
+        "are asked for, from a pack where there is one; results are the same (default 8)",
+    )
+    data.add_argument(
         "--attributes",
         metavar="FILE",
         help="attributes of the people: MARS-Attribute, Duke-Attribute, or a CSV of your own (default: those that the "
@@ -79,6 +86,21 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         help="other data with attributes, from which arms learn to label: RAP, or a rendered SynthWalk (default for "
         "synthwalk: a world of other people in another style, rendered if absent)",
     )
+
+
+def _gigabytes(text: str) -> int:
+    """Bytes.
+
+    Raises:
+        ArgumentTypeError: not a number of gigabytes.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of gigabytes; take 0 or more, such as 63")
+    return round(value * 1e9)
 
 
 def add_places(group: argparse._ArgumentGroup) -> None:

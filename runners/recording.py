@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from datasets.opening import DECODED_LIMIT
 from datasets.tracklet import Split
 from runners import tracking
 from runners.annotating import AnnotatedSplit, find_annotation, find_source
@@ -86,7 +87,10 @@ def _prepare(
         source=source.planned() if source else None,
     )
     steps = StepStore(request.work)
-    return Job(setting, split, request.protocol, steps, request.work, command_line(), annotation, source, shared)
+    limit = DECODED_LIMIT if options.decoded_limit is None else options.decoded_limit
+    return Job(
+        setting, split, request.protocol, steps, request.work, command_line(), annotation, source, shared, limit
+    )  # fmt: skip
 
 
 def record(
