@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import datasets
 from protocols.processes import agreed
 from protocols.ranking import Ranking
 from protocols.side_by_side import DISTANCES, Distance, Scoring, score_side_by_side
@@ -87,8 +88,14 @@ def parser() -> argparse.ArgumentParser:
         help="of a file without query_in_gallery: whether its gallery holds the queries (inside), they are put behind "
         "it as AP3D does (append), or it is scored as it is; auto looks for them (default)",
     )
-    p.add_argument("--dataset", help="take ids and cameras from this data set: mars or synthwalk")
+    p.add_argument("--dataset", help="take ids and cameras from this data set: mars, ilids, ...")
     p.add_argument("--data-root", metavar="FOLDER", help="where that data set lies")
+    p.add_argument(
+        "--split",
+        type=int,
+        metavar="N",
+        help="the division of it that the descriptors are of, from 0, where it has several (iLIDS-VID, PRID-2011)",
+    )
     p.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps, for run ids (default %(default)s)")
     p.add_argument(
         "--tracking-uri", metavar="URI", help="for run ids; default MLFLOW_TRACKING_URI or sqlite:///mlflow.db"
@@ -111,6 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.data_root and not options.dataset:
         raise RunError("--data-root is about --dataset; name the data set too.")
+    if options.split is not None and not options.dataset:
+        raise RunError("--split is about --dataset; name the data set too.")
     if options.export and len(options.descriptors) > 1:
         raise RunError(f"--export writes one set, but {len(options.descriptors)} are named; export them one by one.")
     with joined() as processes:
@@ -158,7 +167,12 @@ def _opened(options: argparse.Namespace, processes: "TorchProcesses | None" = No
     if options.dataset:
         from runners.dataset import load_data
 
-        split = load_data(options.dataset, options.data_root, (64, 32))
+        if options.split is None and datasets.num_splits(options.dataset) > 1:
+            raise RunError(
+                f"{options.dataset} has {datasets.num_splits(options.dataset)} splits, and descriptors are of one: "
+                "name it with --split."
+            )
+        split = load_data(options.dataset, options.data_root, (64, 32), options.split or 0)
     share = ALONE if processes is None else Share(processes.rank, processes.size)
     return [_open(name, options, split, share) for name in options.descriptors]
 

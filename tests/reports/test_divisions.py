@@ -10,6 +10,8 @@ import reports
 from protocols.statistics import clustered_bootstrap
 from reports import build, divisions, split_tables, strata, tables
 from reports.across import load_all
+from reports.attributes import check_attributes
+from reports.choice_records import Choices
 from reports.errors import NothingToReport, ReportError
 from reports.formats import Estimate
 from reports.ledger import build_ledger, compare
@@ -18,7 +20,7 @@ from reports.runs import Job, load_job
 from reports.store import open_reader
 from reports.terminal import page as terminal_page
 from runners.tracking import open_store
-from tests.reports import fake, fake_splits
+from tests.reports import fake, fake_choices, fake_splits
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +236,53 @@ def test_conventions_are_averaged_and_unknown_numbers_stay_unknown() -> None:
     first, second = divisions.pooled_result(results)["ledger"]
     assert (first["mAP"], first["rank1"], first["queries"]) == (20.0, 10.0, 40)
     assert second["mAP"] is None and second["rank1"] == 1.0
+
+
+def test_test_time_choices_are_pooled_over_splits_and_agree_with_their_queries() -> None:
+    found = [fake_choices.choices("gltr", seed) for seed in (0, 1)]  # two seeds stand for two divisions
+    record, arrays = divisions.pooled_choices(
+        [one.record for one in found], [one.arrays for one in found], (0, 3), "it"
+    )
+    both = Choices(record, arrays)
+    assert record["queries"] == 2 * found[0].record["queries"] == len(arrays["key"])
+    assert (record["frames"], record["trunk_frames"], record["passes"]) == (24000, 24000, 1.0)
+    for one in both.run:
+        records = [part.of(one["name"]) for part in found]
+        means = [told["metrics"]["mAP"] for told in records if told]
+        assert one["metrics"]["mAP"] == pytest.approx(np.mean(means))
+        values = both.values(one["name"])
+        assert values is not None and values.mean() == pytest.approx(one["metrics"]["mAP"])
+    assert [one["queries"] for one in both.bins] == [2 * one["queries"] for one in found[0].bins]
+    assert both.valid(both.bins[0]["name"]).shape == (record["queries"],)
+
+
+def test_slices_by_length_are_left_out_where_splits_were_cut_elsewhere() -> None:
+    one, other = (fake_choices.choices("gltr", seed) for seed in (0, 1))
+    cut = dict(other.record) | {"lengths": {"rule": "", "bins": other.record["lengths"]["bins"][1:]}}
+    record, arrays = divisions.pooled_choices([one.record, cut], [one.arrays, other.arrays], (0, 1), "it")
+    assert record["lengths"]["bins"] == [] and "every split would be cut elsewhere" in record["lengths"]["rule"]
+    assert not [key for key in arrays if "gallery/" in key]
+    fewer = dict(other.record) | {"choices": other.record["choices"][1:]}
+    with pytest.raises(ReportError, match="other choices in its splits 0, 1 each"):
+        divisions.pooled_choices([one.record, fewer], [one.arrays, other.arrays], (0, 1), "it")
+
+
+def test_recognised_attributes_are_pooled_over_splits_unless_their_columns_differ() -> None:
+    column = {"name": "hat", "attribute": "hat", "group": "head", "positive": 0.25}
+    record = {"annotation": "a", "labels": "b", "tracklets": 2, "people": 2, "what": "c", "columns": [column]}
+    parts = [
+        {
+            "person": np.array(people),
+            "key": np.array(["x", "y"]),
+            "truth": np.zeros((2, 1)),
+            "probability": np.ones((2, 1)),
+        }
+        for people in ([1, 2], [2, 3])
+    ]
+    other = record | {"columns": [column | {"positive": 0.75}]}
+    pooled = divisions.pooled_attributes([record, other], parts, (0, 1))
+    assert pooled is not None
+    check_attributes(*pooled)
+    assert (pooled[0]["tracklets"], pooled[0]["people"], pooled[0]["columns"][0]["positive"]) == (4, 3, 0.5)
+    assert pooled[1]["key"].tolist() == ["0/x", "0/y", "1/x", "1/y"]
+    assert divisions.pooled_attributes([record, record | {"columns": []}], parts, (0, 1)) is None

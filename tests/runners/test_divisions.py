@@ -215,6 +215,26 @@ def test_one_image_of_camera_1_against_camera_2_runs(finished: Path, pairs: Path
     assert row["rank1"]["mean"] == pytest.approx(measured, abs=1e-9)
 
 
+def test_descriptors_of_a_division_are_scored_by_naming_it(
+    finished: Path, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from runners.evaluate import main as evaluate
+
+    result, folder = _results(finished)["gltr", 5]
+    np.savez(tmp_path / "mine.npz", features=read(folder / "descriptors.descriptors").features)
+    line = ["--descriptors", str(tmp_path / "mine.npz"), "--dataset", "ilids", "--data-root", str(pairs), "--json"]
+    assert evaluate(line) == 2
+    assert "ilids has 10 splits, and descriptors are of one: name it with --split" in capsys.readouterr().err
+    assert evaluate([*line, "--split", "10"]) == 2
+    assert "split 10 does not exist" in capsys.readouterr().err
+    assert evaluate(["--descriptors", str(tmp_path / "mine.npz"), "--split", "5"]) == 2
+    assert "--split is about --dataset" in capsys.readouterr().err
+    assert evaluate([*line, "--split", "5"]) == 0
+    told = [row["mAP"] for row in json.loads(capsys.readouterr().out)["tables"]["conventions"]["rows"][:-1]]
+    means = [one["mean"] if isinstance(one, dict) else one for one in told]
+    assert sorted(means) == pytest.approx(sorted(row["mAP"] for row in result["ledger"]), abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
