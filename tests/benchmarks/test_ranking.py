@@ -1,14 +1,121 @@
-"""Ranking at the size of MARS, with its floor (the bare product) and the sorting way of the field beside it."""
+"""Ranking at the size of MARS, with its floor (the bare product) and the sorting way of the field beside it.
 
+The bars are ratios within one run: scoring given distances takes at most 0.2 of the bare product of 2048-d descriptors
+that makes them, and scoring from such descriptors at most 1.3 of it, with at most 300 MB beside the descriptors.
+"""
+
+import json
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 
 from protocols.conventions import every_convention
 from protocols.ranking import rank, rank_conventions, rank_features
+from tests.benchmarks.interleaved import in_turns, ratio, told
 
 QUERIES, GALLERY, WIDTH = 1980, 12_180, 512
+WIDE, WITHOUT_JUNK = 2048, 11_310
+ENGINES = ("numba", "numpy")
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """2048-d descriptors of medium quality (mAP near 80 %): 1,980 queries, 11,310 tracklets, the mix of MARS."""
+    rng = np.random.default_rng(0)
+    persons = WITHOUT_JUNK - 3248
+    ids = np.concatenate([rng.integers(1, 627, persons), np.zeros(3248, int)])
+    cams = rng.integers(1, 7, WITHOUT_JUNK)
+    held = rng.choice(persons, QUERIES, replace=False)
+    centre = rng.standard_normal((628, WIDE), dtype=np.float32)
+    features = centre[ids] + 2.8 * rng.standard_normal((WITHOUT_JUNK, WIDE), dtype=np.float32)
+    return features[held], features, (ids[held], cams[held], ids, cams)
+
+
+def said(benchmark, capsys, words):
+    """Into the benchmark's record, and onto the terminal."""
+    benchmark.extra_info.update(words)
+    with capsys.disabled():
+        print("", *(f"{name}: {text}" for name, text in words.items()), sep="\n  ")
+
+
+def plain_reference(distances, query_ids, query_cams, gallery_ids, gallery_cams):
+    """AP of every query and the CMC, by sorting, filtering and walking down each list."""
+    aps, firsts = [], np.zeros(len(gallery_ids))
+    for row, person, camera in zip(distances, query_ids, query_cams, strict=True):
+        order = np.argsort(row, kind="stable")
+        order = order[~((gallery_ids[order] == person) & (gallery_cams[order] == camera))]
+        places = np.flatnonzero(gallery_ids[order] == person) + 1
+        if len(places):
+            aps.append(np.mean(np.arange(1, len(places) + 1) / places))
+            firsts[places[0] - 1 :] += 1
+    return np.array(aps), firsts / len(aps)
+
+
+@pytest.mark.benchmark(group="bar: scoring 1,980 x 11,310 given distances")
+def test_bar_given_distances(benchmark, wide, capsys):
+    query, features, labels = wide
+    distances = (features**2).sum(axis=1) - 2 * query @ features.T
+    works = {"bare product": lambda: query @ features.T}
+    works |= {one: lambda one=one: rank(distances, *labels, engine=one) for one in ENGINES}
+    found = in_turns(works, rounds=9)
+    scored = benchmark.pedantic(lambda: rank(distances, *labels, ties="index", engine="numba"), rounds=1)
+    precision, cmc = plain_reference(distances, *labels)
+    np.testing.assert_allclose(scored.average_precision[scored.valid], precision, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(scored.cmc, cmc)
+    said(benchmark, capsys, told(found, "bare product") | {"mAP": f"{scored.mAP:.4f}"})
+    assert ratio(found["numba"], found["bare product"]) <= 0.2
+
+
+@pytest.mark.benchmark(group="bar: scoring from 2048-d descriptors")
+def test_bar_from_descriptors(benchmark, wide, capsys):
+    query, features, labels = wide
+    tensors = torch.from_numpy(query), torch.from_numpy(features)
+    works = {"NumPy product": lambda: query @ features.T, "torch product": lambda: tensors[0] @ tensors[1].T}
+    for one in ENGINES:
+        works[f"euclidean, {one}"] = lambda one=one: rank_features(query, features, *labels, engine=one)
+        works[f"cosine, {one}"] = lambda one=one: rank_features(query, features, *labels, metric="cosine", engine=one)
+    found = in_turns(works, rounds=7)
+    floor = min("NumPy product", "torch product", key=lambda name: found[name].wall)
+    benchmark.pedantic(works["cosine, numba"], rounds=1)
+    said(benchmark, capsys, {"floor": floor} | told(found, floor))
+    for one in ("euclidean, numba", "cosine, numba"):
+        assert ratio(found[one], found[floor]) <= 1.3
+
+
+PEAK = """
+import json, sys
+import numpy as np
+from protocols.ranking import rank_features
+rng = np.random.default_rng(0)
+ids, cams = rng.integers(0, 627, 11_310), rng.integers(1, 7, 11_310)
+features = rng.standard_normal((11_310, 2048), dtype=np.float32)
+query = features[:1980].copy()
+engine, metric = sys.argv[1:]
+rank_features(query[:64], features[:64], ids[:64], cams[:64], ids[:64], cams[:64], engine=engine, metric=metric)
+open("/proc/self/clear_refs", "w").write("5")  # the peak begins anew
+status = lambda name: next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
+before = status("VmRSS")
+rank_features(query, features, ids[:1980], cams[:1980], ids, cams, engine=engine, metric=metric)
+print(json.dumps((status("VmHWM") - before) / 1024))
+"""
+
+
+@pytest.mark.benchmark(group="bar: scoring from 2048-d descriptors")
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_bar_memory(benchmark, engine, metric, capsys):
+    """What a fresh process holds at most beside descriptors and libraries, as the system sees it."""
+    words = [sys.executable, "-c", PEAK, engine, metric]
+    run = benchmark.pedantic(
+        lambda: subprocess.run(words, check=True, capture_output=True, text=True), rounds=1
+    )  # fmt: skip
+    megabytes = json.loads(run.stdout)
+    said(benchmark, capsys, {"peak beside descriptors": f"{megabytes:.0f} MB"})
+    assert megabytes <= 300
 
 
 @pytest.fixture(scope="module")
