@@ -40,8 +40,8 @@ class PackedFrames(FrameStore):
             crop: see `FrameStore`.
         """
         super().__init__(lengths, size, crop=crop)
-        self.source = source
-        self._readers = decoding_threads()
+        self.source, self.on_demand = source, True
+        self.readers = decoding_threads()
 
     @classmethod
     def of(
@@ -82,7 +82,7 @@ class PackedFrames(FrameStore):
             pixels, problems = decode_block(self.source, wanted, self.size, self.crop)
         else:
             parts = [wanted[start : start + _BLOCK] for start in range(0, len(wanted), _BLOCK)]
-            with ThreadPoolExecutor(min(self._readers, len(parts))) as pool:
+            with ThreadPoolExecutor(min(self.readers, len(parts))) as pool:
                 done = list(pool.map(lambda part: decode_block(self.source, part, self.size, self.crop), parts))
             pixels = np.concatenate([block for block, _ in done])
             problems = [problem for _, several in done for problem in several]

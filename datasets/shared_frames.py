@@ -34,7 +34,7 @@ class SharedFrames(FrameStore):
         super().__init__(base.lengths[tracklets], base.size, crop=base.crop)
         self.base = base
         self.tracklets = tracklets
-        self._readers = base._readers
+        self.readers, self.on_demand = base.readers, base.on_demand
         first = np.repeat(base.offsets[tracklets] - self.offsets[:-1], self.lengths)
         self._rows: NDArray[np.int64] = first + np.arange(int(self.offsets[-1]), dtype=np.int64)
 

@@ -4,9 +4,7 @@ Reading a frame from the decoded store is 20 times cheaper than decoding it. Wit
 live in a memory-mapped file that any number of processes share; without one they live in memory.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +16,7 @@ from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.frame_bytes import FrameBytes
 from datasets.pack.reading import bytes_of
+from datasets.reading_ahead import ahead
 from datasets.store_building import decode_frames, write_whole
 from datasets.tracklet import Tracklet
 from datasets.tracklet import lengths as frame_counts
@@ -36,7 +35,8 @@ class FrameStore:
         path: the cache file, or None where the pixels are in memory.
     """
 
-    _readers = 1  # threads that have the next blocks ready
+    readers = 1  # threads that have the next blocks ready
+    on_demand = False  # whether frames are decoded when asked for
 
     def __init__(
         self,
@@ -145,18 +145,12 @@ class FrameStore:
             step: frames of a block; the last may be smaller.
             begin: row of the first.
 
-        Yields:
-            uint8 [n,H,W,3].
+        Returns:
+            Blocks, each uint8 [n,H,W,3].
         """
         total = int(self.offsets[-1])
-        with ThreadPoolExecutor(self._readers) as pool:
-            coming: deque[Future[NDArray[np.uint8]]] = deque()
-            for first in range(begin, total, step):
-                coming.append(pool.submit(self._block, first, min(first + step, total)))
-                if len(coming) > self._readers:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
+        spans = ((first, min(first + step, total)) for first in range(begin, total, step))
+        return ahead(lambda span: self._block(*span), spans, self.readers)
 
     def flat(self) -> NDArray[np.uint8]:
         """All frames, uint8 [F,H,W,3] RGB, read-only where they are mapped from a file."""

@@ -32,6 +32,7 @@ from runners.describing import (
     in_batches,
     mean_of_clips,
     most_at_once,
+    pixels_ahead,
     width,
 )
 from runners.descriptors import Writer
@@ -223,16 +224,19 @@ def _encoded(method: nn.Module, feeding: Feeding, clips: _Clips, bar: Bar, frame
     real = np.array([len(one) for one in clips.frames], dtype=np.int64)
     found = np.empty((len(real), width(method)), dtype=np.float32)
     share, shown = frames / int(real.sum()), 0.0
-    for batch in in_batches(real, most_at_once(feeding)):
-        longest = int(real[batch].max())
-        rows = np.empty((len(batch), longest), dtype=np.int64)
+    batches = in_batches(real, most_at_once(feeding))
+    wanted = []
+    for batch in batches:
+        rows = np.empty((len(batch), int(real[batch].max())), dtype=np.int64)
         for line, clip in enumerate(batch):
             owner, own = clips.owner[clip], clips.frames[clip]
             told = own if orders is None else orders[owner][own]
             rows[line, : len(own)] = store.offsets[owner] + told
             rows[line, len(own) :] = rows[line, len(own) - 1]  # padding: any frame that exists
-        mask = torch.from_numpy(np.arange(longest) < real[batch][:, None]).to(feeding.device)
-        found[batch] = encode(method, feeding, rows, mask).float().cpu().numpy()
+        wanted.append(rows)
+    for batch, rows, pixels in zip(batches, wanted, pixels_ahead(feeding, wanted), strict=True):
+        mask = torch.from_numpy(np.arange(rows.shape[1]) < real[batch][:, None]).to(feeding.device)
+        found[batch] = encode(method, feeding, rows, mask, pixels).float().cpu().numpy()
         before, shown = round(shown), shown + share * int(real[batch].sum())
         bar.update(round(shown) - before)
     return found

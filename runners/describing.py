@@ -5,7 +5,7 @@ images too. One extraction serves every side and both ways of averaging.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from datasets.reading_ahead import ahead
 from datasets.sampling import chunked
 from datasets.snippets import snippets as cut_tracklet
+from datasets.store import FrameStore
 from datasets.store_selection import Frames
 from datasets.transforms import Normalisation, to_tensor
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
@@ -220,13 +222,12 @@ def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
     most = most_at_once(feeding)
     kept = gathering(feeding, len(cut.owner), width(method), b"clips", (cut.owner, cut.frames, cut.mask))
     done = int(real[kept.done].sum())
+    missing = [batch for batch in in_batches(real, most) if not kept.done[batch].all()]
+    wanted = [rows[batch, : int(real[batch].max())] for batch in missing]  # padding stands at the end
     with step_bar(feeding.title, int(real.sum()), "frames", done=done) as bar:
-        for batch in in_batches(real, most):
-            if kept.done[batch].all():
-                continue
-            longest = int(real[batch].max())  # padding stands at the end
-            mask = torch.from_numpy(cut.mask[batch, :longest]).to(feeding.device)
-            answer = encode(method, feeding, rows[batch, :longest], mask)
+        for batch, some, pixels in zip(missing, wanted, pixels_ahead(feeding, wanted), strict=True):
+            mask = torch.from_numpy(cut.mask[batch, : some.shape[1]]).to(feeding.device)
+            answer = encode(method, feeding, some, mask, pixels)
             kept.put(batch, answer.float().cpu().numpy())
             bar.update(int(real[batch].sum()))
     return kept.features
@@ -272,18 +273,32 @@ def most_at_once(feeding: Feeding) -> int:
     return _FEATURES_A_BATCH if feeding.features is not None else frames_per_batch(feeding.store.size)
 
 
-def encode(method: nn.Module, feeding: Feeding, rows: Ints, mask: Tensor) -> Tensor:
-    """Frames by row ``[B, T]`` -> ``[B, D]``."""
+def pixels_ahead(feeding: Feeding, rows: Sequence[Ints]) -> Iterator[NDArray[np.uint8] | None]:
+    """Frames by row, for each batch of rows; those that have to be decoded are decoded ahead of the network.
+
+    None for every batch where features take the place of pixels.
+    """
+    if feeding.features is not None:
+        return iter([None] * len(rows))
+    store = feeding.store
+    threads = store.readers if isinstance(store, FrameStore) and store.on_demand else 0
+    return ahead(store.gather, rows, threads)
+
+
+def encode(
+    method: nn.Module, feeding: Feeding, rows: Ints, mask: Tensor, pixels: NDArray[np.uint8] | None = None
+) -> Tensor:
+    """Frames by row ``[B, T]`` -> ``[B, D]``; ``pixels`` are those of the rows, where they were read before."""
     if isinstance(method, FrameThenTime):
         assert feeding.features is not None  # the job extracts them for every such method
         return method.aggregate(torch.from_numpy(feeding.features[rows]).to(feeding.device), mask)
     with autocast(feeding.device, feeding.precision):
-        return torch.as_tensor(method(_pixels(feeding, rows), mask))
+        return torch.as_tensor(method(_pixels(feeding, rows, pixels), mask))
 
 
-def _pixels(feeding: Feeding, rows: Ints) -> Tensor:
+def _pixels(feeding: Feeding, rows: Ints, pixels: NDArray[np.uint8] | None = None) -> Tensor:
     """Frames by row, normalised: ``[..., 3, H, W]``."""
-    frames = torch.from_numpy(feeding.store.gather(rows))
+    frames = torch.from_numpy(feeding.store.gather(rows) if pixels is None else pixels)
     return to_tensor(frames.to(feeding.device), feeding.normalise)
 
 

@@ -35,8 +35,8 @@ SIZE = (256, 128)
 DEVICE = choose_device("auto")
 PRECISION = choose_precision("auto", DEVICE)
 BATCH = frames_per_batch(SIZE)
-FRAMES = 128 if DEVICE == "cpu" else 4096
-ROUNDS = 3
+FRAMES = 64 if DEVICE == "cpu" else 4096
+ROUNDS = 7
 BAR = 0.95
 
 
@@ -73,13 +73,13 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
     """JPEGs with the size and byte count of MARS, and a pack beside them."""
     root = tmp_path_factory.mktemp("mars")
     rng = generator(0, "benchmark pictures")
-    for number in range(1, 129):
+    for number in range(1, 65):
         coarse = Image.fromarray(rng.integers(0, 256, (16, 8, 3), dtype=np.uint8))
         pixels = np.asarray(coarse.resize((SIZE[1], SIZE[0]), Image.Resampling.BICUBIC)).astype(np.int16)
         noisy = np.clip(pixels + rng.normal(0, 5, pixels.shape), 0, 255).astype(np.uint8)
         (root / f"F{number:03d}.jpg").write_bytes(jpeg.encode(noisy, 88, "420"))
     none = np.empty(0, dtype=np.int64)
-    tracklets = tuple(Tracklet(f"{k}", 1, 1, NumberedFrames("F", 128)) for k in range(FRAMES // 128))
+    tracklets = tuple(Tracklet(f"{k}", 1, 1, NumberedFrames("F", 64)) for k in range(FRAMES // 64))
     split = Split("mars", root, (), tracklets, none, none, "e" * 32, "1", False)
     pack.write(split, root / "pack", progress=False)
     return split

@@ -1,13 +1,18 @@
 """What a protocol feeds: against the plain way of doing it, one tracklet at a time."""
 
+import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import datasets
 import protocols
+from datasets import packed_frames
+from datasets.packed_frames import PackedFrames
 from datasets.snippets import snippets
 from datasets.store import FrameStore
 from datasets.transforms import to_tensor
@@ -16,6 +21,7 @@ from protocols.interface import Snippets
 from runners import describing, descriptors
 from runners.describing import Cut, Feeding, cut_all, describe, in_words, mean_of_clips
 from runners.extraction import extract_frame_features
+from tests.datasets import mars_folder
 from tests.runners.small import PixelsAndTime, Small, random_frames, seeded
 
 LENGTHS = np.array([10, 3, 1, 40, 4, 33], dtype=np.int64)
@@ -207,3 +213,26 @@ def test_an_extraction_that_was_stopped_goes_on_and_ends_with_the_same_bits(
     everything.calls = 2
     describe(everything, SNIPPETS, feeding(store))
     assert everything.calls - 2 == left + 1
+
+
+@pytest.mark.parametrize("protocol", ["res50-rgb-single-pass", "rgb-snippets", "image-to-video"])
+def test_frames_decoded_when_asked_for_describe_the_same_to_the_last_bit(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    """Clips of a network that takes pixels, decoded ahead of it in threads of their own."""
+    people = [(f"{person:04d}", camera, camera, 3 + 7 * camera) for person in (2, 4) for camera in (1, 2, 3)]
+    split = datasets.load("mars", mars_folder.write(tmp_path / "mars", test=people, query=(1, 4)), counts="any")
+    decoded = FrameStore.build(split.test, split.root, None, (32, 32), fingerprint="x", progress=False)
+    asked = PackedFrames.of(split.test, split.root, (32, 32), fingerprint="x")
+    asked.readers = 3
+    real, threads = packed_frames.decode_block, set()
+    monkeypatch.setattr(
+        packed_frames, "decode_block", lambda *what: threads.add(threading.current_thread()) or real(*what)
+    )
+    monkeypatch.setattr(describing, "frames_per_batch", lambda size: 20)
+    network = TwoNetworks(small)
+    one, other = (describe(network, protocols.load(protocol), feeding(store)) for store in (decoded, asked))
+    np.testing.assert_array_equal(one.video, other.video)
+    if one.image is not None:
+        np.testing.assert_array_equal(one.image, other.image)
+    assert threads - {threading.current_thread()}
