@@ -20,7 +20,7 @@ def by_split(job: Job) -> str:
     groups = [group for group in job.groups if group.control in (None, "colour")]
     values = np.stack([group.by_split(metric).mean(axis=0) for group in groups])  # [arms, K]
     with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(10.5, 3.3), layout="constrained")
+        figure = Figure(figsize=(7.0, 3.6), layout="constrained")
         axes = figure.add_subplot()
         places = np.arange(len(job.splits))
         axes.vlines(places, values.min(axis=0), values.max(axis=0), color=QUIET, linewidth=0.8, alpha=0.5)

@@ -8,7 +8,7 @@ import pytest
 
 import reports
 from protocols.statistics import clustered_bootstrap
-from reports import build, divisions, split_tables, strata, tables
+from reports import build, cards, divisions, split_tables, strata, tables
 from reports.across import load_all
 from reports.attributes import check_attributes
 from reports.choice_records import Choices
@@ -286,3 +286,10 @@ def test_recognised_attributes_are_pooled_over_splits_unless_their_columns_diffe
     assert (pooled[0]["tracklets"], pooled[0]["people"], pooled[0]["columns"][0]["positive"]) == (4, 3, 0.5)
     assert pooled[1]["key"].tolist() == ["0/x", "0/y", "1/x", "1/y"]
     assert divisions.pooled_attributes([record, record | {"columns": []}], parts, (0, 1)) is None
+
+
+def test_drawn_data_in_anothers_layout_stand_beside_that_ones_published_numbers() -> None:
+    card = {"published": [{"dataset": name} for name in ("mars", "ilids")]}
+    assert cards.published_dataset(card, "synthwalk-ilids") == "ilids"
+    assert cards.published_dataset(card, "synthwalk-prid") == cards.published_dataset(card, "synthwalk") == "mars"
+    assert tables.dataset_label("synthwalk-prid") == "SynthWalk as PRID 2011"
