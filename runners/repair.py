@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import datasets
 import methods
 from datasets.repaired import names as repairer_names
 from methods.recipe import PROFILES
 from runners.arms_to_run import choose_seeds, parse_size
 from runners.cli import guarded
-from runners.errors import RunError
+from runners.errors import NotPossible, RunError
+from runners.request import MARS_LAYOUT
 
 EXAMPLES = """examples:
   python -m runners.repair oracle data/oracle                           SynthWalk as if nothing had stood in front
@@ -85,6 +87,11 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
     from runners.repairers import parse_repairer
     from runners.steps import StepStore
 
+    if options.dataset in datasets.names() and options.dataset not in MARS_LAYOUT:
+        raise NotPossible(
+            f"repaired data can be written in the layout of MARS alone, and {options.dataset} has another; take "
+            f"--dataset {' or '.join(MARS_LAYOUT)}."
+        )
     (seed,) = choose_seeds(options.seed, 1)
     size = parse_size(options.size) if options.size else None
     paper, _, _ = options.scorer.rpartition("/")

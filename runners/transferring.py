@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import datasets
 import methods
 from datasets.tracklet import Split
 from methods.arms import Arm
@@ -38,6 +39,12 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
     size = parse_size(options.size) if options.size else (height, width)
     work = folder_of_work(options.work)
     device = choose_device(options.device)
+    divisions = datasets.num_splits(options.dataset)
+    if divisions > 1:
+        raise NotPossible(
+            f"{options.dataset} is divided {divisions} times into other people to train on, so no one file has the "
+            "labels of all; runners.reproduce transfers them in each split by itself, for arms that learn from them."
+        )
     split: Split = load_data(options.dataset, options.data_root, size)
     source = find_source(options.source, size, split.synthetic)
     if source is None:

@@ -326,3 +326,17 @@ def test_repaired_data_of_another_layout_are_refused_before_anything_is_trained(
     assert main(line) == 3
     assert "in the layout of MARS alone, and ilids has another" in capsys.readouterr().err
     assert not (tmp_path / "runs/steps").exists()
+
+
+def test_what_is_made_for_one_training_half_is_not_made_for_data_with_ten(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runners.attributes import main as attributes
+    from runners.repair import main as repair
+
+    monkeypatch.chdir(tmp_path)
+    data = ["--dataset", "ilids", "--data-root", str(pairs)]
+    assert attributes(["transfer", "labels.csv", *data]) == 3
+    assert "runners.reproduce transfers them in each split" in capsys.readouterr().err
+    assert repair(["oracle", "repaired", *data]) == 3
+    assert "in the layout of MARS alone, and ilids has another" in capsys.readouterr().err
