@@ -24,6 +24,7 @@ from datasets import decoding, jpeg
 from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
+from datasets.pack.examining import is_pack
 from datasets.readers.manifest import REPAIRED
 from datasets.repaired import place
 from datasets.repaired.changes import changes_path, load_changes, pack, read_changes
@@ -128,6 +129,10 @@ def write(
     """
     if workers < 1:
         raise DataError(f"workers is {workers}, but at least one thread has to write; leave it out for one")
+    if is_pack(source.root):
+        raise DataError(
+            f"{source.root} is a pack, but a repaired set is made of image files: read the folder that was packed"
+        )
     given, root = Path(root), Path(root).resolve()
     fingerprint = fingerprint_of(source.fingerprint, repairer.name, repairer.options, calls)
     halves = (("train", source.train), ("test", source.test))

@@ -19,6 +19,8 @@ from datasets.frames_of_folder import ListedFrames, names_array
 from datasets.pack import layout, writing
 from datasets.pack.layout import PackReport
 from datasets.pack.reading import Pack
+from datasets.repaired import writing as repaired
+from datasets.repaired.reference import TemporalMedian
 from datasets.tracklet import Split, Tracklet
 from tests.datasets import mars_folder
 
@@ -101,6 +103,14 @@ def test_a_data_set_is_read_from_its_pack_alone(split: Split, tmp_path: Path) ->
         datasets.load("duke", folder)
     with pytest.raises(DataError, match="not with official counts"):
         datasets.load("mars", folder, counts="official")
+
+
+def test_a_repaired_set_is_not_made_of_a_pack(split: Split, tmp_path: Path) -> None:
+    write(split, tmp_path / "pack")
+    packed = datasets.load("mars", tmp_path / "pack")
+    with pytest.raises(DataError, match=r"pack is a pack, but .*: read the folder that was packed"):
+        repaired.write(packed, TemporalMedian(), lambda *_: np.zeros(1, dtype=bool), tmp_path / "set", calls={})
+    assert not (tmp_path / "set").exists()
 
 
 def test_a_frame_larger_than_a_shard_has_one_of_its_own(split: Split, tmp_path: Path) -> None:
