@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal
 
@@ -56,13 +56,9 @@ class TieGroups:
     right_before: Ints
     right_tied: Ints
 
-    @classmethod
-    def join(cls, parts: Iterable[TieGroups]) -> TieGroups:
-        """Groups of several blocks, in the order given."""
-        many = list(parts)
-        fields = ("query", "before", "tied", "right_before", "right_tied")
-        empty = np.zeros(0, dtype=np.int64)
-        return cls(*(np.concatenate([getattr(part, field) for part in many] or [empty]) for field in fields))
+    def counted_from(self, first_query: int) -> TieGroups:
+        """The same with queries numbered from this one."""
+        return replace(self, query=self.query - first_query)
 
 
 def choose_engine(engine: Engine, pairs: int) -> Engine:

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from .gallery_index import Ints
-from .inputs import refuse_non_finite, to_numpy
+from .inputs import is_torch, refuse_non_finite, to_numpy
 
 _AT_ONCE = 2**24  # distances that are placed at a time; bounds the int64 intermediates to some 300 MB
 
 
 def tally(rows: Any, first_query: int, offsets: Ints, values: Any, parts: tuple[Ints, ...]) -> Ints:
     """As `counting_numpy.tally`, with the same digits; `rows` is a tensor on any device, or NumPy."""
-    rows = torch.as_tensor(rows)
+    rows = rows if is_torch(rows) else torch.from_numpy(np.require(rows, requirements=["C", "W"]))
     _refuse_non_finite(rows, first_query)
     lengths = torch.from_numpy(np.diff(offsets)).to(rows.device)
     most = int(lengths.max()) if len(lengths) else 0

@@ -18,7 +18,7 @@ have collapsed to one descriptor for everybody. What a tie is worth is decided b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,18 +27,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import scoring
 from .conventions import Convention, Empty, Gallery, Precision, Ties
-from .counting import Engine, TieGroups, Wanted, choose_engine, count_block
+from .counting import Engine, Wanted, choose_engine, count_block
 from .distances import Blocks, Metric, feature_blocks, matrix_blocks
 from .errors import ProtocolError
 from .gallery_index import GalleryIndex, Ints
 from .inputs import is_torch, to_ids, to_numpy
-from .processes import Processes, agreed
+from .processes import Processes, agreed, total
 from .sharding import Shard
 
 __all__ = ["Convention", "Ranking", "SplitAverage", "average_splits", "rank", "rank_conventions", "rank_features",
            "rank_features_conventions"]  # fmt: skip
 
 Floats = NDArray[np.float64]
+
+ENTRIES_AT_ONCE = 2**20
+"""Tracklets of the queries' own people that are looked at together; each takes some 100 bytes for a while."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -246,21 +249,37 @@ def _score(
     else:
         processes = shard.processes
         index = agreed(processes, lambda: _index(labels, shape, query_in_gallery, conventions, shard))
-    wanted = {(c.gallery == "without-queries", c.ties == "index") for c in conventions}
-    parts: dict[Wanted, list[TieGroups]] = {key: [] for key in wanted}
+    wanted = sorted({_wanted(one) for one in conventions})
+    precision = {one: np.zeros(queries) for one in conventions}
+    nearest = {one: np.zeros((3, queries), dtype=np.int64) for one in conventions}
     engine = choose_engine(engine, queries * size)
-    for first, rows in blocks:
-        found = count_block(rows, first, index, sorted(wanted), "torch" if is_torch(rows) else engine, processes)
-        for key, groups in found.items():
-            parts[key].append(groups)
-    joined = {key: TieGroups.join(many) for key, many in parts.items()}
+    same_person = index.end - index.start if processes is None else total(processes, index.end - index.start)
+    for begin, block in blocks:
+        for part in _pieces(same_person[begin : begin + len(block)]):
+            rows, queries_of = block[part], slice(begin + part.start, begin + part.stop)
+            kind: Engine = "torch" if is_torch(rows) else engine
+            found = count_block(rows, queries_of.start, index, wanted, kind, processes)
+            for one in conventions:
+                groups = scoring.settle(found[_wanted(one)].counted_from(queries_of.start), one.ties)
+                precision[one][queries_of] = scoring.average_precision(groups, one.ap, len(rows))
+                nearest[one][:, queries_of] = scoring.first_groups(groups, len(rows))
     length = max_rank or (size if shard is None else shard.size)
-    return {
-        convention: _ranking(
-            joined[convention.gallery == "without-queries", convention.ties == "index"], convention, queries, length
-        )
-        for convention in conventions
-    }
+    return {one: _ranking(precision[one], nearest[one], one, length) for one in conventions}
+
+
+def _wanted(convention: Convention) -> Wanted:
+    return convention.gallery == "without-queries", convention.ties == "index"
+
+
+def _pieces(same_person: Ints) -> Iterator[slice]:
+    """Queries [b] that are counted at a time: a block, or less where there are very many tracklets of one person."""
+    before = np.cumsum(same_person)
+    start = 0
+    while start < len(same_person):
+        room = before[start] - same_person[start] + ENTRIES_AT_ONCE
+        stop = max(start + 1, int(np.searchsorted(before, room, side="right")))
+        yield slice(start, stop)
+        start = stop
 
 
 def _index(
@@ -293,10 +312,9 @@ def _index(
     return GalleryIndex.build(query_ids, query_cams, gallery_ids, gallery_cams, held)
 
 
-def _ranking(groups: TieGroups, convention: Convention, queries: int, length: int) -> Ranking:
-    groups = scoring.settle(groups, convention.ties)
-    precision = scoring.average_precision(groups, convention.ap, queries)
-    before, tied, right = scoring.first_groups(groups, queries)
+def _ranking(precision: Floats, nearest: Ints, convention: Convention, length: int) -> Ranking:
+    before, tied, right = nearest
+    queries = len(precision)
     valid = tied > 0
     first_hit = np.where(valid, before + (tied + 1) / (right + 1), 0.0)
     counted = int(valid.sum()) if convention.empty == "skip" else queries

@@ -9,7 +9,7 @@ import pytest
 
 from protocols.ranking import rank_features
 from tests.benchmarks.interleaved import in_turns
-from tests.benchmarks.test_ranking import said
+from tests.benchmarks.test_ranking import peak_beside_descriptors, said
 
 GALLERY, WIDTH, QUERIES = 1_000_000, 128, 64
 
@@ -52,3 +52,9 @@ def test_bar_a_million(benchmark, million, engine, capsys):
     words["10,000 x 1,000,000, estimated"] = f"wall {estimate['wall']:.0f} s, cpu {estimate['cpu']:.0f} s"
     said(benchmark, capsys, {"engine": engine} | words)
     assert found["64 queries"].cpu <= 1.2 * found["product"].cpu + 1
+
+
+@pytest.mark.benchmark(group="bar: 64 x 1,000,000")
+def test_memory_of_a_million(benchmark, capsys):
+    """200 queries: three blocks of 67 rows, 256 MB each, one after another in the same place."""
+    assert peak_beside_descriptors(benchmark, capsys, "numba", "cosine", 200, GALLERY, WIDTH) <= 256 * 1.05 + 100

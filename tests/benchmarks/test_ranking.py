@@ -90,32 +90,36 @@ PEAK = """
 import json, sys
 import numpy as np
 from protocols.ranking import rank_features
+engine, metric, queries, size, width = *sys.argv[1:3], *map(int, sys.argv[3:])
 rng = np.random.default_rng(0)
-ids, cams = rng.integers(0, 627, 11_310), rng.integers(1, 7, 11_310)
-features = rng.standard_normal((11_310, 2048), dtype=np.float32)
-query = features[:1980].copy()
-engine, metric = sys.argv[1:]
+ids, cams = rng.integers(0, size // 18, size), rng.integers(1, 7, size)
+features = rng.standard_normal((size, width), dtype=np.float32)
+query = features[:queries].copy()
 rank_features(query[:64], features[:64], ids[:64], cams[:64], ids[:64], cams[:64], engine=engine, metric=metric)
 open("/proc/self/clear_refs", "w").write("5")  # the peak begins anew
 status = lambda name: next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
 before = status("VmRSS")
-rank_features(query, features, ids[:1980], cams[:1980], ids, cams, engine=engine, metric=metric)
+rank_features(query, features, ids[:queries], cams[:queries], ids, cams, engine=engine, metric=metric, max_rank=50)
 print(json.dumps((status("VmHWM") - before) / 1024))
 """
+
+
+def peak_beside_descriptors(benchmark, capsys, *words):
+    """Megabytes that a fresh process holds at most beside descriptors and libraries, as the system sees it."""
+    command = [sys.executable, "-c", PEAK, *map(str, words)]
+    run = benchmark.pedantic(
+        lambda: subprocess.run(command, check=True, capture_output=True, text=True), rounds=1
+    )  # fmt: skip
+    megabytes = json.loads(run.stdout)
+    said(benchmark, capsys, {"peak beside descriptors": f"{megabytes:.0f} MB"})
+    return megabytes
 
 
 @pytest.mark.benchmark(group="bar: scoring from 2048-d descriptors")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_bar_memory(benchmark, engine, metric, capsys):
-    """What a fresh process holds at most beside descriptors and libraries, as the system sees it."""
-    words = [sys.executable, "-c", PEAK, engine, metric]
-    run = benchmark.pedantic(
-        lambda: subprocess.run(words, check=True, capture_output=True, text=True), rounds=1
-    )  # fmt: skip
-    megabytes = json.loads(run.stdout)
-    said(benchmark, capsys, {"peak beside descriptors": f"{megabytes:.0f} MB"})
-    assert megabytes <= 300
+    assert peak_beside_descriptors(benchmark, capsys, engine, metric, QUERIES, WITHOUT_JUNK, WIDE) <= 300
 
 
 @pytest.fixture(scope="module")

@@ -241,3 +241,22 @@ def test_blocks_stay_on_the_accelerator_unless_another_engine_is_asked_for(monke
             rows = next(blocks)[1]
             assert isinstance(rows, kind)
             assert str(rows.dtype).endswith("float32")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_people_with_very_many_tracklets_are_counted_a_few_queries_at_a_time(engine, monkeypatch):
+    """Whatever that number is, the digits are the same; a query whose person alone has more is counted by itself."""
+    rng = np.random.default_rng(8)
+    ids, cams = np.r_[np.ones(150, int), rng.integers(-1, 6, 150)], rng.integers(1, 4, 300)
+    held = rng.choice(np.flatnonzero(ids > 0), 40, replace=False)
+    labels = (ids[held], cams[held], ids, cams)
+    distances = rng.integers(0, 25, (40, 300)).astype(np.float32)
+    distances.setflags(write=False)
+    conventions = [one for ties in RULES for one in every_convention(ties)]
+    want = rank_conventions(distances, *labels, conventions=conventions, query_in_gallery=held, engine="numpy")
+    for entries in (1, 200, 1000):
+        monkeypatch.setattr("protocols.ranking.ENTRIES_AT_ONCE", entries)
+        got = rank_conventions(distances, *labels, conventions=conventions, query_in_gallery=held, engine=engine)
+        for one in conventions:
+            np.testing.assert_array_equal(got[one].average_precision, want[one].average_precision)
+            np.testing.assert_array_equal(got[one].first_group, want[one].first_group)
