@@ -69,10 +69,15 @@ def choose_engine(engine: Engine, pairs: int) -> Engine:
         pairs: number of distances.
 
     Raises:
-        ProtocolError: an unknown engine.
+        ProtocolError: an unknown engine, or one whose library cannot be loaded here.
     """
     if engine not in ("auto", "numpy", "numba", "torch"):
         raise ProtocolError(f"engine={engine!r} is unknown; choose auto, numpy, numba or torch")
+    if engine in ("numba", "torch"):
+        try:
+            import_module(_COMPILED if engine == "numba" else f"{__package__}.counting_torch")
+        except (ImportError, RuntimeError) as error:
+            raise ProtocolError(f"engine={engine!r} cannot be loaded ({error}); choose auto or numpy") from None
     if engine != "auto":
         return engine
     if pairs < COMPILED_FROM_PAIRS and _COMPILED not in sys.modules:

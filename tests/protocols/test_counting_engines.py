@@ -191,6 +191,15 @@ def test_auto_takes_the_compiled_sweep_only_where_it_pays_or_is_there_already():
         choose_engine("cython", COMPILED_FROM_PAIRS)
 
 
+@pytest.mark.parametrize(("engine", "library"), [("numba", "numba"), ("torch", "torch")])
+def test_an_engine_whose_library_is_absent_is_refused_in_a_sentence(engine, library, monkeypatch):
+    module = {"numba": "protocols.counting_compiled", "torch": "protocols.counting_torch"}[engine]
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ProtocolError, match=f"engine='{engine}' cannot be loaded .*choose auto or numpy"):
+        rank(np.eye(2), [1, 2], [1, 1], [1, 2], [2, 2], engine=engine)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_descriptors_of_whole_numbers_score_exactly_alike_in_every_engine(engine):
     """Products of small whole numbers are exact in float32, whatever the order of the sum."""
