@@ -83,9 +83,9 @@ def examine(name: str, root: str | Path, *, split: int = 0, **options: Any) -> "
             f"{name} has {reader.splits} split(s), so split {split} does not exist; "
             f"ask for one of 0 to {reader.splits - 1}"
         )
-    from datasets.pack import examining  # a pack of the data set takes the place of its folder
+    from datasets.pack import examining, is_pack  # a pack of the data set takes the place of its folder
 
-    if examining.is_pack(Path(root)):
+    if is_pack(Path(root)):
         return examining.examine(name, Path(root), split=split, known=names(), options=options)
     function = getattr(importlib.import_module(reader.module), reader.function)
     try:

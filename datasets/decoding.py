@@ -3,7 +3,7 @@
 simplejpeg (libjpeg-turbo) decodes JPEG, Pillow everything else, and JPEG too where there is no simplejpeg; on JPEG
 the two agree bit for bit: the tolerance is 0 levels. simplejpeg is the fastest that was measured (`tests/benchmarks/
 test_pack.py`); the inexact switches of libjpeg are left off, they gained nothing there and moved pixels by up to 27
-levels. Decoders and resizers differ numerically between versions, so `version()` is part of every fingerprint and record.
+levels. Decoders and resizers differ between versions, so `version()` is part of every fingerprint and record.
 """
 
 import io

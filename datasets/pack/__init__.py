@@ -14,15 +14,15 @@ without being named where it lies as `pack` in the data set's folder and holds t
     keys.npy, prefixes.npy, names.npy   names of tracklets and frames, as bytes
     division-0.npy    which tracklets train, which are test, query and gallery
 
-Plain arrays and raw bytes measured best (`tests/benchmarks/test_pack.py`, a frame of 9 kB): read in blocks a frame costs
+Plain arrays and raw bytes measured best (`tests/benchmarks/test_pack.py`, frames of 9 kB). Read in blocks, a frame costs
 about as much as out of safetensors, half of what its file costs, a quarter of a zip's entry and a fifteenth of an HDF5
-data set. Of these safetensors keeps all names in one JSON header, which takes each process seconds to parse at the size
-of MARS, where this index is open in a fraction of one. And anybody with NumPy can read it without this suite.
+data set. But safetensors keeps all names in one JSON header, which takes each process seconds to parse at the size of
+MARS, where this index is open in a fraction of one. And anybody with NumPy can read it without this suite.
 """
 
 from datasets.pack.checking import verify
-from datasets.pack.layout import PackReport
+from datasets.pack.layout import PackReport, is_pack
 from datasets.pack.reading import Pack, beside, bytes_of, open_pack
 from datasets.pack.writing import SHARD_BYTES, write
 
-__all__ = ["SHARD_BYTES", "Pack", "PackReport", "beside", "bytes_of", "open_pack", "verify", "write"]
+__all__ = ["SHARD_BYTES", "Pack", "PackReport", "beside", "bytes_of", "is_pack", "open_pack", "verify", "write"]

@@ -5,17 +5,11 @@ from typing import Any
 
 from datasets.checks import Check, Examination
 from datasets.errors import DataError
-from datasets.pack.layout import PACK
 from datasets.pack.reading import open_pack
 from datasets.tracklet import Split
 
 _LAYOUT_OF_MARS = {"mars", "synthwalk"}
 """Sets that one reader reads: either name will do for both."""
-
-
-def is_pack(root: Path) -> bool:
-    """Whether a folder is a finished pack."""
-    return (Path(root) / PACK).is_file()
 
 
 def examine(name: str, root: Path, *, split: int, known: tuple[str, ...], options: dict[str, Any]) -> Examination:

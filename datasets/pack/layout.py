@@ -145,6 +145,11 @@ class Contents:
             raise DataError(f"{path} is damaged ({error}); remove {folder} and pack the data again") from error
 
 
+def is_pack(folder: Path) -> bool:
+    """Whether a folder holds a finished pack, sound or not; a `pack.json` of something else is none."""
+    return (folder / PACK).is_file() and any((folder / name).is_file() for name in (*INDEX, shard_name(0)))
+
+
 def shard_name(number: int) -> str:
     """Name of a file of frames."""
     return f"shard-{number:05d}.bin"

@@ -15,7 +15,7 @@ from datasets import progress
 from datasets.errors import DataError
 from datasets.frame_bytes import Content, FileBytes, FrameBytes
 from datasets.frames_of_folder import ListedFrames
-from datasets.pack.layout import FRAME, PACK, TRACKLET, Contents, Division
+from datasets.pack.layout import FRAME, TRACKLET, Contents, Division, is_pack
 from datasets.tracklet import Split, Tracklet
 
 BESIDE = "pack"
@@ -278,7 +278,7 @@ def bytes_of(tracklets: Sequence[Tracklet], root: Path, fingerprint: str | None 
         DataError: root is a pack, and it cannot be read or holds other tracklets.
     """
     root = Path(root)
-    if (root / PACK).is_file():
+    if is_pack(root):
         pack = open_pack(root)
         return PackedBytes(pack, pack.rows_of(tracklets))
     found = None if fingerprint is None else _fresh(root, fingerprint)
@@ -288,8 +288,8 @@ def bytes_of(tracklets: Sequence[Tracklet], root: Path, fingerprint: str | None 
 
 
 def _fresh(root: Path, fingerprint: str) -> Pack | None:
-    folder = root if (root / PACK).is_file() else root / BESIDE
-    if not (folder / PACK).is_file():
+    folder = root if is_pack(root) else root / BESIDE
+    if not is_pack(folder):
         return None
     try:
         pack = open_pack(folder)

@@ -24,7 +24,7 @@ from datasets import decoding, jpeg
 from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
-from datasets.pack.examining import is_pack
+from datasets.pack.layout import is_pack
 from datasets.readers.manifest import REPAIRED
 from datasets.repaired import place
 from datasets.repaired.changes import changes_path, load_changes, pack, read_changes

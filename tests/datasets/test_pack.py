@@ -184,6 +184,12 @@ def test_the_pack_beside_the_data_is_used_while_it_is_fresh(split: Split, capsys
     assert told.count("\n") == 1
 
 
+def test_a_file_of_that_name_which_is_something_else_does_not_matter(split: Split) -> None:
+    (split.root / "pack.json").write_text('{"colour": "blue"}')
+    assert every(datasets.load("mars", split.root, counts="any")) == every(split)
+    assert pack.beside(split) is None
+
+
 def test_a_pack_that_is_not_finished_is_not_read(split: Split, tmp_path: Path) -> None:
     write(split, tmp_path / "pack")
     (tmp_path / "pack" / "pack.json").unlink()
