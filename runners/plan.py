@@ -51,7 +51,22 @@ _TRAINING_CODE = (
     "methods/layers",
     *(
         f"datasets/{name}.py"
-        for name in ("sampling", "batches", "randomness", "transforms", "decoding", "jpeg", "store", "store_pair")
+        for name in (
+            "sampling",
+            "batches",
+            "randomness",
+            "transforms",
+            "normalising_compiled",
+            "decoding",
+            "jpeg",
+            "frame_bytes",
+            "store",
+            "store_building",
+            "packed_frames",
+            "opening",
+            "reading_ahead",
+            "store_pair",
+        )
     ),
     *(f"runners/{name}.py" for name in ("training", "feeding", "optimisation", "stages", "extraction")),
 )

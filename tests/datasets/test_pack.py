@@ -6,6 +6,7 @@ import pickle
 import shutil
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,17 @@ def test_divisions_share_their_frames(split: Split, tmp_path: Path) -> None:
         opened.split(1)
     with pytest.raises(DataError, match="twice"):
         pack.write([split, split], tmp_path / "twice")
+
+
+@pytest.mark.parametrize(
+    ("packed", "asked"), [("synthwalk-ilids", "ilids-csa"), ("synthwalk-duke", "mars"), ("duke", "own")]
+)
+def test_a_pack_is_not_read_as_another_data_set(split: Split, tmp_path: Path, packed: str, asked: str) -> None:
+    write(replace(split, name=packed), tmp_path / "pack")
+    rightly = packed.removeprefix("synthwalk-")
+    assert len(datasets.load(rightly, tmp_path / "pack").test) == len(split.test)
+    with pytest.raises(DataError, match=f"pack of {packed}, not of {asked}: read it as '{rightly}'"):
+        datasets.load(asked, tmp_path / "pack")
 
 
 def test_names_that_cannot_be_counted_up_come_back(tmp_path: Path) -> None:
