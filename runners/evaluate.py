@@ -41,11 +41,12 @@ EXAMPLES = """examples:
 
 a gallery that is too large for one process, or too slow in one:
   torchrun --nproc-per-node 2 -m runners.evaluate --descriptors a.descriptors
-Each process holds a slice of the gallery (of a folder a.descriptors it reads no other), multiplies with it and counts
-in it; only the distances of right answers and the counts are exchanged, so the results are those of one process and
-the first process shows and writes them. Each also holds all queries and labels. On several machines start it with
-torchrun's --nnodes and --rdzv-endpoint. With --device cuda each process takes its own GPU. Distances that tie to the
-last bit in one process may be rounded apart in slices; equal descriptors never are.
+Each process holds a slice of the gallery and all queries and labels, multiplies with its slice and counts in it; only
+the distances of right answers and the counts are exchanged, so the results are those of one process, and the first
+process shows and writes them. Of a folder a.descriptors each maps its slice alone (the first one also reads all of it
+once, to check its digest); other files are read whole before they are cut. On several machines start it with
+torchrun's --nnodes and --rdzv-endpoint. With --device cuda each process takes its own GPU. Distances may be rounded
+apart in their last bit where the shape of a slice changes the product; those of equal descriptors never are.
 
 a file (.npz, or .mat up to version 7) holds
   query_features [Q, D], query_ids [Q], query_cams [Q], gallery_features [G, D], gallery_ids [G], gallery_cams [G]
