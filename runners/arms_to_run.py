@@ -122,9 +122,9 @@ def parse_size(text: str) -> tuple[int, int]:
     """``64x32`` -> (64, 32), height first.
 
     Raises:
-        RunError: anything else, or sides below 32.
+        RunError: anything else, or sides below 8: SynthWalk draws no smaller ones, and no trunk here takes them.
     """
     height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit()) or int(height) < 32 or int(width) < 32:
-        raise RunError(f"--size {text}: expected height x width in pixels, each at least 32, such as 64x32 or 256x128.")
+    if not (height.isdigit() and width.isdigit()) or min(int(height), int(width)) < 8:
+        raise RunError(f"--size {text}: expected height x width in pixels, each at least 8, such as 64x32 or 256x128.")
     return int(height), int(width)

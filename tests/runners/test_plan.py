@@ -79,7 +79,8 @@ def test_the_baseline_that_a_claim_is_measured_against_is_added() -> None:
 
 def test_sizes_and_seeds_as_typed() -> None:
     assert parse_size("256x128") == (256, 128)
-    for text in ("64", "64x", "axb", "16x8", "64x32x3"):
+    assert parse_size("16x8") == (16, 8)
+    for text in ("64", "64x", "axb", "16x7", "64x32x3"):
         with pytest.raises(RunError, match="--size"):
             parse_size(text)
     assert choose_seeds(3, 2) == [3, 4]
