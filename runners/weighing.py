@@ -22,7 +22,7 @@ from runners.environment import Precision
 from runners.errors import RunError
 from runners.extraction import frames_per_batch
 from runners.overlays import data_uri
-from runners.progress import note
+from runners.progress import note, step_bar
 from runners.training import autocast
 
 Floats = NDArray[np.float64]
@@ -185,27 +185,29 @@ def _weights(
     """Weights by map, of each tracklet ``[T]``; tracklets of like length go together."""
     lengths = np.array([len(one.frames) for one in found])
     kept: dict[str, list[Floats]] = {}
-    for batch in in_batches(lengths, frames_per_batch(store.size)):
-        some = [found[row] for row in batch]
-        longest = int(lengths[batch].max())
-        places = [np.minimum(np.arange(longest), len(one.frames) - 1) for one in some]  # padding repeats the last frame
-        pixels = np.stack([store.clip(one.row, one.frames[at]) for one, at in zip(some, places, strict=True)])
-        clips = to_tensor(torch.from_numpy(pixels).to(device), normalise)  # [B, T, 3, H, W]
-        mask = torch.from_numpy(np.arange(longest) < lengths[batch, None]).to(device)
-        with autocast(device, precision):
-            maps = network.explain(clips, mask)
-        shown = {name: values for name, values in maps.items() if name == MEAN_MAP or name.startswith(f"{MEAN_MAP}/")}
-        for name, values in shown.items():
-            if values.shape != mask.shape:
-                raise RunError(
-                    f"explain gives {name} of shape {tuple(values.shape)} for {tuple(mask.shape)} frames; weights of "
-                    "frames are one for each frame: see Explains in methods/interface.py"
-                )
-            each = kept.setdefault(name, [np.empty(0)] * len(found))
-            for row, weights in zip(batch, values.double().cpu().numpy(), strict=True):
-                each[row] = weights[: lengths[row]]
-        if not shown:
-            return {}
+    with step_bar("weights of frames", int(lengths.sum()), "frames") as bar:
+        for batch in in_batches(lengths, frames_per_batch(store.size)):
+            some = [found[row] for row in batch]
+            longest = int(lengths[batch].max())
+            places = [np.minimum(np.arange(longest), len(one.frames) - 1) for one in some]  # padding: the last frame
+            pixels = np.stack([store.clip(one.row, one.frames[at]) for one, at in zip(some, places, strict=True)])
+            clips = to_tensor(torch.from_numpy(pixels).to(device), normalise)  # [B, T, 3, H, W]
+            mask = torch.from_numpy(np.arange(longest) < lengths[batch, None]).to(device)
+            with autocast(device, precision):
+                maps = network.explain(clips, mask)
+            shown = {name: each for name, each in maps.items() if name == MEAN_MAP or name.startswith(f"{MEAN_MAP}/")}
+            for name, values in shown.items():
+                if values.shape != mask.shape:
+                    raise RunError(
+                        f"explain gives {name} of shape {tuple(values.shape)} for {tuple(mask.shape)} frames; weights "
+                        "of frames are one for each frame: see Explains in methods/interface.py"
+                    )
+                each = kept.setdefault(name, [np.empty(0)] * len(found))
+                for row, weights in zip(batch, values.double().cpu().numpy(), strict=True):
+                    each[row] = weights[: lengths[row]]
+            if not shown:
+                return {}
+            bar.update(int(lengths[batch].sum()))
     return kept
 
 
