@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -214,7 +215,6 @@ class TestFormats:
             self.measure(benchmark, lambda row: file.get_tensor(paths[row].name).tobytes(), paths)
 
     def test_hdf5(self, benchmark: BenchmarkFixture, paths: list[Path], tmp_path: Path) -> None:
-        h5py = pytest.importorskip("h5py")
         with h5py.File(tmp_path / "frames.h5", "w") as file:
             for path in paths:
                 file[path.name] = np.frombuffer(path.read_bytes(), dtype=np.uint8)

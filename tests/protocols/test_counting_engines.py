@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -137,7 +138,6 @@ def _moved(index, by):
 
 @pytest.mark.parametrize("levels", [None, 30, 2, 1])
 def test_every_convention_and_tie_rule_from_a_tensor_as_from_numpy(levels):
-    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(4)
     gallery_ids, gallery_cams = rng.integers(-1, 12, 300), rng.integers(1, 5, 300)
     held = rng.choice(np.flatnonzero(gallery_ids > 0), 40, replace=False)
@@ -216,7 +216,6 @@ def test_descriptors_of_whole_numbers_score_exactly_alike_in_every_engine(engine
 @pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32", "float64"])
 def test_the_way_of_an_accelerator_from_descriptors_to_scores(metric, kind, monkeypatch):
     """As on a GPU, on tensors of the processor: products, copies and counts in torch; corners of a cube are exact."""
-    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(7)
     gallery_ids, gallery_cams = rng.integers(-1, 9, 300), rng.integers(1, 4, 300)
     gallery = np.where(rng.random((300, 16)) < 0.5, -1.0, 1.0)
@@ -239,7 +238,6 @@ def test_the_way_of_an_accelerator_from_descriptors_to_scores(metric, kind, monk
 
 
 def test_blocks_stay_on_the_accelerator_unless_another_engine_is_asked_for(monkeypatch):
-    torch = pytest.importorskip("torch")
     monkeypatch.setattr("protocols.distances._away", is_torch)
     tensor = torch.eye(4)
     for on_device, kind in ((True, torch.Tensor), (False, np.ndarray)):

@@ -4,6 +4,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
+from torch import overrides
 
 from protocols import distances as module
 from protocols.distances import BLOCK_BYTES, _blocks_on_device, feature_blocks, rows_per_block
@@ -135,8 +137,6 @@ def test_zero_descriptors_stay_zero_when_scaled():
 @pytest.mark.parametrize("precision", ["medium", "high", "highest"])
 def test_products_on_an_accelerator_are_whole_float32_whatever_is_set(precision):
     """4,097 needs 13 bits: TF32 (11) and bfloat16 (8) would make 4,096 of it. The setting is given back."""
-    torch = pytest.importorskip("torch")
-    overrides = pytest.importorskip("torch.overrides")
     seen = []
 
     class Spy(overrides.TorchFunctionMode):
@@ -160,7 +160,6 @@ def test_products_on_an_accelerator_are_whole_float32_whatever_is_set(precision)
 
 
 def test_on_an_accelerator_copies_and_bad_rows_are_found_too():
-    torch = pytest.importorskip("torch")
     rng = torch.Generator().manual_seed(0)
     gallery = torch.randn(301, 257, generator=rng)
     gallery[300] = gallery[0]

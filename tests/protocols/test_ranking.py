@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -255,7 +256,6 @@ def test_one_item():
 
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64", "bfloat16"])
 def test_torch_and_numpy_agree(kind):
-    torch = pytest.importorskip("torch")
     distances, labels, held = random_case(np.random.default_rng(1), levels=200)
     tensor = torch.tensor(distances).to(getattr(torch, kind))
     labels_in_torch = [torch.tensor(x) for x in labels]
@@ -294,7 +294,6 @@ def test_features_rank_as_their_distances_do(metric, normalise):
 
 
 def test_products_made_on_an_accelerator_order_alike():
-    torch = pytest.importorskip("torch")
     features = torch.randn(45, 9, generator=torch.Generator().manual_seed(0)).double()
     for unit in (False, True):
         on_device = _blocks_on_device(features[:5], features[5:], unit, 2)  # also runs where there is no GPU

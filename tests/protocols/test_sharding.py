@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -255,7 +256,6 @@ distributed.destroy_process_group()
 
 
 def test_two_real_processes_over_gloo(tmp_path):
-    pytest.importorskip("torch.distributed")
     query, gallery, labels, held = case(9)
     np.savez(tmp_path / "case.npz", query=query, gallery=gallery, held=held,
              **dict(zip(("query_ids", "query_cams", "ids", "cams"), labels, strict=True)))  # fmt: skip
@@ -280,7 +280,6 @@ def test_two_real_processes_over_gloo(tmp_path):
 
 def test_slices_on_accelerators(monkeypatch):
     """As on GPUs, on tensors of the processor; half of the gallery repeats rows of the other slice."""
-    torch = pytest.importorskip("torch")
     query, gallery, labels, held = case(10)
     gallery[75:] = gallery[:75][::-1]
     labels[0][:], labels[1][:], query = labels[2][held], labels[3][held], gallery[held]
