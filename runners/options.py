@@ -64,8 +64,11 @@ def add_repair(group: argparse._ArgumentGroup, repairers: str) -> None:
 def add_data(parser: argparse.ArgumentParser) -> None:
     """On what data."""
     data = parser.add_argument_group("on what data")
-    data.add_argument("--dataset", default="synthwalk", help="synthwalk (rendered if absent), mars, duke, ilids, prid, "
-        "ls-vid, own ...: python -m runners.data list")
+    data.add_argument(
+        "--dataset",
+        default="synthwalk",
+        help="synthwalk (rendered if absent), mars, duke, ilids, prid, ls-vid, own ...: python -m runners.data list",
+    )
     data.add_argument("--data-root", metavar="FOLDER", help="where the data set lies; needed for all but synthwalk")
     data.add_argument("--size", metavar="HxW", help="image size; default: the recipe's")
     data.add_argument(
