@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.checks import Check, Examination, compare_counts
+from datasets.checks import Check, Examination, Problem, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
 from datasets.readers import mars_names
@@ -75,6 +75,8 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
 
     rows: dict[str, mars_names.Rows] = {}
     names: dict[str, mars_names.Names] = {}
+    checks: list[Check] = []
+    problems: list[Problem] = []
     for part, folder in _FOLDERS.items():
         table = root / "info" / f"tracks_{part}_info.mat"
         name_file = root / "info" / f"{part}_name.txt"
@@ -85,7 +87,10 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
             source = f"the images under {root / folder}"
             names[part] = mars_names.names_from_folders(root / folder)
         rows[part] = mars_names.check_rows(matrix, len(names[part]), table)
-        mars_names.check_names(names[part], rows[part], source, table)
+        mars_names.check_form(names[part], source)
+        named, unlike = mars_names.contradictions(names[part], rows[part], part, folder, source, table)
+        checks += named
+        problems += unlike
     query = _read_query(root / "info" / "query_IDX.mat", rows["test"])
 
     images: dict[str, ImageFiles] = {}
@@ -111,10 +116,11 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
     found = (
         *compare_counts(result.counts(), expected[expectation], remedy),
         *_check_people(result, expectation),
+        *checks,
         *(check for part, listed in images.items() for check in check_listing(root, part, listed)),
     )
-    problems = tuple(one for listed in images.values() for one in listed.problems())
-    return Examination(result, found, spoken(expectation, "MARS"), problems)
+    problems += [one for listed in images.values() for one in listed.problems()]
+    return Examination(result, found, spoken(expectation, "MARS"), tuple(problems))
 
 
 def examine_synthwalk(root: Path, **options: Any) -> Examination:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.matlab import read_variable
 from datasets.tracklet import JUNK
@@ -26,6 +27,8 @@ _DIGITS = (5, 7, 8, 9, 10, 12, 13, 14)
 _FIXED = {4: b"C", 6: b"T", 11: b"F", 15: b".", 16: b"j", 17: b"p", 18: b"g"}
 _JUNK_FOLDER = b"00-1"
 _COLUMNS = 4
+_KIND_OF = {"person": "person", "camera": "camera", "tracklet": "name", "frame": "order"}  # rule -> `Problem.kind`
+_ONE_COPY = "the two belong to different copies, or the images were renamed: take both from one copy"
 
 
 def read_matrix(path: Path, variable: str) -> NDArray[np.int64]:
@@ -130,32 +133,49 @@ def check_rows(rows: NDArray[np.int64], lines: int, source: Path) -> Rows:
     return rows
 
 
-def check_names(names: Names, rows: Rows, source: str, table: Path) -> None:
-    """Check every name, alone and against its row.
-
-    All names of a row share person, camera and tracklet number with each other, person and camera with the
-    row, and are numbered F001, F002, ... without a gap.
+def check_form(names: Names, source: str) -> None:
+    """Check that every name has the form of a name.
 
     Raises:
-        DataError: naming the first offending line and row.
+        DataError: naming the first line that has not.
     """
     good = np.ones(len(names), dtype=bool)
     for column, letter in _FIXED.items():
         good &= names[:, column] == letter[0]
     for column in _DIGITS:
         good &= _is_digit(names[:, column])
-    junk = (names[:, PERSON] == np.frombuffer(_JUNK_FOLDER, dtype=np.uint8)).all(axis=1)
-    good &= junk | _is_digit(names[:, PERSON]).all(axis=1)
+    good &= _is_junk(names) | _is_digit(names[:, PERSON]).all(axis=1)
     if not good.all():
         line = int(np.flatnonzero(~good)[0])
         raise DataError(
             f"{source}: line {line + 1} is {text(names[line])!r}, expected a name like "
             "0002C1T0012F001.jpg; copy the original again"
         )
+
+
+def contradictions(
+    names: Names, rows: Rows, part: str, folder: str, source: str, table: Path
+) -> tuple[list[Check], list[Problem]]:
+    """Hold every name against its row.
+
+    All names of a row share person, camera and tracklet number with each other, person and camera with the
+    row, and are numbered F001, F002, ... without a gap.
+
+    Args:
+        names: of a form that `check_form` lets pass.
+        rows: the track table, checked.
+        part: ``train`` or ``test``.
+        folder: of its images.
+        source: where the names are from, for messages.
+        table: the track table's file, for messages.
+
+    Returns:
+        A check for each rule, which counts rows, and a problem for each row that breaks one.
+    """
     counts = rows[:, 1] - rows[:, 0] + 1
     row_of = np.repeat(np.arange(len(rows)), counts)
     starts = rows[:, 0] - 1
-    person = np.where(junk, JUNK, _number(names[:, PERSON]))
+    person = np.where(_is_junk(names), JUNK, _number(names[:, PERSON]))
     position = np.arange(len(names)) - starts[row_of] + 1
     prefix = names[starts[row_of], :PREFIX]
     rules = {
@@ -164,26 +184,36 @@ def check_names(names: Names, rows: Rows, source: str, table: Path) -> None:
         "tracklet": (names[:, :PREFIX] == prefix).all(axis=1),
         "frame": _number(names[:, _FRAME]) == position,
     }
+    checks, problems = [], []
     for what, fits in rules.items():
-        if not fits.all():
-            line = int(np.flatnonzero(~fits)[0])
-            row = int(row_of[line])
+        lines = np.flatnonzero(~fits)
+        broken, firsts, lost = np.unique(row_of[lines], return_index=True, return_counts=True)
+        told = []
+        for row, line, number in zip(broken.tolist(), lines[firsts].tolist(), lost.tolist(), strict=True):
             expected = {
                 "person": str(rows[row, 2]),
                 "camera": str(rows[row, 3]),
                 "tracklet": text(prefix[line]),
                 "frame": f"F{position[line]:03d}",
             }[what]
-            raise DataError(
-                f"{source}: line {line + 1} is {text(names[line])!r}, but row {row + 1} of {table.name} "
-                f"expects {what} {expected} there; the two files belong to different copies, or the images "
-                "were renamed: take both from one copy"
-            )
+            more = f" ({number} names of that row)" if number > 1 else ""
+            name = text(names[line])
+            words = f"row {row + 1} of {table.name} expects {what} {expected} there{more}"
+            told.append(f"{source}: line {line + 1} is {name!r}, but {words}")
+            image = f"{folder}/{text(names[line, PERSON])}/{name}"
+            problems.append(Problem(_KIND_OF[what], image, f"is line {line + 1} of the names, but {words}", _ONE_COPY))
+        detail = f"{told[0]}; {_ONE_COPY}" if told else ""
+        checks.append(Check(f"{part} tracklets with names of another {what}", 0, len(told), detail, _KIND_OF[what]))
+    return checks, problems
 
 
 def text(name: NDArray[np.uint8]) -> str:
     """One name as text."""
     return name.tobytes().decode("ascii", errors="replace")
+
+
+def _is_junk(names: Names) -> NDArray[np.bool_]:
+    return (names[:, PERSON] == np.frombuffer(_JUNK_FOLDER, dtype=np.uint8)).all(axis=1)
 
 
 def _is_digit(characters: NDArray[np.uint8]) -> NDArray[np.bool_]:

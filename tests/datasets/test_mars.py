@@ -264,6 +264,32 @@ def test_a_wrong_name_is_named(mars_root: Path, old: bytes, new: bytes, words: t
     refused(mars_root, *words)
 
 
+def test_every_tracklet_whose_names_contradict_the_table_is_listed(mars_root: Path) -> None:
+    path = mars_root / "info" / "train_name.txt"
+    wrong = {b"0001C1T0001F002": b"0001C2T0001F002", b"0003C1T0001F002": b"0003C1T0001F007"}
+    content = path.read_bytes()
+    for old, new in wrong.items():
+        content = content.replace(old, new)
+    path.write_bytes(content)
+    rows = table(mars_root, "train")
+    rows[1, 3] = 5  # the camera of both frames of 0001C2T0002
+    mars_folder.save_table(mars_root, "train", rows)
+    examined = datasets.examine("mars", mars_root, counts="any", check_images=False)
+    found = {check.what: check.found for check in examined.failed}
+    assert found == {
+        "train tracklets with names of another camera": 2,
+        "train tracklets with names of another tracklet": 1,
+        "train tracklets with names of another frame": 1,
+    }
+    assert [(one.kind, one.file) for one in examined.problems] == [
+        ("camera", "bbox_train/0001/0001C2T0001F002.jpg"),
+        ("camera", "bbox_train/0001/0001C2T0002F001.jpg"),
+        ("name", "bbox_train/0001/0001C2T0001F002.jpg"),
+        ("order", "bbox_train/0003/0003C1T0001F007.jpg"),
+    ]
+    assert "row 2 of tracks_train_info.mat expects camera 5 there (2 names of that row)" in str(examined.problems[1])
+
+
 def test_an_empty_name_file_is_refused(mars_root: Path) -> None:
     (mars_root / "info" / "train_name.txt").write_bytes(b"")
     refused(mars_root, "train_name.txt", "no image name")
