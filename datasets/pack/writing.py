@@ -1,7 +1,6 @@
 """Writing a pack: shard by shard, so that what was killed goes on, and finished by one last file."""
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import lock_file
 from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
@@ -306,30 +306,16 @@ def _alone(folder: Path) -> Iterator[None]:
     there = any(path.name not in (WRITING, PACK) for path in folder.iterdir())
     if there and not marker.is_file() and not (folder / PACK).is_file():
         raise DataError(f"{folder} is not empty and holds no pack; name another folder")
-    handle = _lock(marker, folder)
+    handle = lock_file.take(
+        marker,
+        f"this pack is unfinished; process {os.getpid()} is or was writing it\n",
+        lambda _: f"another process is writing the pack {folder} right now; wait until it is done",
+    )
     try:
         yield
     finally:
-        # Removed while it is still held: who opened it meanwhile sees that the name is another file's by then.
         if (folder / PACK).is_file():
             marker.unlink(missing_ok=True)
-        os.close(handle)
-
-
-def _lock(marker: Path, folder: Path) -> int:
-    while True:
-        handle = os.open(marker, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(handle).st_ino == marker.stat().st_ino:
-                os.ftruncate(handle, 0)
-                os.write(handle, b"this pack is unfinished; process %d is or was writing it\n" % os.getpid())
-                return handle
-        except FileNotFoundError:
-            pass  # its holder removed it between the two calls: take a new one
-        except BlockingIOError as error:
-            os.close(handle)
-            raise DataError(f"another process is writing the pack {folder} right now; wait until it is done") from error
         os.close(handle)
 
 

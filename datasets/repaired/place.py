@@ -1,7 +1,6 @@
 """The folder of a repaired set while it is being written: beside its place, locked, and moved there whole."""
 
 import errno
-import fcntl
 import glob
 import json
 import os
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from datasets import lock_file
 from datasets.errors import DataError
 from datasets.readers.manifest import REPAIRED, UNFINISHED
 
@@ -55,15 +55,20 @@ def locked(root: Path) -> Iterator[None]:
     """
     with writing_to(root):
         root.parent.mkdir(parents=True, exist_ok=True)
-        lock_file = root.parent / f".{root.name}.repairing.lock"
-        lock = _lock(lock_file, root)
+        file = root.parent / f".{root.name}.repairing.lock"
+        lock = lock_file.take(file, str(os.getpid()), lambda owner: _busy(root, owner))
     try:
         yield
     finally:
-        # Removed while it is still held: who opened it meanwhile sees that the name is another file's by then.
-        lock_file.unlink(missing_ok=True)
-        fcntl.flock(lock, fcntl.LOCK_UN)
+        file.unlink(missing_ok=True)
         os.close(lock)
+
+
+def _busy(root: Path, owner: str) -> str:
+    return (
+        f"another process{f' ({owner})' if owner else ''} is writing the repaired set {root} right now: start "
+        "the same job again when it has finished"
+    )
 
 
 def unfinished(root: Path, fingerprint: str) -> Path:
@@ -138,24 +143,3 @@ def put_whole(path: Path, data: bytes) -> None:
     partial = path.with_name(f"{path.name}.partial")
     put(str(partial), data)
     partial.replace(path)
-
-
-def _lock(path: Path, root: Path) -> int:
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(handle).st_ino == path.stat().st_ino:
-                os.ftruncate(handle, 0)
-                os.write(handle, str(os.getpid()).encode())
-                return handle
-        except FileNotFoundError:
-            pass  # its holder removed it between the two calls: take a new one
-        except BlockingIOError as error:
-            owner = os.read(handle, 20).decode(errors="replace")
-            os.close(handle)
-            raise DataError(
-                f"another process{f' ({owner})' if owner else ''} is writing the repaired set {root} right now: start "
-                "the same job again when it has finished"
-            ) from error
-        os.close(handle)
