@@ -248,8 +248,9 @@ class AgainstTruth:
 
     def _write(self, step: Step, name: str, record: dict[str, Any] | None, arrays: dict[str, NDArray[Any]]) -> None:
         with self.material.steps.running(step) as folder:
-            write_json(folder / f"{name}.json", record)
-            write_bytes(folder / f"{name}.npz", to_npz(arrays))
+            if folder is not None:
+                write_json(folder / f"{name}.json", record)
+                write_bytes(folder / f"{name}.npz", to_npz(arrays))
 
     def _read(self, step: Step, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         folder = self.material.steps.folder(step)

@@ -171,6 +171,8 @@ class Job:
             self.material.train(last)
             store = self.material.store("test", last.size, tested, last.crop)
             with self.steps.running(step) as folder:
+                if folder is None:  # another process has just finished it
+                    return step, False
                 self._judge(run, last, tested, store, step, examined, folder)
         return step, fresh
 
@@ -214,6 +216,8 @@ class Job:
                     reason,
                 )
             with self.steps.running(step) as folder:
+                if folder is None:
+                    return self._examined(step)
                 measured = cost.measure(
                     method,
                     size,
@@ -225,6 +229,9 @@ class Job:
                 examined = {"admission": admission.as_dict(), "cost": measured.as_dict()}
                 write_json(folder / "examined.json", examined)
             note(f"examine {run.arm.text}: admitted ({time.monotonic() - began:.0f} s)")
+        return self._examined(step)
+
+    def _examined(self, step: Step) -> dict[str, Any]:
         found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
         return found
 
@@ -306,6 +313,8 @@ class Job:
         if fresh:
             store = self.material.raw_store("test", size)
             with self.steps.running(step) as folder:
+                if folder is None:
+                    return self._load(step, [], fresh=False)
                 described = judging.colour_described(store, self.protocol)
                 judged = judging.judge(described, self.split, self.protocol, store)
                 self._write(

@@ -115,7 +115,8 @@ class Material:
             assert planned.labeller is not None  # it has the step
             self.train(planned.labeller)
             with self.steps.running(planned.step) as folder:
-                labelling.label(planned, self, folder)
+                if folder is not None:
+                    labelling.label(planned, self, folder)
         return attributes.load(self.steps.folder(planned.step) / labelling.FILE)
 
     def split(self, data: PlannedData) -> Split:
@@ -166,25 +167,29 @@ class Material:
         """Region scores ``[F, K]`` of one half of the raw data."""
         if not self.steps.done(planned.step):
             network = self.scorer(planned)
-            last = planned.scorer
             with self.steps.running(planned.step) as folder:
-                for half in _PARTS:
-                    file = folder / f"scores-{half}.npy"
-                    if file.is_file() and not file.with_suffix(".state.json").is_file() and (folder / half).is_file():
-                        continue
-                    write_scores(
-                        network,
-                        self.raw_store(half, last.size),
-                        last.stage.normalise,
-                        device=self.device,
-                        precision=last.precision,
-                        file=file,
-                        title=f"score regions of the {half} half, seed {last.seed}",
-                    )
-                    (folder / half).write_bytes(b"")  # this half is whole
-                write_json(folder / "regions.json", {"tau": network.region_threshold})
+                if folder is not None:
+                    self._score(network, planned.scorer, folder)
         found: NDArray[np.float32] = np.load(self.steps.folder(planned.step) / f"scores-{part}.npy", mmap_mode="r")
         return found
+
+    def _score(self, network: ScoresRegions, last: PlannedStage, folder: Path) -> None:
+        """Write the scores of both halves into a step's folder."""
+        for half in _PARTS:
+            file = folder / f"scores-{half}.npy"
+            if file.is_file() and not file.with_suffix(".state.json").is_file() and (folder / half).is_file():
+                continue
+            write_scores(
+                network,
+                self.raw_store(half, last.size),
+                last.stage.normalise,
+                device=self.device,
+                precision=last.precision,
+                file=file,
+                title=f"score regions of the {half} half, seed {last.seed}",
+            )
+            (folder / half).write_bytes(b"")  # this half is whole
+        write_json(folder / "regions.json", {"tau": network.region_threshold})
 
     def scorer(self, planned: PlannedScores) -> ScoresRegions:
         """The network that scores regions, trained now or before.

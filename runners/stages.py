@@ -64,6 +64,8 @@ def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: s
     if steps.done(planned.step):
         return
     with steps.running(planned.step) as folder:
+        if folder is None:
+            return
         num_ids = lesson.split.num_train_ids
         method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
         left_behind = _start(method, planned, steps)
@@ -195,15 +197,16 @@ def frame_features(
     )
     if not steps.done(step):
         with steps.running(step) as folder:
-            extract_frame_features(
-                method,
-                store,
-                normalise,
-                device=device,
-                precision=precision,
-                folder=folder,
-                title=f"extract {step.name}",
-            )
+            if folder is not None:
+                extract_frame_features(
+                    method,
+                    store,
+                    normalise,
+                    device=device,
+                    precision=precision,
+                    folder=folder,
+                    title=f"extract {step.name}",
+                )
     return steps.folder(step) / "features.npy"
 
 

@@ -6,17 +6,17 @@ work at the same time.
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from files import lock
 from reports.errors import NothingToReport, ReportError
 from reports.location import check_reachable, sqlite_file, tracking_uri
 from runners.errors import NotPossible, RunError
+from runners.progress import note
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -53,7 +53,7 @@ def connect(uri: str | None, busy_seconds: float = BUSY_SECONDS) -> "tuple[Mlflo
         return _client(resolved), resolved, location
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(file.with_name(f"{file.name}.lock")):
+        with lock.held(file.with_name(f"{file.name}.lock"), waiting=lambda owner: note(_waiting(file, owner))):
             _check_writable(file, busy_seconds)
             _use_write_ahead_log(file, busy_seconds)  # first: it spares the making of a new store most of its waiting
             client = _client(resolved)
@@ -69,15 +69,8 @@ def _artifacts_in(folder: Path) -> str:
     return (folder / ARTIFACT_FOLDER).absolute().as_uri()
 
 
-@contextlib.contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file beside the database; the system drops it if this process dies."""
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+def _waiting(file: Path, owner: str) -> str:
+    return f"another process{f' ({owner})' if owner else ''} is opening the tracking store {file}; waiting for it ..."
 
 
 def _check_writable(file: Path, busy_seconds: float) -> None:

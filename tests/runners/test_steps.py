@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ def test_a_finished_step_stands_whole_under_its_name(tmp_path: Path) -> None:
     store, step = StepStore(tmp_path), Step("stage", "a", {"x": 1})
     assert not store.done(step)
     with store.running(step) as folder:
+        assert folder is not None
         (folder / "result").write_text("7")
         assert not store.done(step)
     assert store.done(step)
@@ -34,33 +34,100 @@ def test_a_finished_step_stands_whole_under_its_name(tmp_path: Path) -> None:
 def test_what_a_failed_step_left_is_there_for_the_next_try(tmp_path: Path) -> None:
     store, step = StepStore(tmp_path), Step("stage", "a", {"x": 1})
     with pytest.raises(RuntimeError, match="power cut"), store.running(step) as folder:
+        assert folder is not None
         (folder / "checkpoint").write_text("half")
         raise RuntimeError("power cut")
     assert not store.done(step)
     with store.running(step) as folder:
+        assert folder is not None
         assert (folder / "checkpoint").read_text() == "half"
     assert store.done(step)
 
 
-def test_two_processes_do_not_run_the_same_step(tmp_path: Path) -> None:
-    step = Step("stage", "a", {"x": 1})
-    code = (
-        "import sys, time; from pathlib import Path; from runners.steps import Step, StepStore\n"
-        "with StepStore(Path(sys.argv[1])).running(Step('stage', 'a', {'x': 1})):\n"
-        "    print('in', flush=True); time.sleep(60)\n"
-    )
-    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+WORK = """
+import os, sys, time
+from pathlib import Path
+from runners.errors import RunError
+from runners.steps import Step, StepStore
+root, seconds, asked = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:] == ["asked"]
+store, step = StepStore(root), Step("stage", "a", {"x": 1})
+if asked:
+    assert not store.done(step)
+    print("asked", flush=True)
+    sys.stdin.readline()
+try:
+    with store.running(step) as folder:
+        print("in" if folder else "nothing to do", flush=True)
+        if folder:
+            time.sleep(seconds)
+            (folder / "by").write_text(str(os.getpid()))
+    print("done", flush=True)
+except RunError as error:
+    print(error, flush=True)
+"""
+
+
+def worker(root: Path, seconds: float, *more: str) -> "subprocess.Popen[str]":
+    """Another process at work on the step."""
+    command = [sys.executable, "-c", WORK, str(root), str(seconds), *more]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def line(of: "subprocess.Popen[str]") -> str:
+    assert of.stdout is not None
+    return of.stdout.readline().strip()
+
+
+def test_who_comes_while_another_works_is_told_who_it_is(tmp_path: Path) -> None:
+    step, first = Step("stage", "a", {"x": 1}), worker(tmp_path, 60)
     try:
-        assert other.stdout is not None and other.stdout.readline() == "in\n"
-        with pytest.raises(RunError, match="another process is at work"), StepStore(tmp_path).running(step):
+        assert line(first) == "in"
+        told = rf"another process \({first.pid} on .*\) is at work on stage 'a' in .*wait until"
+        with pytest.raises(RunError, match=told), StepStore(tmp_path).running(step):
             pass
     finally:
-        other.kill()
-        other.wait()
-    time.sleep(0.05)
-    with StepStore(tmp_path).running(step):  # the lock of a killed process does not stay
-        pass
-    assert StepStore(tmp_path).done(step)
+        first.kill()
+        first.communicate()
+
+
+def test_the_lock_of_a_killed_owner_is_free(tmp_path: Path) -> None:
+    first = worker(tmp_path, 60)
+    assert line(first) == "in"
+    first.kill()
+    first.communicate()
+    second = worker(tmp_path, 0)
+    assert second.communicate()[0].split() == ["in", "done"]
+    step = Step("stage", "a", {"x": 1})
+    assert (StepStore(tmp_path).folder(step) / "by").read_text() == str(second.pid)
+
+
+def test_who_comes_after_uses_the_finished_step(tmp_path: Path) -> None:
+    """It had asked before the first one was done, which is what two jobs started together do."""
+    second = worker(tmp_path, 0, "asked")
+    assert line(second) == "asked"
+    first = worker(tmp_path, 0)
+    assert first.communicate()[0].split() == ["in", "done"]
+    store, step = StepStore(tmp_path), Step("stage", "a", {"x": 1})
+    before = {path: path.stat().st_ino for path in store.folder(step).rglob("*")}
+    assert second.communicate("go\n")[0].splitlines() == ["nothing to do", "done"]
+    assert {path: path.stat().st_ino for path in store.folder(step).rglob("*")} == before
+    assert (store.folder(step) / "by").read_text() == str(first.pid)
+    assert store.done(step)
+
+
+def test_of_three_at_once_one_works(tmp_path: Path) -> None:
+    """Again and again on other steps would be the same: a lock file that was removed let the third one in."""
+    several = [worker(tmp_path, 0.3, "asked") for _ in range(3)]
+    assert [line(one) for one in several] == ["asked"] * 3
+    for one in several:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    ends = [one.communicate()[0] for one in several]
+    assert sum(end.startswith("in\n") for end in ends) == 1
+    assert all(end.split() == ["in", "done"] or "nothing to do" in end or "is at work" in end for end in ends)
+    assert [path.suffix for path in (tmp_path / "steps" / "stage").iterdir()] == [""]
+    assert len(list((tmp_path / "steps" / "locks").iterdir())) == 1
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
