@@ -17,7 +17,8 @@ from datasets.fingerprint import fingerprint as hash_of
 from datasets.frame_bytes import FrameBytes
 from datasets.pack.reading import bytes_of
 from datasets.reading_ahead import ahead
-from datasets.store_building import decode_frames, write_whole
+from datasets.store_building import decode_frames
+from datasets.store_file import is_whole, mapped, write_whole
 from datasets.tracklet import Tracklet
 from datasets.tracklet import lengths as frame_counts
 
@@ -113,9 +114,9 @@ class FrameStore:
                 filled += len(block)
             return cls(counts, size, frames=frames, crop=crop)
         store = cls(counts, size, path=_place(tracklets, cache, size, fingerprint, crop), crop=crop)
-        if not store._is_complete(shape):
-            path = store.path
-            assert path is not None  # named in the line before
+        path = store.path
+        assert path is not None  # named in the line before
+        if not is_whole(path, shape):
             write_whole(path, shape, lambda: decode_frames(source(), size, crop=crop, progress=progress))
         return store
 
@@ -132,7 +133,8 @@ class FrameStore:
         """The store that `build` made with the same words before; None where it did not."""
         counts = frame_counts(tracklets)
         store = cls(counts, size, path=_place(tracklets, cache, size, fingerprint, crop), crop=crop)
-        return store if store._is_complete((int(counts.sum()), *size, 3)) else None
+        assert store.path is not None  # named in the line before
+        return store if is_whole(store.path, (int(counts.sum()), *size, 3)) else None
 
     def __len__(self) -> int:
         """Number of tracklets."""
@@ -156,7 +158,7 @@ class FrameStore:
         """All frames, uint8 [F,H,W,3] RGB, read-only where they are mapped from a file."""
         if self._frames is None:
             assert self.path is not None  # one of the two is always there
-            self._frames = np.load(self.path, mmap_mode="r")
+            self._frames = mapped(self.path)
         return self._frames
 
     def gather(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -192,14 +194,6 @@ class FrameStore:
     def _block(self, first: int, end: int) -> NDArray[np.uint8]:
         """A copy of the frames of some neighbouring rows."""
         return np.array(self.flat()[first:end])
-
-    def _is_complete(self, shape: tuple[int, ...]) -> bool:
-        assert self.path is not None  # only asked of cached stores
-        try:
-            there = np.load(self.path, mmap_mode="r")
-        except (OSError, ValueError, EOFError):
-            return False  # absent, or damaged: then it is made anew
-        return bool(there.shape == shape and there.dtype == np.uint8)
 
 
 def _restore(

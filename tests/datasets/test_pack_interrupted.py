@@ -306,7 +306,11 @@ def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing_half_written(
             write(source, tmp_path / "pack")
     assert "\n" not in str(caught.value)
     names = sorted(path.name for path in (tmp_path / "pack").iterdir())
-    assert names == ["packing.json", layout.LOCK, *(f"shard-0000{k}.{kind}" for k in (0, 1) for kind in ("bin", "json", "npy"))]
+    assert names == [
+        "packing.json",
+        layout.LOCK,
+        *(f"shard-0000{k}.{kind}" for k in (0, 1) for kind in ("bin", "json", "npy")),
+    ]
     for shard in (0, 1):
         note = json.loads((tmp_path / "pack" / f"shard-0000{shard}.json").read_text())
         assert layout.checksum(tmp_path / "pack" / note["file"]) == note["sha256"]
