@@ -45,9 +45,9 @@ def is_whole(path: Path, shape: tuple[int, ...], *, quiet: bool = False) -> bool
         if not record.is_file():
             return False  # cut off between the two, or written before there were records
         found = _damage(path, json.read(record, error=DataError), shape)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
-    except DataError as error:
+    except (DataError, OSError) as error:
         found = str(error)
     if found is not None:
         if not quiet:
