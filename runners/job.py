@@ -16,6 +16,7 @@ from datasets.attributes import Annotation
 from datasets.opening import DECODED_LIMIT
 from datasets.store_selection import Frames
 from datasets.tracklet import Split
+from files import arrays as npy
 from methods.arms import Arm
 from methods.interface import Attends
 from protocols.interface import Protocol
@@ -25,7 +26,7 @@ from runners.annotating import AnnotatedSplit
 from runners.descriptors import Tracklets
 from runners.divisions import about_split, dataset_record
 from runners.environment import describe
-from runners.errors import TurnedAway
+from runners.errors import RunError, TurnedAway
 from runners.explaining import Explained
 from runners.feeding_arms import feeding_of
 from runners.judging_choices import ChoiceResults, judge_choices, load_choices, save_choices
@@ -183,6 +184,7 @@ class Job:
         if tested.fingerprint not in shown:
             shown.add(tested.fingerprint)
             restored = self.truth.restored(run, seed, tested)
+        self.material.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = stages.training_log(last, self.steps)
         found = self._load(step, log, fresh)
         return replace(
@@ -390,8 +392,7 @@ class Job:
 
     def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:
         folder = self.steps.folder(step)
-        with np.load(folder / "per_query.npz") as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = npy.load_npz(folder / "per_query.npz", error=RunError, remedy=stages.AGAIN)
         result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
         return Outcome(result, arrays, strips, log, fresh, chosen=load_choices(folder))
 

@@ -18,6 +18,7 @@ from datasets.store import FrameStore
 from datasets.store_pair import FramePair
 from datasets.store_selection import Frames, FrameSelection
 from datasets.tracklet import Split, Tracklet, person_ids
+from files import arrays
 from methods.interface import Repair, ScoresRegions
 from runners import labelling, stages
 from runners.annotating import AnnotatedSplit
@@ -170,25 +171,21 @@ class Material:
             with self.steps.running(planned.step) as folder:
                 if folder is not None:
                     self._score(network, planned.scorer, folder)
-        found: NDArray[np.float32] = np.load(self.steps.folder(planned.step) / f"scores-{part}.npy", mmap_mode="r")
-        return found
+        file = self.steps.folder(planned.step) / f"scores-{part}.npy"
+        return arrays.load_npy(file, mmap=True, error=RunError, remedy=stages.AGAIN)
 
     def _score(self, network: ScoresRegions, last: PlannedStage, folder: Path) -> None:
         """Write the scores of both halves into a step's folder."""
         for half in _PARTS:
-            file = folder / f"scores-{half}.npy"
-            if file.is_file() and not file.with_suffix(".state.json").is_file() and (folder / half).is_file():
-                continue
             write_scores(
                 network,
                 self.raw_store(half, last.size),
                 last.stage.normalise,
                 device=self.device,
                 precision=last.precision,
-                file=file,
+                file=folder / f"scores-{half}.npy",
                 title=f"score regions of the {half} half, seed {last.seed}",
             )
-            (folder / half).write_bytes(b"")  # this half is whole
         write_json(folder / "regions.json", {"tau": network.region_threshold})
 
     def scorer(self, planned: PlannedScores) -> ScoresRegions:

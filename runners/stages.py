@@ -15,11 +15,11 @@ from datasets.store import FrameStore
 from datasets.store_pair import TrainingFrames
 from datasets.tracklet import Split
 from datasets.transforms import Normalisation
+from files import arrays, safetensors
 from methods.interface import FrameThenTime
 from methods.layers.controls import replace_temporal
 from methods.layers.resnet import load_imagenet
 from methods.recipe import Augment
-from runners import weights
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.extraction import extract_frame_features, probe_digest
@@ -31,6 +31,7 @@ from runners.steps import Step, StepStore, read_json, write_json
 from runners.training import FeatureSource, PixelSource, Source, Targets, train_stage
 
 WEIGHTS = "weights.safetensors"
+AGAIN = "run again: what is damaged is made again"
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device
 
 def save_weights(method: nn.Module, path: Path) -> None:
     """Write a state dict as safetensors."""
-    weights.save(method.state_dict(), path)
+    safetensors.save(method.state_dict(), path)
 
 
 def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> Source:
@@ -146,7 +147,7 @@ def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, step
             features = frame_features(
                 method, "train", lesson.split, store, stage.normalise, steps, device, planned.precision
             )
-            return FeatureSource(np.load(features, mmap_mode="r"), store.offsets, device, lesson.targets)
+            return FeatureSource(load_features(features), store.offsets, device, lesson.targets)
     return PixelSource(store, stage, planned.seed, device, planned.precision, lesson.targets)
 
 
@@ -210,6 +211,15 @@ def frame_features(
     return steps.folder(step) / "features.npy"
 
 
+def load_features(file: Path) -> NDArray[np.float32]:
+    """Frame features ``[F, d]`` of a file that `frame_features` gave, mapped, not loaded.
+
+    Raises:
+        RunError: it was damaged since it was checked.
+    """
+    return arrays.load_npy(file, mmap=True, error=RunError, remedy=AGAIN)
+
+
 def stage_records(planned: PlannedStage, steps: StepStore) -> list[dict[str, object]]:
     """What was recorded of each stage up to this one."""
     return [read_json(steps.folder(each.step) / "stage.json") for each in planned.chain()]
@@ -248,7 +258,4 @@ def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[s
 
 def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:
     path = steps.folder(planned.step) / WEIGHTS
-    try:
-        return weights.load(path)
-    except Exception as error:  # safetensors raises its own kind for damage and OSError for absence
-        raise RunError(f"{path}: cannot be read ({error}); remove the folder {path.parent} and run again.") from error
+    return safetensors.load(path, error=RunError, remedy=AGAIN)

@@ -21,11 +21,12 @@ from datasets.store_pair import TrainingFrames
 from datasets.transforms import to_tensor
 from methods.interface import AttributeTargets, FrameThenTime, Method
 from methods.recipe import Stage, Turn
+from runners import checkpoints
 from runners.environment import Precision
-from runners.errors import TrainingFailed
+from runners.errors import RunError, TrainingFailed
 from runners.feeding import Feed, Picks, pixels
 from runners.optimisation import build_optimizer, learning_rate, milestone_steps, set_trainable
-from runners.progress import step_bar
+from runners.progress import note, step_bar
 
 LOG_ROWS = 60  # points of the training curve
 CHECKPOINT_SECONDS = 45.0
@@ -268,7 +269,6 @@ def _save(
     sums: dict[str, float],
     step: int,
 ) -> None:
-    temporary = path.with_suffix(".new")
     state = {
         "method": method.state_dict(),
         "optimizers": [player.optimizer.state_dict() for player in players],
@@ -276,8 +276,7 @@ def _save(
         "sums": sums,
         "step": step,
     }
-    torch.save(state, temporary)
-    temporary.replace(path)
+    checkpoints.save(path, state)
 
 
 def _take_up(
@@ -290,7 +289,12 @@ def _take_up(
 ) -> int:
     if not path.is_file():
         return 0
-    state = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state = checkpoints.load(path, device)
+    except RunError as error:
+        note(f"{error}: the stage is trained from its beginning")
+        path.unlink()
+        return 0
     method.load_state_dict(state["method"])
     for player, saved in zip(players, state["optimizers"], strict=True):
         player.optimizer.load_state_dict(saved)
