@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 import datasets
 from datasets import attributes, repaired
 from datasets.attributes import Annotation
+from datasets.errors import DataError
 from datasets.opening import DECODED_LIMIT, open_frames
 from datasets.readers.manifest import REPAIRED
-from datasets.repaired import writing
+from datasets.repaired import place, writing
 from datasets.repaired.interface import Repairer
 from datasets.shared_frames import open_shared
 from datasets.store import FrameStore
 from datasets.store_pair import FramePair
 from datasets.store_selection import Frames, FrameSelection
 from datasets.tracklet import Split, Tracklet, person_ids
-from files import arrays
+from files import arrays, stock
 from methods.interface import Repair, ScoresRegions
 from runners import labelling, stages
 from runners.annotating import AnnotatedSplit
@@ -125,8 +126,26 @@ class Material:
         if data.repairer is None:
             return self.raw
         if data.fingerprint not in self._splits:
-            self._splits[data.fingerprint] = datasets.load(self.raw.name, self.folder(data))
+            root = self.folder(data)
+            try:
+                split = datasets.load(self.raw.name, root)
+                if split.fingerprint != data.fingerprint:
+                    raise DataError(f"{root} holds other frames than were written")
+            except DataError as error:
+                self._set_aside(root, str(error))
+                split = datasets.load(self.raw.name, self.folder(data))
+            self._splits[data.fingerprint] = split
         return self._splits[data.fingerprint]
+
+    def _set_aside(self, root: Path, what: str) -> None:
+        """Give a damaged repaired set of this working folder another name, and say so.
+
+        Raises:
+            DataError: another process is writing it.
+        """
+        with place.locked(root):
+            new = stock.set_aside(root)
+        note(f"the repaired set is damaged: {what}. It is kept as {new.name} and written again.")
 
     def store(self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0) -> Frames:
         """Frames of the ``train`` or ``test`` half of a version; ``crop`` as in `FrameStore.build`.
@@ -228,6 +247,8 @@ class Material:
         own = self.work / "repaired" / f"{name}-{data.fingerprint[:12]}"
         if root is None and (own / REPAIRED).is_file():
             return own
+        if root is None and own.is_dir() and any(own.iterdir()):
+            self._set_aside(own, f"{REPAIRED} is not there")
         repairer, hidden = self._repairer(data), self._hidden(data)
         workers = 1 if data.painter else 2
         return writing.write(self.raw, repairer, hidden, root or own, calls=data.calls, workers=workers)

@@ -27,6 +27,7 @@ from runners.progress import note
 __all__ = ["RECORD", "Step", "StepStore", "canonical_json", "read_json", "write_bytes", "write_json"]
 
 RECORD = "step.json"
+_SAID = 2 << 30  # bytes from which a check is told: it takes seconds
 
 
 def canonical_json(value: object) -> str:
@@ -145,6 +146,9 @@ class StepStore:
         same = isinstance(stored, dict) and stored.get("inputs") == json.loads(canonical_json(dict(step.inputs)))
         if not same or stored.get("kind") != step.kind:
             return f"{RECORD} is not of this step"
+        size = stock.size(stored.get("files"))
+        if size > _SAID:
+            note(f"checking {step.kind} '{step.name}': {size / 1e9:.1f} GB ...")
         return stock.damage(folder, stored.get("files"))
 
     def _set_aside(self, step: Step) -> bool:

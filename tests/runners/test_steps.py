@@ -1,11 +1,14 @@
 """Steps are whole or resumable, never half."""
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from files import stock
 from runners.errors import RunError
 from runners.steps import Step, StepStore, read_json, write_bytes, write_json
 
@@ -42,6 +45,90 @@ def test_what_a_failed_step_left_is_there_for_the_next_try(tmp_path: Path) -> No
         assert folder is not None
         assert (folder / "checkpoint").read_text() == "half"
     assert store.done(step)
+
+
+def finished(store: StepStore) -> Step:
+    """A step with a file, and one in a folder of its own."""
+    step = Step("stage", "baseline frames", {"x": [1, 0.1], "y": {"b": None}})
+    with store.running(step) as folder:
+        assert folder is not None
+        (folder / "weights").write_bytes(bytes(range(200)))
+        (folder / "set.descriptors").mkdir()
+        (folder / "set.descriptors" / "features").write_bytes(b"abc")
+        (folder / ".record.json.4711").write_text("cut off")
+    return step
+
+
+def _flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+
+
+def _without(key: str) -> Callable[[Path], object]:
+    return lambda file: write_json(file, {k: v for k, v in read_json(file).items() if k != key})
+
+
+def _with(**changes: object) -> Callable[[Path], object]:
+    return lambda file: write_json(file, read_json(file) | changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "told"),
+    [
+        ("weights", _flip, "weights holds other bytes"),
+        ("weights", lambda file: file.write_bytes(b""), "weights has 0 bytes, and 200 were written"),
+        ("weights", lambda file: file.write_bytes(bytes(300)), "weights has 300 bytes, and 200 were written"),
+        ("weights", Path.unlink, "weights is not there"),
+        ("set.descriptors/features", _flip, "set.descriptors/features holds other bytes"),
+        ("set.descriptors", shutil.rmtree, "set.descriptors/features is not there"),
+        ("step.json", lambda file: file.write_bytes(b""), "step.json cannot be read"),
+        ("step.json", lambda file: file.write_text("[]"), "step.json is not of this step"),
+        ("step.json", lambda file: file.write_text("{}"), "step.json is not of this step"),
+        ("step.json", Path.unlink, "step.json is not there"),
+        ("step.json", _without("files"), "its record lists no files"),
+        ("step.json", _with(files={"weights": 7}), "its record does not say what weights holds"),
+        ("step.json", _with(inputs={"x": 2}), "step.json is not of this step"),
+        ("step.json", _with(kind="judge"), "step.json is not of this step"),
+    ],
+)
+def test_a_damaged_step_is_named_set_aside_and_made_again(
+    tmp_path: Path, name: str, harm: Callable[[Path], object], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = finished(StepStore(tmp_path))
+    place = StepStore(tmp_path).folder(step)
+    assert sorted(path.name for path in place.iterdir()) == ["set.descriptors", "step.json", "weights"]
+    whole = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    for number in (1, 2):
+        store = StepStore(tmp_path)
+        assert store.done(step) and store.done(step)
+        assert capsys.readouterr().err == ""
+        harm(place / name)
+        fresh = StepStore(tmp_path)  # as in the next process
+        assert not fresh.done(step) and not fresh.done(step)
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "stage 'baseline frames' is damaged" in said and told in said and f".damaged-{number} " in said
+        assert place.with_name(f"{step.fingerprint}.damaged-{number}").is_dir() and not place.exists()
+        assert finished(fresh) == step
+        assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == whole
+
+
+def test_a_step_that_is_damaged_when_its_turn_comes_is_not_taken_for_finished(tmp_path: Path) -> None:
+    """Nobody asked before whether it is done."""
+    step = finished(StepStore(tmp_path))
+    _flip(StepStore(tmp_path).folder(step) / "weights")
+    with StepStore(tmp_path).running(step) as folder:
+        assert folder is not None
+
+
+def test_the_files_of_a_step_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step, store = finished(StepStore(tmp_path)), StepStore(tmp_path)
+    read: list[str] = []
+    real = stock.digest.sha256
+    monkeypatch.setattr(stock.digest, "sha256", lambda file: read.append(file.name) or real(file))
+    assert all(store.done(step) for _ in range(3))
+    assert sorted(read) == ["features", "weights"]
 
 
 WORK = """
