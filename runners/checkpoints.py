@@ -18,12 +18,18 @@ _DIGEST = hashlib.sha256().digest_size
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint whole or not at all."""
-    temporary = path.with_suffix(".new")
+    temporary = _unfinished(path)
     torch.save(dict(state), temporary)
     seal = bytes.fromhex(digest.sha256(temporary))
     with temporary.open("ab") as file:
         file.write(seal)
     temporary.replace(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint, and one that was being written when its process was killed."""
+    path.unlink(missing_ok=True)
+    _unfinished(path).unlink(missing_ok=True)
 
 
 def load(path: Path, device: str) -> dict[str, Any]:
@@ -43,3 +49,7 @@ def load(path: Path, device: str) -> dict[str, Any]:
             raise RunError(f"{path} holds other bytes than were written")
     found: dict[str, Any] = checkpoint.load(path, device=device, error=RunError)  # it passes over what follows
     return found
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_suffix(".new")

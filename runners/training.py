@@ -251,7 +251,7 @@ def train_stage(
             if time.monotonic() - saved > pause and step + 1 < steps:
                 _save(folder / CHECKPOINT, method, players, log, sums, step + 1)
                 saved = time.monotonic()
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    checkpoints.remove(folder / CHECKPOINT)
     method.eval()
     return log
 
@@ -293,7 +293,7 @@ def _take_up(
         state = checkpoints.load(path, device)
     except RunError as error:
         note(f"{error}: the stage is trained from its beginning")
-        path.unlink()
+        checkpoints.remove(path)
         return 0
     method.load_state_dict(state["method"])
     for player, saved in zip(players, state["optimizers"], strict=True):
