@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from datasets.errors import DataError
 from files import matlab
 
+_AGAIN = "copy it again"
+
 
 def read_variable(path: Path, variable: str, source: str) -> NDArray[Any]:
     """Read a variable as SciPy gives it.
@@ -23,13 +25,13 @@ def read_variable(path: Path, variable: str, source: str) -> NDArray[Any]:
     """
     if not path.is_file():
         raise DataError(f"{path} is missing; {source}")
-    found = matlab.read(path, error=DataError, only=[variable])
+    found = matlab.read(path, only=[variable], error=DataError, remedy=_AGAIN)
     if variable in found.values:
         return found.values[variable]
     if why := found.others.get(variable):
-        raise DataError(f"{path}: the variable {variable!r} cannot be read, as it is {why}; copy it again")
+        raise DataError(f"{path}: the variable {variable!r} cannot be read, as it is {why}; {_AGAIN}")
     there = ", ".join(sorted(found.others)) or "nothing"
-    raise DataError(f"{path} must hold the variable {variable!r} but holds {there}; copy it again")
+    raise DataError(f"{path} must hold the variable {variable!r} but holds {there}; {_AGAIN}")
 
 
 def read_variables(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -38,4 +40,4 @@ def read_variables(path: Path) -> Mapping[str, NDArray[Any]]:
     Raises:
         DataError: the file is no readable MATLAB file.
     """
-    return matlab.read(path, error=DataError).values
+    return matlab.read(path, error=DataError, remedy=_AGAIN).values

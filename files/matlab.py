@@ -10,6 +10,7 @@ as SciPy gives them.
 """
 
 import atexit
+import io
 import json
 import os
 import re
@@ -25,6 +26,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from files import atomic
+from files.errors import COPY_AGAIN, FileError, reason, unreadable
+
+_EXPECTED: Final = "a MATLAB file (.mat)"
 _WORKER: Final = Path(__file__).with_name("matlab_worker.py")
 _LEAST: Final = 512_000_000  # bytes that any file may hold
 _FACTOR: Final = 32  # times its size that a larger file may hold: compression gains no more on real descriptors
@@ -48,27 +53,32 @@ class Variables:
 
 
 def read(
-    path: Path, *, error: type[Exception], remedy: str = "copy it again", only: Collection[str] | None = None
+    path: Path,
+    *,
+    only: Collection[str] | None = None,
+    error: type[Exception] = FileError,
+    remedy: str = COPY_AGAIN,
 ) -> Variables:
     """Read a MATLAB file.
 
     Args:
         path: the file.
-        error: what is raised where it cannot be read.
-        remedy: what to do then, as the end of a sentence.
         only: names of the variables to be read; those that are absent are left out. Default: all.
+        error: class of the error.
+        remedy: what to do, as the end of its sentence.
 
     Raises:
-        error: there is no such file, or it is no readable MATLAB file, or holds more than a file of its size may.
+        error: it is absent, cut or damaged, claims more than a file of its size may hold, or is no MATLAB file.
     """
-    if not path.is_file():
-        raise error(f"{path} is missing or no file; {remedy}")
     try:
-        size = path.stat().st_size
+        if not path.is_file() and path.exists():
+            raise error(unreadable(path, _EXPECTED, "it is a directory or no plain file", remedy))
         with path.open("rb"):
-            pass
+            size = path.stat().st_size
+    except FileNotFoundError:
+        raise error(f"{path} is missing, expected {_EXPECTED}; {remedy}") from None
     except OSError as failure:
-        raise error(f"{path} cannot be opened ({failure.strerror or failure}); {remedy}") from failure
+        raise error(unreadable(path, _EXPECTED, failure, remedy)) from failure
     most = max(_LEAST, _FACTOR * size)
     request = {
         "path": os.fsencode(path.absolute()).hex(),
@@ -84,7 +94,7 @@ def read(
             raise _Unreadable(tree["refused"])
         return Variables({name: _array(node, data) for name, node in tree["values"].items()}, dict(tree["others"]))
     except _Unreadable as failure:
-        raise error(f"{path} is not a readable MATLAB file ({failure}); {remedy}") from None
+        raise error(unreadable(path, _EXPECTED, str(failure), remedy)) from None
 
 
 def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -95,8 +105,9 @@ def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """
     from scipy.io import savemat  # a third of a second to import, so not at the top
 
-    with path.open("wb") as file:
-        savemat(file, dict(arrays), oned_as="column")
+    content = io.BytesIO()
+    savemat(content, dict(arrays), oned_as="column")
+    atomic.write_bytes(path, content.getvalue())
 
 
 class _Unreadable(Exception):
@@ -150,7 +161,6 @@ class _Child:
         timer.start()
         try:
             process.stdin.write(line)
-            process.stdin.flush()
             sizes = _exactly(process.stdout, 16)
             text = _exactly(process.stdout, int.from_bytes(sizes[:8], "little"))
             data = _exactly(process.stdout, int.from_bytes(sizes[8:], "little"))
@@ -176,10 +186,11 @@ class _Child:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
+                    bufsize=0,  # a process that is forked off meanwhile must not send half a request once more
                     env={**os.environ, **_QUIET, "HDF5_PLUGIN_PRELOAD": "::"},
                 )
             except OSError as failure:
-                raise _Unreadable(f"no process could be started to read it: {failure}") from failure
+                raise _Unreadable(f"no process could be started to read it: {reason(failure)}") from failure
         return self.process
 
     def end(self) -> None:
@@ -218,7 +229,8 @@ def _array(node: Mapping[str, Any], data: bytearray) -> NDArray[Any]:
     shape = tuple(node["shape"])
     if "cells" in node:
         cells = np.empty(len(node["cells"]), dtype=object)
-        cells[:] = _each([_array(one, data) for one in node["cells"]])
+        for place, one in enumerate(node["cells"]):
+            cells[place] = _array(one, data)
         return cells.reshape(shape)
     if "struct" in node:
         rows = np.empty(len(node["rows"]), dtype=[(name, object) for name in node["struct"]])
@@ -229,16 +241,6 @@ def _array(node: Mapping[str, Any], data: bytearray) -> NDArray[Any]:
         raise _Unreadable(f"of the type {node['dtype']}")
     dtype = np.dtype(node["dtype"])
     count = int(np.prod(shape, dtype=np.int64))
-    return (
-        np.frombuffer(data, dtype=dtype, count=count, offset=node["at"]).reshape(shape)
-        if count
-        else np.empty(shape, dtype)
-    )
-
-
-def _each(values: list[NDArray[Any]]) -> NDArray[Any]:
-    """Arrays of any shapes as the elements of one object array."""
-    found = np.empty(len(values), dtype=object)
-    for place, value in enumerate(values):
-        found[place] = value
-    return found
+    if not count:
+        return np.empty(shape, dtype)
+    return np.frombuffer(data, dtype=dtype, count=count, offset=node["at"]).reshape(shape)

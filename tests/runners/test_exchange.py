@@ -88,7 +88,7 @@ def test_files_that_are_none(tmp_path: Path):
     with pytest.raises(RunError, match=r"cannot be read as an \.npz"):
         load(tmp_path / "b.npz")
     (tmp_path / "b.mat").write_bytes(b"no matlab")
-    with pytest.raises(DataError, match="not a readable MATLAB 5 file"):
+    with pytest.raises(DataError, match="cannot be read as a MATLAB file"):
         load(tmp_path / "b.mat")
     np.savez(tmp_path / "objects.npz", **arrays(query_ids=np.array([{}, {}], dtype=object)))
     with pytest.raises(RunError, match=r"cannot be read as an \.npz"):
