@@ -106,7 +106,8 @@ def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     from scipy.io import savemat  # a third of a second to import, so not at the top
 
     content = io.BytesIO()
-    savemat(content, dict(arrays), oned_as="column")
+    write: Any = savemat  # its stubs know no open files
+    write(content, dict(arrays), oned_as="column")
     atomic.write_bytes(path, content.getvalue())
 
 
