@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import datasets
+from files import atomic
 from protocols.processes import agreed
 from protocols.ranking import Ranking
 from protocols.side_by_side import DISTANCES, Distance, Scoring, score_side_by_side
@@ -21,10 +22,10 @@ from runners.cli import BAD_INPUT, guarded
 from runners.descriptors import HEADLINE, IMAGE, RECORD, SUFFIX, read
 from runners.environment import choose_device, command_line
 from runners.errors import RunError
-from runners.exchange import ALONE, Exchanged, Share, check, load, of_set
+from runners.exchange import ALONE, Exchanged, Share, check, check_export, load, of_set
 from runners.progress import note, step_bar
 from runners.sharing import device_of, joined, quiet
-from runners.steps import read_json, write_bytes
+from runners.steps import read_json
 
 if TYPE_CHECKING:
     from protocols.processes import TorchProcesses
@@ -55,7 +56,7 @@ With --dataset it may hold query_features and gallery_features alone, or feature
 
 exit codes: 0 done, 2 bad input, 3 not possible here (torchrun itself ends with 1 where its processes fail)"""
 
-WIDEST = 118
+WIDEST, NARROWEST = 118, 40
 METRICS = {"euclidean": DISTANCES[0], "unit-euclidean": DISTANCES[1], "cosine": DISTANCES[2]}
 
 
@@ -124,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise RunError("--split is about --dataset; name the data set too.")
     if options.export and len(options.descriptors) > 1:
         raise RunError(f"--export writes one set, but {len(options.descriptors)} are named; export them one by one.")
+    if options.export:
+        check_export(Path(options.export))
     with joined() as processes:
         if processes is None:
             return _run(options, None)
@@ -157,7 +160,7 @@ def _run(options: argparse.Namespace, processes: "TorchProcesses | None") -> int
     command = command_line()
     if options.out:
         _write(Path(options.out), found, command)
-    print(json.dumps(as_data(found, command), indent=1, ensure_ascii=False) if options.json else as_text(found))
+    print(json.dumps(as_data(found, command), indent=1) if options.json else as_text(found))
     if options.out and not options.json:
         print(f"\nPage: {options.out}/index.html")
     return 0
@@ -246,7 +249,7 @@ def as_text(found: Sequence[Evaluation]) -> str:
 
 
 def _wrapped(sentences: Sequence[str]) -> list[str]:
-    width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
+    width = min(max(shutil.get_terminal_size((WIDEST, 24)).columns, NARROWEST), WIDEST)
     return [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
 
 
@@ -338,7 +341,7 @@ def _write(folder: Path, found: Sequence[Evaluation], command: str) -> None:
         files |= {f"{table.name}.csv": table.as_csv(), f"{table.name}.tex": table.as_latex()}
     files["evaluation.json"] = json.dumps(as_data(found, command), indent=1, ensure_ascii=False) + "\n"
     for name, text in files.items():
-        write_bytes(folder / name, text.encode())
+        atomic.write_text(folder / name, text)
 
 
 if __name__ == "__main__":

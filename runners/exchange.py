@@ -198,6 +198,20 @@ def check(found: Exchanged) -> None:
         )
 
 
+def check_export(path: Path) -> None:
+    """Refuse a file that cannot be written, before any work.
+
+    Raises:
+        RunError: another kind of file, or a folder that is not there.
+    """
+    if path.suffix not in EXPORTED:
+        raise RunError(f"{path}: descriptors are exported as {' or '.join(EXPORTED)}.")
+    if not path.parent.is_dir():
+        raise RunError(f"{path.parent} is no folder, so {path.name} cannot be written there; make it first.")
+    if path.is_dir():
+        raise RunError(f"{path} is a folder; name a file.")
+
+
 def save(path: Path, found: Exchanged) -> None:
     """Write descriptors as an ``.npz`` or ``.mat`` that `load` reads again.
 
@@ -208,8 +222,7 @@ def save(path: Path, found: Exchanged) -> None:
     arrays |= dict(zip(LABELS, found.labels, strict=True))
     if found.inside is not None:
         arrays[INSIDE] = found.inside
-    if path.suffix not in EXPORTED:
-        raise RunError(f"{path}: descriptors are exported as {' or '.join(EXPORTED)}.")
+    check_export(path)
     if path.suffix == ".npz":
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **arrays)
