@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from datasets.tracklet import Split, camera_ids, person_ids
 from files import atomic, matlab
 from protocols.conventions import Gallery
+from protocols.gallery_index import answered
 from protocols.sharding import slice_of
 from runners.descriptors import PARTIAL, SUFFIX, DescriptorSet, read
 from runners.errors import RunError
@@ -187,11 +188,8 @@ def check(found: Exchanged) -> None:
             f"{found.name}: query descriptors have {found.query.shape[1]} numbers and those of the gallery "
             f"{found.gallery.shape[1]}; both must be of one network."
         )
-    cameras: dict[int, set[int]] = {}
-    for person, camera in zip(found.gallery_ids.tolist(), found.gallery_cams.tolist(), strict=True):
-        cameras.setdefault(person, set()).add(camera)
-    asked = zip(found.query_ids.tolist(), found.query_cams.tolist(), strict=True)
-    if not any(person != -1 and cameras.get(person, set()) - {camera} for person, camera in asked):
+    labels = (found.query_ids, found.query_cams, found.gallery_ids, found.gallery_cams)
+    if not answered(*labels, inside=found.inside, gallery="full").any():
         raise RunError(
             f"{found.name}: none of the {len(found.query)} queries has its person in the gallery under another camera; "
             "check that ids and cameras of query and gallery are numbered alike."
