@@ -242,6 +242,11 @@ def curve_points(train_log: Sequence[Mapping[str, Any]]) -> list[tuple[str, floa
     return points
 
 
+def clean(text: str) -> str:
+    """A text that any database takes: what is no Unicode, as in a path of other bytes, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def safe_key(text: str) -> str:
     """A name that MLflow accepts everywhere: letters, digits, ``_ - . /``."""
     return re.sub(r"[^A-Za-z0-9_./-]+", "-", text).strip("-/")
