@@ -146,7 +146,7 @@ def told(error: BaseException, uri: str) -> str:
     """The first line of a library's error about a store, without its password and full stop."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     first = _hidden(first, uri)
-    return (first if len(first) <= 300 else f"{first[:300].rstrip()} ...").rstrip(".")
+    return (first if len(first) <= 300 else f"{first[:300].rsplit(maxsplit=1)[0]} ...").rstrip(".")
 
 
 def _hidden(text: str, uri: str) -> str:

@@ -55,34 +55,36 @@ def readable(name: str, remedy: str, value: object = None, form: Any = Any) -> I
 
 
 def _differences(value: object, form: Any, place: str) -> Iterator[tuple[str, str]]:
-    origin = get_origin(form)
-    if form is Any or form is object:
-        return
+    origin = get_origin(form) or form
     if origin in (NotRequired, Required):
         yield from _differences(value, get_args(form)[0], place)
     elif is_typeddict(form):
         yield from _of_record(value, form, place)
     elif origin in (Union, types.UnionType):
         yield from _of_union(value, get_args(form), place)
-    elif origin is Literal:
-        if value not in get_args(form) or isinstance(value, bool):
-            yield place, f"is {_said(value)}, expected {' or '.join(map(repr, get_args(form)))}"
-    elif form is list or origin in (list, tuple):
-        if not isinstance(value, list | tuple):
-            yield place, f"is {kind(value)}, expected a list"
-            return
-        inner = next(iter(get_args(form)), Any)
-        for index, one in enumerate(value):
-            yield from _differences(one, inner, f"{place}[{index}]")
-    elif form is dict or origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
-        if not isinstance(value, Mapping):
-            yield place, f"is {kind(value)}, expected an object"
-            return
-        inner = (*get_args(form), Any, Any)[1]
-        for key, one in value.items():
-            yield from _differences(one, inner, _below(place, str(key)))
+    elif origin in (list, tuple):
+        yield from _of_list(value, next(iter(get_args(form)), Any), place)
+    elif origin is dict or origin is Mapping:
+        yield from _of_dict(value, (*get_args(form), Any, Any)[1], place)
     elif not _fits(value, form):
-        yield place, f"is {_said(value)}, expected {_PLAIN.get(form, str(form))}"
+        known = " or ".join(map(repr, get_args(form))) if origin is Literal else _PLAIN.get(form, str(form))
+        yield place, f"is {_said(value)}, expected {known}"
+
+
+def _of_list(value: object, inner: Any, place: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, list | tuple):
+        yield place, f"is {kind(value)}, expected a list"
+        return
+    for index, one in enumerate(value):
+        yield from _differences(one, inner, f"{place}[{index}]")
+
+
+def _of_dict(value: object, inner: Any, place: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, Mapping):
+        yield place, f"is {kind(value)}, expected an object"
+        return
+    for key, one in value.items():
+        yield from _differences(one, inner, _below(place, str(key)))
 
 
 def _of_record(value: object, form: Any, place: str) -> Iterator[tuple[str, str]]:
@@ -107,6 +109,8 @@ def _of_union(value: object, forms: tuple[Any, ...], place: str) -> Iterator[tup
 
 
 def _fits(value: object, form: Any) -> bool:
+    if get_origin(form) is Literal:
+        return value in get_args(form) and not isinstance(value, bool)
     if form is float:
         return value is None or (isinstance(value, int | float) and not isinstance(value, bool)) or _is_number(value)
     if form is int:

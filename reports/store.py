@@ -32,6 +32,7 @@ ARTIFACTS = (
     "labels.npz", "choices.json", "choices.npz", "cost.json",
 )  # fmt: skip
 NOISY = {
+    "mlflow.utils.databricks_utils": logging.ERROR,
     "alembic": logging.WARNING,
     "mlflow.store.db.utils": logging.CRITICAL,
     "mlflow.tracking.fluent": logging.WARNING,

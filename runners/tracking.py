@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from reports import cards, record
 from reports.errors import ReportError
 from reports.labels import Labels, check_labels
-from reports.location import sqlite_file
 from reports.store import ARTIFACTS, counting
 from runners import tracking_content as content
 from runners import tracking_store
@@ -94,7 +93,8 @@ class Store(Runs):
         tags = content.parent_tags(paper, dataset, protocol, environment, profile, budget, command)
         tags["fingerprint"] = fingerprint
         with self._alone():
-            experiment = self._experiment(content.experiment_name(dataset["name"], protocol["name"]))
+            name = content.experiment_name(dataset["name"], protocol["name"])
+            experiment = self.experiment(name, content.EXPERIMENT_TAGS)
             run = self._find(experiment, f"tags.kind = 'parent' and tags.fingerprint = '{fingerprint}'")
             if run is None:
                 name = f"{paper} {profile}" + ("" if budget == "full" else f" {budget}")
@@ -107,7 +107,7 @@ class Store(Runs):
                                "profile": profile, "budget": budget})  # fmt: skip
             self._input(run, dataset)
             files = {"card.json": json_bytes(plain), "environment.json": json_bytes(environment)}
-            self.artifacts.write(parent, files)
+            self._files(parent, files)
         self._cards[parent] = plain
         return parent
 
@@ -192,7 +192,7 @@ class Store(Runs):
         finals = content.child_metrics(result, self._card(parent)) | parts.metrics()
         self._write_metrics(run, content.run_name(result), finals, train_log)
         whole = {**files, **child_pictures(result, per_query)}
-        self.artifacts.write(run_id, whole)
+        self._files(run_id, whole)
         self.artifacts.drop(run_id, whole, ARTIFACTS)
         done = {"status": "finished", "superseded": "false"}
         self._log(run_id, tags=tags | done | {"mlflow.note.content": content.child_note(result)})
@@ -210,7 +210,7 @@ class Store(Runs):
         """Write those files of a recorded result again that were lost or damaged since."""
         lacking = self.artifacts.lacking(run_id, files)
         if lacking:
-            self.artifacts.write(run_id, {**lacking, **child_pictures(result, per_query)})
+            self._files(run_id, {**lacking, **child_pictures(result, per_query)})
 
     def finish(
         self,
@@ -228,13 +228,13 @@ class Store(Runs):
             report_html: the page, or a folder of report files, copied to the artifact folder ``report``.
         """
         with self._alone():
-            self._remove_half_made(parent)
+            self.remove_half_made(self.client.get_run(parent).info.experiment_id, children_of(parent))
             runs = [run.data for run in self.children(parent)]
             metrics = content.aggregate_metrics((data.tags, data.metrics) for data in runs)
             files = {"summary.json": json_bytes(summary)}
             if ledger is not None:
                 files["ledger.json"] = json_bytes(ledger)
-            self.artifacts.write(parent, files)
+            self._files(parent, files)
             if report_html is not None:
                 self._upload_report(parent, Path(report_html))
             seeds = sorted({int(data.tags["seed"]) for data in runs})
@@ -268,7 +268,7 @@ class Store(Runs):
             names: files of the folder that belong to the report; ``None``: all of it.
         """
         with self._alone():
-            self.artifacts.write(parent, {"ledger.json": json_bytes(ledger)})
+            self._files(parent, {"ledger.json": json_bytes(ledger)})
             self._upload_report(parent, Path(report), names)
             note = content.parent_note(self._card(parent), summary or {}, ledger)
             self._log(parent, tags={"mlflow.note.content": note})
@@ -301,7 +301,7 @@ class Store(Runs):
             if known == digest and earlier is not None:
                 return
             both = both_files("labels", labels)  # arrays first: those that a record does not name do no harm
-            self.artifacts.write(parent, dict(sorted(both.items(), reverse=True)))
+            self._files(parent, dict(sorted(both.items(), reverse=True)))
             finals = [(name, value, 0) for name, value in label_metrics(labels).items()]
             self._log(parent, metrics=self._new(run, finals), tags={"labels_digest": digest})
 
@@ -326,18 +326,6 @@ class Store(Runs):
         experiment = self.client.get_run(parent).info.experiment_id
         found = self._search(experiment, f"{children_of(parent)} and attributes.status = 'FINISHED'")
         return sorted(counting(found), key=lambda run: str(run.info.run_name))
-
-    def _remove_half_made(self, parent: str) -> None:
-        """Children that a killed process left and nobody went on with go to MLflow's bin.
-
-        Behind a server there is no lock, and an unfinished child may be another's at work; there they stay, and the
-        page counts them.
-        """
-        if sqlite_file(self.uri) is None:
-            return
-        experiment = self.client.get_run(parent).info.experiment_id
-        for run in self._search(experiment, f"{children_of(parent)} and attributes.status = 'RUNNING'"):
-            self.client.delete_run(run.info.run_id)
 
     def _retire_others(self, experiment: str, parent: str, result: Mapping[str, Any], keep: str) -> None:
         """Of one arm, control, seed and split in a job only the newest result counts; older ones stay, marked."""
@@ -368,7 +356,7 @@ class Store(Runs):
             names = [file.relative_to(path).as_posix() for file in found] if names is None else names
         else:
             names = [path.name]
-        self.artifacts.write(parent, {name: (folder / name).read_bytes() for name in names}, "report")
+        self._files(parent, {name: (folder / name).read_bytes() for name in names}, "report")
         self.artifacts.drop(parent, names, below="report")
 
     def _card(self, parent: str) -> dict[str, Any]:

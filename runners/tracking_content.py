@@ -25,6 +25,7 @@ EXPERIMENT_NOTE = (
     "paper; its children are arms by seed. In this list: add the columns test/mAP and test/rank1; open a "
     "parent with its arrow. Accuracies are in percent."
 )
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": EXPERIMENT_NOTE}
 
 
 def digest(value: Any, length: int = 32) -> str:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runners import tracking_content as content
+from reports.location import sqlite_file
 from runners import tracking_store
 from runners.errors import RunError
 from runners.tracking_artifacts import Artifacts
@@ -38,15 +38,31 @@ class Runs:
         """While it lasts no other process of this suite records into the same SQLite store."""
         return tracking_store.held(self.uri)
 
-    def _experiment(self, name: str) -> str:
+    def remove_half_made(self, experiment: str, which: str) -> None:
+        """Runs that a killed process left and nobody went on with go to MLflow's bin.
+
+        Behind a server there is no lock, and an unfinished run may be another's at work; there they stay, and the
+        page counts them.
+
+        Args:
+            experiment: its id.
+            which: MLflow's filter for the runs.
+        """
+        if sqlite_file(self.uri) is None:
+            return
+        for run in self._search(experiment, f"{which} and attributes.status = 'RUNNING'"):
+            self.client.delete_run(run.info.run_id)
+
+    def experiment(self, name: str, tags: Mapping[str, str]) -> str:
+        """The id of an experiment, which is made if need be.
+
+        Raises:
+            RunError: it is in MLflow's bin.
+        """
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            tags = {
-                "mlflow.experimentKind": "custom_model_development",
-                "mlflow.note.content": content.EXPERIMENT_NOTE,
-            }
             try:
-                return str(self.client.create_experiment(name, self.artifact_root, tags))
+                return str(self.client.create_experiment(name, self.artifact_root, dict(tags)))
             except RunError:  # another process made it a moment ago
                 found = self.client.get_experiment_by_name(name)
                 if found is None:
@@ -121,6 +137,10 @@ class Runs:
             if (key, step) not in latest or latest[key, step].value != value
         ]
         return missing
+
+    def _files(self, run_id: str, files: Mapping[str, bytes], below: str = "") -> None:
+        """Artifacts by name, those that are not there yet; see `runners.tracking_artifacts`."""
+        self.artifacts.write(run_id, files, below)
 
     def _log(
         self,
