@@ -115,7 +115,7 @@ def _fits(value: object, form: Any) -> bool:
         return value is None or (isinstance(value, int | float) and not isinstance(value, bool)) or _is_number(value)
     if form is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, form) if isinstance(form, type) else True
+    return form is Any or not isinstance(form, type) or isinstance(value, form)
 
 
 def _is_number(value: object) -> bool:
