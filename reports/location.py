@@ -193,7 +193,7 @@ def artifact_folder(artifact_uri: str, store: str) -> Path | None:
 
 def _split(uri: str) -> str | None:
     """The path of a URI of a file or of a bare path; ``None`` for any other URI."""
-    if "://" not in uri and not uri.startswith("file:"):
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", uri):  # one letter is a drive of Windows
         return uri
     parts = urlsplit(uri.replace("?", "%3F").replace("#", "%23"))  # MLflow itself appends to the path only
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -185,7 +186,7 @@ class Reader:
         names: list[str] = []
         token = None
         while True:
-            page = self._ask(lambda token=token: self.client.search_experiments(page_token=token))
+            page = self._ask(partial(self.client.search_experiments, page_token=token))
             names += [str(one.name) for one in page if str(one.name).startswith(prefix)]
             token = page.token
             if not token:
@@ -317,7 +318,7 @@ class Reader:
         token = None
         while True:
             page = self._ask(
-                lambda token=token: self.client.search_runs([experiment_id], text, max_results=1000, page_token=token)
+                partial(self.client.search_runs, [experiment_id], text, max_results=1000, page_token=token)
             )
             runs += list(page)
             token = page.token

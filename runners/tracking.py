@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from reports import cards, record
+from reports.database import BUSY_SECONDS
 from reports.errors import ReportError
 from reports.labels import Labels, check_labels
 from reports.store import ARTIFACTS, counting
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-def open_store(uri: str | None = None, *, busy_seconds: float = tracking_store.BUSY_SECONDS) -> "Store":
+def open_store(uri: str | None = None, *, busy_seconds: float = BUSY_SECONDS) -> "Store":
     """Open (and make, if need be) the tracking store.
 
     Args:
