@@ -1,6 +1,6 @@
 """How it is judged: admission, test-time sampling, distance, ranking, statistics, cost.
 
-A protocol is a file of this folder that assigns `PROTOCOL`; adding one adds a file and edits no other.
+A protocol is a file of the folder `catalogue` that assigns `PROTOCOL`; adding one adds a file and edits no other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ASSIGNS = re.compile(r"^PROTOCOL\b[^=\n]*=", re.MULTILINE)
 @cache
 def names() -> tuple[str, ...]:
     """The names of all protocols, sorted."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted((Path(__file__).parent / "catalogue").glob("*.py"))
     found = [path.stem for path in files if _ASSIGNS.search(path.read_text(encoding="utf-8"))]
     return tuple(stem.replace("_", "-") for stem in found)
 
@@ -42,7 +42,7 @@ def load(name: str) -> Protocol:
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names())}"
         raise ProtocolError(f"no protocol is called {name!r}; {hint}")
     stem = name.replace("-", "_")
-    protocol: Protocol = import_module(f".{stem}", __package__).PROTOCOL
+    protocol: Protocol = import_module(f".catalogue.{stem}", __package__).PROTOCOL
     if protocol.name != name:
-        raise ProtocolError(f"protocols/{stem}.py holds a protocol that calls itself {protocol.name!r}")
+        raise ProtocolError(f"protocols/catalogue/{stem}.py holds a protocol that calls itself {protocol.name!r}")
     return protocol
