@@ -33,7 +33,11 @@ class AnnotatedSplit:
     def planned(self) -> Annotated:
         """As a plan needs it."""
         return Annotated(
-            self.split.fingerprint, self.annotation.name, self.annotation.fingerprint, self.annotation.groups
+            self.split.fingerprint,
+            self.annotation.name,
+            self.annotation.fingerprint,
+            self.annotation.groups,
+            datasets.reader_of(self.split.name),
         )
 
 

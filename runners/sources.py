@@ -24,10 +24,13 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "methods.errors": "words of refusals",
     "protocols.errors": "words of refusals",
     "runners.errors": "words of refusals",
+    "files.atomic": "writes a file whole or not at all",
+    "files.errors": "words of refusals",
     "datasets.progress": "bars and lines on a terminal",
     "runners.progress": "bars and lines on a terminal",
     "datasets.lock_file": "keeps two processes apart; writes nothing",
     "datasets.synthwalk.compiling": "where machine code is kept; it is found again by a digest of its sources",
+    "protocols.discovery": "finds protocols; a step names the file of its own",
     "methods.card_checks": "refuses a card or lets it pass; what a card says is among the inputs",
     "runners.environment": "what it tells of the machine is among the inputs: runtime and precision",
     "runners.import_closure": "tells what code decides",
@@ -36,6 +39,8 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "runners.planned": "values of a plan, written down as inputs",
     "runners.repairers": "all that a repairer's text decides is written down as inputs",
     "runners.result_steps": "writes down inputs",
+    "runners.steps": "keeps what steps made, and the numbers in it as they are",
+    "reports": "reads what was recorded, afterwards",
 }
 """Imported by modules that decide, and decides nothing itself."""
 
@@ -47,7 +52,6 @@ BY_FINGERPRINT: Mapping[str, str] = {
     "datasets.pack.writing": "writes packs; their frames are those of the images",
     "datasets.repaired": "repaired data are a step: repaired",
     "datasets.synthwalk.writing": "renders; what was rendered lies on disk and has a fingerprint",
-    "protocols.cost": "admission and cost are a step: examine",
     "runners.annotating": "an annotation enters by a fingerprint of all that was read",
     "runners.explaining": "masks against the truth are a step: explain",
     "runners.judging": "accuracies are a step: judge",
@@ -75,7 +79,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "frames": Kind(("datasets.store", "datasets.store_building")),
-    "features": Kind(("runners.extraction", "runners.material", "runners.stages")),
+    "features": Kind(("runners.extraction", "datasets.opening", "datasets.shared_frames")),
     "stage": Kind(("runners.stages", "runners.training", "runners.material")),
     "regions": Kind(("runners.scoring_regions", "runners.material", "runners.stages")),
     "labels": Kind(("runners.labelling", "runners.recognising", "runners.material", "runners.stages")),
@@ -88,19 +92,6 @@ KINDS: Mapping[str, Kind] = {
     "restore": Kind(("runners.restoring", "runners.against_truth", "datasets.repaired.changes")),
 }
 """Every kind of step, and decoded frames."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a step uses that no import names.
-
-    Attributes:
-        arms: folders of methods.
-        modules: dotted names: readers of data sets, files of protocols.
-    """
-
-    arms: tuple[Path, ...] = ()
-    modules: tuple[str, ...] = ()
 
 
 def code_digest(kind: str, *, arm: Path | None = None, modules: Iterable[str] = ()) -> str:
