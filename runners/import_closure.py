@@ -94,8 +94,8 @@ class Sources:
         found: dict[str, Source] = {}
         waiting = list(entries)
         while waiting:
-            name = self.module(waiting.pop())
-            if name is None or name in found:
+            name = self.module(waiting.pop()) or ""
+            if not name or name in found:
                 continue
             parents = tuple(_parents(name))
             if not left_out.isdisjoint((name, *parents)):

@@ -34,6 +34,7 @@ from runners.sources import code_digest
 from runners.stage_length import length_of
 from runners.steps import Step
 
+
 def recipe_of(run: ArmRun, setting: Setting) -> Recipe:
     """The recipe of an arm under the setting's profile."""
     return card_of(run, setting).recipe(run.arm.recipe, setting.profile)
