@@ -10,6 +10,7 @@ import pytest
 import datasets
 import methods
 import protocols
+from datasets.synthwalk.compiling import KERNELS
 from runners import sources
 from runners.errors import RunError
 from runners.import_closure import HOUSE, Sources
@@ -124,6 +125,26 @@ def test_nothing_is_imported_by_a_name_that_only_shows_when_it_runs_unless_the_s
     assert {name for name in names if HOUSES.source(name).dynamic} <= {"datasets", "methods.registry", "protocols"}
     finders = {"pkgutil", "runpy", "importlib.machinery"}
     assert {name for name in names if finders & set(HOUSES.source(name).imports)} <= {"methods.registry"}
+
+
+def test_machine_code_that_is_kept_is_found_by_all_that_it_was_made_of() -> None:
+    """numba looks at a kernel's own file alone, so kernels that use others are kept under a digest of all of them."""
+    for file in sorted((HOUSE / "datasets" / "synthwalk").glob("*.py")):
+        used = HOUSES.source(f"datasets.synthwalk.{file.stem}").imports if file.stem != "__init__" else ()
+        if "datasets.synthwalk.compiling.compiled" in used:
+            inner = {HOUSES.module(name) for name in used if name.startswith("datasets.synthwalk.")}
+            names = {str(name).rpartition(".")[2] for name in inner} - {"synthwalk"}
+            assert {file.name, *(f"{name}.py" for name in names)} <= set(KERNELS)
+    own = {"normalising_compiled": "datasets", "counting_compiled": "protocols"}
+    for name, package in own.items():
+        imported = HOUSES.source(f"{package}.{name}").imports
+        assert "numba" in imported
+        assert {HOUSES.module(each) for each in imported} <= {
+            None,
+            package,
+            "protocols.gallery_index",
+            "protocols.inputs",
+        }
 
 
 def test_an_arm_counts_with_all_that_its_network_imports_and_other_papers_do_not() -> None:
