@@ -65,7 +65,7 @@ def time_calls(call: Call, device: torch.device, budget_s: float, clock: Clock =
     """
     if not budget_s > 0:
         raise ProtocolError(f"budget_s={budget_s} must be above 0 seconds")
-    once = watch(device)
+    once = watch(device, clock)
     start = clock()
     warm_up = 0
     while warm_up < 1 or (clock() - start < WARM_UP_SHARE * budget_s and warm_up < MAX_SAMPLES):

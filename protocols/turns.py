@@ -28,6 +28,8 @@ FEWEST, MOST = 3, 200
 ENOUGH = 5
 """Pairs below which nothing counts as settled: quartiles of fewer are too near their extremes by chance."""
 WARM_UP_SHARE = 0.25
+LEAST_SHARE = 0.5
+"""Of the time, that is spent in any case: a few calls may lie within one moment in which the machine did other work."""
 MOST_WARM_UP = 100
 
 
@@ -120,8 +122,9 @@ def in_turns(
 ) -> Turns:
     """Times a call and a reference again and again, each pair back to back and in alternating order.
 
-    Ends as soon as the figures have settled, or when the time is spent. ``fewest`` pairs are taken also where that
-    takes longer: with calls of c and r seconds it ends after max(seconds, (fewest + 1) (c + r)) and at most one pair.
+    Ends once the figures have settled, after half of the time at the earliest, or when the time is spent. ``fewest``
+    pairs are taken also where that takes longer: with calls of c and r seconds it ends after
+    max(seconds, (fewest + 1) (c + r)) and at most one pair.
 
     Args:
         one: the call.
@@ -148,6 +151,8 @@ def in_turns(
         else:
             above.append(watch(one))
             below.append(watch(other))
-        if len(above) >= fewest and until(Turns(tuple(above), tuple(below), warm_up)):
+        if clock() - begun < LEAST_SHARE * seconds or len(above) < fewest:
+            continue
+        if until(Turns(tuple(above), tuple(below), warm_up)):
             break
     return Turns(tuple(above), tuple(below), warm_up)
