@@ -122,11 +122,10 @@ def columns(times: Sequence[Time | None]) -> list[Column]:
     found = []
     for where in WHERES:
         here = [one for one in times if one is not None and one.where == where]
-        what = f"Latency {where.upper()}"
         if here:
-            found.append(Column(f"{where}_ms_p50", f"{what}, median", "number", unit="ms", marked=True))
+            found.append(Column(f"{where}_ms_p50", f"Latency {where.upper()}", "number", unit="ms", marked=True))
         if any(one.ratio is not None for one in here):
-            found.append(Column(f"{where}_ratio", f"{what}, × {REFERENCE}", "number", decimals=2, marked=True))
+            found.append(Column(f"{where}_ratio", f"{where.upper()} × {REFERENCE}", "number", decimals=2, marked=True))
     return found
 
 
