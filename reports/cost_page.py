@@ -107,7 +107,7 @@ def _lines(
 def against(lines: Sequence[Line], x_label: str, y_label: str, prefix: str) -> str:
     """Inline SVG of costs, both axes logarithmic: what grows in proportion rises at 45 degrees.
 
-    Costs that do not hold are hollow, and no line runs through them.
+    Costs that do not hold are hollow, and lines pass them by.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

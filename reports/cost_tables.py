@@ -80,9 +80,13 @@ def by_frames(record: CostRecord, batch: int, way: str) -> Table:
     for one in arms:
         found = {cell.frames: cell for cell in one.cells if cell.batch == batch}
         of = [found.get(t) for t in lengths]
-        gflops = [cell and cell.gflops for cell in of]
-        times = [cell and _told(cell.ms_p50, marked.get(id(cell), "")) for cell in of]
-        ratios = [cell and _told(cell.ratio, NOT_SETTLED if cell.settled is False else "") for cell in of if beside]
+        gflops = [None if cell is None else cell.gflops for cell in of]
+        times = [None if cell is None else _told(cell.ms_p50, marked.get(id(cell), "")) for cell in of]
+        ratios = [
+            None if cell is None else _told(cell.ratio, NOT_SETTLED if cell.settled is False else "")
+            for cell in of
+            if beside
+        ]
         rows.append(Row((one.label, one.clip_length, one.params_m, *gflops, *times, *(ratios if beside else ()))))
     name = f"cost-by-frames-{way.replace(' ', '-')}"
     caption = f"Cost against the number of frames T, {way}, {_tracklets(batch)}"
@@ -103,7 +107,7 @@ def by_batch(record: CostRecord, frames: int, way: str) -> Table:
         found = {cell.batch: cell for cell in one.cells if cell.frames == frames}
         of = [found.get(b) for b in batches]
         doubt = [marked.get(id(cell), "") for cell in of]
-        rates = [cell and _told(cell.frames_per_s, mark) for cell, mark in zip(of, doubt, strict=True)]
+        rates = [None if cell is None else _told(cell.frames_per_s, mark) for cell, mark in zip(of, doubt, strict=True)]
         shares = [None if cell is None or cell.share is None else 100 * cell.share for cell in of]
         rows.append(Row((one.label, *rates, *map(_told, shares, doubt))))
     name = f"cost-by-batch-{way.replace(' ', '-')}"

@@ -89,6 +89,7 @@ def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix
         axes.plot([one.cost for one in best], [one.accuracy for one in best], color=QUIET, linewidth=1.2, zorder=2)
         hues = [hue if one.settled else QUIET for hue, one in zip(colours(len(points)), points, strict=True)]
         _limits(axes, [one.cost for one in points if one.settled] or [one.cost for one in points])
+        beyond = any(_inside(axes, one.cost) != one.cost for one in points)
         points = [one if one.settled else replace(one, cost=_inside(axes, one.cost)) for one in points]
         for one, hue in zip(points, hues, strict=True):
             error = [[max(one.accuracy - one.low, 0.0)], [max(one.high - one.accuracy, 0.0)]]
@@ -102,7 +103,7 @@ def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix
         plain(axes)
         low, high = axes.get_ylim()
         if top > TOP:
-            _legend(axes)
+            _legend(axes, beyond)
         span = (height - BOTTOM - top) * 72  # points
         wanted = [(points[at].accuracy - low) / (high - low) * span for at in order]
         for at, name, place in zip(order, names, spread(wanted, sizes, 0.0, span, GAP), strict=True):
@@ -122,13 +123,13 @@ def _inside(axes: "Axes", cost: float) -> float:
     return min(max(cost, low), high)
 
 
-def _legend(axes: "Axes") -> None:
+def _legend(axes: "Axes", beyond: bool) -> None:
     """What the diamonds are, in a line above the plot."""
     from matplotlib.lines import Line2D
 
     handle = Line2D([], [], color=QUIET, marker="D", markersize=5.5, markerfacecolor="none", linestyle="none")
     axes.legend(
-        [handle], ["not settled: not on the front"], loc="lower left", bbox_to_anchor=(-0.02, 1.0), fontsize=8,
+        [handle], ["not settled: not on the front" + ("; beyond the axis: at its end" if beyond else "")], loc="lower left", bbox_to_anchor=(-0.02, 1.0), fontsize=8,
         frameon=False, borderaxespad=0.1, handletextpad=0.2,
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ from typing import Any
 from runners import evidence_file
 from runners.cli import guarded
 from runners.environment import command_line, git_state
-from runners.errors import NotPossible
+from runners.errors import NotPossible, RunError
 from runners.evidence_children import remove_behind, run_child
 from runners.evidence_parts import PARTS
 from runners.evidence_plan import SHORTEST, Clock, Part, TimePlan
@@ -86,7 +86,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def allowed(quick: bool, wanted: float | None) -> float:
-    """Seconds for everything: never more than a machine is lent for, but in a dry run, which nobody waits for."""
+    """Seconds for everything: never more than a machine is lent for, but in a dry run, which nobody waits for.
+
+    Raises:
+        RunError: what is wanted is no number of seconds.
+    """
+    if wanted is not None and not 0 < wanted < float("inf"):
+        raise RunError(f"--seconds {wanted:g}: expected a number of seconds above 0.")
     if quick:
         return wanted or _QUICK_SECONDS
     return min(wanted or TOTAL_SECONDS, TOTAL_SECONDS)

@@ -67,7 +67,11 @@ def test_what_did_not_settle_is_marked_in_table_terminal_files_and_page(job: Job
     assert "2636.0†" in printed
     assert "† Not settled" in printed
     row = next(row for row in csv.DictReader(io.StringIO(table.as_csv())) if row["arm"] == "GLTR")
-    assert (row["cpu_ms_p50"], row["cpu_ms_p50_mark"], row["cpu_ratio_mark"]) == ("2636.0", "not settled", "not settled")
+    assert (row["cpu_ms_p50"], row["cpu_ms_p50_mark"], row["cpu_ratio_mark"]) == (
+        "2636.0",
+        "not settled",
+        "not settled",
+    )
     assert "2636.0$\\dagger$" in table.as_latex()
     page = paper_page(busy, build_ledger(busy))
     assert re.search(r'data-sort="2636.0">2636.0<i class="mark cannot-tell" title="not settled">', page)
