@@ -1,9 +1,9 @@
 """Numbers of people, cameras and rows as others write them: what is a whole number, what is a name, what is neither.
 
-A table that once had an empty cell comes back from a spreadsheet or from pandas with `0.0`, `1.0` and `-1.0` in place of
-0, 1 and -1. Taken for names these would make a person of a distractor. So a text is one of three things here: a whole
-number (`12`, `-1`, `007`, and `12.0`, which is 12); a name, which no way of writing numbers fits; or in doubt (`1e3`,
-`1.5`, `1,000`, `nan`, digits of other scripts), and then it is refused, with the file and the line.
+A table that once had an empty cell comes back from a spreadsheet or from pandas with `0.0`, `1.0` and `-1.0` in place
+of 0, 1 and -1. Taken for names these would make a person of a distractor. So a text is one of three things here: a
+whole number (`12`, `-1`, `007`, and `12.0`, which is 12); a name, which no way of writing numbers fits; or in doubt
+(`1e3`, `1.5`, `1,000`, `nan`, digits of other scripts), and then it is refused, with the file and the line.
 """
 
 import re
@@ -79,6 +79,18 @@ def label(where: str, what: str, text: str) -> str:
     return text if number is None else text.partition(".")[0]
 
 
+def tracklet_label(where: str, text: str) -> str:
+    """The text of a tracklet in one way of writing: `1.0` becomes `1`. A tracklet may be called anything (`12.5`).
+
+    Raises:
+        DataError: it stands for an empty cell, so that all such tracklets would become one.
+    """
+    if text.lower() in _EMPTY:
+        raise DataError(f"{where}: tracklet {text!r} stands for an empty cell; give each tracklet a label")
+    match = _WHOLE.fullmatch(text)
+    return text if match is None else match[1]
+
+
 def shown(text: str) -> str:
     """A text in quotes for a message, cut where it is long."""
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
@@ -128,15 +140,12 @@ def _doubt(text: str) -> str:
     """Why a text is neither a whole number nor a name, as the rest of a sentence; empty for a name."""
     folded = unicodedata.normalize("NFKC", text).translate(_MINUS)
     visible = "".join(one for one in folded if unicodedata.category(one) not in ("Cc", "Cf", "Zs", "Zl", "Zp"))
-    if not visible:
-        return "is empty"
-    if visible.lower().lstrip("-+") in _EMPTY:
+    if not visible or visible.lower().lstrip("-+") in _EMPTY:
         return "stands for an empty cell or for no number"
     if _PLAIN.fullmatch(visible):
-        digits = visible.lstrip("+-")
-        if not digits.isascii() or text != visible:
+        if not text.isascii() or text != visible:
             return "is written with other signs than the digits 0 to 9"
-        return f"has {len(digits)} digits, expected {DIGITS} at most"
+        return f"has more than {DIGITS} digits"
     if _PERHAPS_THOUSANDS.fullmatch(visible) or _GROUPED.fullmatch(visible):
         return "may have a point for thousands or for decimals"
     if _FLOAT.fullmatch(visible):

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import identifiers
 from datasets.checks import Check, Examination, Problem, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
@@ -114,8 +115,9 @@ def _read(root: Path, sizes: bool) -> Found:
 
 def _number(found: Found) -> list[_Numbered]:
     """Tracklets under the numbers of their labels."""
-    people = numbers_of((one.person for one in found.tracklets), "person", found.source)
-    cameras = numbers_of((one.camera for one in found.tracklets), "camera", found.source)
+    # The first place of each label: a dictionary keeps the last.
+    people = numbers_of({one.person: one.where for one in reversed(found.tracklets)}, "person", found.source)
+    cameras = numbers_of({one.camera: one.where for one in reversed(found.tracklets)}, "camera", found.source)
     return [
         _Numbered(
             one,
@@ -219,7 +221,7 @@ def _check_people(split: Split, found: Found) -> list[Check]:
 
 
 def _named(found: Found) -> int:
-    return len({one.person for one in found.tracklets if not one.person.lstrip("+-").isdigit()})
+    return len({one.person for one in found.tracklets if identifiers.number_of(one.person) is None})
 
 
 def _check_kinds(found: Found, problems: Sequence[Problem]) -> list[Check]:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets import identifiers
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.readers.folder_listing import list_folders
@@ -148,7 +149,8 @@ def _group(path: Path, columns: list[str], lines: Iterable[tuple[int, list[str]]
             raise DataError(f"{where}: {len(row)} cells, expected {len(columns)} as in the first line; correct it")
         cells = {name: row[place] for name, place in at.items()}
         _check_cells(where, cells)
-        labels = (cells.get("part", TEST), cells["person"], cells["camera"], cells["tracklet"])
+        person, camera = (identifiers.label(where, name, cells[name]) for name in ("person", "camera"))
+        labels = (cells.get("part", TEST), person, camera, identifiers.tracklet_label(where, cells["tracklet"]))
         file = _relative(where, cells["path"])
         rows = found.setdefault(labels, _Rows(line))
         is_frame = is_image(posixpath.basename(file))
@@ -189,6 +191,8 @@ def _relative(where: str, text: str) -> str:
         raise DataError(
             f"{where}: path {text!r} holds a backslash; write it with slashes, relative to the CSV's folder"
         )
+    if "\0" in text:
+        raise DataError(f"{where}: path {identifiers.shown(text)} holds a NUL, which no file name does; correct it")
     file = posixpath.normpath(text)
     if posixpath.isabs(file) or file.split("/")[0] == "..":
         raise DataError(
