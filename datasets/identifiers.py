@@ -121,7 +121,7 @@ def whole_numbers(values: NDArray[Any], where: str, remedy: str) -> NDArray[np.i
         good = np.ones(len(flat), dtype=bool)
     if not good.all():
         entry = int(np.flatnonzero(~good)[0])
-        raise DataError(f"{where} must be whole numbers, but entry {entry + 1} is {flat[entry]}; {remedy}")
+        raise DataError(f"{where} must be whole numbers, but {_place(entry, values)} is {flat[entry]}; {remedy}")
     return values.astype(np.int64)
 
 
@@ -132,8 +132,17 @@ def _from_texts(values: NDArray[Any], where: str, remedy: str) -> NDArray[np.int
         try:
             found[entry] = whole(text.strip())
         except ValueError as error:
-            raise DataError(f"{where}: entry {entry + 1}, {shown(text)}, {error}; {remedy}") from error
+            told = f"{_place(entry, values)}, {shown(text)}, {error}"
+            raise DataError(f"{where} must be whole numbers, but {told}; {remedy}") from error
     return found.reshape(values.shape)
+
+
+def _place(entry: int, values: NDArray[Any]) -> str:
+    """Where an entry stands, from 1; entries are counted row by row."""
+    if values.ndim < 2:
+        return f"entry {entry + 1}"
+    place = [int(index) + 1 for index in np.unravel_index(entry, values.shape)]
+    return f"row {place[0]}, column {place[1]}"
 
 
 def _doubt(text: str) -> str:

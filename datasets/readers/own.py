@@ -26,6 +26,7 @@ from datasets.checks import Check, Examination, Problem, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
 from datasets.readers import own_folders, own_table
+from datasets.readers.companions import folders_in
 from datasets.readers.image_files import name_some
 from datasets.readers.manifest import Counts, spoken
 from datasets.readers.natural_order import natural_key
@@ -107,7 +108,7 @@ def _read(root: Path, sizes: bool) -> Found:
     if (root / TABLE).is_file():
         return own_table.read(root / TABLE, sizes)
     if root.is_dir():
-        tables = sorted(child / TABLE for child in root.iterdir() if (child / TABLE).is_file())
+        tables = [child / TABLE for child in folders_in(root) if (child / TABLE).is_file()]
         if len(tables) == 1:
             return own_table.read(tables[0], sizes)
     return own_folders.read(root, sizes)

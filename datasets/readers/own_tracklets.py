@@ -12,6 +12,7 @@ from datasets import identifiers
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.frames_of_folder import ListedFrames, names_array
+from datasets.readers.companions import is_companion
 from datasets.readers.image_files import name_some
 from datasets.readers.natural_order import Key, natural_key
 from datasets.tracklet import DISTRACTOR, JUNK
@@ -69,8 +70,8 @@ class Found:
 
 
 def is_image(name: str) -> bool:
-    """Has it the ending of an image, and is it none of the files that systems hide?"""
-    return not name.startswith(".") and name.lower().endswith(IMAGES)
+    """Has it the ending of an image, and is it none of the files that systems leave?"""
+    return not is_companion(name) and name.lower().endswith(IMAGES)
 
 
 def in_order(folder: str, names: Iterable[str], problems: list[Problem]) -> list[str]:

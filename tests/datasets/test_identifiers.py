@@ -9,7 +9,20 @@ from datasets.identifiers import label, number_of, whole_numbers
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("12", 12), ("-1", -1), ("+3", 3), ("007", 7), ("0", 0), ("0.0", 0), ("-1.0", -1), ("1.0", 1), ("12.00", 12), ("-0.0", 0), ("9" * 18, 10**18 - 1), ("1200.000", 1200)],
+    [
+        ("12", 12),
+        ("-1", -1),
+        ("+3", 3),
+        ("007", 7),
+        ("0", 0),
+        ("0.0", 0),
+        ("-1.0", -1),
+        ("1.0", 1),
+        ("12.00", 12),
+        ("-0.0", 0),
+        ("9" * 18, 10**18 - 1),
+        ("1200.000", 1200),
+    ],
 )
 def test_whole_numbers_as_programs_write_them(text: str, number: int) -> None:
     assert number_of(text) == number
@@ -60,11 +73,27 @@ def test_arrays_of_every_kind_become_the_same_numbers(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [[1.0, np.nan], [1.0, np.inf], [1.0, 1e30], [1.0, 1.5], ["1", "²"], ["1", "9" * 30], ["1", ""], [b"1", b"\xff"], [True, False], [1 + 2j, 1]],
+    [
+        [1.0, np.nan],
+        [1.0, np.inf],
+        [1.0, 1e30],
+        [1.0, 1.5],
+        ["1", "²"],
+        ["1", "9" * 30],
+        ["1", ""],
+        [b"1", b"\xff"],
+        [True, False],
+        [1 + 2j, 1],
+    ],
 )
 def test_arrays_that_hold_other_things_are_refused(values: list[object]) -> None:
     with pytest.raises(DataError, match=r"^f\.mat: 'x'.*; copy it again$"):
         whole_numbers(np.array(values), "f.mat: 'x'", "copy it again")
+
+
+def test_an_entry_of_a_table_is_told_by_row_and_column() -> None:
+    with pytest.raises(DataError, match="row 2, column 1 is nan"):
+        whole_numbers(np.array([[1.0, 2.0], [np.nan, 4.0]]), "f", "r")
 
 
 def test_numbers_beyond_int64_do_not_turn_negative() -> None:
