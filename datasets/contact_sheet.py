@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from datasets import decoding, pack
 from datasets.errors import DataError
+from datasets.image_opening import ImageFault
 from datasets.sampling import evenly
 from datasets.tracklet import Split, Tracklet
 
@@ -108,8 +109,8 @@ def _frames(tracklet: Tracklet, root: Path, frames: NDArray[np.int64]) -> Iterat
             raise content
         try:
             yield decoding.decode(bytes(content))
-        except (ValueError, OSError) as error:
-            raise DataError(f"{source.name(frame)} cannot be decoded ({error}); copy it again") from error
+        except ImageFault as error:
+            raise DataError(error.sentence(source.name(frame))) from error
 
 
 def _scaled(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:

@@ -22,6 +22,7 @@ from datasets import progress as progress_bars
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.image_header import read_header
+from datasets.image_opening import ImageFault
 from datasets.recognition import PACK
 from datasets.tracklet import Split, Tracklet, lengths
 
@@ -31,12 +32,13 @@ KINDS = {
     "unreadable": "frames that may not be read",
     "truncated": "frames cut short",
     "damaged": "frames damaged",
+    "unsupported": "frames of a kind that is not read",
     "size": "frames of a wrong size",
     "duplicate": "frames of one tracklet in another",
     "repeated": "frames repeated in their tracklet",
 }
 """Kind of problem -> what the check that counts it is called."""
-_LISTED = ("missing", "empty", "unreadable")
+_LISTED = ("missing", "empty", "unreadable", "unsupported")
 _FEW_PIXELS = 512  # frames with fewer, such as 16x8, come out the same twice where somebody hardly moves
 
 _AGAIN = "copy it again"
@@ -74,7 +76,7 @@ class Inspection:
     alike: int = 0
 
     def checks(self) -> tuple[Check, ...]:
-        """How many frames have each fault; those that a listing finds too are counted only where there are any."""
+        """How many frames have each fault; those that are rare or that a listing finds too only where there are any."""
         counted = Counter(problem.kind for problem in self.problems)
         found = [
             Check(what, 0, counted[kind], _first(self.problems, kind), kind)
@@ -245,12 +247,12 @@ def _faults(name: str, data: bytes, size: Size | None, pixels: bool, sizes: Coun
             is_, wanted = (f"{height}x{width}" for height, width in (header.size, size))
             found.append(Problem("size", name, f"is {is_}, expected {wanted}", "take the original, not a resized copy"))
     if header.fault:
-        found.append(Problem(header.fault, name, header.found, _AGAIN))
+        found.append(Problem(header.fault, name, header.found, header.remedy))
     elif pixels:
         try:
             decoding.decode(data)
-        except (ValueError, OSError, SyntaxError) as error:  # the last is how Pillow tells of a broken PNG
-            found.append(Problem("damaged", name, f"cannot be decoded ({error})", _AGAIN))
+        except ImageFault as fault:
+            found.append(Problem(fault.kind, name, str(fault), fault.remedy))
     return found
 
 

@@ -33,7 +33,7 @@ def checks(found: int, part: str = "") -> list[Check]:
         found: files and folders.
         part: of the data set.
     """
-    what = "files that a system left (._name, Thumbs.db ...), passed over"
+    what = "companion files of systems (Thumbs.db ...), passed over"
     return [Check(f"{part} {what}".strip(), None, found)] if found else []
 
 

@@ -89,7 +89,7 @@ def test_what_a_system_leaves_behind_is_no_frame(root: Path) -> None:
     examined = datasets.examine("ilids", root, counts="any")
     assert examined.require().fingerprint == before.fingerprint
     counted = {check.what: check.found for check in examined.checks}
-    assert counted["files that a system left (._name, Thumbs.db ...), passed over"] == 3
+    assert counted["companion files of systems (Thumbs.db ...), passed over"] == 3
     assert counted["files that are no frames"] == 0
 
 

@@ -166,7 +166,7 @@ def test_what_is_no_image_is_left_out_and_counted(root: Path) -> None:
     assert examined.require().fingerprint == before.fingerprint
     counted = {check.what: check.found for check in examined.checks}
     assert counted["files that are no images"] == 2
-    assert counted["files that a system left (._name, Thumbs.db ...), passed over"] == 3  # the hidden folder too
+    assert counted["companion files of systems (Thumbs.db ...), passed over"] == 3  # the hidden folder too
 
 
 def test_endings_in_upper_case_and_of_several_kinds(root: Path) -> None:
