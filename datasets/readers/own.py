@@ -31,7 +31,7 @@ from datasets.readers.image_files import name_some
 from datasets.readers.manifest import Counts, spoken
 from datasets.readers.natural_order import natural_key
 from datasets.readers.own_tracklets import GALLERY, QUERY, TEST, TRAIN, Found, Written, numbers_of
-from datasets.tracklet import Split, Tracklet, person_ids
+from datasets.tracklet import DISTRACTOR, Split, Tracklet, camera_ids, person_ids
 
 TABLE = "tracklets.csv"
 
@@ -99,7 +99,7 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
         *_check_kinds(found, problems),
         *found.checks,
     )
-    return Examination(result, checks, spoken("any", ""), problems)
+    return Examination(result, checks, spoken("any", ""), problems, tuple(_notes(result)))
 
 
 def _read(root: Path, sizes: bool) -> Found:
@@ -212,12 +212,28 @@ def _check_people(split: Split, found: Found) -> list[Check]:
     names = name_some([str(person) for person in shared])
     both = f"persons must not be trained on and tested, but {names} are; move them to one part" if shared.size else ""
     alone = (
-        "distractors and junk (persons 0 and -1) have no place among the training tracklets; move them to the gallery"
+        "distractors and junk (persons 0 and -1) have no place among the training tracklets; move them to the gallery, "
+        "or number the people from 1 if 0 is one of them"
     )
     return [
         Check("people in train and test", 0, len(shared), both),
         Check("training tracklets of nobody", 0, nobody, alone if nobody else ""),
         Check("people with names in place of numbers", None, _named(found)),
+    ]
+
+
+def _notes(split: Split) -> list[str]:
+    """Whether person 0, a distractor by the numbering of MARS, looks like a person."""
+    people, cameras = person_ids(split.test), camera_ids(split.test)
+    own, others = people == DISTRACTOR, people > 0
+    seen_by = len(np.unique(cameras[own]))
+    most = max(np.unique(people[others], return_counts=True)[1].tolist(), default=0)
+    if seen_by < 2 or int(own.sum()) > most:
+        return []
+    return [
+        f"person {DISTRACTOR} has {int(own.sum())} test tracklets under {seen_by} cameras, as other people have, but "
+        f"{DISTRACTOR} stands for distractors (wrong answers to every query) and asks nothing; if it is a person, "
+        "number the people from 1."
     ]
 
 
