@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from datasets import decoding, pack
 from datasets.errors import DataError
+from datasets.identifiers import printable
 from datasets.image_opening import ImageFault
 from datasets.sampling import evenly
 from datasets.tracklet import Split, Tracklet
@@ -17,6 +18,8 @@ from datasets.tracklet import Split, Tracklet
 _GAP = 2
 _LABEL_WIDTH = 108
 _LINE = 11
+_MOST_PIXELS = 2**27
+_LONGEST_SIDE = 65_500  # of a JPEG
 _BACKGROUND, _INK, _FAINT = (24, 24, 27), (235, 235, 235), (150, 150, 155)
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
@@ -55,23 +58,25 @@ def contact_sheet(
         size: (height, width) of a frame on the sheet.
 
     Raises:
-        DataError: if a frame cannot be read, or the sheet would have no row or column.
+        DataError: if a frame cannot be read, or the sheet would have no row or column, or too many pixels.
     """
     if not tracklets or columns < 1 or min(size) < 1:
         raise DataError(f"a sheet of {len(tracklets)} rows and {columns} columns is not possible; ask for more")
     height, width = size
     widest = max(min(columns, len(tracklet.frames)) for tracklet in tracklets)
-    sheet = Image.new(
-        "RGB",
-        (_LABEL_WIDTH + widest * (width + _GAP) + _GAP, len(tracklets) * (height + _GAP) + _GAP),
-        _BACKGROUND,
-    )
+    across, down = _LABEL_WIDTH + widest * (width + _GAP) + _GAP, len(tracklets) * (height + _GAP) + _GAP
+    if across * down > _MOST_PIXELS:
+        raise DataError(
+            f"a sheet of {len(tracklets)} rows and {widest} columns of {height}x{width} would have {down:,}x{across:,} "
+            f"pixels, expected {_MOST_PIXELS:,} at most; ask for fewer rows or columns, or for smaller frames"
+        )
+    sheet = Image.new("RGB", (across, down), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     for row, tracklet in enumerate(tracklets):
         top = _GAP + row * (height + _GAP)
         person = {0: "distractor", -1: "junk"}.get(tracklet.person_id, f"person {tracklet.person_id}")
         facts = (person, f"camera {tracklet.camera_id}", f"{len(tracklet.frames)} frames")
-        draw.text((6, top + 2), tracklet.key, fill=_INK)
+        draw.text((6, top + 2), printable(tracklet.key), fill=_INK)
         for line, fact in enumerate(facts, start=1):
             draw.text((6, top + 2 + line * _LINE), fact, fill=_FAINT)
         shown = evenly(len(tracklet.frames), min(columns, len(tracklet.frames))).indices
@@ -89,6 +94,11 @@ def save(sheet: Image.Image, path: Path) -> None:
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise DataError(f"{path} has no known extension; name a .png or .jpg file")
+    if kind == "JPEG" and max(sheet.size) > _LONGEST_SIDE:
+        raise DataError(
+            f"{path}: a JPEG has no more than {_LONGEST_SIDE:,} pixels a side, and the sheet has {max(sheet.size):,}; "
+            "name a .png, or ask for fewer rows"
+        )
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -96,6 +96,11 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
+def printable(text: str) -> str:
+    """Text of file names for any terminal, table or page: bytes that are no characters are shown as numbers."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def whole_numbers(values: NDArray[Any], where: str, remedy: str) -> NDArray[np.int64]:
     """An array of numbers, or of texts of numbers, as int64 of the same shape.
 

@@ -32,6 +32,7 @@ from datasets.checks import Check, Examination, Problem, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
 from datasets.frames_of_folder import ListedFrames, names_array
+from datasets.identifiers import printable
 from datasets.readers.companions import folders_in
 from datasets.readers.folder_listing import FolderListing, list_folders
 from datasets.readers.image_files import name_some
@@ -99,7 +100,9 @@ class Part:
         starts = self.images.starts.tolist()
         rows = zip(self.listed.prefixes, people.tolist(), self.images.cameras.tolist(), strict=True)
         return tuple(
-            Tracklet(prefix, person, camera, ListedFrames(f"{_folder(prefix)}/", self.images.names[start:end]))
+            Tracklet(
+                printable(prefix), person, camera, ListedFrames(f"{_folder(prefix)}/", self.images.names[start:end])
+            )
             for (prefix, person, camera), start, end in zip(rows, starts[:-1], starts[1:], strict=True)
         )
 

@@ -123,7 +123,7 @@ def _number(found: Found) -> list[_Numbered]:
         _Numbered(
             one,
             Tracklet(
-                f"{one.part}/{one.person}/{one.camera}/{one.tracklet}",
+                identifiers.printable(f"{one.part}/{one.person}/{one.camera}/{one.tracklet}"),
                 people[one.person],
                 cameras[one.camera],
                 one.frames,
