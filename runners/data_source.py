@@ -8,8 +8,7 @@ from typing import Any
 import datasets
 from datasets import pack
 from datasets.checks import Examination
-from datasets.identifiers import printable as printable
-from datasets.identifiers import shown
+from datasets.identifiers import printable, shown
 from datasets.recognition import PACK, recognise
 from datasets.tracklet import Split
 

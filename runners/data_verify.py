@@ -15,13 +15,14 @@ from datasets import pack
 from datasets.catalogue import entry
 from datasets.census import census
 from datasets.checks import Check, Examination, Problem
+from datasets.identifiers import printable
 from datasets.inspection import KINDS, Inspection, inspect
 from datasets.official_figures import check_figures
 from datasets.recognition import PACK
 from datasets.tracklet import Split
 from reports.errors import ReportError
 from reports.writing import write_files
-from runners.data_source import add_source, divisions_of, examine, facts, name_of, of_names, printable, size_of, spoken
+from runners.data_source import add_source, divisions_of, examine, facts, name_of, of_names, size_of, spoken
 from runners.errors import RunError
 
 DESCRIPTION = """\

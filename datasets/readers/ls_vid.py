@@ -97,12 +97,10 @@ class Part:
 
     def tracklets(self, people: NDArray[np.int64]) -> tuple[Tracklet, ...]:
         """The lines as tracklets of these people, int64 [N]."""
-        starts = self.images.starts.tolist()
+        starts, names = self.images.starts.tolist(), self.images.names
         rows = zip(self.listed.prefixes, people.tolist(), self.images.cameras.tolist(), strict=True)
         return tuple(
-            Tracklet(
-                printable(prefix), person, camera, ListedFrames(f"{_folder(prefix)}/", self.images.names[start:end])
-            )
+            Tracklet(printable(prefix), person, camera, ListedFrames(f"{_folder(prefix)}/", names[start:end]))
             for (prefix, person, camera), start, end in zip(rows, starts[:-1], starts[1:], strict=True)
         )
 
