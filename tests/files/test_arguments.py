@@ -11,7 +11,17 @@ def test_a_path_may_begin_with_the_home_folder_wherever_it_stands(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    given = ["verify", "~/x", "--data-root=~/x", "--out", "~", "--name=a~b", "--uri=sqlite:///~/x", "~nobody-at-all/x", "=~"]
+    given = [
+        "verify",
+        "~/x",
+        "--data-root=~/x",
+        "--out",
+        "~",
+        "--name=a~b",
+        "--uri=sqlite:///~/x",
+        "~nobody-at-all/x",
+        "=~",
+    ]
     home = str(tmp_path)
     assert words(given) == [
         *("verify", f"{home}/x", f"--data-root={home}/x", "--out", home),
