@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import decoding
+from datasets.image_opening import ImageFault
 from datasets.store import FrameStore
 from datasets.synthwalk.truth import HIDDEN, Truth, load_truth
 from datasets.tracklet import Split
