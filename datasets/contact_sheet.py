@@ -15,10 +15,10 @@ from datasets.image_opening import ImageFault
 from datasets.sampling import evenly
 from datasets.tracklet import Split, Tracklet
 
+MOST_PIXELS = 200_000_000
 _GAP = 2
 _LABEL_WIDTH = 108
 _LINE = 11
-_MOST_PIXELS = 2**27
 _LONGEST_SIDE = 65_500  # of a JPEG
 _BACKGROUND, _INK, _FAINT = (24, 24, 27), (235, 235, 235), (150, 150, 155)
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
@@ -64,13 +64,13 @@ def contact_sheet(
         raise DataError(f"a sheet of {len(tracklets)} rows and {columns} columns is not possible; ask for more")
     height, width = size
     widest = max(min(columns, len(tracklet.frames)) for tracklet in tracklets)
-    across, down = _LABEL_WIDTH + widest * (width + _GAP) + _GAP, len(tracklets) * (height + _GAP) + _GAP
-    if across * down > _MOST_PIXELS:
+    whole = (_LABEL_WIDTH + widest * (width + _GAP) + _GAP, len(tracklets) * (height + _GAP) + _GAP)
+    if whole[0] * whole[1] > MOST_PIXELS:
         raise DataError(
-            f"a sheet of {len(tracklets)} rows and {widest} columns of {height}x{width} would have {down:,}x{across:,} "
-            f"pixels, expected {_MOST_PIXELS:,} at most; ask for fewer rows or columns, or for smaller frames"
+            f"a sheet of {whole[0]:,} x {whole[1]:,} pixels is too large to be looked at, expected no more than "
+            f"{MOST_PIXELS / 1e6:.0f} million of them; ask for smaller or fewer frames"
         )
-    sheet = Image.new("RGB", (across, down), _BACKGROUND)
+    sheet = Image.new("RGB", whole, _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     for row, tracklet in enumerate(tracklets):
         top = _GAP + row * (height + _GAP)
