@@ -145,6 +145,16 @@ def test_equal_frames_of_one_person_and_camera_are_told_and_pass_others_fail(
     assert "of another person" in capsys.readouterr().out
 
 
+def test_a_path_behind_an_equals_sign_may_begin_with_the_home_folder(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["verify", "~/mars", "--counts", "any", "--quick", "--report=~/problems.csv"]) == 0
+    assert (tmp_path / "problems.csv").is_file()
+    assert not (tmp_path / "~").exists()
+
+
 def test_a_report_that_cannot_be_written_is_one_sentence(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = root / "file"
     file.touch()
