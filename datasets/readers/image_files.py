@@ -126,12 +126,15 @@ def strays(capitals: Sequence[str], deeper: Sequence[str]) -> str:
     told = []
     if capitals:
         ending = Path(capitals[0]).suffix
-        told.append(
-            f"{len(capitals):,} files there end in {ending} ({capitals[0]}), expected {ending.lower()}: rename them"
-        )
+        there = f"{_counted(capitals, 'file')} there with the ending {ending} ({capitals[0]})"
+        told.append(f"{there}, expected {ending.lower()}: rename")
     if deeper:
-        told.append(f"{len(deeper):,} folders lie there ({deeper[0]}), expected the images themselves: move them up")
+        told.append(f"{_counted(deeper, 'folder')} there ({deeper[0]}), expected the images themselves: move them up")
     return "; ".join(told)
+
+
+def _counted(found: Sequence[str], what: str) -> str:
+    return f"{len(found):,} {what}{'' if len(found) == 1 else 's'}"
 
 
 class _Listed(NamedTuple):
