@@ -21,7 +21,7 @@ from typing import Any
 from runners import evidence_file
 from runners.cli import guarded
 from runners.environment import command_line, git_state
-from runners.errors import NotPossible
+from runners.errors import NotPossible, RunError
 from runners.evidence_children import remove_behind, run_child
 from runners.evidence_parts import PARTS
 from runners.evidence_plan import SHORTEST, Clock, Part, TimePlan
