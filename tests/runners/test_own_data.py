@@ -107,9 +107,10 @@ def test_queries_of_one_person_have_numbers_and_an_interval_that_says_nothing(
 def test_where_no_query_has_an_answer_nothing_is_trained(
     tmp_path: Path, brief: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = recorded(tmp_path / "mine", {"test": (1, 2), "train": (11, 12)})
+    data = recorded(tmp_path / "mine", {"query": (1, 2), "gallery": (1, 2), "train": (11, 12)})
     for person in (1, 2):
-        shutil.rmtree(data / "test" / str(person) / str(person))  # each is left under one camera
+        shutil.rmtree(data / "query" / str(person) / "2")
+        shutil.rmtree(data / "gallery" / str(person) / "2")  # each is left under one camera
     assert reproduce.main(job(tmp_path, brief, data)) == 2
     assert "has its person in the gallery under another camera" in capsys.readouterr().err
     assert not (tmp_path / "runs.db").exists()
