@@ -146,7 +146,7 @@ def test_whatever_is_damaged_is_named_and_made_again_with_the_same_numbers(
     for file in (tmp_path / "runs/steps/examine").glob("*/examined.json"):
         file.write_bytes(b"")
     assert main(_job(tmp_path, tiny_world, brief, "--controls", "none")) == 0
-    said = [line for line in capsys.readouterr().err.splitlines() if "damaged" in line]
+    said = [line for line in capsys.readouterr().err.splitlines() if "damaged:" in line]
     for kind, name, what in (
         ("judge", "gltr seed 0", "per_query.npz has"),
         ("judge", "baseline seed 0", "result.json has 2 bytes"),
@@ -172,7 +172,7 @@ def test_whatever_is_damaged_is_named_and_made_again_with_the_same_numbers(
     ).read_bytes()
     assert main(_job(tmp_path, tiny_world, brief, "--controls", "none")) == 0
     told = capsys.readouterr().err
-    assert "damaged" not in told and "0 results made now" in told
+    assert "damaged:" not in told and "0 results made now" in told
 
 
 @pytest.mark.slow
