@@ -215,8 +215,8 @@ def test_killed_and_started_again_ends_with_the_same_numbers(finished: Path, tmp
 def _setting(split: datasets.Split) -> Setting:
     return Setting(
         card=methods.paper(PAPER), profile="embedded", budget="quick", pretrained="card", size=None,
-        num_ids=split.num_train_ids, data=split.fingerprint, reader=datasets.reader_of(split.name), device="cpu", runtime={},
-        scorer="brief-repair/plain",
+        num_ids=split.num_train_ids, data=split.fingerprint, reader=datasets.reader_of(split.name),
+        device="cpu", runtime={}, scorer="brief-repair/plain",
     )  # fmt: skip
 
 
