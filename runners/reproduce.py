@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not options.json:
             show(finished)
     if options.json:
-        print(json.dumps(found[0] if len(found) == 1 else found, indent=1, ensure_ascii=False))
+        print(json.dumps(found[0] if len(found) == 1 else found, indent=1))
     return 0
 
 
