@@ -40,8 +40,8 @@ LINES = {
         *TRAINING, "--arms nope", "--arms gltr[", "--arms gltr[x=1]", "--paper nope", "--slice nope",
     ],
     "runners.compare": [
-        "--seeds 0", "--size 0x0", "--splits x", "--decoded-limit nan", "--device xyz", "--arms gltr/nope", "--arms nope",
-        "--paper nope",
+        "--seeds 0", "--size 0x0", "--splits x", "--decoded-limit nan", "--device xyz", "--arms gltr/nope",
+        "--arms nope", "--paper nope",
     ],
     "runners.cost": [
         "--frames 0", "--frames -1", "--frames x", "--batch 0", "--size 0x0", "--size x", "--seconds nan",
