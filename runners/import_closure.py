@@ -42,7 +42,7 @@ class Sources:
     A file is read once, so that a run keeps the names of the code that it began with.
 
     Attributes:
-        packages: name of a top package -> its folder.
+        packages: name of a top package -> its folder, or of a module that lies in no package -> its file.
         read: gives a file's bytes.
     """
 
@@ -69,6 +69,8 @@ class Sources:
     def _find(self, name: str) -> Path | None:
         top, *rest = name.split(".")
         folder = self.packages.get(top)
+        if folder is not None and folder.is_file():
+            return None if rest else folder
         if folder is None or (len(rest) > 1 and self.file(name.rpartition(".")[0]) is None):
             return None
         place = folder.joinpath(*rest)
