@@ -58,7 +58,8 @@ class Sources:
 
     def with_outside(self, name: str, folder: Path) -> "Sources":
         """The same and one folder more, under a name of its own; what was read is not read again."""
-        return Sources({**self.packages, name: folder}, self.read, dict(self._files), dict(self._sources))
+        there = {module: file for module, file in self._files.items() if file is not None}
+        return Sources({**self.packages, name: folder}, self.read, there, dict(self._sources))
 
     def file(self, name: str) -> Path | None:
         """The file of a module; of a package its ``__init__.py``, which need not be there. None for other names."""
