@@ -18,7 +18,7 @@ from datasets.synthwalk.presets import World, preset
 from datasets.tracklet import Split
 from methods.card import Card
 from methods.recipe import Length, Recipe
-from protocols.cost_grid import in_words
+from protocols.cost_cell import in_words
 from runners.evidence_costs import Send
 
 MATRIX = (
