@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from .card import CARD_FILE, ArmCard, Card, read_card
 from .card_checks import check
 from .errors import MethodError, unknown
-from .fields import fill
+from .fields import field_types, fill
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,12 +81,14 @@ class Choices:
         readings: reading -> overrides of its defaults.
         losses: names that the method's ``losses`` knows.
         where: the file, for messages.
+        deciding: options that a recipe depends on, so that an arm of other values needs another recipe.
     """
 
     kind: type[Any]
     readings: Mapping[str, Mapping[str, Any]]
     losses: tuple[str, ...]
     where: str
+    deciding: tuple[str, ...] = ()
 
     def resolve(self, reading: str, options: Mapping[str, Any]) -> Any:
         """Options of a reading with overrides, which may be texts; unknown ones are a `MethodError`."""
@@ -107,7 +109,11 @@ def choices(folder: Path) -> Choices:
         raise MethodError(f"{where}: expected READINGS = {{'paper': {{...}}, ...}}")
     if not isinstance(losses, tuple) or not losses:
         raise MethodError(f"{where}: expected LOSSES, a tuple of the names that losses() knows")
-    return Choices(kind, readings, losses, where)
+    deciding = tuple(getattr(module, "DECIDING", ()))
+    for option in deciding:
+        if option not in field_types(kind):
+            raise MethodError(f"{where}: DECIDING: {unknown('option', option, field_types(kind))}")
+    return Choices(kind, readings, losses, where, deciding)
 
 
 def create(
