@@ -11,12 +11,13 @@ import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from runners.errors import NotPossible, RunError
 from runners.sources import HOUSE
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -51,17 +52,31 @@ def choose_device(wanted: str) -> str:
 
 
 def choose_precision(wanted: str, device: str) -> Precision:
-    """``auto`` -> ``bf16`` where the hardware multiplies it natively, else ``fp32``."""
+    """In what numbers networks compute on a device.
+
+    Args:
+        wanted: one of `PRECISIONS`; or ``auto``: ``bf16`` where the hardware multiplies it natively, else ``fp32``.
+        device: such as ``cpu``.
+
+    Raises:
+        NotPossible: asked for by name, and this device does not compute in them.
+        RunError: there are no such numbers.
+    """
     import torch
 
-    if wanted == "fp32":
-        return "fp32"
-    if wanted == "bf16":
-        return "bf16"
-    if device.startswith("cuda"):
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    flags = _processor()["flags"]
-    return "bf16" if {"avx512_bf16", "amx_bf16"} & flags else "fp32"
+    from protocols.arithmetic import why_not
+
+    if wanted == "auto":
+        if device.startswith("cuda"):
+            return "bf16" if why_not("bf16", torch.device(device)) is None else "fp32"
+        return "bf16" if {"avx512_bf16", "amx_bf16"} & _processor()["flags"] else "fp32"
+    for precision in PRECISIONS:
+        if precision == wanted:
+            reason = why_not(precision, torch.device(device))
+            if reason is not None:
+                raise NotPossible(f"precision {precision} on {device}: {reason}; use --precision fp32.")
+            return precision
+    raise RunError(f"precision {wanted!r} is unknown; expected auto, {', '.join(PRECISIONS)}.")
 
 
 def runtime(device: str) -> dict[str, Any]:

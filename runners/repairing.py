@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.decoding import resize
+from datasets.resizing import resize
 from datasets.repaired.interface import Footage, Repaired
 from datasets.transforms import to_tensor
 from methods.interface import Repair

@@ -28,7 +28,7 @@ from runners.optimisation import trains
 from runners.plan import length_of
 from runners.planned import ArmRun, PlannedStage
 from runners.steps import Step, StepStore, read_json, write_json
-from runners.training import FeatureSource, PixelSource, Source, Targets, train_stage
+from runners.training import FeatureSource, PixelSource, Source, Targets, mixed, train_stage
 
 WEIGHTS = "weights.safetensors"
 
@@ -90,6 +90,7 @@ def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: s
             device=device,
             folder=folder,
             title=f"train {planned.run.text}: {planned.stage.name}, seed {planned.seed}",
+            precision=planned.precision,
         )
         save_weights(method, folder / WEIGHTS)
         write_json(folder / "log.json", log)
@@ -117,7 +118,7 @@ def build_method(
         method = run.arm.build(num_ids, size)
         if run.control == "mlp":
             method = replace_temporal(method)
-    if precision == "bf16":
+    if mixed(precision):
         method = method.to(memory_format=torch.channels_last)
     return method.to(device)
 
@@ -189,6 +190,7 @@ def frame_features(
             "size": list(store.size),
             "normalise": normalise,
             "precision": precision,
+            "resize": store.resize,
             **({"crop": store.crop} if store.crop != 1 else {}),
             **({"counted": "trunk frames"} if part == "test" else {}),
         },
