@@ -59,9 +59,7 @@ def fit(pixels: Pixels, size: tuple[int, int], crop: float = 1.0, filter_: Filte
     return np.ascontiguousarray(resize(pixels, larger, filter_)[top : top + height, left : left + width])
 
 
-def decode_into(
-    data: bytes | memoryview, out: Pixels, crop: float = 1.0, filter_: Filter = "bilinear"
-) -> None:
+def decode_into(data: bytes | memoryview, out: Pixels, crop: float = 1.0, filter_: Filter = "bilinear") -> None:
     """Decode an image, fitted to the place where its pixels are wanted.
 
     Args:

@@ -1,6 +1,6 @@
-"""Bringing a frame to another size as a published code did; the filters differ visibly on frames that are made smaller.
+"""Bringing a frame to another size as a published code did; the filters differ most on frames that are made smaller.
 
-``bilinear`` and ``bicubic`` are Pillow's: they average over all pixels that an output pixel covers (antialiasing), which
+``bilinear`` and ``bicubic`` are Pillow's: they average over all pixels that an output pixel covers (antialiasing), as
 torchvision's ``Resize`` on images does too. ``opencv-linear`` is ``cv2.resize`` with its default ``INTER_LINEAR`` on
 bytes: four neighbours of the output pixel's centre, whatever the factor, in fixed point. It is computed here, bit for
 bit as OpenCV's C++ does it (``modules/imgproc/src/resize.cpp``: ``HResizeLinear``, ``VResizeLinear``).

@@ -127,9 +127,7 @@ class FrameStore:
         if not store._is_complete(shape):
             path = store.path
             assert path is not None  # named in the line before
-            write_whole(
-                path, shape, lambda: decode_frames(source(), size, crop=crop, resize=resize, progress=progress)
-            )
+            write_whole(path, shape, lambda: decode_frames(source(), size, crop=crop, resize=resize, progress=progress))
         return store
 
     @classmethod

@@ -142,7 +142,9 @@ def _make(name: str, entry: ArmCard, card: Card, given: dict[str, str], where: s
         before = offered.resolve(reading, entry.options)
         after = offered.resolve(reading, {**entry.options, **given})
     except MethodError as error:
-        raise MethodError(f"{where}: {error}") from None
+        others = [other for other, each in card.arms.items() if each.reading == reading]
+        named = f"; arms of {card.key} with that reading: {', '.join(others)}" if others else ""
+        raise MethodError(f"{where}: {error}{named if reading not in offered.readings else ''}") from None
     recipe = entry.recipe
     if reading != entry.reading or _differing(own, after, offered.deciding):
         recipe = _recipe(name, entry, card, reading, after, where)
@@ -176,8 +178,8 @@ def _recipe(name: str, entry: ArmCard, card: Card, reading: str, options: Any, w
     """The recipe of an arm whose reading, or an option that recipes depend on, is not that of its card.
 
     The one that the arm itself names for that reading, if an arm of the card with these deciding options takes it;
-    otherwise that of the nearest such arm, counted in options that differ. There is no guess: where the card has none, or
-    two that are as near, it is refused.
+    otherwise that of the nearest such arm, counted in options that differ. Nothing is guessed: where the card has none,
+    or two that are as near, it is refused.
 
     Raises:
         MethodError: the card has no recipe for that; the message names the arms that have one.
@@ -197,10 +199,14 @@ def _recipe(name: str, entry: ArmCard, card: Card, reading: str, options: Any, w
             return named
         known = ", ".join(alike) or "no arm of the card has it"
         raise MethodError(
-            f"{where}: {card.key}'s card has no recipe of {name!r} for reading={reading}; arms with that reading: {known}"
+            f"{where}: {card.key}'s card has no recipe of {name!r} for reading={reading}; arms with that reading: "
+            f"{known}"
         )
-    near = {arm: len(_differing(it, options, everything)) for arm, it in alike.items()
-            if not _differing(it, options, offered.deciding)}  # fmt: skip
+    near = {
+        arm: len(_differing(each, options, everything))
+        for arm, each in alike.items()
+        if not _differing(each, options, offered.deciding)
+    }
     if named in {card.arms[arm].recipe for arm in near}:
         return named
     nearest = {card.arms[arm].recipe for arm in near if near[arm] == min(near.values())}
@@ -210,7 +216,8 @@ def _recipe(name: str, entry: ArmCard, card: Card, reading: str, options: Any, w
     known = ", ".join(near if near else alike) or "none"
     raise MethodError(
         f"{where}: recipes depend on {', '.join(offered.deciding)}, and {card.key}'s card has "
-        f"{'several' if near else 'none'} for reading={reading}, {asked}; take one of its arms with that reading: {known}"
+        f"{'several' if near else 'none'} for reading={reading}, {asked}; take one of its arms with that reading: "
+        f"{known}"
     )
 
 

@@ -86,7 +86,9 @@ def _check_arm(
         if reading not in offered.readings or reading == arm.reading:
             others = [other for other in offered.readings if other != arm.reading]
             raise MethodError(f"{place}: recipes: {unknown('other reading', reading, others)}")
-    for profile, recipe in ((profile, recipe) for profile in PROFILES for recipe in (arm.recipe, *arm.recipes.values())):
+    for profile, recipe in (
+        (profile, recipe) for profile in PROFILES for recipe in (arm.recipe, *arm.recipes.values())
+    ):
         known: Mapping[str, Any] = card.recipes[profile]
         if recipe not in known:
             raise MethodError(f"{place}: {unknown(f'{profile} recipe', recipe, known)}")

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import importlib
 import importlib.util
+import operator
 import sys
 from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
@@ -147,10 +148,7 @@ def create(
 
 def build(folder: Path, num_ids: int, options: Any, frame_size: tuple[int, int] = (256, 128)) -> nn.Module:
     """The network of the folder's ``model.py`` for resolved options; imports torch."""
-    if isinstance(num_ids, bool) or not isinstance(num_ids, int) or num_ids < 1:
-        raise MethodError(
-            f"num_ids = {num_ids!r} is not accepted: expected the number of training identities, at least 1"
-        )
+    num_ids = _count(num_ids)
     module = _load(folder, "model")
     where = f"{folder.name}/model.py"
     if not callable(getattr(module, "build", None)):
@@ -163,6 +161,19 @@ def build(folder: Path, num_ids: int, options: Any, frame_size: tuple[int, int] 
     if not isinstance(network, nn.Module) or not isinstance(network, Method):
         raise MethodError(f"{where}: build() returned no Method; see methods/interface.py for what it must offer")
     return network
+
+
+def _count(num_ids: Any) -> int:
+    """A number of identities, of any whole kind (NumPy's too); a truth value is none."""
+    try:
+        count = -1 if type(num_ids).__name__ in ("bool", "bool_") else operator.index(num_ids)
+    except TypeError:
+        count = -1
+    if count < 1:
+        raise MethodError(
+            f"num_ids = {num_ids!r} is not accepted: expected the number of training identities, at least 1"
+        )
+    return count
 
 
 def _load(folder: Path, name: str) -> ModuleType:

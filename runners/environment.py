@@ -35,12 +35,16 @@ LIBRARIES = (
 def choose_device(wanted: str) -> str:
     """``auto`` -> ``cuda`` where there is one, else ``cpu``.
 
+    From then on products of float32 are whole on a GPU; TF32, which torch leaves on for convolutions, is switched on
+    only around a network that computes in it (`protocols.arithmetic.computing`).
+
     Raises:
         NotPossible: a GPU was asked for by name and there is none.
         RunError: the name is not a device.
     """
     import torch
 
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     kind = wanted.split(":", maxsplit=1)[0]

@@ -150,6 +150,7 @@ def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Sha
         inside=column[ask] if (column[ask] >= 0).all() else None,
         keys=who.key[ask],
         about=about,
+        notes=(f"Encoded in {about['precision']}.",) if about.get("precision") else (),
         part=part,
     )
 

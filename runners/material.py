@@ -164,9 +164,7 @@ class Material:
             decoded_limit=self.decoded_limit,
         )
 
-    def raw_store(
-        self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear"
-    ) -> FrameStore:
+    def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear") -> FrameStore:
         """Decoded frames of the data as they are."""
         found = self.store(part, size, PlannedData("raw", self.raw.fingerprint), crop, resize)
         assert isinstance(found, FrameStore)  # selections are made of repaired data only

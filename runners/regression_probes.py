@@ -152,7 +152,9 @@ def _some(job: Job, part: str, planned: PlannedStage) -> FrameStore:
         else job.material.store("train", planned.size, planned.data, resize=planned.resize)
     )
     lengths = raw.lengths[:_TRACKLETS]
-    return FrameStore(lengths, raw.size, frames=np.array(raw.flat()[: int(lengths.sum())]), crop=crop, resize=raw.resize)
+    return FrameStore(
+        lengths, raw.size, frames=np.array(raw.flat()[: int(lengths.sum())]), crop=crop, resize=raw.resize
+    )
 
 
 def _named(seen: NDArray[np.float32]) -> Probe:

@@ -15,11 +15,11 @@ from datasets.store import FrameStore
 from datasets.store_pair import TrainingFrames
 from datasets.tracklet import Split
 from datasets.transforms import Normalisation
+from files import safetensors
 from methods.interface import FrameThenTime
 from methods.layers.controls import replace_temporal
 from methods.layers.resnet import load_imagenet
 from methods.recipe import Augment
-from runners import weights
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.extraction import extract_frame_features, probe_digest
@@ -126,13 +126,20 @@ def build_method(
 def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device: str) -> nn.Module:
     """The network of a finished stage, in eval mode."""
     method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
-    method.load_state_dict(_weights(planned, steps))
+    path = steps.folder(planned.step) / WEIGHTS
+    try:
+        method.load_state_dict(_weights(planned, steps))
+    except RuntimeError as error:  # names or shapes of another network
+        told = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{path} holds the weights of another network ({told}); remove the folder {path.parent} and run again."
+        ) from error
     return method.eval()
 
 
 def save_weights(method: nn.Module, path: Path) -> None:
     """Write a state dict as safetensors."""
-    weights.save(method.state_dict(), path)
+    safetensors.save(method.state_dict(), path)
 
 
 def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> Source:
@@ -247,7 +254,4 @@ def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[s
 
 def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:
     path = steps.folder(planned.step) / WEIGHTS
-    try:
-        return weights.load(path)
-    except Exception as error:  # safetensors raises its own kind for damage and OSError for absence
-        raise RunError(f"{path}: cannot be read ({error}); remove the folder {path.parent} and run again.") from error
+    return safetensors.load(path, error=RunError, remedy=f"remove the folder {path.parent} and run again.")

@@ -193,8 +193,8 @@ def train_stage(
         device: such as ``cpu``.
         folder: for the checkpoint; one that lies there is taken up.
         title: for the bar.
-        precision: of the source's networks; of the backward pass, too. With ``fp16`` losses are scaled, and a step whose
-            gradients are not finite only lowers the scale.
+        precision: of the source's networks; of the backward pass, too. With ``fp16`` losses are scaled, and a step
+            whose gradients are not finite only lowers the scale.
         checkpoint_seconds: a checkpoint is written when this much time has passed (default 45).
 
     Returns:

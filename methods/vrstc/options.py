@@ -41,8 +41,8 @@ class Options:
         reconstruction: ``mean`` over all values of a frame, or their ``sum``.
         gan_loss: of the generators: ``minimax`` lowers log(1 - D), ``non-saturating`` raises log D.
         local_input: what the local discriminator sees: the whole frame ``masked``, or a ``crop`` of the region.
-        guider_size: rows that frames are resized to before the ID guider (half as many columns); 0 leaves them. ``auto``
-            is 256 for frames of 128 rows, what it was trained on in the paper, and leaves others.
+        guider_size: rows that frames are resized to before the ID guider (half as many columns); 0 leaves them.
+            ``auto`` is 256 for frames of 128 rows, what it was trained on in the paper, and leaves others.
         ends: where a neighbour is missing: the ``nearest`` on the other side, or the frame ``self``.
         all_hidden: where a tracklet has no frame without hidden pixels: its ``best`` other frame, or each ``alone``.
         whole_frame: frames of which nothing is seen: ``skip`` leaves them as they are, ``complete`` paints them.
