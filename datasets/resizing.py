@@ -1,7 +1,8 @@
 """Bringing a frame to another size as a published code did; the filters differ most on frames that are made smaller.
 
 ``bilinear`` and ``bicubic`` are Pillow's: they average over all pixels that an output pixel covers (antialiasing), as
-torchvision's ``Resize`` on images does too. ``opencv-linear`` is ``cv2.resize`` with its default ``INTER_LINEAR`` on
+torchvision's ``Resize`` on images does too; bicubic goes across first, as Pillow did before it chose the cheaper order.
+``opencv-linear`` is ``cv2.resize`` with its default ``INTER_LINEAR`` on
 bytes: four neighbours of the output pixel's centre, whatever the factor, in fixed point. It is computed here, bit for
 bit as OpenCV's C++ does it (``modules/imgproc/src/resize.cpp``: ``HResizeLinear``, ``VResizeLinear``).
 """
@@ -41,7 +42,10 @@ def resize(pixels: Pixels, size: tuple[int, int], filter_: Filter = "bilinear") 
     if filter_ == "opencv-linear":
         return _opencv_linear(pixels, size)
     height, width = size
-    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize((width, height), _PILLOW[filter_]))
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if filter_ == "bicubic":  # overshoots and is clipped between the two passes, so their order counts
+        image = image.resize((width, image.height), _PILLOW[filter_])
+    return np.asarray(image.resize((width, height), _PILLOW[filter_]))
 
 
 def _opencv_linear(pixels: Pixels, size: tuple[int, int]) -> Pixels:

@@ -134,7 +134,7 @@ def test_a_damaged_file_is_named(folder: Path, content: bytes) -> None:
     (folder / IMAGENET).write_bytes(content)
     with pytest.raises(
         methods.MethodError,
-        match="cannot be read as a checkpoint of PyTorch .*; replace it by the SE-ResNet-50 weights",
+        match=r"cannot be read as a checkpoint of PyTorch .*; replace it by the SE-ResNet-50 weights",
     ) as caught:
         SEResNet().load_imagenet()
     assert str(folder / IMAGENET) in str(caught.value)
