@@ -12,9 +12,13 @@ import methods
 from protocols.arithmetic import why_not
 from protocols.errors import ProtocolError
 from runners import compare, environment, reproduce, training
+from runners.describing import Described
+from runners.descriptors import HEADLINE, Tracklets, read
 from runners.environment import PRECISIONS, choose_precision
 from runners.errors import NotPossible, RunError
+from runners.exchange import of_set
 from runners.feeding import Feed
+from runners.keeping import keep
 from runners.options import chosen_precision
 from runners.plan import plan_stages
 from runners.planned import ArmRun
@@ -135,3 +139,16 @@ def test_commands_take_the_option() -> None:
         options = module.parser().parse_args(["--paper", "gltr", "--precision", "bf16"])
         assert chosen_precision(options, "cpu") == "bf16"
         assert chosen_precision(module.parser().parse_args(["--paper", "gltr"]), "cpu") is None
+
+
+def test_kept_descriptors_tell_their_numbers(tmp_path: Path) -> None:
+    """`evaluate` of an arm's own descriptors, as text and as JSON."""
+    people, cameras = np.array([1, 2, 1, 2]), np.array([1, 1, 2, 2])
+    asks = np.array([True, True, False, False])
+    who = Tracklets(np.array(list("abcd")), people, cameras, np.full(4, 3), asks, ~asks)
+    described = Described(np.eye(4, dtype=np.float32), {}, None, "all frames", {})
+    result = {"arm": "gltr", "label": "GLTR", "seed": 0, "precision": "bf16", "fingerprint": "f" * 32}
+    keep(tmp_path, described, who, result)
+    found = of_set(read(tmp_path / HEADLINE))
+    assert found.about["precision"] == "bf16"
+    assert found.notes == ("Encoded in bf16.",)
