@@ -6,6 +6,7 @@ from datasets import decoding
 from datasets.errors import DataError
 from datasets.frame_bytes import FrameBytes
 from datasets.image_header import read_header
+from datasets.image_opening import ImageFault
 from datasets.resizing import Pixels
 
 _UNKNOWN, _SAME, _OTHER = range(3)
@@ -41,6 +42,5 @@ class Originals:
                 return None
         try:
             return decoding.decode(content)
-        except (ValueError, OSError) as error:
-            reason = str(error).strip() or type(error).__name__
-            raise DataError(f"{self._source.name(row)} cannot be decoded ({reason}); copy it again") from error
+        except ImageFault as error:
+            raise DataError(error.sentence(self._source.name(row))) from error
