@@ -159,7 +159,6 @@ def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Sha
         inside=column[ask] if there == len(ask) else None,
         keys=who.key[ask],
         about=about,
-        notes=(f"Encoded in {about['precision']}.",) if about.get("precision") else (),
         placing=f"{there:,} of {len(ask):,} queries stand in the gallery, as the data set has them.",
         apart=there == 0,
         part=part,

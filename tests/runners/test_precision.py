@@ -16,6 +16,7 @@ from runners.describing import Described
 from runners.descriptors import HEADLINE, Tracklets, read
 from runners.environment import PRECISIONS, choose_precision
 from runners.errors import NotPossible, RunError
+from runners.evaluate import as_data, as_text, evaluate
 from runners.exchange import of_set
 from runners.feeding import Feed
 from runners.keeping import keep
@@ -151,4 +152,7 @@ def test_kept_descriptors_tell_their_numbers(tmp_path: Path) -> None:
     keep(tmp_path, described, who, result)
     found = of_set(read(tmp_path / HEADLINE))
     assert found.about["precision"] == "bf16"
-    assert found.notes == ("Encoded in bf16.",)
+    evaluated = evaluate(found)
+    assert evaluated.notes[-1] == "Encoded in bf16."
+    (told,) = as_data([evaluated], "command")["sets"]
+    assert told["about"]["precision"] == "bf16" and "Encoded in bf16." in as_text([evaluated])
