@@ -123,6 +123,13 @@ class Group:
         return Data(str(found["train"]), str(found["test"]), str(found["base"]))
 
     @property
+    def precision(self) -> str:
+        """In what numbers its networks computed; empty of what has no network, and of old records."""
+        return ", ".join(
+            dict.fromkeys(str(run.result["precision"]) for run in self.runs if run.result.get("precision"))
+        )
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that were recorded, ascending."""
         return tuple(run.seed for run in self.runs)
