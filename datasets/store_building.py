@@ -15,6 +15,7 @@ from datasets.errors import DataError
 from datasets.frame_bytes import FrameBytes
 from datasets.image_opening import ImageFault
 from datasets.pack.reading import bytes_of
+from datasets.resizing import Filter
 from datasets.tracklet import Tracklet
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
@@ -25,7 +26,12 @@ _NAMED = 3  # damaged files that a message names
 
 
 def decode_frames(
-    source: FrameBytes, size: tuple[int, int], *, crop: float = 1.0, progress: bool = True
+    source: FrameBytes,
+    size: tuple[int, int],
+    *,
+    crop: float = 1.0,
+    resize: Filter = "bilinear",
+    progress: bool = True,
 ) -> Iterator[Block]:
     """Decode all frames, in order, in blocks.
 
@@ -33,6 +39,7 @@ def decode_frames(
         source: where their bytes are.
         size: (height, width) of the result.
         crop: frames are enlarged by this before the centre of that size is cut out.
+        resize: the filter, see `datasets.resizing`.
         progress: show a bar on a terminal.
 
     Yields:
@@ -57,7 +64,7 @@ def decode_frames(
             return block
 
         for rows in _blocks(total):
-            waiting.append(pool.submit(decode_block, source, rows, size, crop))
+            waiting.append(pool.submit(decode_block, source, rows, size, crop, resize))
             if len(waiting) >= threads * _AHEAD:
                 yield finish_first()
         while waiting:
@@ -66,7 +73,7 @@ def decode_frames(
 
 
 def decode_block(
-    source: FrameBytes, rows: NDArray[np.int64], size: tuple[int, int], crop: float
+    source: FrameBytes, rows: NDArray[np.int64], size: tuple[int, int], crop: float, resize: Filter = "bilinear"
 ) -> tuple[Block, list[str]]:
     """Decode some frames: uint8 [n,H,W,3], and a sentence for each that cannot be used."""
     block: Block = np.empty((len(rows), *size, 3), dtype=np.uint8)
@@ -75,7 +82,7 @@ def decode_block(
         try:
             if isinstance(content, DataError):
                 raise content
-            decoding.decode_into(content, place, crop)
+            decoding.decode_into(content, place, crop, resize)
         except DataError as error:
             problems.append(str(error))
         except ImageFault as error:

@@ -30,7 +30,7 @@ from runners.planned import ArmRun, PlannedStage
 from runners.sources import code_digest
 from runners.stage_length import length_of
 from runners.steps import Step, StepStore, read_json, write_json
-from runners.training import FeatureSource, PixelSource, Source, Targets, train_stage
+from runners.training import FeatureSource, PixelSource, Source, Targets, mixed, train_stage
 
 WEIGHTS = "weights.safetensors"
 AGAIN = "run again: what is damaged is made again"
@@ -95,6 +95,7 @@ def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: s
             device=device,
             folder=folder,
             title=f"train {planned.run.text}: {planned.stage.name}, seed {planned.seed}",
+            precision=planned.precision,
         )
         save_weights(method, folder / WEIGHTS)
         write_json(folder / "log.json", log)
@@ -122,7 +123,7 @@ def build_method(
         method = run.arm.build(num_ids, size)
         if run.control == "mlp":
             method = replace_temporal(method)
-    if precision == "bf16":
+    if mixed(precision):
         method = method.to(memory_format=torch.channels_last)
     return method.to(device)
 
@@ -130,7 +131,14 @@ def build_method(
 def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device: str) -> nn.Module:
     """The network of a finished stage, in eval mode."""
     method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
-    method.load_state_dict(_weights(planned, steps))
+    path = steps.folder(planned.step) / WEIGHTS
+    try:
+        method.load_state_dict(_weights(planned, steps))
+    except RuntimeError as error:  # names or shapes of another network
+        told = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{path} holds the weights of another network ({told}); remove the folder {path.parent} and run again."
+        ) from error
     return method.eval()
 
 
@@ -194,6 +202,7 @@ def frame_features(
             "size": list(store.size),
             "normalise": normalise,
             "precision": precision,
+            "resize": store.resize,
             "decoder": decoding.version(),
             "code": code_digest("features", modules=[reader_of(split.name)]),
             **({"crop": store.crop} if store.crop != 1 else {}),
