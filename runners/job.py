@@ -173,7 +173,7 @@ class Job:
         if fresh:
             examined = self._examine(run, last.size)
             self.material.train(last)
-            store = self.material.store("test", last.size, tested, last.crop)
+            store = self.material.store("test", last.size, tested, last.crop, last.resize)
             with self.steps.running(step) as folder:
                 self._judge(run, last, tested, store, step, examined, folder)
         return step, fresh
@@ -203,7 +203,8 @@ class Job:
         """
         from protocols import cost
 
-        step = examine_step(run, size, self.protocol.as_dict(), self.setting)
+        measured = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
+        step = examine_step(run, size, self.protocol.as_dict(), self.setting, measured)
         if not self.steps.done(step):
             note(f"examine {run.arm.text}: admission to {self.protocol.name}, operations, latency ...")
             began = time.monotonic()
@@ -218,7 +219,7 @@ class Job:
                     reason,
                 )
             with self.steps.running(step) as folder:
-                measured = cost.measure(
+                found_cost = cost.measure(
                     method,
                     size,
                     lengths=COST_LENGTHS,
@@ -226,7 +227,7 @@ class Job:
                     budget_s=COST_SECONDS,
                     snippet=self.protocol.snippets.length if self.protocol.snippets else None,
                 )
-                examined = {"admission": admission.as_dict(), "cost": measured.as_dict()}
+                examined = {"admission": admission.as_dict(), "cost": found_cost.as_dict()}
                 write_json(folder / "examined.json", examined)
             note(f"examine {run.arm.text}: admitted ({time.monotonic() - began:.0f} s)")
         found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
