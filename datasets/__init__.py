@@ -20,7 +20,7 @@ from datasets.tracklet import Split, Tracklet
 if TYPE_CHECKING:
     from datasets.checks import Examination
 
-__all__ = ["DataError", "Split", "Tracklet", "examine", "load", "names", "num_splits"]
+__all__ = ["DataError", "Split", "Tracklet", "examine", "load", "names", "num_splits", "reader_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,9 @@ _READERS = {
 }
 
 
+_OTHER_SOURCES = {"rap": "datasets.annotations.rap"}  # read for their attributes alone
+
+
 def names() -> tuple[str, ...]:
     """The data sets that can be read, sorted."""
     return tuple(sorted(_READERS))
@@ -55,6 +58,15 @@ def num_splits(name: str) -> int:
         DataError: for an unknown name.
     """
     return _reader(name).splits
+
+
+def reader_of(name: str) -> str:
+    """The module that reads a data set, by `Split.name`; of what a rendered set is laid out like, and of a source.
+
+    Raises:
+        DataError: nothing is called so.
+    """
+    return _OTHER_SOURCES.get(name) or _reader(name.removeprefix("synthwalk-")).module
 
 
 def load(name: str, root: str | Path, *, split: int = 0, **options: Any) -> Split:

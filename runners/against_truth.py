@@ -17,6 +17,7 @@ from datasets.store_selection import FrameSelection
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
 from runners import restoring, stages
 from runners.explaining import Explained, explain, has_truth
+from runners.hidden_shares import hidden_shares
 from runners.judging import to_npz
 from runners.material import Material
 from runners.plan import plan_scores
@@ -66,7 +67,7 @@ class AgainstTruth:
             ids, stage = raw.num_train_ids, last.stage
             initial = stages.build_method(last.run, ids, last.seed, last.size, device, last.precision).eval()
             return explain(
-                trained, initial, raw, self.material.raw_store("test", last.size),
+                trained, initial, raw, self.material.raw_store("test", last.size, resize=last.resize),
                 normalise=stage.normalise, device=device, precision=last.precision,
             )  # fmt: skip
 
@@ -83,7 +84,7 @@ class AgainstTruth:
             if not isinstance(trained, Explains):
                 return None
             return weigh(
-                trained, raw, self.material.raw_store("test", last.size, last.crop),
+                trained, raw, self.material.raw_store("test", last.size, last.crop, last.resize),
                 normalise=last.stage.normalise, device=self.material.device, precision=last.precision,
                 names=[group.name for group in last.labels.groups] if last.labels else [],
             )  # fmt: skip
@@ -103,7 +104,7 @@ class AgainstTruth:
         def look(trained: nn.Module) -> Recognised | None:
             if not isinstance(trained, LearnsAttributes) or not isinstance(trained, FrameThenTime):
                 return None
-            store = self.material.raw_store("test", last.size, last.crop)
+            store = self.material.raw_store("test", last.size, last.crop, last.resize)
             file = stages.frame_features(
                 trained, "test", raw, store, last.stage.normalise, steps, device, last.precision
             )
@@ -147,6 +148,12 @@ class AgainstTruth:
         read = self._read(step, "repair")
         return Restored(*read) if read else None
 
+    def hidden_by(self, seed: int) -> str | None:
+        """What `hidden_shares` rests on, for fingerprints: ``truth``, the region scores' fingerprint, or None."""
+        if has_truth(self.material.raw):
+            return "truth"
+        return plan_scores(seed, self.setting).step.fingerprint if self.calls else None
+
     def hidden_shares(self, seed: int) -> HiddenShares | None:
         """How much of the person is hidden in each test tracklet.
 
@@ -154,7 +161,7 @@ class AgainstTruth:
         """
         material = self.material
         if self._shares is None and has_truth(material.raw):
-            self._shares = HiddenShares(restoring.hidden_shares(material.raw), "truth")
+            self._shares = HiddenShares(hidden_shares(material.raw), "truth")
         elif self._shares is None and self.calls:
             planned = plan_scores(seed, self.setting)
             found = called(material.scores("test", planned), material.scorer(planned).region_threshold).mean(axis=1)
@@ -168,7 +175,7 @@ class AgainstTruth:
         material, last = self.material, planned.scorer
         scorer = material.scorer(planned)
         scores = material.scores("test", planned)
-        raw = material.raw_store("test", last.size)
+        raw = material.raw_store("test", last.size, resize=last.resize)
         device, normalise, precision = material.device, last.stage.normalise, last.precision
         key = planned.step.fingerprint
         if key not in self._references:
@@ -190,7 +197,7 @@ class AgainstTruth:
             "seed": seed,
             "calls": f"regions whose score by {self.setting.scorer} lies below {tau:g}" if tested.scores else None,
         }
-        store = material.store("test", last.size, tested)
+        store = material.store("test", last.size, tested, resize=last.resize)
         if isinstance(store, FrameSelection):
             return self._dropped(store, scores, tau, {**about, "detection": detection})
         found = restoring.restore(

@@ -24,6 +24,7 @@ from datasets.transforms import Normalisation, to_tensor
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
 from protocols.choices import Choice
 from protocols.interface import Mean, Protocol, Snippets
+from runners.clip_batches import in_batches
 from runners.descriptors import Writer
 from runners.environment import Precision
 from runners.extraction import Floats, frames_per_batch
@@ -291,7 +292,8 @@ def encode(
     """Frames by row ``[B, T]`` -> ``[B, D]``; ``pixels`` are those of the rows, where they were read before."""
     if isinstance(method, FrameThenTime):
         assert feeding.features is not None  # the job extracts them for every such method
-        return method.aggregate(torch.from_numpy(feeding.features[rows]).to(feeding.device), mask)
+        with autocast(feeding.device, "tf32" if feeding.precision == "tf32" else "fp32"):  # of float32 features
+            return method.aggregate(torch.from_numpy(feeding.features[rows]).to(feeding.device), mask)
     with autocast(feeding.device, feeding.precision):
         return torch.as_tensor(method(_pixels(feeding, rows, pixels), mask))
 
@@ -324,14 +326,3 @@ def _images(method: nn.Module, feeding: Feeding) -> tuple[Floats, str]:
     size = frames_per_batch(feeding.store.size)
     parts = [run(rows[start : start + size]).float().cpu().numpy() for start in range(0, len(rows), size)]
     return np.concatenate(parts), words
-
-
-def in_batches(real: Ints, most: int) -> list[Ints]:
-    """Clips in groups of like length, so that a group times its longest stays near ``most`` frames."""
-    order = np.argsort(real, kind="stable")
-    groups: list[list[int]] = [[]]
-    for clip in order:
-        if groups[-1] and (len(groups[-1]) + 1) * int(real[clip]) > most:
-            groups.append([])
-        groups[-1].append(int(clip))
-    return [np.array(group, dtype=np.int64) for group in groups]

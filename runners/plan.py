@@ -18,58 +18,21 @@ from methods.card import ANNOTATED, SERVING, Card
 from methods.recipe import Length, Recipe, Stage
 from runners.environment import choose_precision
 from runners.errors import RunError
-from runners.planned import Annotated, ArmRun, Control, PlannedData, PlannedLabels, PlannedScores, PlannedStage, Setting
+from runners.planned import (
+    Annotated,
+    ArmRun,
+    Control,
+    PlannedData,
+    PlannedLabels,
+    PlannedScores,
+    PlannedStage,
+    Setting,
+    readers,
+)
 from runners.repairers import RAW, parse_repairer
 from runners.sources import code_digest
+from runners.stage_length import length_of
 from runners.steps import Step
-
-# What decides region scores, besides the scoring method's own folder.
-_SCORING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    "datasets/transforms.py",
-    "datasets/decoding.py",
-    "datasets/jpeg.py",
-    "runners/scoring_regions.py",
-)
-
-# What decides the labels that a labelling arm gives, besides its method's own folder.
-_LABELLING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    "datasets/transforms.py",
-    "datasets/decoding.py",
-    "datasets/jpeg.py",
-    "datasets/attributes.py",
-    "datasets/annotations/table.py",
-    "runners/labelling.py",
-)
-
-# What decides how a stage trains, besides the method's own folder.
-_TRAINING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    *(
-        f"datasets/{name}.py"
-        for name in (
-            "sampling",
-            "batches",
-            "randomness",
-            "transforms",
-            "normalising_compiled",
-            "decoding",
-            "jpeg",
-            "frame_bytes",
-            "store",
-            "store_building",
-            "packed_frames",
-            "opening",
-            "reading_ahead",
-            "store_pair",
-        )
-    ),
-    *(f"runners/{name}.py" for name in ("training", "feeding", "optimisation", "stages", "extraction")),
-)
 
 
 def recipe_of(run: ArmRun, setting: Setting) -> Recipe:
@@ -159,8 +122,9 @@ def labels_of(arm: Arm, seed: int, setting: Setting) -> PlannedLabels:
     inputs = {
         "weights": last.step.fingerprint,
         "data": setting.data,
+        "crop": last.crop,
         "runtime": dict(setting.runtime),
-        "code": code_digest(*_LABELLING_CODE, arm.folder),
+        "code": code_digest("labels", arm=arm.folder, modules=readers(setting, "both")),
     }
     step = Step("labels", f"labels by {arm.text} seed {seed}", inputs)
     return PlannedLabels(arm.text, step.fingerprint, last.labels.groups, last, step)
@@ -185,7 +149,7 @@ def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
             start = _plan(other, seed, setting)
             if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")
-        last = _stage(run, _adapted(stage, setting), seed, size, start, data, labels, recipe.test_crop, setting)
+        last = _stage(run, _adapted(stage, setting), seed, size, start, data, labels, recipe, setting)
         planned[stage.name] = last
     assert last is not None  # a recipe without stages is refused when its card is read
     return last
@@ -196,8 +160,6 @@ def _adapted(stage: Stage, setting: Setting) -> Stage:
         stage = replace(stage, length=stage.quick)
     if setting.pretrained != "card" and stage.start in ("scratch", "imagenet"):
         stage = replace(stage, start="imagenet" if setting.pretrained == "imagenet" else "scratch")
-    if setting.precision is not None:
-        stage = replace(stage, precision=setting.precision)
     return shortened(replace(stage, quick=None), setting.lengths)
 
 
@@ -228,11 +190,11 @@ def _stage(
     start: PlannedStage | None,
     data: PlannedData,
     labels: PlannedLabels | None,
-    crop: float,
+    recipe: Recipe,
     setting: Setting,
 ) -> PlannedStage:
     control = _control_in(run, stage)
-    precision = choose_precision(stage.precision, setting.device)
+    precision = choose_precision(setting.precision or recipe.precision, setting.device)
     scores = plan_scores(seed, setting) if stage.seen == "unoccluded" else None
     inputs = {
         "stage": dataclasses.asdict(stage),
@@ -246,15 +208,18 @@ def _stage(
         "labels": labels.fingerprint if labels else None,
         "scores": scores.step.fingerprint if scores else None,
         "size": list(size),
+        "resize": recipe.resize,
         "seed": seed,
         "precision": precision,
         "runtime": dict(setting.runtime),
-        "code": code_digest(*_TRAINING_CODE, run.arm.folder),
+        "code": code_digest("stage", arm=run.arm.folder, modules=readers(setting, stage.domain)),
     }
     text = run.arm.text + (f"+{control}" if control else "") + (f" on {data.name}" if data.repairer else "")
     step = Step("stage", f"{text} {stage.name} seed {seed}", inputs)
     changed = replace(run, control=control)
-    return PlannedStage(changed, stage, seed, size, precision, start, data, scores, labels, crop, step)
+    return PlannedStage(
+        changed, stage, seed, size, precision, start, data, scores, labels, recipe.test_crop, recipe.resize, step
+    )
 
 
 def plan_scores(seed: int, setting: Setting) -> PlannedScores:
@@ -265,9 +230,10 @@ def plan_scores(seed: int, setting: Setting) -> PlannedScores:
         "weights": last.step.fingerprint,
         "data": setting.data,
         "size": list(last.size),
+        "resize": last.resize,
         "precision": last.precision,
         "runtime": dict(setting.runtime),
-        "code": code_digest(*_SCORING_CODE, run.arm.folder),
+        "code": code_digest("regions", arm=run.arm.folder, modules=readers(setting)),
     }
     return PlannedScores(last, Step("regions", f"region scores of {setting.scorer} seed {seed}", inputs))
 
@@ -290,20 +256,18 @@ def plan_data(card: Card, name: str, seed: int, setting: Setting) -> PlannedData
     scores = plan_scores(seed, setting) if repairer.needs_calls else None
     painter = _plan(ArmRun(repairer.arm), seed, setting) if repairer.arm else None
     options: dict[str, Any] = dict(repaired.options(repairer.kind))
+    code = code_digest("repaired", arm=painter.run.arm.folder if painter else None, modules=readers(setting))
     if painter:
         options = {
             "weights": painter.step.fingerprint,
             "size": list(painter.size),
             "precision": painter.precision,
             "runtime": dict(setting.runtime),
-            "code": code_digest(
-                "runners/repairing.py", "methods/interface.py", "methods/layers", painter.run.arm.folder
-            ),
         }
-    calls: dict[str, Any] = {}
+    calls: dict[str, Any] = {"code": code}
     if scores:
         tau = repairer.tau if repairer.tau is not None else f"the own of {setting.scorer}"
-        calls = {"scorer": setting.scorer, "scores": scores.step.fingerprint, "tau": tau}
+        calls |= {"scorer": setting.scorer, "scores": scores.step.fingerprint, "tau": tau}
     made = fingerprint_of(setting.data, repairer.kind, options, calls)
     return PlannedData(name, made, repairer, painter, scores, calls, options)
 
@@ -347,15 +311,6 @@ def controls_for(arm: Arm, wanted: str) -> tuple[Control, ...]:
     if wanted == "default" and arm.role != "proposed":
         return ("shuffled",) if arm.temporal else ()
     return tuple(c for c in get_args(Control) if (arm.attention if c == "uniform" else arm.temporal))
-
-
-def length_of(stage: Stage) -> tuple[int, str]:
-    """Amount and unit of a stage's length."""
-    length: Length = stage.length
-    for unit in ("frames", "epochs", "steps"):
-        if getattr(length, unit):
-            return int(getattr(length, unit)), unit
-    raise RunError(f"the stage {stage.name} has no length; give frames, epochs or steps in its recipe.")
 
 
 def folder_of_work(path: str) -> Path:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from datasets.attributes import Group
+from datasets.resizing import Filter
 from methods.arms import Arm
 from methods.card import ANNOTATED, Card
 from methods.recipe import Stage
+from runners.environment import Precision
 from runners.errors import RunError
 from runners.repairers import RAW, RepairerText
 from runners.steps import Step
@@ -26,12 +28,14 @@ class Annotated:
         name: of the annotation.
         fingerprint: of the annotation.
         groups: the attributes that can be learned.
+        reader: module that reads the data set.
     """
 
     data: str
     name: str
     fingerprint: str
     groups: tuple[Group, ...]
+    reader: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Setting:
         size: (height, width), or None for the recipe's.
         num_ids: training identities.
         data: fingerprint of the data set.
+        reader: module that reads it, see `datasets.reader_of`.
         device: such as ``cpu``.
         runtime: see `runners.environment.runtime`.
         scorer: the arm whose region scores call occlusions, where something is repaired.
@@ -53,7 +58,7 @@ class Setting:
         source: other data with annotated attributes, from which labellers learn; None where there are none.
         lengths: every stage lasts this share of what its budget gives it; a small matrix that is run often pins less
             than 1.
-        precision: in place of that of the recipes; None leaves it to them.
+        precision: in place of that of the recipes (`--precision`); None leaves it to them.
 
     Raises:
         RunError: there is nobody to train on.
@@ -66,13 +71,14 @@ class Setting:
     size: tuple[int, int] | None
     num_ids: int
     data: str
+    reader: str
     device: str
     runtime: Mapping[str, Any]
     scorer: str = "vrstc/baseline"
     annotation: Annotated | None = None
     source: Annotated | None = None
     lengths: float = 1.0
-    precision: Literal["fp32", "bf16"] | None = None
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         if self.num_ids < 1:
@@ -213,6 +219,7 @@ class PlannedStage:
         scores: says which frames are unoccluded, for a stage that sees no others.
         labels: the attributes that it learns; None for a method that learns none.
         crop: see `methods.recipe.Recipe.test_crop`.
+        resize: see `methods.recipe.Recipe.resize`.
         step: its fingerprint and inputs.
     """
 
@@ -220,14 +227,26 @@ class PlannedStage:
     stage: Stage
     seed: int
     size: tuple[int, int]
-    precision: Literal["fp32", "bf16"]
+    precision: Precision
     start: "PlannedStage | None"
     data: PlannedData
     scores: PlannedScores | None
     labels: PlannedLabels | None
     crop: float
+    resize: Filter
     step: Step
 
     def chain(self) -> "list[PlannedStage]":
         """All stages up to this one, first to last."""
         return [*(self.start.chain() if self.start else []), self]
+
+
+def readers(setting: Setting, domain: str = "target") -> tuple[str, ...]:
+    """Modules that read the data of a stage: the job's, and those of the source where it learns from that.
+
+    Args:
+        setting: of the job.
+        domain: see `methods.recipe.Stage`.
+    """
+    source = setting.source.reader if setting.source and domain != "target" else ""
+    return tuple(dict.fromkeys(name for name in (setting.reader, source) if name))

@@ -1,8 +1,6 @@
 """What was changed in a tracklet, kept beside the images: changes/<person>/<key>.npz."""
 
 import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +8,10 @@ import numpy as np
 
 from datasets.errors import DataError
 from datasets.repaired.interface import Mask, Numbers, Repaired
+from files import arrays
+
+_AGAIN = "remove the repaired set and write it again"
+_NAMES = ("shape", "changed", "kept", "source_frames", "kept_whole")
 
 
 class Changes(NamedTuple):
@@ -58,21 +60,25 @@ def load_changes(root: Path, key: str) -> Changes:
         DataError: where there is nothing or it cannot be read.
     """
     path = changes_path(root, key)
-    try:
-        with np.load(path) as stored:
-            frames, height, width = (int(size) for size in stored["shape"])
-            packed = np.unpackbits(stored["changed"], count=frames * height * width)
-            changed = packed.astype(np.bool_).reshape(frames, height, width)
-            return Changes(changed, stored["kept"], int(stored["source_frames"]), bool(stored["kept_whole"]))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise DataError(
             f"{path} is missing: this is no repaired set, or tracklet {key} is of another one; give the folder that "
             "repaired frames were written to"
-        ) from error
-    except (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path} is damaged ({type(error).__name__}): remove the repaired set and write it again"
-        ) from error
+        )
+    stored = arrays.load_npz(path, error=DataError, remedy=_AGAIN)
+    arrays.require(stored, _NAMES, path, error=DataError, remedy=_AGAIN)
+    try:
+        frames, height, width = (int(size) for size in stored["shape"])
+        kept, number = stored["kept"], int(stored["source_frames"])
+        if stored["changed"].size != (frames * height * width + 7) // 8 or min(frames, height, width) < 0:
+            raise ValueError("its mask has another size than it says")
+        if kept.dtype.kind not in "iu" or kept.shape != (frames,) or (kept < 0).any() or (kept >= number).any():
+            raise ValueError("the frames that it keeps are none of the source")
+        packed = np.unpackbits(stored["changed"], count=frames * height * width)
+        changed = packed.astype(np.bool_).reshape(frames, height, width)
+        return Changes(changed, kept, number, bool(stored["kept_whole"]))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"{path} is damaged ({error}): {_AGAIN}") from error
 
 
 def read_changes(root: Path, key: str) -> tuple[Mask, Numbers]:

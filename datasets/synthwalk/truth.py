@@ -16,7 +16,6 @@ MARS-Attribute; motion is always 0, walking.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +29,7 @@ from datasets.synthwalk import gait, people
 from datasets.synthwalk.cameras import Camera
 from datasets.synthwalk.gait import Style, Tempo
 from datasets.synthwalk.population import Identity, Population, Track
+from files import arrays, json
 
 TOP_CODES: Final = ("black", "purple", "green", "blue", "gray", "white", "yellow", "red", "complex")
 BOTTOM_CODES: Final = ("white", "purple", "black", "green", "gray", "pink", "yellow", "blue", "brown", "complex")
@@ -45,6 +45,12 @@ IDENTITY_COLUMNS: Final = (
     "hair_colour", "beard", "glasses", "hat", "backpack", "shoulder_bag", "hand_bag", "bag_colour", "logo",
     "logo_back",
 )  # fmt: skip
+_RENDER: Final = "render SynthWalk again into an empty folder"
+_SHAPES: Final[dict[str, tuple[str, tuple[str | int, ...]]]] = {
+    "labels": ("u", ("T", "H", "W")), "occluders": ("u", ("T", "H", "W")), "visible": ("f", ("T",)),
+    "visible_thirds": ("f", ("T", 3)), "view": ("f", (2, "T")), "twin_sizes": ("iu", ("T",)), "twin_bytes": ("u", ()),
+}  # fmt: skip
+"""Array of a tracklet's file -> kinds of number, and shape; any length where there is none."""
 HIDDEN: Final = 0.7  # a frame that shows less of the person than this is occluded, and so is its tracklet
 
 
@@ -99,20 +105,26 @@ def load_truth(root: Path, key: str) -> Truth:
         DataError: where there is none or it cannot be read.
     """
     path = truth_path(root, key)
-    try:
-        with np.load(path) as stored:
-            sizes, data = stored["twin_sizes"], stored["twin_bytes"].tobytes()
-            ends = np.cumsum(sizes)
-            twins = tuple(data[end - size : end] if size else None for end, size in zip(ends, sizes, strict=True))
-            yaw, elevation = stored["view"]
-            return Truth(
-                stored["labels"], stored["occluders"], stored["visible"], stored["visible_thirds"],
-                yaw, elevation, twins,
-            )  # fmt: skip
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(
-            f"{path} holds no readable truth ({error}); render SynthWalk again into an empty folder"
-        ) from error
+    stored = arrays.load_npz(path, error=DataError, remedy=_RENDER)
+    arrays.require(stored, tuple(_SHAPES), path, error=DataError, remedy=_RENDER)
+    frames, height, width = stored["labels"].shape if stored["labels"].ndim == 3 else (-1, -1, -1)
+    sides: dict[str | int, int] = {"T": frames, "H": height, "W": width, 2: 2, 3: 3}
+    for name, (kinds, shape) in _SHAPES.items():
+        wanted = tuple(sides[axis] for axis in shape)
+        if stored[name].dtype.kind not in kinds or (shape and stored[name].shape != wanted):
+            raise DataError(
+                f"{path}: {name!r} is {stored[name].dtype} {list(stored[name].shape)}, which does not fit the labels "
+                f"{list(stored['labels'].shape)}; {_RENDER}"
+            )
+    sizes, data = stored["twin_sizes"].astype(np.int64), stored["twin_bytes"].tobytes()
+    if sizes.min(initial=0) < 0 or sizes.max(initial=0) > len(data) or int(sizes.sum()) != len(data):
+        raise DataError(f"{path}: its twins have {len(data):,} bytes, and other sizes are noted; {_RENDER}")
+    ends = np.cumsum(sizes).tolist()
+    twins = tuple(data[end - size : end] if size else None for end, size in zip(ends, sizes.tolist(), strict=True))
+    yaw, elevation = stored["view"]
+    return Truth(
+        stored["labels"], stored["occluders"], stored["visible"], stored["visible_thirds"], yaw, elevation, twins
+    )
 
 
 def twin_jpeg(root: Path, key: str, frame: int) -> bytes:
@@ -132,25 +144,27 @@ def joint_angles(root: Path, key: str, frames: int) -> NDArray[np.float64]:
     Radians, in the order of `gait.ANGLES`.
     """
     stored = read_json(root, "gait")
-    if key not in stored["tracklets"]:
+    if key not in stored.get("tracklets", ()):
         raise DataError(f"{root / 'truth' / 'gait.json'} does not know tracklet {key}; is it of this data set?")
-    entry = stored["tracklets"][key]
-    walker = stored["identities"].get(str(entry["person"])) or entry["walker"]
-    phase = gait.phases(Tempo(**walker["tempo"]), entry["start"], entry["wobble"], frames)
-    return gait.joint_angles(Style(**walker["style"]), phase)
+    try:
+        entry = stored["tracklets"][key]
+        walker = stored["identities"].get(str(entry["person"])) or entry["walker"]
+        phase = gait.phases(Tempo(**walker["tempo"]), entry["start"], entry["wobble"], frames)
+        return gait.joint_angles(Style(**walker["style"]), phase)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{root / 'truth' / 'gait.json'} does not say how tracklet {key} walks ({type(error).__name__}: {error}); "
+            f"{_RENDER}"
+        ) from error
 
 
-def read_json(root: Path, name: str) -> Any:
+def read_json(root: Path, name: str) -> dict[str, Any]:
     """One of the JSON files of the truth, by name without the ending.
 
     Raises:
         DataError: where it is missing or damaged.
     """
-    path = root / "truth" / f"{name}.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); render SynthWalk again into an empty folder") from error
+    return json.read_object(root / "truth" / f"{name}.json", error=DataError, remedy=_RENDER)
 
 
 def attribute_row(track: Track, truth: Truth, crowded: bool) -> list[int]:
