@@ -282,7 +282,7 @@ class Job:
                 "of": run.name if run.control else None,
                 "seed": last.seed,
                 "size": list(last.size),
-                "cost": examined["cost"],  # of a control: that of its arm, whose network it is
+                "cost": examined["cost"] | ({"of": run.name} if run.control else {}),  # controls carry their arm's
                 "admission": examined["admission"],
                 "stages": stages.stage_records(last, self.steps),
                 "fingerprint": step.fingerprint,

@@ -199,7 +199,7 @@ def test_killed_and_started_again_ends_with_the_same_numbers(finished: Path, tmp
         process = subprocess.Popen(
             command, cwd=HOUSE, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
-        while len(list(tmp_path.rglob("done.json"))) < finished_steps and process.poll() is None:
+        while len(list(tmp_path.rglob("step.json"))) < finished_steps and process.poll() is None:
             time.sleep(0.05)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)

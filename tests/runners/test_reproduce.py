@@ -52,6 +52,17 @@ def test_it_leaves_results_of_every_arm_control_and_the_colour_row(finished: Pat
         assert result["admission"]["admitted"]
 
 
+def test_controls_carry_the_cost_of_their_arm_which_was_measured_once(finished: Path) -> None:
+    costs = {name: result["cost"] for name, result in _results(finished).items()}
+    for control in ("shuffled", "mlp", "uniform"):
+        assert costs[f"gltr+{control} 0"] == costs["gltr+None 0"] | {"of": "gltr"}
+    assert costs["baseline+None 0"] != costs["gltr+None 0"]
+    assert costs["gltr+None 0"]["latency"]["ratio"] > 0
+    assert costs["gltr+None 0"]["latency"]["settled"] in (True, False)
+    assert costs["colour+colour 0"] == {}
+    assert len(list((finished / "runs/steps/examine").iterdir())) == 2
+
+
 def test_the_frame_network_is_trained_once_and_passes_over_the_frames_once(finished: Path) -> None:
     steps = finished / "runs/steps"
     stages = [read_json(file) for file in steps.glob("stage/*/stage.json")]
