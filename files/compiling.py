@@ -16,7 +16,6 @@ from typing import Any, Final
 import numba
 import numba.core.config
 
-_njit: Any = numba.njit  # its types know no options that are handed on
 _SETTINGS: Any = numba.core.config
 _OPTIONS: Final = {"nogil": True, "error_model": "numpy"}
 
@@ -29,14 +28,20 @@ def compiled(kernel: Callable[..., Any], *, beside: Path | None = None, name: st
         beside: a folder of sources, below whose ``__pycache__`` a folder `name` is tried first. Without it, what Numba
             chooses: beside the kernel's own file.
         name: of the folder for machine code, where one is chosen here.
+
+    Raises:
+        ImportError: there is no Numba.
     """
+    from numba import njit
+
+    njit_: Any = njit  # its types know no options that are handed on
     for place in _places(beside, name):
         with _kept_in(place):
             try:
-                return _njit(cache=True, **_OPTIONS)(kernel)  # type: ignore[no-any-return]
+                return njit_(cache=True, **_OPTIONS)(kernel)  # type: ignore[no-any-return]
             except (RuntimeError, OSError):  # "cannot cache function": it cannot be written there
                 continue
-    return _njit(**_OPTIONS)(kernel)  # type: ignore[no-any-return]
+    return njit_(**_OPTIONS)(kernel)  # type: ignore[no-any-return]
 
 
 def _places(beside: Path | None, name: str) -> Iterator[Path | None]:
