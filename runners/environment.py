@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from reports.location import shown
 from runners.errors import NotPossible, RunError
-from runners.sources import HOUSE
+from runners.import_closure import HOUSE
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
