@@ -335,5 +335,5 @@ def _diagnosis(
     before = f"; the last mean loss was {log[-1]['loss']:.3g}" if log and "loss" in log[-1] else ""
     return (
         f"{title}: the loss {', '.join(wrong)} is not finite at step {step + 1} (learning rate {rate:.3g}; {cause}"
-        f"{before}). Lower the stage's lr or train with precision = 'fp32'; finished steps are kept."
+        f"{before}). Lower the stage's lr or train with --precision fp32; finished steps are kept."
     )
