@@ -199,7 +199,7 @@ def test_a_file_without_a_record_is_not_finished(split: datasets.Split, tmp_path
     whole = path.read_bytes()
     path.with_suffix(".json").unlink()
     path.write_bytes(whole[:-1] + b"x")
-    assert FrameStore.cached(split.test, tmp_path, SIZE, fingerprint=split.fingerprint) is None
+    assert FrameStore.cached(split.test, split.root, tmp_path, SIZE, fingerprint=split.fingerprint) is None
     build(split, tmp_path)
     assert path.read_bytes() == whole
 
