@@ -18,6 +18,7 @@ from datasets.errors import DataError
 from datasets.frame_bytes import FrameBytes
 from datasets.image_opening import ImageFault
 from datasets.pack.reading import bytes_of
+from datasets.resizing import Filter
 from datasets.tracklet import Tracklet
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
@@ -28,7 +29,12 @@ _NAMED = 3  # damaged files that a message names
 
 
 def decode_frames(
-    source: FrameBytes, size: tuple[int, int], *, crop: float = 1.0, progress: bool = True
+    source: FrameBytes,
+    size: tuple[int, int],
+    *,
+    crop: float = 1.0,
+    resize: Filter = "bilinear",
+    progress: bool = True,
 ) -> Iterator[Block]:
     """Decode all frames, in order, in blocks.
 
@@ -36,6 +42,7 @@ def decode_frames(
         source: where their bytes are.
         size: (height, width) of the result.
         crop: frames are enlarged by this before the centre of that size is cut out.
+        resize: the filter, see `datasets.resizing`.
         progress: show a bar on a terminal.
 
     Yields:
@@ -60,7 +67,7 @@ def decode_frames(
             return block
 
         for rows in _blocks(total):
-            waiting.append(pool.submit(decode_block, source, rows, size, crop))
+            waiting.append(pool.submit(decode_block, source, rows, size, crop, resize))
             if len(waiting) >= threads * _AHEAD:
                 yield finish_first()
         while waiting:
@@ -69,7 +76,7 @@ def decode_frames(
 
 
 def decode_block(
-    source: FrameBytes, rows: NDArray[np.int64], size: tuple[int, int], crop: float
+    source: FrameBytes, rows: NDArray[np.int64], size: tuple[int, int], crop: float, resize: Filter = "bilinear"
 ) -> tuple[Block, list[str]]:
     """Decode some frames: uint8 [n,H,W,3], and a sentence for each that cannot be used."""
     block: Block = np.empty((len(rows), *size, 3), dtype=np.uint8)
@@ -78,7 +85,7 @@ def decode_block(
         try:
             if isinstance(content, DataError):
                 raise content
-            decoding.decode_into(content, place, crop)
+            decoding.decode_into(content, place, crop, resize)
         except DataError as error:
             problems.append(str(error))
         except ImageFault as error:

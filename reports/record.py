@@ -211,6 +211,7 @@ class ResultRecord(TypedDict):
     fingerprint: str
     environment: dict[str, Any]
     command: str
+    precision: NotRequired[str]
     fed: NotRequired[str]
     split: NotRequired[SplitRecord]
     data: NotRequired[DataRecord]

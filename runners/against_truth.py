@@ -67,7 +67,7 @@ class AgainstTruth:
             ids, stage = raw.num_train_ids, last.stage
             initial = stages.build_method(last.run, ids, last.seed, last.size, device, last.precision).eval()
             return explain(
-                trained, initial, raw, self.material.raw_store("test", last.size),
+                trained, initial, raw, self.material.raw_store("test", last.size, resize=last.resize),
                 normalise=stage.normalise, device=device, precision=last.precision,
             )  # fmt: skip
 
@@ -84,7 +84,7 @@ class AgainstTruth:
             if not isinstance(trained, Explains):
                 return None
             return weigh(
-                trained, raw, self.material.raw_store("test", last.size, last.crop),
+                trained, raw, self.material.raw_store("test", last.size, last.crop, last.resize),
                 normalise=last.stage.normalise, device=self.material.device, precision=last.precision,
                 names=[group.name for group in last.labels.groups] if last.labels else [],
             )  # fmt: skip
@@ -104,7 +104,7 @@ class AgainstTruth:
         def look(trained: nn.Module) -> Recognised | None:
             if not isinstance(trained, LearnsAttributes) or not isinstance(trained, FrameThenTime):
                 return None
-            store = self.material.raw_store("test", last.size, last.crop)
+            store = self.material.raw_store("test", last.size, last.crop, last.resize)
             file = stages.frame_features(
                 trained, "test", raw, store, last.stage.normalise, steps, device, last.precision
             )
@@ -175,7 +175,7 @@ class AgainstTruth:
         material, last = self.material, planned.scorer
         scorer = material.scorer(planned)
         scores = material.scores("test", planned)
-        raw = material.raw_store("test", last.size)
+        raw = material.raw_store("test", last.size, resize=last.resize)
         device, normalise, precision = material.device, last.stage.normalise, last.precision
         key = planned.step.fingerprint
         if key not in self._references:
@@ -197,7 +197,7 @@ class AgainstTruth:
             "seed": seed,
             "calls": f"regions whose score by {self.setting.scorer} lies below {tau:g}" if tested.scores else None,
         }
-        store = material.store("test", last.size, tested)
+        store = material.store("test", last.size, tested, resize=last.resize)
         if isinstance(store, FrameSelection):
             return self._dropped(store, scores, tau, {**about, "detection": detection})
         found = restoring.restore(

@@ -20,7 +20,7 @@ from methods.interface import FrameThenTime
 from runners.environment import Precision
 from runners.progress import step_bar
 from runners.steps import read_json, write_json
-from runners.training import autocast, laid_out
+from runners.training import autocast, laid_out, mixed
 from runners.trunk_frames import counting_trunk_frames
 
 Floats = NDArray[np.float32]
@@ -119,6 +119,6 @@ def _encode(
 ) -> Tensor:
     """uint8 ``[N, H, W, 3]`` -> ``[N, d]`` on the device."""
     pixels = torch.from_numpy(images).to(device)
-    batch = to_tensor(pixels, normalise, channels_last=precision == "bf16")
+    batch = to_tensor(pixels, normalise, channels_last=mixed(precision))
     with autocast(device, precision):
         return method.frame_features(laid_out(batch, precision)).float()

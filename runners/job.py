@@ -173,7 +173,7 @@ class Job:
         if fresh:
             examined = self._examine(run, last.size)
             self.material.train(last)
-            store = self.material.store("test", last.size, tested, last.crop)
+            store = self.material.store("test", last.size, tested, last.crop, last.resize)
             with self.steps.running(step) as folder:
                 self._judge(run, last, tested, store, step, examined, folder)
         return step, fresh

@@ -59,11 +59,13 @@ def label(planned: PlannedLabels, material: Material, folder: Path) -> None:
     last = planned.labeller
     assert last is not None and material.source is not None  # labels that are made have both
     raw, source = material.raw, material.source.split
-    people, chances = _of_people(last, "train", raw, material.raw_store("train", last.size, last.crop), material)
+    people, chances = _of_people(
+        last, "train", raw, material.raw_store("train", last.size, last.crop, last.resize), material
+    )
     arrays: dict[str, NDArray[Any]] = {"person": people, "probability": chances}
     seen = [t for t in source.test if t.person_id > 0]
     if seen:
-        store = material.source_store("test", last.size, last.crop)
+        store = material.source_store("test", last.size, last.crop, last.resize)
         arrays["source_person"], arrays["source_probability"] = _of_people(last, "test", source, store, material)
     write_bytes(folder / PROBABILITIES, to_npz(arrays))
     groups = [group.name for group in planned.groups for _ in group.columns]

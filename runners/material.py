@@ -13,6 +13,7 @@ from datasets.opening import DECODED_LIMIT, open_frames
 from datasets.readers.manifest import REPAIRED
 from datasets.repaired import writing
 from datasets.repaired.interface import Repairer
+from datasets.resizing import Filter
 from datasets.shared_frames import open_shared
 from datasets.store import FrameStore
 from datasets.store_pair import FramePair
@@ -60,7 +61,7 @@ class Material:
     shared: Split | None = None
     _splits: dict[str, Split] = field(default_factory=dict)
     _scorers: dict[str, ScoresRegions] = field(default_factory=dict)
-    _stores: dict[tuple[str, tuple[int, int], str, float], Frames] = field(default_factory=dict)
+    _stores: dict[tuple[str, tuple[int, int], str, float, Filter], Frames] = field(default_factory=dict)
 
     def train(self, last: PlannedStage) -> None:
         """Run all stages up to this one that were not run before."""
@@ -79,7 +80,7 @@ class Material:
             store = self._unoccluded(stage)
             seen = store.tracklets
         else:
-            store = self.store("train", stage.size, stage.data)
+            store = self.store("train", stage.size, stage.data, resize=stage.resize)
             seen = np.arange(len(store))
         targets = None
         if stage.labels:
@@ -90,22 +91,24 @@ class Material:
     def _of_source(self, stage: PlannedStage) -> Lesson:
         """The source's training half alone, or before that of the target, about which nothing is told."""
         assert self.source is not None and stage.labels is not None  # planned for methods that learn attributes only
-        store = self.source_store("train", stage.size)
+        store = self.source_store("train", stage.size, resize=stage.resize)
         told = self.source.annotation.people_targets(person_ids(self.source.split.train))
         if stage.stage.domain == "source":
             none = np.zeros(len(store), dtype=np.int64)  # no stage on a source classifies identities
             return Lesson(self.source.split, store, none, Targets.of(told, store.lengths))
-        target = self.store("train", stage.size, stage.data)
+        target = self.store("train", stage.size, stage.data, resize=stage.resize)
         assert isinstance(target, FrameStore)  # only test halves are selections
         both = FramePair(store, target)
         values = np.concatenate([told, np.full((len(target), told.shape[1]), np.nan, dtype=np.float32)])
         none = np.zeros(len(both), dtype=np.int64)
         return Lesson(self.split(stage.data), both, none, Targets.of(values, both.lengths), len(store))
 
-    def source_store(self, part: str, size: tuple[int, int], crop: float = 1.0) -> FrameStore:
+    def source_store(
+        self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear"
+    ) -> FrameStore:
         """Frames of the ``train`` or ``test`` half of the source."""
         assert self.source is not None  # asked for where something was planned on it
-        return self._frames(self.source.split, part, size, crop)
+        return self._frames(self.source.split, part, size, crop, resize)
 
     def labels(self, planned: PlannedLabels) -> Annotation:
         """The attributes of training people that an arm learns: annotated, or as an arm labels them, now or before."""
@@ -127,24 +130,28 @@ class Material:
             self._splits[data.fingerprint] = datasets.load(self.raw.name, self.folder(data))
         return self._splits[data.fingerprint]
 
-    def store(self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0) -> Frames:
-        """Frames of the ``train`` or ``test`` half of a version; ``crop`` as in `FrameStore.build`.
+    def store(
+        self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0, resize: Filter = "bilinear"
+    ) -> Frames:
+        """Frames of the ``train`` or ``test`` half of a version; ``crop`` and ``resize`` as in `FrameStore.build`.
 
         Test tracklets without their occluded frames are a selection of the raw ones: nothing is written or decoded.
         """
-        key = (part, size, data.fingerprint, crop)
+        key = (part, size, data.fingerprint, crop, resize)
         if key not in self._stores:
             if part == "test" and data.repairer is not None and data.repairer.kind == DROP:
-                self._stores[key] = self._dropped(size, data, crop)
+                self._stores[key] = self._dropped(size, data, crop, resize)
             else:
-                self._stores[key] = self._frames(self.split(data), part, size, crop)
+                self._stores[key] = self._frames(self.split(data), part, size, crop, resize)
         return self._stores[key]
 
-    def _frames(self, split: Split, part: str, size: tuple[int, int], crop: float) -> FrameStore:
+    def _frames(self, split: Split, part: str, size: tuple[int, int], crop: float, resize: Filter) -> FrameStore:
         """Frames of one half of a split: decoded once where that is little, else when they are asked for."""
         tracklets, cache = split.train if part == "train" else split.test, folder_of_frames(self.work)
         if self.shared is not None and split is self.raw:
-            found = open_shared(tracklets, self.shared, cache, size, crop=crop, decoded_limit=self.decoded_limit)
+            found = open_shared(
+                tracklets, self.shared, cache, size, crop=crop, resize=resize, decoded_limit=self.decoded_limit
+            )
             if found is not None:
                 return found
         return open_frames(
@@ -154,12 +161,13 @@ class Material:
             size,
             fingerprint=split.fingerprint,
             crop=crop,
+            resize=resize,
             decoded_limit=self.decoded_limit,
         )
 
-    def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0) -> FrameStore:
+    def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear") -> FrameStore:
         """Decoded frames of the data as they are."""
-        found = self.store(part, size, PlannedData("raw", self.raw.fingerprint), crop)
+        found = self.store(part, size, PlannedData("raw", self.raw.fingerprint), crop, resize)
         assert isinstance(found, FrameStore)  # selections are made of repaired data only
         return found
 
@@ -175,7 +183,7 @@ class Material:
                         continue
                     write_scores(
                         network,
-                        self.raw_store(half, last.size),
+                        self.raw_store(half, last.size, resize=last.resize),
                         last.stage.normalise,
                         device=self.device,
                         precision=last.precision,
@@ -261,15 +269,15 @@ class Material:
     def _unoccluded(self, stage: PlannedStage) -> FrameSelection:
         """Training frames in which nothing is called occluded."""
         assert stage.scores is not None  # asked for such stages only
-        base = self.store("train", stage.size, stage.data)
+        base = self.store("train", stage.size, stage.data, resize=stage.resize)
         assert isinstance(base, FrameStore)  # only test halves are selections
         tau = self.scorer(stage.scores).region_threshold
         keep: NDArray[np.bool_] = ~np.asarray(called(self.scores("train", stage.scores), tau).any(axis=1))
         note(f"{stage.run.text}: {int(keep.sum())} of {len(keep)} training frames are unoccluded (scores >= {tau:g})")
         return FrameSelection(base, keep)
 
-    def _dropped(self, size: tuple[int, int], data: PlannedData, crop: float) -> FrameSelection:
-        base = self.raw_store("test", size, crop)
+    def _dropped(self, size: tuple[int, int], data: PlannedData, crop: float, resize: Filter) -> FrameSelection:
+        base = self.raw_store("test", size, crop, resize)
         keep: NDArray[np.bool_] = ~np.asarray(self.calls("test", data).any(axis=1))
         for first, end in zip(base.offsets, base.offsets[1:], strict=False):
             if not keep[first:end].any():

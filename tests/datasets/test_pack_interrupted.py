@@ -115,7 +115,7 @@ from datasets.pack import writing
 from tests.datasets.test_pack_interrupted import write
 add = writing._OpenShard.add
 def slow(shard, content):
-    time.sleep(0.002)
+    time.sleep(0.01)
     add(shard, content)
 writing._OpenShard.add = slow
 source = datasets.load("mars", sys.argv[1], counts="any")
@@ -134,7 +134,7 @@ def test_killed_from_outside_again_and_again_it_ends_with_the_same_bytes(tmp_pat
         running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n"
-        time.sleep(moments.uniform(0.0, 0.15))
+        time.sleep(moments.uniform(0.0, 0.4))
         running.send_signal(signal.SIGKILL)
         running.communicate()
         killed += running.returncode == -signal.SIGKILL

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ class Slow(TemporalMedian):
     """A median that takes its time, so that a signal comes in the middle of something."""
 
     def repair(self, footage: Footage) -> Repaired:
-        time.sleep(0.02)
+        time.sleep(0.05)
         return super().repair(footage)
 
 
@@ -86,9 +87,18 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) ->
     source, root = datasets.load("mars", folder, counts="any"), tmp_path / "killed"
     whole = tree(write(source, tmp_path / "whole"))
     moments, killed, grown = random.Random(5), 0, 0
+
+    def written() -> Iterator[tuple[Path, int]]:
+        for path in tmp_path.glob(".killed.repairing-*/set/changes/*/*.npz"):
+            with suppress(FileNotFoundError):  # moved away this very moment
+                yield path, path.stat().st_mtime_ns
+
     for _ in range(5):
         running = start(folder, root)
-        time.sleep(moments.uniform(0.0, 0.1))
+        before = set(written())
+        while set(written()) <= before and running.poll() is None:  # in the middle of something, however slow that is
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0.0, 0.03))
         running.send_signal(signal.SIGKILL)
         running.communicate()
         killed += running.returncode == -signal.SIGKILL
