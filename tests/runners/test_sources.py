@@ -83,7 +83,7 @@ MUST = {
     "datasets.pack.reading": {"frames", "features", "stage"},
     "methods.layers.controls": {"stage", "judge"},
     "runners.material": {"stage", "regions", "labels", "repaired", "judge"},
-    "runners.weights": {"stage", "judge", "explain"},
+    "files.safetensors": {"stage", "judge", "explain"},
     "protocols.ranking": {"judge"},
     "protocols.counting_compiled": {"judge"},
     "protocols.statistics": {"judge", "explain", "weigh", "restore"},
