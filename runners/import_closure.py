@@ -58,7 +58,7 @@ class Sources:
 
     def with_outside(self, name: str, folder: Path) -> "Sources":
         """The same and one folder more, under a name of its own; what was read is not read again."""
-        there = {module: file for module, file in self._files.items() if file is not None}
+        there: dict[str, Path | None] = {module: file for module, file in self._files.items() if file is not None}
         return Sources({**self.packages, name: folder}, self.read, there, dict(self._sources))
 
     def file(self, name: str) -> Path | None:
