@@ -20,7 +20,8 @@ from datasets.originals import Originals
 from datasets.pack.reading import bytes_of
 from datasets.reading_ahead import ahead
 from datasets.resizing import Filter, Pixels
-from datasets.store_building import decode_frames, write_whole
+from datasets.store_building import decode_frames
+from datasets.store_file import is_whole, mapped, write_whole
 from datasets.tracklet import Tracklet
 from datasets.tracklet import lengths as frame_counts
 
@@ -124,10 +125,10 @@ class FrameStore:
             return cls(counts, size, frames=frames, crop=crop, resize=resize, source=source)
         place = _place(tracklets, cache, size, fingerprint, crop, resize)
         store = cls(counts, size, path=place, crop=crop, resize=resize, source=source)
-        if not store._is_complete(shape):
-            path = store.path
-            assert path is not None  # named in the line before
-            write_whole(path, shape, lambda: decode_frames(source(), size, crop=crop, resize=resize, progress=progress))
+        if not is_whole(place, shape):
+            write_whole(
+                place, shape, lambda: decode_frames(source(), size, crop=crop, resize=resize, progress=progress)
+            )
         return store
 
     @classmethod
@@ -147,7 +148,7 @@ class FrameStore:
         place = _place(tracklets, cache, size, fingerprint, crop, resize)
         source = partial(bytes_of, tracklets, root, fingerprint)
         store = cls(counts, size, path=place, crop=crop, resize=resize, source=source)
-        return store if store._is_complete((int(counts.sum()), *size, 3)) else None
+        return store if is_whole(place, (int(counts.sum()), *size, 3)) else None
 
     def __len__(self) -> int:
         """Number of tracklets."""
@@ -171,7 +172,7 @@ class FrameStore:
         """All frames, uint8 [F,H,W,3] RGB, read-only where they are mapped from a file."""
         if self._frames is None:
             assert self.path is not None  # one of the two is always there
-            self._frames = np.load(self.path, mmap_mode="r")
+            self._frames = mapped(self.path)
         return self._frames
 
     def gather(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -222,14 +223,6 @@ class FrameStore:
     def _block(self, first: int, end: int) -> NDArray[np.uint8]:
         """A copy of the frames of some neighbouring rows."""
         return np.array(self.flat()[first:end])
-
-    def _is_complete(self, shape: tuple[int, ...]) -> bool:
-        assert self.path is not None  # only asked of cached stores
-        try:
-            there = np.load(self.path, mmap_mode="r")
-        except (OSError, ValueError, EOFError):
-            return False  # absent, or damaged: then it is made anew
-        return bool(there.shape == shape and there.dtype == np.uint8)
 
 
 def _restore(

@@ -1,11 +1,8 @@
-"""Decoding many frames with threads, and writing them to a file that is whole or absent."""
+"""Decoding many frames with threads."""
 
-import errno
 import os
-import shutil
-import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -127,41 +124,6 @@ def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = 
     return found
 
 
-def write_whole(path: Path, shape: tuple[int, ...], blocks: Callable[[], Iterator[Block]]) -> None:
-    """Write blocks as one .npy file, under its final name only when it is complete.
-
-    The bytes are written, not mapped: on a full disk a mapped write kills the process, a plain one reports.
-
-    Args:
-        path: the file.
-        shape: of the whole array [F,H,W,3].
-        blocks: gives the blocks, in order.
-
-    Raises:
-        DataError: if the folder cannot be written or the disk is full.
-    """
-    size = int(np.prod(shape))
-    partial = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
-        free = shutil.disk_usage(path.parent).free
-        if free < size:
-            raise OSError(errno.ENOSPC, f"{size / 1e6:,.1f} MB are needed, {free / 1e6:,.1f} MB are free")
-        try:
-            with partial.open("wb") as file:
-                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                for block in blocks():
-                    file.write(block.data)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{path} cannot be written ({reason}); make room, or name another cache folder") from error
-
-
 def decoding_threads() -> int:
     """How many threads decode at once: one for each core that this process may use, and 16 at most."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -186,22 +148,3 @@ def _damaged(source: FrameBytes, rows: NDArray[np.int64]) -> list[str]:
         except ImageFault as error:
             problems.append(error.sentence(source.name(row)))
     return problems
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Delete what killed processes of this machine left behind for the same file."""
-    host = socket.gethostname()
-    for partial in path.parent.glob(f".{path.name}.{host}.*.partial"):
-        owner = partial.name.split(".")[-2]
-        if owner.isdigit() and not _is_running(int(owner)):
-            partial.unlink(missing_ok=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -100,6 +100,8 @@ def results(job: Job) -> Table:
     notes += _fed(job)
     notes += _computed(job)
     notes += _uniform(job)
+    if any(group.first["cost"] for group in job.groups if group.control):
+        notes.append("Controls show the cost of their arm; they were not measured separately.")
     notes += times.notes([group.label for group in job.groups], timed)
     if reported and reported != here:
         notes.append(

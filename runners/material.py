@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 import datasets
 from datasets import attributes, repaired
 from datasets.attributes import Annotation
+from datasets.errors import DataError
 from datasets.opening import DECODED_LIMIT, open_frames
 from datasets.readers.manifest import REPAIRED
-from datasets.repaired import writing
+from datasets.repaired import place, writing
 from datasets.repaired.interface import Repairer
 from datasets.resizing import Filter
 from datasets.shared_frames import open_shared
@@ -19,6 +20,7 @@ from datasets.store import FrameStore
 from datasets.store_pair import FramePair
 from datasets.store_selection import Frames, FrameSelection
 from datasets.tracklet import Split, Tracklet, person_ids
+from files import arrays, stock
 from methods.interface import Repair, ScoresRegions
 from runners import labelling, stages
 from runners.annotating import AnnotatedSplit
@@ -119,7 +121,8 @@ class Material:
             assert planned.labeller is not None  # it has the step
             self.train(planned.labeller)
             with self.steps.running(planned.step) as folder:
-                labelling.label(planned, self, folder)
+                if folder is not None:
+                    labelling.label(planned, self, folder)
         return attributes.load(self.steps.folder(planned.step) / labelling.FILE)
 
     def split(self, data: PlannedData) -> Split:
@@ -127,8 +130,26 @@ class Material:
         if data.repairer is None:
             return self.raw
         if data.fingerprint not in self._splits:
-            self._splits[data.fingerprint] = datasets.load(self.raw.name, self.folder(data))
+            root = self.folder(data)
+            try:
+                split = datasets.load(self.raw.name, root)
+                if split.fingerprint != data.fingerprint:
+                    raise DataError(f"{root} holds other frames than were written")
+            except DataError as error:
+                self._set_aside(root, str(error))
+                split = datasets.load(self.raw.name, self.folder(data))
+            self._splits[data.fingerprint] = split
         return self._splits[data.fingerprint]
+
+    def _set_aside(self, root: Path, what: str) -> None:
+        """Give a damaged repaired set of this working folder another name, and say so.
+
+        Raises:
+            DataError: another process is writing it.
+        """
+        with place.locked(root):
+            new = stock.set_aside(root)
+        note(f"the repaired set is damaged: {what}. It is kept as {new.name} and written again.")
 
     def store(
         self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0, resize: Filter = "bilinear"
@@ -175,25 +196,25 @@ class Material:
         """Region scores ``[F, K]`` of one half of the raw data."""
         if not self.steps.done(planned.step):
             network = self.scorer(planned)
-            last = planned.scorer
             with self.steps.running(planned.step) as folder:
-                for half in _PARTS:
-                    file = folder / f"scores-{half}.npy"
-                    if file.is_file() and not file.with_suffix(".state.json").is_file() and (folder / half).is_file():
-                        continue
-                    write_scores(
-                        network,
-                        self.raw_store(half, last.size, resize=last.resize),
-                        last.stage.normalise,
-                        device=self.device,
-                        precision=last.precision,
-                        file=file,
-                        title=f"score regions of the {half} half, seed {last.seed}",
-                    )
-                    (folder / half).write_bytes(b"")  # this half is whole
-                write_json(folder / "regions.json", {"tau": network.region_threshold})
-        found: NDArray[np.float32] = np.load(self.steps.folder(planned.step) / f"scores-{part}.npy", mmap_mode="r")
-        return found
+                if folder is not None:
+                    self._score(network, planned.scorer, folder)
+        file = self.steps.folder(planned.step) / f"scores-{part}.npy"
+        return arrays.load_npy(file, mmap=True, error=RunError, remedy=stages.AGAIN)
+
+    def _score(self, network: ScoresRegions, last: PlannedStage, folder: Path) -> None:
+        """Write the scores of both halves into a step's folder."""
+        for half in _PARTS:
+            write_scores(
+                network,
+                self.raw_store(half, last.size, resize=last.resize),
+                last.stage.normalise,
+                device=self.device,
+                precision=last.precision,
+                file=folder / f"scores-{half}.npy",
+                title=f"score regions of the {half} half, seed {last.seed}",
+            )
+        write_json(folder / "regions.json", {"tau": network.region_threshold})
 
     def scorer(self, planned: PlannedScores) -> ScoresRegions:
         """The network that scores regions, trained now or before.
@@ -235,6 +256,8 @@ class Material:
         own = self.work / "repaired" / f"{name}-{data.fingerprint[:12]}"
         if root is None and (own / REPAIRED).is_file():
             return own
+        if root is None and own.is_dir() and any(own.iterdir()):
+            self._set_aside(own, f"{REPAIRED} is not there")
         repairer, hidden = self._repairer(data), self._hidden(data)
         workers = 1 if data.painter else 2
         return writing.write(self.raw, repairer, hidden, root or own, calls=data.calls, workers=workers)

@@ -16,7 +16,7 @@ from datasets.store import FrameStore
 from datasets.store_pair import TrainingFrames
 from datasets.tracklet import Split
 from datasets.transforms import Normalisation
-from files import safetensors
+from files import arrays, safetensors
 from methods.interface import FrameThenTime
 from methods.layers.controls import replace_temporal
 from methods.layers.resnet import load_imagenet
@@ -33,6 +33,7 @@ from runners.steps import Step, StepStore, read_json, write_json
 from runners.training import FeatureSource, PixelSource, Source, Targets, mixed, train_stage
 
 WEIGHTS = "weights.safetensors"
+AGAIN = "run again: what is damaged is made again"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: s
     if steps.done(planned.step):
         return
     with steps.running(planned.step) as folder:
+        if folder is None:
+            return
         num_ids = lesson.split.num_train_ids
         method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
         left_behind = _start(method, planned, steps)
@@ -154,7 +157,7 @@ def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, step
             features = frame_features(
                 method, "train", lesson.split, store, stage.normalise, steps, device, planned.precision
             )
-            return FeatureSource(np.load(features, mmap_mode="r"), store.offsets, device, lesson.targets)
+            return FeatureSource(load_features(features), store.offsets, device, lesson.targets)
     return PixelSource(store, stage, planned.seed, device, planned.precision, lesson.targets)
 
 
@@ -208,16 +211,26 @@ def frame_features(
     )
     if not steps.done(step):
         with steps.running(step) as folder:
-            extract_frame_features(
-                method,
-                store,
-                normalise,
-                device=device,
-                precision=precision,
-                folder=folder,
-                title=f"extract {step.name}",
-            )
+            if folder is not None:
+                extract_frame_features(
+                    method,
+                    store,
+                    normalise,
+                    device=device,
+                    precision=precision,
+                    folder=folder,
+                    title=f"extract {step.name}",
+                )
     return steps.folder(step) / "features.npy"
+
+
+def load_features(file: Path) -> NDArray[np.float32]:
+    """Frame features ``[F, d]`` of a file that `frame_features` gave, mapped, not loaded.
+
+    Raises:
+        RunError: it was damaged since it was checked.
+    """
+    return arrays.load_npy(file, mmap=True, error=RunError, remedy=AGAIN)
 
 
 def stage_records(planned: PlannedStage, steps: StepStore) -> list[dict[str, object]]:
@@ -258,4 +271,4 @@ def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[s
 
 def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:
     path = steps.folder(planned.step) / WEIGHTS
-    return safetensors.load(path, error=RunError, remedy=f"remove the folder {path.parent} and run again.")
+    return safetensors.load(path, error=RunError, remedy=AGAIN)

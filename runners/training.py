@@ -22,11 +22,12 @@ from datasets.transforms import to_tensor
 from methods.interface import AttributeTargets, FrameThenTime, Method
 from methods.recipe import Stage, Turn
 from protocols.arithmetic import computing
+from runners import checkpoints
 from runners.environment import Precision
-from runners.errors import TrainingFailed
+from runners.errors import RunError, TrainingFailed
 from runners.feeding import Feed, Picks, pixels
 from runners.optimisation import build_optimizer, learning_rate, milestone_steps, set_trainable
-from runners.progress import step_bar
+from runners.progress import note, step_bar
 
 LOG_ROWS = 60  # points of the training curve
 CHECKPOINT_SECONDS = 45.0
@@ -260,7 +261,7 @@ def train_stage(
             if time.monotonic() - saved > pause and step + 1 < steps:
                 _save(folder / CHECKPOINT, method, players, scaler, log, sums, step + 1)
                 saved = time.monotonic()
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    checkpoints.remove(folder / CHECKPOINT)
     method.eval()
     return log
 
@@ -279,7 +280,6 @@ def _save(
     sums: dict[str, float],
     step: int,
 ) -> None:
-    temporary = path.with_suffix(".new")
     state = {
         "method": method.state_dict(),
         "optimizers": [player.optimizer.state_dict() for player in players],
@@ -288,8 +288,7 @@ def _save(
         "sums": sums,
         "step": step,
     }
-    torch.save(state, temporary)
-    temporary.replace(path)
+    checkpoints.save(path, state)
 
 
 def _take_up(
@@ -303,7 +302,12 @@ def _take_up(
 ) -> int:
     if not path.is_file():
         return 0
-    state = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state = checkpoints.load(path, device)
+    except RunError as error:
+        note(f"{error}: the stage is trained from its beginning")
+        checkpoints.remove(path)
+        return 0
     method.load_state_dict(state["method"])
     for player, saved in zip(players, state["optimizers"], strict=True):
         player.optimizer.load_state_dict(saved)
@@ -331,5 +335,5 @@ def _diagnosis(
     before = f"; the last mean loss was {log[-1]['loss']:.3g}" if log and "loss" in log[-1] else ""
     return (
         f"{title}: the loss {', '.join(wrong)} is not finite at step {step + 1} (learning rate {rate:.3g}; {cause}"
-        f"{before}). Lower the stage's lr or train with precision = 'fp32'; finished steps are kept."
+        f"{before}). Lower the stage's lr or train with --precision fp32; finished steps are kept."
     )

@@ -15,7 +15,8 @@ from datasets.errors import DataError
 
 FORMAT = 1  # raise when the files' layout changes
 PACK = "pack.json"
-WRITING = "packing.json"  # lies there, locked, for as long as a pack is being written
+WRITING = "packing.json"  # lies there for as long as a pack is unfinished
+LOCK = "packing.lock"  # held by the process that writes; stays, and holds nothing
 INDEX = ("frames.npy", "tracklets.npy", "keys.npy", "prefixes.npy", "names.npy")
 
 FRAME = np.dtype([("shard", "<u4"), ("size", "<u4"), ("offset", "<u8"), ("crc32", "<u4")])

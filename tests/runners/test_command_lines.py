@@ -51,7 +51,7 @@ LINES = {
     "runners.evidence": ["--seconds -1", "--seconds nan", "--seconds x", "--parts nope"],
     "runners.evaluate": [
         "--metric nope", "--queries x", "--dataset nope", "--dataset own --data-root missing", "--device xyz",
-        "--dataset own --data-root DATA", "--dataset ilids", "--dataset own --data-root DATA --split -1", "--split 0",
+        "--dataset ilids", "--dataset own --data-root DATA --split -1", "--split 0",
         "--out /dev/null/x", "--export missing/a.npz", "--export x.csv", "--export .", "--data-root DATA",
     ],
     "runners.repair": ["--scorer nope", "--dataset nope", "--size 0x0", "--seed -1", "--profile nope"],
