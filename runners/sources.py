@@ -32,7 +32,6 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "files.digest": "tells whether a file is what was written",
     "files.lock": "keeps two processes apart; writes nothing",
     "files.stock": "tells whether files are what was written",
-    "datasets.synthwalk.compiling": "where machine code is kept; it is found again by a digest of its sources",
     "protocols.discovery": "finds protocols; a step names the file of its own",
     "methods.card_checks": "refuses a card or lets it pass; what a card says is among the inputs",
     "runners.environment": "what it tells of the machine is among the inputs: runtime and precision",
