@@ -144,7 +144,7 @@ def test_whatever_is_damaged_is_named_and_made_again_with_the_same_numbers(
     """Decoded frames, frame features, weights, results and records, all at once; the job notices, and ends alike."""
     shutil.copytree(finished / "runs", tmp_path / "runs")
     before = _results(tmp_path)
-    frames = sorted((tmp_path / "runs/frames").glob("*.npy"))
+    frames = sorted((tmp_path / "runs/frames").rglob("*.npy"))
     for file in frames:
         _flip(file)
     _flip(_step(tmp_path, "features", "frame features of the test half") / "features.npy")
