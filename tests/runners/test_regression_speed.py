@@ -1,5 +1,6 @@
 """Times as ratios: what a busy machine does to both sides cancels, what slows one side alone does not."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 
@@ -80,7 +81,7 @@ def test_the_interval_of_a_median_is_two_of_its_order_statistics() -> None:
     assert (found.median, found.low, found.high) == (5.0, 2.0, 8.0)
 
 
-@pytest.mark.parametrize(("arm", "paper", "frames"), [("a", "adfd", (8, 32)), ("cosam[clip=3]", "cosam", (9, 33))])
+@pytest.mark.parametrize(("arm", "paper", "frames"), [("a", "adfd", (8, 32)), ("cosam", "cosam", (9, 33))])
 def test_the_trunk_gets_as_many_frames_as_the_arm_computes(
     arm: str, paper: str, frames: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +99,8 @@ def test_the_trunk_gets_as_many_frames_as_the_arm_computes(
 
     monkeypatch.setattr(regression_speed, "in_turns", one_call)
     with torch.random.fork_rng():
-        network = methods.arm(arm, methods.paper(paper)).build(4, (64, 32))
+        known = methods.arm(arm, methods.paper(paper))
+        clips_of_three = {"clip": 3} if arm == "cosam" else {}  # no recipe trains it, so no card names it
+        network = dataclasses.replace(known, options={**known.options, **clips_of_three}).build(4, (64, 32))
         assert set(ratios(network, (64, 32), "resnet18", snippet=None, seconds=0.1)) == {"latency", "throughput"}
     assert tuple(seen) == frames
