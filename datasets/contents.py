@@ -1,0 +1,242 @@
+"""What the frames of a data set hold: one digest over all their bytes, which enters its fingerprint.
+
+Names and sizes alone do not tell: a BMP, a PPM or a plain TIFF keeps its size whatever its pixels become, and a JPEG or
+PNG may. So every frame is read once. What was found is remembered (`contents_memory`) with the size and the times of
+the files, so that the next time a million files are asked for these only. Time alone never enters a fingerprint: the
+same files copied elsewhere have the same.
+
+    of a tracklet    BLAKE2b (16 bytes) over the sizes and the CRC-32 of its frames, which a pack's index knows too
+    of a set         `fingerprint` of these, in the order of the division: training half first
+
+A rendered or repaired set in the layout of MARS says in its manifest what it holds (`sealed`): SHA-256 over each
+tracklet's frames and its truth or changes. As long as this is so its fingerprint is that of the manifest.
+"""
+
+import hashlib
+import os
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets import contents_memory
+from datasets import progress as progress_bars
+from datasets.checks import Check, Examination
+from datasets.contents_memory import Memory
+from datasets.fingerprint import fingerprint as hash_of
+from datasets.readers.manifest import MANIFEST, REPAIRED
+from datasets.tracklet import Split, Tracklet
+from files import json as json_files
+from files.errors import FileError
+
+Content = Literal["known", "read", "no"]
+"""How closely to look: read what is not remembered, read every byte again, or leave the frames alone."""
+
+CHANGED: Final = "content unlike its manifest"
+"""Name of the check that a rendered or repaired set holds what was written."""
+
+_THREADS = 8  # reading waits for the disk, most of all for a network disk
+_AHEAD = 4  # tasks in flight for each thread
+_TOGETHER = 16  # tracklets that one task looks at
+_MISSING = (-1, 0, 0)
+_SHOWN = 2_000  # frames to look at from which on a bar is shown
+
+
+def with_content(examined: Examination, content: Content, *, progress: bool = True) -> Examination:
+    """A data set whose fingerprint covers the bytes of its frames.
+
+    Args:
+        examined: as its reader gave it; problems with single files are known already.
+        content: how closely to look.
+        progress: show a bar on a terminal.
+
+    Returns:
+        The same with another fingerprint, and for a set with a manifest that tells its content one check more.
+    """
+    if content == "no":
+        return examined
+    split = examined.split
+    tracklets = (*split.train, *split.test)
+    sealed = sealed_by(split.root)
+    beside = None if sealed is None else sealed[1]
+    held = digests(tracklets, split.root, beside=beside, again=content == "read", progress=progress)
+    if sealed is None:
+        return replace(examined, split=replace(split, fingerprint=mixed(split.fingerprint, held), content=digest(held)))
+    unlike = hashlib.sha256(b"".join(held)).hexdigest()[: len(sealed[0])] != sealed[0]
+    fixed = examined.expectation == "its manifest"
+    remedy = "frames, truth or changes are other than when it was written: write it again into an empty folder"
+    check = Check(CHANGED, 0 if fixed else None, int(unlike), remedy)
+    if unlike:
+        split = replace(split, fingerprint=mixed(split.fingerprint, held))
+    return replace(examined, split=replace(split, content=digest(held)), checks=(*examined.checks, check))
+
+
+def mixed(named: str, held: Sequence[bytes]) -> str:
+    """The fingerprint of a data set, from that of its names, sizes and roles and from what its tracklets hold."""
+    return hash_of("with content 1", named, digest(held))
+
+
+def digest(held: Sequence[bytes]) -> str:
+    """What all tracklets hold together: 32 hexadecimal digits."""
+    return hash_of("content 1", b"".join(held))
+
+
+def of_frames(sizes: NDArray[np.generic], crcs: NDArray[np.generic]) -> bytes:
+    """What a tracklet holds, from the size and the CRC-32 of each of its frames [T]: 16 bytes."""
+    told = np.stack([np.asarray(sizes, dtype="<i8"), np.asarray(crcs, dtype="<i8")])
+    return hashlib.blake2b(told.tobytes(), digest_size=16).digest()
+
+
+def sealed_by(root: Path) -> tuple[str, Callable[[Tracklet], str]] | None:
+    """The content that a set's manifest tells, and which further file of each tracklet is part of it.
+
+    Returns:
+        None for a set that was neither rendered nor repaired, or whose manifest does not tell (as older ones do not).
+    """
+    repaired = (root / REPAIRED).is_file()
+    path = root / (REPAIRED if repaired else MANIFEST)
+    if not path.is_file():
+        return None
+    try:
+        told = json_files.read_object(path).get("content")
+    except FileError:
+        return None  # the reader says so
+    if not isinstance(told, str) or not told:
+        return None
+    folder = "changes" if repaired else "truth/tracklets"
+    return told, lambda tracklet: f"{folder}/{tracklet.key[:4]}/{tracklet.key}.npz"
+
+
+def is_still(split: Split) -> bool:
+    """Whether the frames of a data set are what they were when it was loaded; True where nobody looked then."""
+    if not split.content:
+        return True
+    sealed = sealed_by(split.root)
+    held = digests((*split.train, *split.test), split.root, beside=sealed and sealed[1], progress=False)
+    return digest(held) == split.content
+
+
+def seal(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = True) -> str:
+    """What the manifest of a repaired set that lies in a folder has to tell: 32 hexadecimal digits."""
+
+    def changes(tracklet: Tracklet) -> str:
+        return f"changes/{tracklet.key[:4]}/{tracklet.key}.npz"
+
+    held = digests(tracklets, root, beside=changes, again=True, progress=progress)
+    return hashlib.sha256(b"".join(held)).hexdigest()[:32]
+
+
+def digests(
+    tracklets: Sequence[Tracklet],
+    root: Path,
+    *,
+    beside: Callable[[Tracklet], str] | None = None,
+    again: bool = False,
+    progress: bool = True,
+) -> list[bytes]:
+    """What each tracklet holds; a frame that cannot be read counts as such.
+
+    Args:
+        tracklets: whose frames.
+        root: folder that their paths are relative to.
+        beside: path of a further file of each tracklet; with it a digest is the SHA-256 over all its bytes.
+        again: read every byte, whatever is remembered.
+        progress: show a bar on a terminal, where there is much to look at.
+    """
+    memory = contents_memory.load(root)
+    known = Memory({}) if again else memory
+    total = sum(len(tracklet) for tracklet in tracklets)
+    bar = progress_bars.bar(
+        total=total, desc="looking at the frames' content", unit="frame", leave=False,
+        disable=None if progress and total >= _SHOWN else True,
+    )  # fmt: skip
+    found: list[bytes] = []
+    learned: dict[bytes, tuple[bytes, bytes]] = {}
+    with ThreadPoolExecutor(_THREADS) as pool, bar:
+        for one in _in_order(pool, lambda some: [_look(each, root, beside, known) for each in some], iter(tracklets)):
+            for each in one:
+                found.append(each.held)
+                if each.new:
+                    learned[each.key] = (each.stamp, each.held)
+                bar.update(each.frames)
+    if learned:
+        contents_memory.keep(root, memory, learned)
+    return found
+
+
+class _Look:
+    """One tracklet: its key in the memory, what tells that its files are the same still, and what they hold."""
+
+    __slots__ = ("frames", "held", "key", "new", "stamp")
+
+    def __init__(self, key: bytes, stamp: bytes, held: bytes, frames: int, new: bool) -> None:
+        self.key, self.stamp, self.held, self.frames, self.new = key, stamp, held, frames, new
+
+
+def _look(tracklet: Tracklet, root: Path, beside: Callable[[Tracklet], str] | None, known: Memory) -> _Look:
+    names = list(tracklet.frames)
+    files = names if beside is None else [*names, beside(tracklet)]
+    key = contents_memory.key([*files, "" if beside is None else "with the last"])
+    began = time.time_ns()
+    told = [_stat(f"{root}/{name}") for name in files]
+    stamp = contents_memory.stamp(told)
+    held = known.held(key, stamp)
+    if held is not None:
+        return _Look(key, stamp, held, len(names), False)
+    read = (_read(f"{root}/{name}") for name in files)
+    if beside is None:
+        pairs = [(len(data), zlib.crc32(data)) if data is not None else _MISSING[:2] for data in read]
+        sizes, crcs = np.array(pairs or [_MISSING[:2]], dtype=np.int64)[: len(pairs)].T
+        held = of_frames(sizes, crcs)
+    else:
+        whole = hashlib.sha256()
+        for data in read:
+            whole.update(b"missing" if data is None else data)
+        held = whole.digest()
+    lasting = _MISSING not in told and contents_memory.is_settled(told, began)
+    return _Look(key, stamp, held, len(names), lasting)
+
+
+def _stat(path: str) -> tuple[int, int, int]:
+    """Size, and when content and inode were changed last, in nanoseconds."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return _MISSING
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _read(path: str) -> bytes | None:
+    """All bytes of a file with as few calls as possible: there are very many."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            size = os.fstat(handle).st_size
+            data = os.read(handle, size + 1)
+            while more := os.read(handle, size + 1):  # rarely: a file may come in pieces
+                data += more
+        finally:
+            os.close(handle)
+    except (OSError, ValueError):
+        return None
+    return data
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, look: Callable[[list[Tracklet]], list[_Look]], tracklets: Iterator[Tracklet]
+) -> Iterator[list[_Look]]:
+    waiting: deque[Future[list[_Look]]] = deque()
+    while some := list(islice(tracklets, _TOGETHER)):
+        waiting.append(pool.submit(look, some))
+        if len(waiting) >= _THREADS * _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
