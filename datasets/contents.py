@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from datasets import contents_memory
 from datasets import progress as progress_bars
-from datasets.checks import Check, Examination
+from datasets.checks import Check, Examination, Problem
 from datasets.contents_memory import Memory
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.readers.manifest import MANIFEST, REPAIRED
@@ -42,7 +42,10 @@ Content = Literal["known", "read", "no"]
 
 CHANGED: Final = "content unlike its manifest"
 """Name of the check that a rendered or repaired set holds what was written."""
+KIND: Final = "content"
+"""Of the problem that it counts."""
 
+_REMEDY = "it was changed after it was written: write it again into an empty folder"
 _THREADS = 8  # reading waits for the disk, most of all for a network disk
 _AHEAD = 4  # tasks in flight for each thread
 _TOGETHER = 16  # tracklets that one task looks at
@@ -71,12 +74,18 @@ def with_content(examined: Examination, content: Content, *, progress: bool = Tr
     if sealed is None:
         return replace(examined, split=replace(split, fingerprint=mixed(split.fingerprint, held), content=digest(held)))
     unlike = hashlib.sha256(b"".join(held)).hexdigest()[: len(sealed[0])] != sealed[0]
-    fixed = examined.expectation == "its manifest"
-    remedy = "frames, truth or changes are other than when it was written: write it again into an empty folder"
-    check = Check(CHANGED, 0 if fixed else None, int(unlike), remedy)
+    problems = []
     if unlike:
         split = replace(split, fingerprint=mixed(split.fingerprint, held))
-    return replace(examined, split=replace(split, content=digest(held)), checks=(*examined.checks, check))
+        problem = Problem(KIND, str(sealed[2]), "tells of other frames, truth or changes than are there", _REMEDY)
+        problems = [problem] if examined.expectation == "its manifest" else []
+    check = Check(CHANGED, 0, len(problems), str(problems[0]) if problems else "", KIND)
+    return replace(
+        examined,
+        split=replace(split, content=digest(held)),
+        checks=(*examined.checks, check),
+        problems=(*examined.problems, *problems),
+    )
 
 
 def mixed(named: str, held: Sequence[bytes]) -> str:
@@ -95,8 +104,8 @@ def of_frames(sizes: NDArray[np.generic], crcs: NDArray[np.generic]) -> bytes:
     return hashlib.blake2b(told.tobytes(), digest_size=16).digest()
 
 
-def sealed_by(root: Path) -> tuple[str, Callable[[Tracklet], str]] | None:
-    """The content that a set's manifest tells, and which further file of each tracklet is part of it.
+def sealed_by(root: Path) -> tuple[str, Callable[[Tracklet], str], Path] | None:
+    """The content that a set's manifest tells, which further file of each tracklet is part of it, and the manifest.
 
     Returns:
         None for a set that was neither rendered nor repaired, or whose manifest does not tell (as older ones do not).
@@ -112,7 +121,7 @@ def sealed_by(root: Path) -> tuple[str, Callable[[Tracklet], str]] | None:
     if not isinstance(told, str) or not told:
         return None
     folder = "changes" if repaired else "truth/tracklets"
-    return told, lambda tracklet: f"{folder}/{tracklet.key[:4]}/{tracklet.key}.npz"
+    return told, lambda tracklet: f"{folder}/{tracklet.key[:4]}/{tracklet.key}.npz", path.relative_to(root)
 
 
 def is_still(split: Split) -> bool:
@@ -130,7 +139,7 @@ def seal(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = True) ->
     def changes(tracklet: Tracklet) -> str:
         return f"changes/{tracklet.key[:4]}/{tracklet.key}.npz"
 
-    held = digests(tracklets, root, beside=changes, again=True, progress=progress)
+    held = digests(tracklets, root, beside=changes, again=True, remember=False, progress=progress)
     return hashlib.sha256(b"".join(held)).hexdigest()[:32]
 
 
@@ -140,6 +149,7 @@ def digests(
     *,
     beside: Callable[[Tracklet], str] | None = None,
     again: bool = False,
+    remember: bool = True,
     progress: bool = True,
 ) -> list[bytes]:
     """What each tracklet holds; a frame that cannot be read counts as such.
@@ -149,6 +159,7 @@ def digests(
         root: folder that their paths are relative to.
         beside: path of a further file of each tracklet; with it a digest is the SHA-256 over all its bytes.
         again: read every byte, whatever is remembered.
+        remember: what is found, for the next time.
         progress: show a bar on a terminal, where there is much to look at.
     """
     memory = contents_memory.load(root)
@@ -167,7 +178,7 @@ def digests(
                 if each.new:
                     learned[each.key] = (each.stamp, each.held)
                 bar.update(each.frames)
-    if learned:
+    if learned and remember:
         contents_memory.keep(root, memory, learned)
     return found
 

@@ -49,7 +49,7 @@ exit codes: 0 all checks passed, 1 one failed, 2 it cannot be read at all
 
 _SHOWN = 20  # problems of a kind that are printed
 _SIZES = 4  # frame sizes that are printed
-ACCEPTABLE = (*KINDS, "order", "camera", "person", "name", "place", "folder", "copy", "pack")
+ACCEPTABLE = (*KINDS, "order", "camera", "person", "name", "place", "folder", "copy", "content", "pack")
 """Kinds of problems: those of opened files, those that readers tell, and those of packs."""
 
 

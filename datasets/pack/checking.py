@@ -18,6 +18,7 @@ from datasets.tracklet import Split, Tracklet
 
 _THREADS = 4
 _BLOCK = 256  # frames read at once where a shard is damaged
+_UNLIKE = "copy the image again if it is the wrong one, else remove the pack and write it again"
 _REMEDY = "remove the pack and write it again (`python -m runners.data pack`)"
 
 
@@ -99,14 +100,14 @@ def _unlike(tracklet: Tracklet, root: Path, opened: Pack, rows: dict[str, int]) 
     for name, content in zip(tracklet.frames, FileBytes([tracklet], root).read(frames), strict=True):
         row = rows.get(name)
         if row is None:
-            found.append(Problem("pack", name, "is not in the pack beside it", _REMEDY))
+            found.append(Problem("pack", name, "is not in the pack beside it", _UNLIKE))
         elif not isinstance(content, DataError):  # one that cannot be read is told otherwise
             size, crc = int(opened.frames["size"][row]), int(opened.frames["crc32"][row])
             if len(content) != size:
                 told = f"has {len(content):,} bytes, but {size:,} in the pack beside it"
-                found.append(Problem("pack", name, told, _REMEDY))
+                found.append(Problem("pack", name, told, _UNLIKE))
             elif zlib.crc32(content) != crc:
-                found.append(Problem("pack", name, "holds other bytes than in the pack beside it", _REMEDY))
+                found.append(Problem("pack", name, "holds other bytes than in the pack beside it", _UNLIKE))
     return found
 
 
