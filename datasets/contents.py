@@ -23,6 +23,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ KIND: Final = "content"
 """Of the problem that it counts."""
 
 _REMEDY = "it was changed after it was written: write it again into an empty folder"
+_LOADED: WeakValueDictionary[str, Split] = WeakValueDictionary()
 _THREADS = 8  # reading waits for the disk, most of all for a network disk
 _AHEAD = 4  # tasks in flight for each thread
 _TOGETHER = 16  # tracklets that one task looks at
@@ -66,6 +68,12 @@ def with_content(examined: Examination, content: Content, *, progress: bool = Tr
     """
     if content == "no":
         return examined
+    found = _with_content(examined, content, progress)
+    _LOADED[found.split.fingerprint] = found.split
+    return found
+
+
+def _with_content(examined: Examination, content: Content, progress: bool) -> Examination:
     split = examined.split
     tracklets = (*split.train, *split.test)
     sealed = sealed_by(split.root)
@@ -122,6 +130,12 @@ def sealed_by(root: Path) -> tuple[str, Callable[[Tracklet], str], Path] | None:
         return None
     folder = "changes" if repaired else "truth/tracklets"
     return told, lambda tracklet: f"{folder}/{tracklet.key[:4]}/{tracklet.key}.npz", path.relative_to(root)
+
+
+def changed_since_loading(fingerprint: str) -> bool:
+    """Whether frames of a data set that this process loaded have changed since; False for one that it did not load."""
+    split = _LOADED.get(fingerprint)
+    return split is not None and not is_still(split)
 
 
 def is_still(split: Split) -> bool:
@@ -219,7 +233,7 @@ def _look(tracklet: Tracklet, root: Path, beside: Callable[[Tracklet], str] | No
 def _stat(path: str) -> tuple[int, int, int]:
     """Size, and when content and inode were changed last, in nanoseconds."""
     try:
-        found = os.stat(path)
+        found = os.stat(path)  # noqa: PTH116 - a Path takes as long as the call itself
     except (OSError, ValueError):
         return _MISSING
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns

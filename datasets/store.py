@@ -11,10 +11,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import decoding
+from datasets import contents, decoding
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
-from datasets.frame_bytes import FrameBytes
 from datasets.pack.reading import bytes_of
 from datasets.reading_ahead import ahead
 from datasets.store_building import decode_frames, write_whole
@@ -96,8 +95,9 @@ class FrameStore:
         counts = counted(tracklets, root, size)
         shape = (int(counts.sum()), *size, 3)
 
-        def source() -> FrameBytes:
-            return bytes_of(tracklets, root, fingerprint)
+        def blocks() -> Iterator[NDArray[np.uint8]]:
+            yield from decode_frames(bytes_of(tracklets, root, fingerprint), size, crop=crop, progress=progress)
+            _refuse_changed(root, fingerprint)
 
         if cache is None:
             try:
@@ -108,7 +108,7 @@ class FrameStore:
                     "give a cache folder, so that they are kept on disk"
                 ) from error
             filled = 0
-            for block in decode_frames(source(), size, crop=crop, progress=progress):
+            for block in blocks():
                 frames[filled : filled + len(block)] = block
                 filled += len(block)
             return cls(counts, size, frames=frames, crop=crop)
@@ -116,7 +116,7 @@ class FrameStore:
         if not store._is_complete(shape):
             path = store.path
             assert path is not None  # named in the line before
-            write_whole(path, shape, lambda: decode_frames(source(), size, crop=crop, progress=progress))
+            write_whole(path, shape, blocks)
         return store
 
     @classmethod
@@ -211,6 +211,12 @@ def _restore(
     crop: float,
 ) -> FrameStore:
     return kind(lengths, size, frames=frames, path=path, crop=crop)
+
+
+def _refuse_changed(root: Path, fingerprint: str) -> None:
+    """Decoded frames are kept under a fingerprint, so they have to be those that it was made of; DataError if not."""
+    if contents.changed_since_loading(fingerprint):
+        raise DataError(f"{root}: frames were changed after the data set was loaded; start the same command again")
 
 
 def counted(tracklets: Sequence[Tracklet], root: Path, size: tuple[int, int]) -> NDArray[np.int64]:

@@ -130,8 +130,9 @@ def _verify(arguments: argparse.Namespace) -> _Verified:
     divisions = divisions_of(arguments, name)
     shallow = arguments.no_images or arguments.quick
     # Of several divisions the first has read every frame again by the time that the others ask.
-    levels: list[Content] = ["no" if shallow else "read", *(["no" if shallow else "known"] * len(divisions))]
-    examined = [examine(arguments, name, *each) for each in zip(divisions, levels, strict=False)]
+    closely: Content = "no" if shallow else "read"
+    further: Content = "no" if shallow else "known"
+    examined = [examine(arguments, name, n, further if n != divisions[0] else closely) for n in divisions]
     first = examined[0]
     checks, problems, figures = list(first.checks), list(first.problems), list[Check]()
     for number, one in zip(divisions[1:], examined[1:], strict=True):

@@ -1,11 +1,17 @@
 """Fixtures that several floors share."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# What tests leave in memory is no business of the user's own cache folder.
+os.environ["REPROID_CACHE"] = tempfile.mkdtemp(prefix="reproid-tests-")
+atexit.register(shutil.rmtree, os.environ["REPROID_CACHE"], True)
 
 
 @pytest.fixture(scope="session")

@@ -17,15 +17,13 @@ from datasets import progress
 from datasets.errors import DataError
 from datasets.frame_bytes import Content, FileBytes, FrameBytes
 from datasets.frames_of_folder import ListedFrames
-from datasets.pack import layout
+from datasets.pack import index
 from datasets.pack.layout import FRAME, TRACKLET, Contents, Division, is_pack
 from datasets.tracklet import Split, Tracklet
-from files import arrays
 
 BESIDE = "pack"
 """Name of a pack that lies in the folder of the very data it holds."""
 
-_DAMAGED = "run `python -m runners.data verify` on the pack, then pack the data again"
 _GAP = 1 << 16  # bytes between two frames that are read along rather than skipped
 
 
@@ -46,12 +44,12 @@ class Pack:
             DataError: there is none, it is unfinished, a file of its index is damaged, or shards are absent or cut.
         """
         self.folder = Path(folder)
-        self.contents = Contents.read(self.folder)
-        for shard in self.contents.shards:
-            self._expect_size(shard.file, shard.bytes)
-        self.frames: NDArray[Any] = self._array("frames.npy", self.contents.frames, FRAME)
-        self.tracklets: NDArray[Any] = self._array("tracklets.npy", self.contents.tracklets, TRACKLET)
-        self._check_places()
+        self.contents = told = Contents.read(self.folder)
+        for shard in told.shards:
+            index.expect_size(self.folder / shard.file, shard.bytes)
+        self.frames: NDArray[Any] = index.array(self.folder, told, "frames.npy", told.frames, FRAME)
+        self.tracklets: NDArray[Any] = index.array(self.folder, told, "tracklets.npy", told.tracklets, TRACKLET)
+        index.check_places(self.folder, told, self.frames, self.tracklets)
         self._files: dict[int, int] = {}  # number of a shard -> open file
         self._opening = Lock()
 
@@ -160,9 +158,9 @@ class Pack:
     @cached_property
     def _all(self) -> tuple[Tracklet, ...]:
         """Every tracklet of the pack."""
-        keys = self._array("keys.npy", self.contents.tracklets).tolist()
-        prefixes = self._array("prefixes.npy", self.contents.tracklets).tolist()
-        names = self._array("names.npy", self.contents.frames)
+        keys = index.array(self.folder, self.contents, "keys.npy", self.contents.tracklets).tolist()
+        prefixes = index.array(self.folder, self.contents, "prefixes.npy", self.contents.tracklets).tolist()
+        names = index.array(self.folder, self.contents, "names.npy", self.contents.frames)
         starts = self.tracklets["start"].tolist()
         ends = [*starts[1:], self.contents.frames]
         people, cameras = self.tracklets["person"].tolist(), self.tracklets["camera"].tolist()
@@ -177,34 +175,18 @@ class Pack:
     def _numbers(self) -> dict[str, int]:
         return {tracklet.key: number for number, tracklet in enumerate(self._all)}
 
-    def _rows(self, division: Division) -> list[NDArray[Any]]:
-        """Which tracklets train and test, and which test tracklets are query and gallery."""
-        rows = self._array(division.file, division.rows, np.dtype("<i8"))
-        sizes = (division.train, division.test, division.query, division.gallery)
-        parts = np.split(rows, np.cumsum(sizes)[:-1])
-        for part, most in zip(parts, (*(2 * [len(self.tracklets)]), *(2 * [division.test])), strict=True):
-            if part.size and not 0 <= int(part.min()) <= int(part.max()) < most:
-                raise DataError(
-                    f"{self.folder / division.file} points to rows {part.min()} to {part.max()}, expected 0 to "
-                    f"{most - 1}; {_DAMAGED}"
-                )
-        return parts
-
     def _fingerprint(self, division: Division) -> str:
         """As `pack.json` tells it; a pack of format 1 told that of names and sizes, to which its content is added."""
         whole = division.name == "synthwalk" or ", repaired by " in division.version  # their manifest covers content
         if self.contents.format > 1 or whole:
             return division.fingerprint
-        train, test, _, _ = self._rows(division)
-        starts = [*self.tracklets["start"].tolist(), self.contents.frames]
-        held = [
-            frame_contents.of_frames(frames["size"], frames["crc32"])
-            for frames in (self.frames[starts[row] : starts[row + 1]] for row in (*train.tolist(), *test.tolist()))
-        ]
+        train, test, _, _ = index.rows_of(self.folder, self.contents, division)
+        every = index.held(self.frames, self.tracklets)
+        held = [every[row] for row in (*train.tolist(), *test.tolist())]
         return frame_contents.mixed(division.fingerprint, held)
 
     def _split(self, division: Division) -> Split:
-        train, test, query, gallery = self._rows(division)
+        train, test, query, gallery = index.rows_of(self.folder, self.contents, division)
         return Split(
             name=division.name,
             root=self.folder,
@@ -224,7 +206,7 @@ class Pack:
         end = int(wanted["offset"][-1]) + int(wanted["size"][-1])
         file = self.contents.shards[shard].file
         try:
-            data = memoryview(self._bytes(shard, begin, end - begin))
+            data = memoryview(self._pread(shard, begin, end - begin))
         except OSError as error:
             return [self._refused(file, row, error.strerror or "read error") for row in rows.tolist()]
         found: list[Content | DataError] = []
@@ -237,9 +219,9 @@ class Pack:
         return found
 
     def _refused(self, file: str, row: int, why: str) -> DataError:
-        return DataError(f"{self.folder / file}: the frame {self.name(row)} cannot be read ({why}); {_DAMAGED}")
+        return DataError(f"{self.folder / file}: the frame {self.name(row)} cannot be read ({why}); {index.DAMAGED}")
 
-    def _bytes(self, shard: int, begin: int, count: int) -> bytes:
+    def _pread(self, shard: int, begin: int, count: int) -> Content:
         handle = self._file(shard)
         if hasattr(os, "pread"):
             return os.pread(handle, count, begin)
@@ -255,48 +237,6 @@ class Pack:
             if handle != opened:  # another thread was quicker
                 os.close(opened)
         return handle
-
-    def _expect_size(self, file: str, size: int) -> None:
-        path = self.folder / file
-        try:
-            found = path.stat().st_size
-        except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror}); {_DAMAGED}") from error
-        if found != size:
-            raise DataError(f"{path} has {found:,} bytes, expected {size:,}; {_DAMAGED}")
-
-    def _array(self, file: str, rows: int, kind: "np.dtype[Any] | None" = None) -> NDArray[Any]:
-        """An array of the index, mapped; it is what was written, byte for byte."""
-        path = self.folder / file
-        array = arrays.load_npy(path, mmap=True, error=DataError, remedy=_DAMAGED)
-        fits = array.dtype == kind if kind is not None else array.dtype.kind == "S"
-        if array.shape != (rows,) or not fits:
-            raise DataError(f"{path} holds {array.dtype} {list(array.shape)}, expected {rows} rows; {_DAMAGED}")
-        try:
-            sound = layout.checksum(path) == self.contents.index[file]
-        except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror}); {_DAMAGED}") from error
-        if not sound:
-            raise DataError(f"{path} differs from its checksum in {layout.PACK}; {_DAMAGED}")
-        return array.view(np.ndarray)
-
-    def _check_places(self) -> None:
-        """Every frame lies within its shard, and every tracklet within the frames.
-
-        Raises:
-            DataError: one does not.
-        """
-        frames, starts, shards = self.frames, self.tracklets["start"], self.contents.shards
-        held = np.bincount(frames["shard"], minlength=len(shards)) if frames["shard"].max(initial=0) < 2**20 else None
-        right = held is not None and held.tolist() == [shard.frames for shard in shards]
-        if right and len(frames):
-            room = np.array([shard.bytes for shard in shards], dtype=np.uint64)[frames["shard"]]
-            right = bool((frames["offset"] <= room).all() and (frames["size"] <= room - frames["offset"]).all())
-        if not right:
-            raise DataError(f"{self.folder / 'frames.npy'} points outside of the {len(shards)} shards; {_DAMAGED}")
-        ends = [*starts, len(frames)]
-        if ends[0] != 0 or (np.diff(ends) < 0).any():
-            raise DataError(f"{self.folder / 'tracklets.npy'} points outside of the {len(frames)} frames; {_DAMAGED}")
 
 
 class PackedBytes:

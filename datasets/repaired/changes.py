@@ -1,15 +1,22 @@
 """What was changed in a tracklet, kept beside the images: changes/<person>/<key>.npz."""
 
 import io
-import zipfile
-import zlib
+import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from datasets.errors import DataError
 from datasets.repaired.interface import Mask, Numbers, Repaired
+from files import arrays
+
+_FORMS: Final = {
+    "shape": ("int64", 1), "changed": ("uint8", 1), "kept": ("int64", 1), "source_frames": ("int64", 0),
+    "kept_whole": ("bool", 0),
+}  # fmt: skip
+"""Type and dimensions of each array of a tracklet's changes."""
+_AGAIN: Final = "remove the repaired set and write it again"
 
 
 class Changes(NamedTuple):
@@ -58,21 +65,29 @@ def load_changes(root: Path, key: str) -> Changes:
         DataError: where there is nothing or it cannot be read.
     """
     path = changes_path(root, key)
-    try:
-        with np.load(path) as stored:
-            frames, height, width = (int(size) for size in stored["shape"])
-            packed = np.unpackbits(stored["changed"], count=frames * height * width)
-            changed = packed.astype(np.bool_).reshape(frames, height, width)
-            return Changes(changed, stored["kept"], int(stored["source_frames"]), bool(stored["kept_whole"]))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise DataError(
             f"{path} is missing: this is no repaired set, or tracklet {key} is of another one; give the folder that "
             "repaired frames were written to"
-        ) from error
-    except (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path} is damaged ({type(error).__name__}): remove the repaired set and write it again"
-        ) from error
+        )
+    stored = arrays.load_npz(path, error=DataError, remedy=_AGAIN)
+    arrays.require(stored, tuple(_FORMS), path, error=DataError, remedy=_AGAIN)
+    for name, (kind, dimensions) in _FORMS.items():
+        found = stored[name]
+        if found.dtype != np.dtype(kind) or found.ndim != dimensions:
+            raise DataError(
+                f"{path} is damaged: {name} is {found.dtype} with {found.ndim} dimensions, expected {kind} with "
+                f"{dimensions}; {_AGAIN}"
+            )
+    sizes, kept, source_frames = stored["shape"].tolist(), stored["kept"], int(stored["source_frames"])
+    pixels = math.prod(sizes)
+    rising = bool((np.diff(kept) > 0).all()) and (not kept.size or 0 <= kept[0] <= kept[-1] < source_frames)
+    if len(sizes) != 3 or min(sizes) < 0 or -(-pixels // 8) != stored["changed"].size or len(kept) != sizes[0]:
+        raise DataError(f"{path} is damaged: its masks do not have the shape {sizes} that it tells; {_AGAIN}")
+    if not rising:
+        raise DataError(f"{path} is damaged: its frames are none of 0 to {source_frames - 1} in order; {_AGAIN}")
+    changed = np.unpackbits(stored["changed"], count=pixels).astype(np.bool_).reshape(sizes)
+    return Changes(changed, kept, source_frames, bool(stored["kept_whole"]))
 
 
 def read_changes(root: Path, key: str) -> tuple[Mask, Numbers]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from datasets import lock_file
 from datasets.errors import DataError
 from datasets.readers.manifest import REPAIRED, UNFINISHED
+from files import json as json_files
 
 
 def holds(root: Path, fingerprint: str) -> bool:
@@ -31,13 +32,12 @@ def holds(root: Path, fingerprint: str) -> bool:
                     f"{root} is not empty and holds no repaired set ({REPAIRED} is missing): choose another folder"
                 )
             return False
+    remedy = f"remove the folder {root} and write the repaired set again"
+    stored = json_files.read_object(root / REPAIRED, error=DataError, remedy=remedy)
     try:
-        stored = json.loads((root / REPAIRED).read_text(encoding="utf-8"))
         found, repairer = stored["fingerprint"], stored["repairer"]["name"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{root / REPAIRED} is damaged: remove the folder {root} and write the repaired set again"
-        ) from error
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{root / REPAIRED} is damaged: {remedy}") from error
     if found != fingerprint:
         raise DataError(
             f"{root} holds another repaired set (by {repairer}, fingerprint {found}, expected {fingerprint}: other "

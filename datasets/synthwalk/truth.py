@@ -16,7 +16,6 @@ MARS-Attribute; motion is always 0, walking.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +29,8 @@ from datasets.synthwalk import gait, people
 from datasets.synthwalk.cameras import Camera
 from datasets.synthwalk.gait import Style, Tempo
 from datasets.synthwalk.population import Identity, Population, Track
+from files import arrays
+from files import json as json_files
 
 TOP_CODES: Final = ("black", "purple", "green", "blue", "gray", "white", "yellow", "red", "complex")
 BOTTOM_CODES: Final = ("white", "purple", "black", "green", "gray", "pink", "yellow", "blue", "brown", "complex")
@@ -46,6 +47,18 @@ IDENTITY_COLUMNS: Final = (
     "logo_back",
 )  # fmt: skip
 HIDDEN: Final = 0.7  # a frame that shows less of the person than this is occluded, and so is its tracklet
+
+_FORMS: Final = {
+    "labels": ("uint8", "THW"),
+    "occluders": ("uint8", "THW"),
+    "visible": ("float32", "T"),
+    "visible_thirds": ("float32", "T3"),
+    "view": ("float32", "2T"),
+    "twin_sizes": ("int32", "T"),
+    "twin_bytes": ("uint8", "B"),
+}
+"""Type and shape of each array of a tracklet's truth."""
+_AGAIN: Final = "render SynthWalk again into an empty folder"
 
 
 class Truth(NamedTuple):
@@ -99,20 +112,25 @@ def load_truth(root: Path, key: str) -> Truth:
         DataError: where there is none or it cannot be read.
     """
     path = truth_path(root, key)
-    try:
-        with np.load(path) as stored:
-            sizes, data = stored["twin_sizes"], stored["twin_bytes"].tobytes()
-            ends = np.cumsum(sizes)
-            twins = tuple(data[end - size : end] if size else None for end, size in zip(ends, sizes, strict=True))
-            yaw, elevation = stored["view"]
-            return Truth(
-                stored["labels"], stored["occluders"], stored["visible"], stored["visible_thirds"],
-                yaw, elevation, twins,
-            )  # fmt: skip
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(
-            f"{path} holds no readable truth ({error}); render SynthWalk again into an empty folder"
-        ) from error
+    stored = arrays.load_npz(path, error=DataError, remedy=_AGAIN)
+    arrays.require(stored, tuple(_FORMS), path, error=DataError, remedy=_AGAIN)
+    frames, height, width = [*stored["labels"].shape, 0, 0, 0][:3]
+    sizes = {"T": frames, "H": height, "W": width, "B": stored["twin_bytes"].size}
+    for name, (kind, shape) in _FORMS.items():
+        found, wanted = stored[name], tuple(sizes[each] if each in sizes else int(each) for each in shape)
+        if found.dtype != np.dtype(kind) or found.shape != wanted:
+            raise DataError(
+                f"{path}: {name} is {found.dtype} {list(found.shape)}, expected {kind} {list(wanted)}; {_AGAIN}"
+            )
+    lengths, data = stored["twin_sizes"].tolist(), stored["twin_bytes"].tobytes()
+    if min(lengths, default=0) < 0 or sum(lengths) != len(data):
+        raise DataError(f"{path}: its twins have {len(data):,} bytes, but their sizes tell of others; {_AGAIN}")
+    ends = np.cumsum(lengths).tolist()
+    twins = tuple(data[end - size : end] if size else None for end, size in zip(ends, lengths, strict=True))
+    yaw, elevation = stored["view"]
+    return Truth(
+        stored["labels"], stored["occluders"], stored["visible"], stored["visible_thirds"], yaw, elevation, twins
+    )
 
 
 def twin_jpeg(root: Path, key: str, frame: int) -> bytes:
@@ -146,11 +164,7 @@ def read_json(root: Path, name: str) -> Any:
     Raises:
         DataError: where it is missing or damaged.
     """
-    path = root / "truth" / f"{name}.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); render SynthWalk again into an empty folder") from error
+    return json_files.read(root / "truth" / f"{name}.json", error=DataError, remedy=_AGAIN)
 
 
 def attribute_row(track: Track, truth: Truth, crowded: bool) -> list[int]:

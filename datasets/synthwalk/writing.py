@@ -24,6 +24,7 @@ from datasets.synthwalk import compiling, materials, presets, sprites, truth
 from datasets.synthwalk.population import Population, Track, populate, start_phases
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.shooting import Studio, open_studio, take, truth_of
+from files import json as json_files
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
 MANIFEST = Path("truth") / "manifest.json"
@@ -119,10 +120,8 @@ def _is_rendered(fingerprint: str, root: Path, manifest: Path) -> bool:
                 "remove the folder or choose another one."
             )
         return False
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read: remove the folder {root} and render it again.") from error
+    remedy = f"remove the folder {root} and render it again"
+    found = json_files.read_object(path, error=DataError, remedy=remedy).get("fingerprint")
     if found != fingerprint:
         raise DataError(
             f"{root} holds another SynthWalk (fingerprint {found}, expected {fingerprint}: other "

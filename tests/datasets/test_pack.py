@@ -1,6 +1,5 @@
 """Packs: what is written is what is read, and what is damaged is told."""
 
-import json
 import os
 import pickle
 import shutil

@@ -168,10 +168,10 @@ def test_groups_are_written_for_both_halves(root: Path) -> None:
 
 
 def test_damaged_truth_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"groups\.json cannot be read"):
+    with pytest.raises(DataError, match=r"groups\.json is missing"):
         truth.read_json(tmp_path, "groups")
     path = truth.truth_path(tmp_path, "0002C1T0001")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"0002C1T0001\.npz holds no readable truth"):
+    with pytest.raises(DataError, match=r"0002C1T0001\.npz cannot be read as NumPy arrays .*render SynthWalk again"):
         truth.load_truth(tmp_path, "0002C1T0001")
