@@ -122,9 +122,8 @@ class Checked:
             assert not same
             assert "\n" not in str(error)
         wanted = (0,) if same else (1, 2)
-        assert (
-            main(["verify", str(self.alone), "--dataset", "mars", "--counts", "any", "--frame-size", "16x8"]) in wanted
-        )
+        named = ["--dataset", "mars", "--counts", "any"]
+        assert main(["verify", str(self.alone), *named, "--frame-size", "16x8"]) in wanted
         assert main(["stats", str(self.alone), *named]) in (0, 2)
         again = ["pack", str(self.alone), *named, "--out", str(self.alone / "again")]
         assert main(again) in (0, 1, 2)
