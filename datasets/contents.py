@@ -17,10 +17,9 @@ import os
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 from weakref import WeakValueDictionary
@@ -49,8 +48,7 @@ KIND: Final = "content"
 _REMEDY = "it was changed after it was written: write it again into an empty folder"
 _LOADED: WeakValueDictionary[str, Split] = WeakValueDictionary()
 _THREADS = 8  # reading waits for the disk, most of all for a network disk
-_AHEAD = 4  # tasks in flight for each thread
-_TOGETHER = 16  # tracklets that one task looks at
+_AHEAD = 4  # tracklets in flight for each thread
 _MISSING = (-1, 0, 0)
 _SHOWN = 2_000  # frames to look at from which on a bar is shown
 
@@ -186,48 +184,68 @@ def digests(
     found: list[bytes] = []
     learned: dict[bytes, tuple[bytes, bytes]] = {}
     with ThreadPoolExecutor(_THREADS) as pool, bar:
-        for one in _in_order(pool, lambda some: [_look(each, root, beside, known) for each in some], iter(tracklets)):
-            for each in one:
-                found.append(each.held)
-                if each.new:
-                    learned[each.key] = (each.stamp, each.held)
-                bar.update(each.frames)
+        waiting: deque[_Files | tuple[_Files, Future[bytes]]] = deque()
+
+        def finish_first() -> None:
+            first = waiting.popleft()
+            if isinstance(first, _Files):
+                files, held = first, first.known
+            else:
+                files, held = first[0], first[1].result()
+                if files.lasting:
+                    learned[files.key] = (files.stamp, held)
+            found.append(held)
+            bar.update(files.frames)
+
+        for tracklet in tracklets:
+            # Asked for by one thread: a listing has just been made, and more threads would only be in each other's way.
+            files = _files(tracklet, root, beside, known)
+            waiting.append(files if files.known else (files, pool.submit(_read_all, files, beside is not None)))
+            if len(waiting) >= _THREADS * _AHEAD:
+                finish_first()
+        while waiting:
+            finish_first()
     if learned and remember:
         contents_memory.keep(root, memory, learned)
     return found
 
 
-class _Look:
-    """One tracklet: its key in the memory, what tells that its files are the same still, and what they hold."""
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files of one tracklet: under which key and stamp they are remembered, and what was if they are."""
 
-    __slots__ = ("frames", "held", "key", "new", "stamp")
+    paths: list[str]
+    frames: int
+    key: bytes
+    stamp: bytes
+    known: bytes  # empty where they have to be read
+    lasting: bool  # a further change will show in the stamp
 
-    def __init__(self, key: bytes, stamp: bytes, held: bytes, frames: int, new: bool) -> None:
-        self.key, self.stamp, self.held, self.frames, self.new = key, stamp, held, frames, new
 
-
-def _look(tracklet: Tracklet, root: Path, beside: Callable[[Tracklet], str] | None, known: Memory) -> _Look:
+def _files(tracklet: Tracklet, root: Path, beside: Callable[[Tracklet], str] | None, memory: Memory) -> _Files:
     names = list(tracklet.frames)
-    files = names if beside is None else [*names, beside(tracklet)]
-    key = contents_memory.key([*files, "" if beside is None else "with the last"])
-    began = time.time_ns()
-    told = [_stat(f"{root}/{name}") for name in files]
+    frames = len(names)
+    if beside is not None:
+        names.append(beside(tracklet))
+    key = contents_memory.key([*names, "" if beside is None else "with the last"])
+    now = time.time_ns()
+    paths = [f"{root}/{name}" for name in names]
+    told = [_stat(path) for path in paths]
     stamp = contents_memory.stamp(told)
-    held = known.held(key, stamp)
-    if held is not None:
-        return _Look(key, stamp, held, len(names), False)
-    read = (_read(f"{root}/{name}") for name in files)
-    if beside is None:
-        pairs = [(len(data), zlib.crc32(data)) if data is not None else _MISSING[:2] for data in read]
-        sizes, crcs = np.array(pairs or [_MISSING[:2]], dtype=np.int64)[: len(pairs)].T
-        held = of_frames(sizes, crcs)
-    else:
-        whole = hashlib.sha256()
+    lasting = _MISSING not in told and contents_memory.is_settled(told, now)
+    return _Files(paths, frames, key, stamp, memory.held(key, stamp) or b"", lasting)
+
+
+def _read_all(files: _Files, whole: bool) -> bytes:
+    """What a tracklet holds: over sizes and CRC-32 of its frames, or over all bytes of them and of what is beside."""
+    read = (_read(path) for path in files.paths)
+    if whole:
+        digest = hashlib.sha256()
         for data in read:
-            whole.update(b"missing" if data is None else data)
-        held = whole.digest()
-    lasting = _MISSING not in told and contents_memory.is_settled(told, began)
-    return _Look(key, stamp, held, len(names), lasting)
+            digest.update(b"missing" if data is None else data)
+        return digest.digest()
+    told = [_MISSING[:2] if data is None else (len(data), zlib.crc32(data)) for data in read]
+    return of_frames(np.array([size for size, _ in told]), np.array([crc for _, crc in told]))
 
 
 def _stat(path: str) -> tuple[int, int, int]:
@@ -253,15 +271,3 @@ def _read(path: str) -> bytes | None:
     except (OSError, ValueError):
         return None
     return data
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, look: Callable[[list[Tracklet]], list[_Look]], tracklets: Iterator[Tracklet]
-) -> Iterator[list[_Look]]:
-    waiting: deque[Future[list[_Look]]] = deque()
-    while some := list(islice(tracklets, _TOGETHER)):
-        waiting.append(pool.submit(look, some))
-        if len(waiting) >= _THREADS * _AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
