@@ -13,6 +13,7 @@ from datasets.errors import DataError
 from datasets.sampling import evenly
 from datasets.tracklet import Split, Tracklet
 
+MOST_PIXELS = 200_000_000
 _GAP = 2
 _LABEL_WIDTH = 108
 _LINE = 11
@@ -54,17 +55,19 @@ def contact_sheet(
         size: (height, width) of a frame on the sheet.
 
     Raises:
-        DataError: if a frame cannot be read, or the sheet would have no row or column.
+        DataError: if a frame cannot be read, or the sheet would have no row or column, or too many pixels.
     """
     if not tracklets or columns < 1 or min(size) < 1:
         raise DataError(f"a sheet of {len(tracklets)} rows and {columns} columns is not possible; ask for more")
     height, width = size
     widest = max(min(columns, len(tracklet.frames)) for tracklet in tracklets)
-    sheet = Image.new(
-        "RGB",
-        (_LABEL_WIDTH + widest * (width + _GAP) + _GAP, len(tracklets) * (height + _GAP) + _GAP),
-        _BACKGROUND,
-    )
+    whole = (_LABEL_WIDTH + widest * (width + _GAP) + _GAP, len(tracklets) * (height + _GAP) + _GAP)
+    if whole[0] * whole[1] > MOST_PIXELS:
+        raise DataError(
+            f"a sheet of {whole[0]:,} x {whole[1]:,} pixels is too large to be looked at, expected no more than "
+            f"{MOST_PIXELS / 1e6:.0f} million of them; ask for smaller or fewer frames"
+        )
+    sheet = Image.new("RGB", whole, _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     for row, tracklet in enumerate(tracklets):
         top = _GAP + row * (height + _GAP)

@@ -28,7 +28,7 @@ def fingerprint(*parts: str | bytes | int | NDArray[np.generic]) -> str:
         elif isinstance(part, bytes):
             head, body = f"bytes {len(part)}\n", part
         else:
-            encoded = str(part).encode()
+            encoded = str(part).encode("utf-8", "surrogateescape")  # names need be no UTF-8
             head, body = f"{type(part).__name__} {len(encoded)}\n", encoded
         digest.update(head.encode())
         digest.update(body)

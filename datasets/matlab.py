@@ -1,16 +1,15 @@
-"""One variable of a MATLAB 5 file: read, or one sentence that says why not; and written, with the bytes of SciPy.
+"""Variables of MATLAB files: read, or one sentence that says why not."""
 
-SciPy reads whatever MATLAB writes. Where it is not installed, `datasets.matlab_plain` reads what the MARS layout needs.
-"""
-
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from datasets import matlab_plain
 from datasets.errors import DataError
+from files import matlab
+
+_AGAIN = "copy it again"
 
 
 def read_variable(path: Path, variable: str, source: str) -> NDArray[Any]:
@@ -26,32 +25,19 @@ def read_variable(path: Path, variable: str, source: str) -> NDArray[Any]:
     """
     if not path.is_file():
         raise DataError(f"{path} is missing; {source}")
-    content = read_variables(path)
-    if variable not in content:
-        there = ", ".join(sorted(content)) or "nothing"
-        raise DataError(f"{path} must hold the variable {variable!r} but holds {there}; copy it again")
-    return content[variable]
+    found = matlab.read(path, only=[variable], error=DataError, remedy=_AGAIN)
+    if variable in found.values:
+        return found.values[variable]
+    if why := found.others.get(variable):
+        raise DataError(f"{path}: the variable {variable!r} cannot be read, as it is {why}; {_AGAIN}")
+    there = ", ".join(sorted(found.others)) or "nothing"
+    raise DataError(f"{path} must hold the variable {variable!r} but holds {there}; {_AGAIN}")
 
 
-def read_variables(path: Path) -> dict[str, NDArray[Any]]:
+def read_variables(path: Path) -> Mapping[str, NDArray[Any]]:
     """All variables of a file by name.
 
     Raises:
-        DataError: the file is no readable MATLAB 5 file.
+        DataError: the file is no readable MATLAB file.
     """
-    try:
-        content = _load(path)
-    except Exception as error:  # SciPy answers a damaged file with a dozen kinds of error
-        raise DataError(
-            f"{path} is not a readable MATLAB 5 file ({type(error).__name__}: {error}); copy it again"
-        ) from error
-    return {name: np.asarray(value) for name, value in content.items() if not name.startswith("__")}
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        from scipy.io import loadmat  # a third of a second to import, so not at the top
-    except ImportError:
-        return dict(matlab_plain.read(path.read_bytes()))
-    content: dict[str, Any] = loadmat(str(path))
-    return content
+    return matlab.read(path, error=DataError, remedy=_AGAIN).values

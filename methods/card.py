@@ -7,11 +7,12 @@ Reading a card needs no torch, so that listing papers is instant.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from files import toml
 
 from .errors import MethodError, unknown
 from .fields import convert, fill
@@ -225,14 +226,9 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / CARD_FILE
     where = f"{folder.name}/{CARD_FILE}"
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MethodError(f"{path}: no such file; a paper's folder holds a card of this name") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise MethodError(f"{path} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise MethodError(f"{path} is no valid TOML: {error}; correct that line") from None
+    if not path.is_file():
+        raise MethodError(f"{path}: no such file; a paper's folder holds a card of this name")
+    table = toml.read(path, error=MethodError, remedy="correct that line")
     known = ("paper", "constraints", "conventions", "arms", "published", "context", "claims", "recipes")
     for key in table:
         if key not in known:
@@ -243,10 +239,10 @@ def read_card(folder: Path) -> Card:
     paper = fill(Citation, table["paper"], f"{where}: paper")
     conventions = {
         name: fill(Convention, values, f"{where}: conventions.{name}")
-        for name, values in table.get("conventions", {}).items()
+        for name, values in _section(table, "conventions", where).items()
     }
     constraints = fill(Constraints, table.get("constraints", {}), f"{where}: constraints")
-    claims = (fill(Claim, values, f"{where}: claims[{i}]") for i, values in enumerate(table.get("claims", ())))
+    claims = (fill(Claim, values, f"{where}: claims[{i}]") for i, values in enumerate(_entries(table, "claims", where)))
     return Card(
         folder=folder,
         paper=paper,
@@ -257,6 +253,19 @@ def read_card(folder: Path) -> Card:
         claims=tuple(dataclasses.replace(c, protocol=c.protocol or constraints.protocol) for c in claims),
         recipes=_recipes(table["recipes"], where),
     )
+
+
+def _section(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    """A table of tables, empty where there is none."""
+    return convert(table.get(key, {}), Mapping[str, object], f"{where}: {key}")
+
+
+def _entries(table: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    """An array of tables (``[[key]]``), empty where there is none."""
+    found = table.get(key, [])
+    if not isinstance(found, list):
+        raise MethodError(f"{where}: {key} must be a list of tables; begin each with [[{key}]]")
+    return found
 
 
 def _arm(name: str, values: Any, key: str, where: str) -> ArmCard:
@@ -270,7 +279,7 @@ def _numbers(
 ) -> tuple[Any, ...]:
     """Entries of one section; ``values = {mAP = 1.0, rank1 = 2.0}`` stands for one entry a metric."""
     found = []
-    for i, entry in enumerate(table.get(key, ())):
+    for i, entry in enumerate(_entries(table, key, where)):
         place = f"{where}: {key}[{i}]"
         row = dict(convert(entry, Mapping[str, object], place))
         name = row.get("convention")
@@ -295,7 +304,7 @@ def _recipes(table: Mapping[str, Any], where: str) -> dict[str, dict[str, Recipe
     return {
         profile: {
             name: read_recipe(values, f"{where}: recipes.{profile}.{name}")
-            for name, values in table.get(profile, {}).items()
+            for name, values in _section(table, profile, f"{where}: recipes").items()
         }
         for profile in PROFILES
     }

@@ -20,6 +20,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> MethodError:
         unknown option 'dilation': did you mean 'dilations'? (known: branches, dilations)
     """
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
+    name = str(name)[:200]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     hint = f": did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return MethodError(f"unknown {kind} {str(name)!r}{hint} (known: {', '.join(names) or 'none'})")
+    return MethodError(f"unknown {kind} {name!r}{hint} (known: {', '.join(names) or 'none'})")

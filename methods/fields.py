@@ -31,6 +31,7 @@ def fill(kind: type[T], values: Mapping[str, Any], where: str, noun: str = "key"
         MethodError: an unknown or a missing key, or a value that its field does not take.
     """
     types_of = field_types(kind)
+    values = _table(values, where)
     for key in values:
         if key not in types_of:
             raise _at(where, unknown(noun, key, types_of))
@@ -121,9 +122,23 @@ def _number(value: Any, kind: type, where: str) -> int | float:
         except ValueError:
             raise _wrong(value, kind, where) from None
     accepted = isinstance(value, int) or (kind is float and isinstance(value, float))
-    if isinstance(value, bool) or not accepted or not math.isfinite(value):
+    if isinstance(value, bool) or not accepted or not _finite(value):
         raise _wrong(value, kind, where)
     return float(value) if kind is float else int(value)
+
+
+def _finite(value: float) -> bool:
+    """Whether a number is one that a float can be; TOML knows whole numbers of any length."""
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**63
+
+
+def _shown(value: Any) -> str:
+    """A value for a message: some are long, and a whole number may be too long to be written at all."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a huge number"
+    return text if len(text) <= 100 else f"{text[:100]} ..."
 
 
 def _choice(value: Any, choices: tuple[Any, ...], where: str) -> Any:
@@ -131,7 +146,7 @@ def _choice(value: Any, choices: tuple[Any, ...], where: str) -> Any:
         same = value is choice if isinstance(value, bool) else value == choice
         if same or (isinstance(value, str) and value == str(choice)):
             return choice
-    raise _at(where, unknown("value", value, map(str, choices)))
+    raise _at(where, unknown("value", value if isinstance(value, str) else _shown(value), map(str, choices)))
 
 
 def _first_fit(value: Any, kinds: tuple[Any, ...], where: str) -> Any:
@@ -143,7 +158,7 @@ def _first_fit(value: Any, kinds: tuple[Any, ...], where: str) -> Any:
             return convert(value, kind, where)
         except MethodError:
             continue
-    raise MethodError(f"{where} = {value!r} is not accepted: expected {' or '.join(map(describe, kinds))}")
+    raise MethodError(f"{where} = {_shown(value)} is not accepted: expected {' or '.join(map(describe, kinds))}")
 
 
 def _items(value: Any, item: Any, where: str) -> list[Any]:
@@ -151,17 +166,17 @@ def _items(value: Any, item: Any, where: str) -> list[Any]:
         return list(value)
     if isinstance(value, str) and item is int:  # arm texts use the comma between options
         return [part for part in value.strip("()").replace(",", "-").split("-") if part.strip()]
-    raise MethodError(f"{where} = {value!r} is not accepted: expected a list, each {describe(item)}")
+    raise MethodError(f"{where} = {_shown(value)} is not accepted: expected a list, each {describe(item)}")
 
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise MethodError(f"{where} = {value!r} is not accepted: expected a table of keys and values")
+        raise MethodError(f"{where} = {_shown(value)} is not accepted: expected a table of keys and values")
     return value
 
 
 def _wrong(value: Any, kind: Any, where: str) -> MethodError:
-    return MethodError(f"{where} = {value!r} is not accepted: expected {describe(kind)}")
+    return MethodError(f"{where} = {_shown(value)} is not accepted: expected {describe(kind)}")
 
 
 def _at(where: str, error: MethodError) -> MethodError:

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
@@ -176,7 +177,7 @@ def _load(folder: Path, name: str) -> ModuleType:
 
 def _outside(folder: Path) -> str:
     """Make a package of a folder that is on no import path, once; its name carries a hash of the path."""
-    name = f"{_EXTERNAL}_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    name = f"{_EXTERNAL}_{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
     if name in sys.modules:
         return name
     init = folder / "__init__.py"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .conventions import JUNK_ID
+from .conventions import JUNK_ID, Gallery
 
 Ints = NDArray[np.int64]
 
@@ -60,3 +60,24 @@ class GalleryIndex:
             out |= self.role == QUERY
         out[self.same_person(query)[1]] = True
         return out
+
+
+def answered(
+    query_ids: Ints, query_cams: Ints, gallery_ids: Ints, gallery_cams: Ints, *, inside: Ints | None, gallery: Gallery
+) -> NDArray[np.bool_]:
+    """[Q] whether a query has its person in a gallery under another camera, found without any descriptor.
+
+    Args:
+        query_ids, query_cams: [Q].
+        gallery_ids, gallery_cams: [G].
+        inside: [Q] gallery column of each query, where it holds them.
+        gallery: which one; without ``inside`` the queries are in none.
+    """
+    held = np.zeros(len(gallery_ids), dtype=bool)
+    if inside is not None and gallery == "without-queries":
+        held[inside] = True
+    cameras: dict[int, set[int]] = {}
+    for person, camera in zip(gallery_ids[~held].tolist(), gallery_cams[~held].tolist(), strict=True):
+        cameras.setdefault(person, set()).add(camera)
+    asked = zip(query_ids.tolist(), query_cams.tolist(), strict=True)
+    return np.array([p != JUNK_ID and bool(cameras.get(p, set()) - {c}) for p, c in asked], dtype=bool)

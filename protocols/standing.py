@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ProtocolError
-from .statistics import Interval, paired_difference
+from .statistics import POINTS, Interval, paired_difference
 
 FEWEST_RESAMPLES = 2000
 RESAMPLES_A_PAIR = 400  # the smallest p a bootstrap can give is 2 / resamples; Holm asks for level / pairs
@@ -119,7 +119,7 @@ def standing(rows: Sequence[Row], *, level: float = 0.05, seed: int = 0) -> Stan
         pair = [(name, _of_seeds(by_name[name], common)) for name in (upper, lower)]
         pair.sort(key=lambda one: -one[1].mean())  # over the common seeds the order may be the other one
         (better, first), (worse, second) = pair
-        found = paired_difference(first, second, rows[0].people, resamples=resamples, seed=seed)
+        found = paired_difference(first, second, rows[0].people, resamples=resamples, seed=seed, of_one=POINTS)
         compared.append((better, worse, found, common))
     corrected = holm([one[2].p if one[2].p is not None else 1.0 for one in compared])
     pairs = tuple(

@@ -22,7 +22,7 @@ of 95 % over only 60 people. With one seed the interval is about these trained n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -34,6 +34,9 @@ from .quantiles import normal_quantile, student_quantile
 
 Floats = NDArray[np.float64]
 Verdict = Literal["holds", "does not hold", "cannot tell"]
+
+POINTS = (-100.0, 100.0)
+"""All that a difference of two accuracies in percent can be."""
 
 SMALLEST_SHARE = 0.25
 """A gain below this share of the published one is too small for the claim to be saved by a wide interval."""
@@ -95,12 +98,16 @@ def clustered_bootstrap(
         resamples: bootstrap draws.
         seed: of the draws; the result is a function of it.
         level: coverage.
-        bounds: cut the interval to these (e.g. (0, 1) for fractions), since a stretched end may pass them.
+        bounds: cut the interval to these (e.g. (0, 1) for fractions), since a stretched end may pass them. Queries of
+            one person say nothing about other people: the interval is then all that lies between the bounds.
 
     Raises:
-        ProtocolError: shapes that do not fit, non-finite values, no queries, one person only, or bad options.
+        ProtocolError: shapes that do not fit, non-finite values, no queries, one person only and no bounds, or bad
+            options.
     """
     table, labels = _checked(values, clusters)
+    if bounds is not None and labels.max() == 0:
+        return _of_one_person(table, level, bounds)
     return _interval(table, labels, resamples, seed, level, bounds, with_p=False)
 
 
@@ -112,6 +119,7 @@ def paired_difference(
     resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    of_one: tuple[float, float] | None = None,
 ) -> Interval:
     """Interval and two-sided p of mean(a) - mean(b) over the same queries (and the same seeds, in the same order).
 
@@ -121,6 +129,7 @@ def paired_difference(
         a, b: [Q] or [S, Q], of one shape.
         clusters: [Q] the person of each query.
         resamples, seed, level: as in `clustered_bootstrap`.
+        of_one: the interval, with p = 1, where all queries show one person.
 
     Raises:
         ProtocolError: as in `clustered_bootstrap`, or `a` and `b` differ in shape.
@@ -131,6 +140,8 @@ def paired_difference(
         raise ProtocolError(
             f"a paired difference needs the same seeds and queries on both sides, got {first.shape} and {second.shape}"
         )
+    if of_one is not None and labels.max() == 0:
+        return replace(_of_one_person(first - second, level, of_one), p=1.0)
     return _interval(first - second, labels, resamples, seed, level, None, with_p=True)
 
 
@@ -176,9 +187,12 @@ def _checked(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, NDArray[np
     if not np.isfinite(table).all():
         raise ProtocolError(f"value of query {int(np.argwhere(~np.isfinite(table))[0, 1])} is not finite")
     numbers = np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    if numbers.max() == 0:
-        raise ProtocolError(f"all {table.shape[1]} queries show one person: no interval over people can be given")
     return table, numbers
+
+
+def _of_one_person(table: Floats, level: float, bounds: tuple[float, float]) -> Interval:
+    low, high = bounds
+    return Interval(float(table.mean()), low, high, (high - low) / 2, None, level, len(table), 1)
 
 
 def _interval(
@@ -190,6 +204,8 @@ def _interval(
     bounds: tuple[float, float] | None,
     with_p: bool,
 ) -> Interval:
+    if labels.max() == 0:
+        raise ProtocolError(f"all {table.shape[1]} queries show one person: no interval over people can be given")
     if resamples < 100:
         raise ProtocolError(f"resamples={resamples} is too few for an interval; use at least 100")
     if not 0 < level < 1:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from files import ending
+from protocols.errors import ProtocolError
 from reports.errors import NothingToReport, ReportError
 from reports.formats import Table
 from reports.ledger import build_ledger
@@ -139,16 +141,14 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives the exit code."""
-    options = parser().parse_args(arguments)
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    try:
+
+    def run() -> int:
+        options = parser().parse_args(arguments)
+        os.environ.setdefault("MPLBACKEND", "Agg")
         return _all(options) if options.all else _one(options)
-    except NothingToReport as error:
-        print(f"reports.build: {error}", file=sys.stderr)
-        return 3
-    except ReportError as error:
-        print(f"reports.build: {error}", file=sys.stderr)
-        return 2
+
+    named = "reports.build: "
+    return ending.ended(run, {NothingToReport: (named, 3), ReportError: (named, 2), ProtocolError: (named, 2)})
 
 
 def parser() -> argparse.ArgumentParser:
@@ -204,7 +204,7 @@ def _one(options: argparse.Namespace) -> int:
         slices=options.slice,
     )
     if options.json:
-        print(json.dumps(done, indent=1, ensure_ascii=False))
+        print(json.dumps(done, indent=1))
         return 0
     for claim, verdict in done["verdicts"].items():
         print(f"{verdict:<14} {claim}")
@@ -227,7 +227,7 @@ def _all(options: argparse.Namespace) -> int:
         progress=_Progress(),
     )
     if options.json:
-        print(json.dumps(done, indent=1, ensure_ascii=False))
+        print(json.dumps(done, indent=1))
         return 0
     print(page(done))
     if done["left_out"]:

@@ -1,6 +1,6 @@
 """What `runners.evaluate` shows: descriptors under every convention, published ones first, intervals and spread."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.conventions import Gallery
 from protocols.published import PUBLISHED, PublishedConvention
 from protocols.ranking import Ranking
 from protocols.side_by_side import Scoring
@@ -32,6 +33,9 @@ class Evaluation:
         keys: ``[Q]`` names of the queries, where they have some.
         about: what is known of the descriptors; may be empty.
         notes: sentences on how they were read.
+        placing: what was done about queries in the gallery, in a sentence.
+        apart: the gallery holds no query, so that the one without queries is the one without junk.
+        unnamed: galleries over which no name of a published way may stand.
     """
 
     name: str
@@ -40,6 +44,9 @@ class Evaluation:
     keys: NDArray[np.str_] | None
     about: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    placing: str = ""
+    apart: bool = False
+    unnamed: tuple[Gallery, ...] = ()
 
     @cached_property
     def ways(self) -> dict[Way, Scoring]:
@@ -81,14 +88,18 @@ class Evaluation:
         return {}  # many ways rank alike, and then one interval does for all
 
     def named(self) -> list[tuple[PublishedConvention, Scoring]]:
-        """The published conventions that were scored."""
-        scored = ((one, _scoring_of(one, self.rankings)) for one in PUBLISHED)
-        return [(one, scoring) for one, scoring in scored if scoring is not None]
-
-
-def _scoring_of(named: PublishedConvention, rankings: Iterable[Scoring]) -> Scoring | None:
-    wanted = way_of(named.as_row())
-    return next((scoring for scoring in rankings if way_of(scoring.as_row()) == wanted), None)
+        """The published conventions that were scored, each with a gallery that it has."""
+        found = []
+        for one in PUBLISHED:
+            row = one.as_row()
+            if row["gallery"] in self.unnamed:
+                continue
+            if self.apart and row["gallery"] == "without-queries":
+                row["gallery"] = "without-junk"  # the same tracklets
+            scoring = self.ways.get(way_of(row))
+            if scoring is not None:
+                found.append((one, scoring))
+        return found
 
 
 _NUMBERS = (
@@ -195,6 +206,8 @@ def sentences(found: Evaluation) -> list[str]:
     if named:
         values = {one.name: found.value(scoring, "mAP") for one, scoring in found.named()}
         known = {name: value for name, value in values.items() if value is not None}
+        if not known:
+            return [*said, "Under no published way of scoring has a query an answer."]
         low, high = min(known, key=lambda one: known[one]), max(known, key=lambda one: known[one])
         said.append(
             f"Between the published ways alone: {known[low]:.1f} ({low}) to {known[high]:.1f} ({high}), "
@@ -230,13 +243,14 @@ def comparison_table(found: Sequence[Evaluation], metric: str) -> Table:
         if same_queries(first, one):
             columns.append(Column(f"difference{place}", f"{one.name} − {first.name}", "estimate", signed=True))
     rows = []
+    theirs = [{named.name: scoring for named, scoring in one.named()} for one in others]
     for named, scoring in first.named():
         cells: list[Cell] = [named.name, first.estimate(scoring, metric)]
-        for one in others:
-            there = scoring in one.rankings
-            cells.append(one.estimate(scoring, metric) if there else None)
+        for one, ways in zip(others, theirs, strict=True):
+            there = ways.get(named.name)
+            cells.append(one.estimate(there, metric) if there else None)
             if same_queries(first, one):
-                cells.append(_difference(one, first, scoring, metric) if there else None)
+                cells.append(_difference(one, first, scoring, metric) if there == scoring else None)
         rows.append(Row(tuple(cells)))
     apart = [one.name for one in others if not same_queries(first, one)]
     notes = ["Differences are paired query by query, people resampled; an interval without 0 separates the two."]
@@ -295,7 +309,7 @@ def page(found: Sequence[Evaluation], command: str) -> str:
             "name": one.name,
             "slug": f"set{place}",
             "words": sentences(one),
-            "notes": one.notes,
+            "notes": (one.placing, *one.notes) if one.placing else one.notes,
             "named": named_table(one, _name("named", place, len(found))).visible(),
             "ways": joined_table(one, _name("conventions", place, len(found))).visible(),
         }

@@ -1,10 +1,13 @@
 """What was measured on other machines and kept with the code: the files below ``reports/evidence``."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from files import json as json_files
+from reports.errors import ReportError
+from reports.location import without_secrets
 
 EVIDENCE = Path(__file__).parent / "evidence"
 
@@ -27,11 +30,17 @@ def kept(folder: Path = EVIDENCE) -> list[Kept]:
 
 def _one(file: Path, name: str) -> Kept:
     try:
-        plain = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        plain = json_files.read(file, error=ReportError)
+    except ReportError as error:
         return Kept(name, f"cannot be read: {error}", "", "", "")
     facts: Mapping[str, Any] = plain if isinstance(plain, dict) else {}
     device = facts.get("device")
     called = device.get("name") if isinstance(device, dict) else device
     state = "dry run" if facts.get("dry_run") else str(facts.get("state") or "")
-    return Kept(name, str(called or ""), str(facts.get("started") or ""), state, str(facts.get("command") or ""))
+    return Kept(
+        name,
+        str(called or ""),
+        str(facts.get("started") or ""),
+        state,
+        without_secrets(str(facts.get("command") or "")),
+    )

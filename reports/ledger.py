@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from protocols.statistics import SMALLEST_SHARE, Interval, paired_difference, verdict
+from protocols.statistics import POINTS, SMALLEST_SHARE, Interval, paired_difference, verdict
 from reports import masks
 from reports.errors import ReportError
 from reports.explained import REFERENCES
@@ -356,7 +356,9 @@ def compare(arm: Group, opponent: Group, metric: str, margin: float | None) -> D
     if not seeds:
         return None
     people = arm.people(metric)
-    interval: Interval = paired_difference(arm.values(metric, seeds), opponent.values(metric, seeds), people)
+    interval: Interval = paired_difference(
+        arm.values(metric, seeds), opponent.values(metric, seeds), people, of_one=POINTS
+    )
     return Difference(
         against=opponent.name,
         label=opponent.label,

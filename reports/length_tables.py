@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.statistics import clustered_bootstrap, paired_difference
+from protocols.statistics import POINTS, clustered_bootstrap, paired_difference
 from reports import cards
 from reports.choice_records import Choices
 from reports.formats import Cell, Column, Estimate, Row, Table
@@ -96,7 +96,7 @@ def choices_table(job: Job, group: Group) -> Table:
         found = values(group, name, "mAP")
         change: Cell = None
         if name != headline and found is not None and reference is not None:
-            paired = paired_difference(found[:, keep], reference[:, keep], people)
+            paired = paired_difference(found[:, keep], reference[:, keep], people, of_one=POINTS)
             change = Estimate(paired.mean, paired.low, paired.high)
         rows.append(Row(
             (

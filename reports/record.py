@@ -71,13 +71,13 @@ class DatasetRecord(TypedDict):
 
 
 class ConventionRecord(TypedDict):
-    """The same descriptors under one ranking convention, in percent."""
+    """The same descriptors under one ranking convention, in percent; null where no query counts."""
 
     gallery: str
     ap: str
     empty: str
-    mAP: float
-    rank1: float
+    mAP: float | None
+    rank1: float | None
     valid_queries: int
     queries: int
 

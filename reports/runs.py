@@ -1,28 +1,28 @@
 """The recorded runs of one job (a parent run and its children), read whole from the tracking store."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from files.arrays import load_npz
 from reports import cards, cost_store, record
-from reports.attributes import Attributes, check_attributes
-from reports.choice_records import Choices, check_choices
+from reports.attributes import Attributes, AttributesRecord, check_attributes
+from reports.choice_records import Choices, ChoicesRecord, check_choices
 from reports.cost_records import CostRecord
 from reports.divisions import one_match, pooled_attributes, pooled_choices, pooled_queries, pooled_result, wanted
 from reports.errors import NothingToReport, ReportError
-from reports.explained import Explanation, check_explain
-from reports.labels import Labels, check_labels
-from reports.repaired import RAW, Repair, check_repair
+from reports.explained import ExplainRecord, Explanation, check_explain
+from reports.labels import Labels, LabelsRecord, check_labels
+from reports.location import without_secrets
+from reports.repaired import RAW, Repair, RepairRecord, check_repair
 from reports.runs_alike import check_alike
-from reports.store import Reader
-from reports.weights import Weights, check_weights
+from reports.shapes import check_form, readable
+from reports.store import Reader, remedy_of
+from reports.weights import Weights, WeightsRecord, check_weights
 
 Floats = NDArray[np.float64]
 CONTROL_ORDER = {None: 0, "shuffled": 1, "mlp": 2, "uniform": 3, "colour": 9}
@@ -249,7 +249,9 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
     """
     run = reader.parent(experiment, paper, parent)
     parent_id = str(run.info.run_id)
-    card = cards.normalise(reader.json(run, "card.json"))
+    remedy = remedy_of(run)
+    with readable(f"card.json of run {parent_id}", remedy):
+        card = cards.normalise(reader.json(run, "card.json"))
     found: dict[str, list[ArmRun]] = {}
     for child in reader.children(run):
         arm_run = _load_arm(reader, child)
@@ -257,22 +259,24 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
     if not any(one.result["control"] is None for runs in found.values() for one in runs):
         raise NothingToReport(
             f"parent run {parent_id} of {experiment} has no finished arm yet; let the job run on:"
-            f" {run.data.tags.get('command', 'python -m runners.reproduce')}"
+            f" {without_secrets(str(run.data.tags.get('command', 'python -m runners.reproduce')))}"
         )
     found, left_out = _over_divisions(found, wanted(run.data.tags), parent_id)
     groups = [Group(name, tuple(sorted(runs, key=lambda one: one.seed))) for name, runs in found.items()]
     order = list(card["arms"])
     groups.sort(key=lambda group: _position(group, order))
     check_alike(groups)
-    command = str(run.data.tags.get("command", "python -m runners.reproduce"))
-    labels = _both(reader.folder(run), "labels", parent_id, command)
+    labels = _both(reader, run, "labels")
     if labels:
-        check_labels(*labels, f"the labels of run {parent_id}")
+        with readable(f"labels.json of run {parent_id}", remedy, labels[0], LabelsRecord):
+            check_labels(*labels, f"the labels of run {parent_id}")
+    tags = {name: without_secrets(str(value)) for name, value in run.data.tags.items()}
+    cost, without = _cost(reader, tags.get("paper", ""))
     return Job(
         experiment=experiment,
         parent_id=parent_id,
         uri=reader.uri,
-        tags=dict(run.data.tags),
+        tags=tags,
         card=card,
         environment=reader.json(run, "environment.json"),
         groups=tuple(groups),
@@ -280,9 +284,17 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
         ended=reader.time(run.info.end_time),
         labels=Labels(*labels) if labels else None,
         experiment_id=str(run.info.experiment_id),
-        cost=cost_store.latest(reader, str(run.data.tags.get("paper", ""))),
-        left_out=left_out,
+        cost=cost,
+        left_out=left_out + without,
     )
+
+
+def _cost(reader: Reader, paper: str) -> tuple[CostRecord | None, tuple[str, ...]]:
+    """What the paper's arms cost; a record that cannot be read is left out of the page, which says so."""
+    try:
+        return cost_store.latest(reader, paper), ()
+    except ReportError as error:
+        return None, (f"what the arms cost: {error}",)
 
 
 def _over_divisions(
@@ -368,73 +380,66 @@ def _position(group: Group, order: list[str]) -> tuple[int, int, str, int, str]:
     return (group.control == "colour", rank, elsewhere, CONTROL_ORDER[group.control], group.name)
 
 
+_PARTS: dict[str, tuple[str, Any, Any]] = {
+    "explain": ("explanation", check_explain, ExplainRecord),
+    "repair": ("repair", check_repair, RepairRecord),
+    "weights": ("frame weights", check_weights, WeightsRecord),
+    "attributes": ("attributes", check_attributes, AttributesRecord),
+    "choices": ("choices", check_choices, ChoicesRecord),
+}
+"""Name of the files -> what they are of a run, their check, and the form of the record."""
+
+
 def _load_arm(reader: Reader, run: Any) -> ArmRun:
     folder = reader.folder(run, ("result.json", "per_query.npz"))
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    record.check_result(result)
-    run_id = str(run.info.run_id)
-    per_query = _arrays(folder / "per_query.npz", run_id, result["command"])
-    record.check_per_query(result, per_query)
-    strips = _optional_json(folder / "strips.json")
-    parts = ("explain", "repair", "weights", "attributes", "choices")
-    explained, repaired, weighed, recognised, chosen = (
-        _both(folder, name, run_id, result["command"]) for name in parts
-    )
-    if explained:
-        check_explain(*explained, f"the explanation of run {run_id}")
-    if repaired:
-        check_repair(*repaired, f"the repair of run {run_id}")
-        record.check_repaired(result)
-    if weighed:
-        check_weights(*weighed, f"the frame weights of run {run_id}")
-    if recognised:
-        check_attributes(*recognised, f"the attributes of run {run_id}")
-    if chosen:
-        check_choices(*chosen, f"the choices of run {run_id}", result)
+    remedy, run_id = remedy_of(run), str(run.info.run_id)
+    result = reader.json(run, "result.json")
+    per_query = load_npz(folder / "per_query.npz", error=ReportError, remedy=remedy)
+    with readable(f"result.json of run {run_id}", remedy, result, record.ResultRecord):
+        record.check_result(result)
+        record.check_per_query(result, per_query)
+    result["command"] = without_secrets(result["command"])
+    strips: dict[str, Any] = {"size": [], "rows": []}
+    if (folder / "strips.json").is_file():
+        strips = reader.json(run, "strips.json")
+        check_form(strips, record.Strips, f"strips.json of run {run_id}", remedy)
+    found: dict[str, Both] = {}
+    for stem, (what, check, form) in _PARTS.items():
+        both = _both(reader, run, stem)
+        if both is None:
+            continue
+        found[stem] = both
+        with readable(f"{stem}.json of run {run_id}", remedy, both[0], form):
+            name = f"the {what} of run {run_id}"
+            check(*both, name, result) if stem == "choices" else check(*both, name)
+            if stem == "repair":
+                record.check_repaired(result)
     return ArmRun(
         run_id,
         result,
         per_query,
         strips,
-        Explanation(*explained) if explained else None,
-        Repair(*repaired) if repaired else None,
-        Weights(*weighed) if weighed else None,
-        Attributes(*recognised) if recognised else None,
-        Choices(*chosen) if chosen else None,
+        Explanation(*found["explain"]) if "explain" in found else None,
+        Repair(*found["repair"]) if "repair" in found else None,
+        Weights(*found["weights"]) if "weights" in found else None,
+        Attributes(*found["attributes"]) if "attributes" in found else None,
+        Choices(*found["choices"]) if "choices" in found else None,
     )
 
 
-def _arrays(path: Path, run_id: str, command: str) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
-    except (OSError, ValueError, BadZipFile) as error:
-        raise ReportError(
-            f"{path.name} of run {run_id} cannot be read ({error}); record it again with: {command}"
-        ) from None
+Both = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+"""A record and its arrays."""
 
 
-def _both(folder: Path, stem: str, run_id: str, command: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+def _both(reader: Reader, run: Any, stem: str) -> Both | None:
     """A record and its arrays (``explain``, ``repair``), or neither."""
+    folder = reader.folder(run)
     there = [name for name in (f"{stem}.json", f"{stem}.npz") if (folder / name).is_file()]
     if not there:
         return None
     if len(there) == 1:
         raise ReportError(
-            f"run {run_id} has the artifact {there[0]}, but not the other one of {stem}.json and {stem}.npz; "
-            f"restore it, or record the run again with: {command}"
+            f"run {run.info.run_id} has the artifact {there[0]}, but not the other one of {stem}.json and {stem}.npz; "
+            f"{remedy_of(run)}"
         )
-    try:
-        plain = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ReportError(
-            f"{stem}.json of run {run_id} is not JSON ({error}); record it again with: {command}"
-        ) from None
-    return plain, _arrays(folder / f"{stem}.npz", run_id, command)
-
-
-def _optional_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {"size": [], "rows": []}
-    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return value
+    return reader.json(run, f"{stem}.json"), load_npz(folder / f"{stem}.npz", error=ReportError, remedy=remedy_of(run))

@@ -3,15 +3,17 @@
 A card is data, a TOML file in a folder of its own; it is read as such, and nothing of a method is imported.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from files import toml
 from reports import cards
 from reports.errors import ReportError
+from reports.shapes import readable
 
 SHELF = Path(__file__).resolve().parent.parent / "methods"
 CARD_FILE = "paper.toml"
+_REMEDY = "correct it, or name another folder."
 
 
 def on_shelf(folder: Path | None = SHELF) -> dict[str, dict[str, Any]]:
@@ -22,12 +24,7 @@ def on_shelf(folder: Path | None = SHELF) -> dict[str, dict[str, Any]]:
     """
     found = {}
     for file in sorted(folder.glob(f"*/{CARD_FILE}")) if folder else ():
-        try:
-            card = cards.normalise(tomllib.loads(file.read_text(encoding="utf-8")))
+        with readable(f"the card {file.parent.name}/{file.name}", _REMEDY):
+            card = cards.normalise(toml.read(file, error=ReportError, remedy=_REMEDY))
             found[str(card["key"])] = card
-        except (OSError, ValueError, KeyError) as error:
-            name = f"{file.parent.name}/{file.name}"
-            raise ReportError(
-                f"{name} cannot be read as a card ({error}); correct it, or name another folder."
-            ) from None
     return found

@@ -6,18 +6,21 @@ frame = reports.load("reid/synthwalk/res50-rgb-single-pass")     # one row for e
 
 import datetime
 import difflib
-import json
 import logging
 import os
 import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from files import json as json_files
+from files import leftovers
+from reports.answering import check_answers
+from reports.database import check_readable
 from reports.errors import NothingToReport, ReportError
-from reports.location import check_reachable, check_readable, local_folder, tracking_uri
+from reports.location import SERVERS, artifact_folder, client_uri, shown, told, tracking_uri, without_secrets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +32,13 @@ ARTIFACTS = (
     "repair.json", "repair.npz", "weights.json", "weights.npz", "attributes.json", "attributes.npz", "labels.json",
     "labels.npz", "choices.json", "choices.npz", "cost.json",
 )  # fmt: skip
+NOISY = {
+    "mlflow.utils.databricks_utils": logging.ERROR,
+    "alembic": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,
+    "mlflow.tracking.fluent": logging.WARNING,
+}
+T = TypeVar("T")
 TAGS = ("paper", "arm", "control", "of", "seed", "split", "method", "profile", "budget", "trained_on", "tested_on",
         "code_sha", "device", "fingerprint")  # fmt: skip
 
@@ -44,14 +54,45 @@ def open_reader(uri: str | None = None) -> "Reader":
         NothingToReport: when there is no such file, or no server answers.
     """
     resolved = tracking_uri(uri)
-    check_reachable(resolved)
+    quieten()
+    check_answers(resolved)
     check_readable(resolved)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    for name in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient  # takes seconds, so only here
 
-    return Reader(MlflowClient(tracking_uri=resolved), resolved)
+    return ask(resolved, lambda: Reader(MlflowClient(tracking_uri=client_uri(resolved)), shown(resolved), resolved))
+
+
+def quieten() -> None:
+    """No progress bars, links and log lines of MLflow's own; its errors are told in one sentence."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for --json
+    for name, level in NOISY.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def ask(uri: str, question: Callable[[], T]) -> T:
+    """The answer to a question to MLflow; what it, its database or its server raises becomes one sentence.
+
+    Raises:
+        NothingToReport: the server is gone, or the database is locked.
+        ReportError: any other failure.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return question()
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        said = told(error, uri)
+        if uri.lower().startswith(SERVERS) and ("Max retries" in said or "API request" in said):
+            raise NothingToReport(f"the tracking server {shown(uri)} does not answer any more: {said}.") from None
+        raise ReportError(f"the tracking store {shown(uri)} did not answer: {said}.{_remedy(said)}") from None
+
+
+def _remedy(said: str) -> str:
+    if "malformed" in said or "not a database" in said:
+        return " Its file is damaged; restore it from a copy."
+    return ""
 
 
 def load(experiment: str, tracking_uri: str | None = None) -> "pd.DataFrame":
@@ -79,20 +120,52 @@ def _row(run: "Run") -> dict[str, Any]:
     tags = run.data.tags
     row: dict[str, Any] = {"run_id": run.info.run_id, "parent_id": tags.get("mlflow.parentRunId")}
     row |= {name: tags.get(name) for name in TAGS}
-    row["seed"] = int(tags["seed"])
-    row["split"] = int(tags.get("split", 0))
+    row["seed"], row["split"] = number_tag(run, "seed"), number_tag(run, "split")
     row["label"] = tags.get("label", tags.get("arm"))
     row |= {name: run.data.metrics[name] for name in sorted(run.data.metrics) if not name.startswith("train/")}
     return row | {"artifact_uri": run.info.artifact_uri, "command": tags.get("command")}
 
 
+def number_tag(run: "Run", name: str) -> int:
+    """A tag that is a whole number; 0 where there is none.
+
+    Raises:
+        ReportError: it is something else.
+    """
+    text = str(run.data.tags.get(name, "0"))
+    if not text.isdecimal():
+        raise ReportError(f"run {run.info.run_id} has the tag {name} = {text!r}, expected a number; delete that run.")
+    return int(text)
+
+
+def counting(finished: "Sequence[Run]") -> "list[Run]":
+    """Of finished children of jobs those that count: the latest of each arm, control, seed and split of a job.
+
+    Older ones are marked as superseded when the newer one is recorded; a job that is killed before it comes to that
+    leaves two.
+    """
+    latest: dict[tuple[str, ...], Run] = {}
+    keys = ("mlflow.parentRunId", "arm", "control", "of", "seed", "split")
+    for run in sorted(finished, key=lambda run: (run.info.end_time or 0, run.info.start_time, str(run.info.run_id))):
+        if run.data.tags.get("superseded") != "true":
+            latest[tuple(str(run.data.tags.get(key)) for key in keys)] = run
+    return list(latest.values())
+
+
 @dataclass
 class Reader:
-    """A tracking store, open for reading."""
+    """A tracking store, open for reading.
+
+    Attributes:
+        client: MLflow's own.
+        uri: of the store as it may be shown, without a password.
+        address: the same with it, for MLflow.
+    """
 
     client: "MlflowClient"
     uri: str
-    _scratch: Any = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="reproid-"))
+    address: str
+    _scratch: Any = field(default_factory=leftovers.scratch)
 
     def experiment_id(self, name: str) -> str:
         """Id of an experiment by name.
@@ -113,7 +186,7 @@ class Reader:
         names: list[str] = []
         token = None
         while True:
-            page = self._ask(lambda token=token: self.client.search_experiments(page_token=token))
+            page = self._ask(partial(self.client.search_experiments, page_token=token))
             names += [str(one.name) for one in page if str(one.name).startswith(prefix)]
             token = page.token
             if not token:
@@ -153,7 +226,10 @@ class Reader:
     def not_counted(self, parent: "Run") -> dict[str, int]:
         """How many children of a job do not count, by reason; only reasons that there are."""
         found = self._search(parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+        finished = [run for run in found if run.info.status == "FINISHED"]
+        counted = {run.info.run_id for run in counting(finished)}
         superseded = [run for run in found if run.data.tags.get("superseded") == "true"]
+        superseded += [run for run in finished if run.info.run_id not in counted and run not in superseded]
         unfinished = [run for run in found if run.info.status != "FINISHED" and run not in superseded]
         counts = {"superseded runs": len(superseded), "unfinished runs": len(unfinished)}
         return {reason: count for reason, count in counts.items() if count}
@@ -174,7 +250,7 @@ class Reader:
             ReportError: a needed file is not there, or the place where artifacts are kept does not answer.
         """
         run_id = str(run.info.run_id)
-        target = local_folder(str(run.info.artifact_uri))
+        target = artifact_folder(str(run.info.artifact_uri), self.address)
         if target is None:
             target = Path(self._scratch.name) / run_id
             if not target.is_dir():
@@ -183,19 +259,20 @@ class Reader:
         if missing:
             raise ReportError(
                 f"run {run_id} ({run.info.run_name}) lacks the artifact {', '.join(missing)} at "
-                f"{run.info.artifact_uri}; restore it, or record the run again with: "
-                f"{run.data.tags.get('command', 'python -m runners.reproduce')}"
+                f"{without_secrets(str(target))}; {remedy_of(run)}"
             )
         return target
 
     def json(self, run: "Run", name: str) -> dict[str, Any]:
-        """One JSON artifact of a run."""
-        path = self.folder(run, (name,)) / name
-        try:
-            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ReportError(f"artifact {name} of run {run.info.run_id} is not JSON ({error}).") from None
-        return value
+        """One JSON artifact of a run.
+
+        Raises:
+            ReportError: it is not there, no JSON, or holds nothing; the run and how to mend it are named.
+        """
+        found = json_files.read_object(self.folder(run, (name,)) / name, error=ReportError, remedy=remedy_of(run))
+        if not found:
+            raise ReportError(f"artifact {name} of run {run.info.run_id} holds nothing; {remedy_of(run)}")
+        return found
 
     @staticmethod
     def time(milliseconds: int | None) -> str:
@@ -216,41 +293,44 @@ class Reader:
 
         uri = str(run.info.artifact_uri)
         try:
-            there = {Path(str(one.path)).name for one in artifacts.list_artifacts(uri, tracking_uri=self.uri)}
+            there = {
+                Path(str(one.path)).name for one in artifacts.list_artifacts(uri, tracking_uri=client_uri(self.address))
+            }
             target.mkdir()
             for name in ARTIFACTS:
                 if name in there:
-                    artifacts.download_artifacts(f"{uri}/{name}", dst_path=str(target), tracking_uri=self.uri)
-        except (MlflowException, OSError) as error:
+                    artifacts.download_artifacts(
+                        f"{uri}/{name}", dst_path=str(target), tracking_uri=client_uri(self.address)
+                    )
+        except (MlflowException, OSError, ImportError) as error:
             shutil.rmtree(target, ignore_errors=True)
-            first = (str(error).splitlines() or [type(error).__name__])[0]
             raise ReportError(
-                f"the artifacts of run {run.info.run_id} at {uri} cannot be fetched: {first.rstrip('.')}."
+                f"the artifacts of run {run.info.run_id} at {without_secrets(uri)} cannot be fetched: "
+                f"{told(error, self.address)}."
             ) from None
 
     def _current(self, experiment_id: str, text: str) -> "list[Run]":
         found = self._search(experiment_id, f"{text} and attributes.status = 'FINISHED'")
-        current = [run for run in found if run.data.tags.get("superseded") != "true"]
-        return sorted(current, key=lambda run: (str(run.info.run_name), str(run.info.run_id)))
+        return sorted(counting(found), key=lambda run: (str(run.info.run_name), str(run.info.run_id)))
 
     def _search(self, experiment_id: str, text: str) -> "list[Run]":
         runs: list[Run] = []
         token = None
         while True:
             page = self._ask(
-                lambda token=token: self.client.search_runs([experiment_id], text, max_results=1000, page_token=token)
+                partial(self.client.search_runs, [experiment_id], text, max_results=1000, page_token=token)
             )
             runs += list(page)
             token = page.token
             if not token:
                 return runs
 
-    def _ask(self, question: Any) -> Any:
-        """Turn what MLflow and SQLAlchemy raise into one sentence."""
-        from mlflow.exceptions import MlflowException
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        return ask(self.address, question)
 
-        try:
-            return question()
-        except MlflowException as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ReportError(f"the tracking store {self.uri} did not answer: {first.rstrip('.')}.") from None
+
+def remedy_of(run: "Run") -> str:
+    """How an artifact of a run that is lost or damaged comes back, as the end of a sentence."""
+    command = without_secrets(str(run.data.tags.get("command", "python -m runners.reproduce")))
+    name = f"run {run.info.run_id} ({run.info.run_name})"
+    return f"it belongs to {name}: restore it, or record it again with: {command}"

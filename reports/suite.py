@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from files import json as json_files
 from reports import claims, claims_page, comparison_page, design, protocol_ledger_page
 from reports.across import Across, Progress, load_all, paper_of
 from reports.build import compose
@@ -167,8 +168,8 @@ def _existing(out: Path, job: Job, ledger: Ledger) -> str:
         if place in made_here or not page.is_file():
             continue  # pages of an earlier suite are made anew
         try:
-            plain = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # a file of somebody else; the job gets a page of its own
+            plain = json_files.read(file, error=ReportError)
+        except ReportError:  # a file of somebody else; the job gets a page of its own
             continue
         if isinstance(plain, Mapping) and plain.get("parent_id") == job.parent_id and plain == ledger.as_dict():
             return place
@@ -180,12 +181,11 @@ def _manifest(out: Path) -> list[str]:
     file = out / MANIFEST
     if not file.is_file():
         return []
-    try:
-        return [str(name) for name in json.loads(file.read_text(encoding="utf-8"))["files"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ReportError(
-            f"{file} is not the list of files that an earlier report left ({error}); remove it, or name another --out."
-        ) from None
+    remedy = "remove it, or name another --out"
+    names = json_files.read_object(file, error=ReportError, remedy=f"{remedy}.").get("files")
+    if not isinstance(names, list):
+        raise ReportError(f"{file} is not the list of files that an earlier report left; {remedy}.")
+    return [str(name) for name in names]
 
 
 def _stale(out: Path, files: Mapping[str, str]) -> list[str]:

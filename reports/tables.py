@@ -298,7 +298,7 @@ def _convention_mean(group: Group, keys: list[str], choice: tuple[str, ...], met
         float(one[metric])
         for run in group.runs
         for one in run.result["conventions"]
-        if tuple(str(one.get(key)) for key in keys) == choice
+        if tuple(str(one.get(key)) for key in keys) == choice and one[metric] is not None
     ]
     return statistics.fmean(values) if values else None
 

@@ -1,14 +1,18 @@
 """Writing a folder of report files whole or not at all."""
 
-import tempfile
+import contextlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from files import leftovers
 from reports.errors import ReportError
 
 
 def write_files(folder: Path, files: Mapping[str, str], stale: Iterable[str] = ()) -> None:
     """Every file is first written beside its place under another name; only when all are there are they moved.
+
+    What a killed process left there under such names goes away.
 
     Args:
         folder: made if need be; other files in it are left alone.
@@ -19,17 +23,17 @@ def write_files(folder: Path, files: Mapping[str, str], stale: Iterable[str] = (
         ReportError: the folder cannot be written; then nothing in it has changed.
     """
     ready: list[tuple[Path, Path]] = []
+    cleaned = set[Path]()
     try:
         for name, text in files.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", dir=target.parent, encoding="utf-8", delete=False, newline="\n", prefix=".", suffix=".partial"
-            ) as file:
-                temporary = Path(file.name)
-                ready.append((temporary, target))
-                file.write(text)
-            temporary.chmod(0o644)
+            if target.parent not in cleaned:
+                leftovers.remove(target.parent)
+                cleaned.add(target.parent)
+            temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
+            ready.append((temporary, target))
+            temporary.write_bytes(text.encode("utf-8", "replace"))
         for temporary, target in ready:
             temporary.replace(target)
         for name in stale:
@@ -40,4 +44,5 @@ def write_files(folder: Path, files: Mapping[str, str], stale: Iterable[str] = (
         ) from None
     finally:
         for temporary, _ in ready:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)

@@ -245,7 +245,7 @@ def show(compared: Compared, out: Path, options: argparse.Namespace) -> None:
     made = suite.build_suite(out, compared.tracking, compared.parents, arms=compared.arms)
     made["turned_away"] = [row for row in compared.plan if row["reason"]]
     if options.json:
-        print(json.dumps(made, indent=1, ensure_ascii=False))
+        print(json.dumps(made, indent=1))
     else:
         print(terminal_comparison.page(made))
 

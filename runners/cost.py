@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``--help``."""
     options = parser().parse_args(argv)
-    if min(*options.frames, *options.batch) < 1 or not options.seconds > 0:
+    if min(*options.frames, *options.batch) < 1 or not 0 < options.seconds < float("inf"):
         raise RunError("--frames and --batch take whole numbers from 1 on, and --seconds a number above 0.")
     card = methods.paper(options.paper)
     arms = choose(card, options.arms)

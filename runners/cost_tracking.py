@@ -1,12 +1,13 @@
 """Cost records in MLflow: one experiment a device, one run an arm and way, frames as the step of every metric."""
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from runners import tracking
+from runners import tracking, tracking_store
+from runners.tracking_files import json_bytes
+from runners.tracking_runs import cleaned
 
 NOTE = "What arms cost at test time on one device. The step of a metric is the number of frames of a tracklet."
 FILE = "cost.json"
@@ -26,27 +27,31 @@ def track(record: Mapping[str, Any], uri: str | None) -> list[str]:
         NotPossible: a server does not answer.
     """
     store = tracking.open_store(uri)
+    experiment = store.experiment(experiment_name(record["device"]), {"mlflow.note.content": NOTE})
+    with tracking_store.held(store.uri):
+        store.remove_half_made(experiment, "tags.kind = 'bench'")
+        return list(_runs(store, experiment, record))
+
+
+def _runs(store: tracking.Store, experiment: str, record: Mapping[str, Any]) -> Iterator[str]:
+    """Make a run for each arm and way; gives their ids."""
     client = store.client
-    name = experiment_name(record["device"])
-    found = client.get_experiment_by_name(name)
-    experiment = found.experiment_id if found else client.create_experiment(
-        name, store.artifact_root, {"mlflow.note.content": NOTE}
-    )  # fmt: skip
-    made = []
+    together = sum(len(entry["grids"]) for entry in record["arms"])
     for entry in record["arms"]:
         for grid in entry["grids"]:
             tags = {
                 "kind": "bench", "paper": record["paper"], "arm": entry["arm"], "way": grid["way"]["name"],
                 "device": str(record["device"].get("name", "")), "command": record["command"],
                 "code_sha": str(record["environment"].get("code_sha", "")), "measured": record["measured"],
+                "together": str(together),
             }  # fmt: skip
-            run = client.create_run(experiment, tags=tags, run_name=f"{record['paper']}/{entry['arm']} {tags['way']}")
+            name = f"{record['paper']}/{entry['arm']} {tags['way']}"
+            run = client.create_run(experiment, tags=cleaned(tags), run_name=name)
             _log(client, run.info.run_id, record, entry, grid)
             own = {**record, "arms": [{**entry, "grids": [grid]}]}
-            client.log_text(run.info.run_id, json.dumps(own, indent=1), FILE)
+            store.artifacts.write(run.info.run_id, {FILE: json_bytes(own)})
             client.set_terminated(run.info.run_id)
-            made.append(run.info.run_id)
-    return made
+            yield str(run.info.run_id)
 
 
 def _log(

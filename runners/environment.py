@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from reports.location import shown
 from runners.errors import NotPossible, RunError
 from runners.sources import HOUSE
 
@@ -117,13 +118,20 @@ def git_state(folder: Path) -> dict[str, Any]:
 
 
 def command_line() -> str:
-    """The command as a user would type it again."""
+    """The command as a user would type it again, without passwords in addresses."""
     import shlex
 
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     name = f"python -m {spec.name}" if spec is not None else f"python {Path(sys.argv[0]).name}"
-    return " ".join([name, *map(shlex.quote, sys.argv[1:])])
+    return " ".join([name, *(shlex.quote(_public(word)) for word in sys.argv[1:])])
+
+
+def _public(word: str) -> str:
+    """A word of a command as it may be recorded and shown: no password, and nothing that is no Unicode."""
+    flag, equals, value = word.partition("=")
+    shorn = f"{flag}={shown(value)}" if equals and flag.startswith("--") else shown(word)
+    return shorn.encode("utf-8", "backslashreplace").decode()
 
 
 def _git(folder: Path, *words: str) -> str:

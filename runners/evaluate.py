@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import datasets
+from files import atomic
 from protocols.processes import agreed
 from protocols.ranking import Ranking
 from protocols.side_by_side import DISTANCES, Distance, Scoring, score_side_by_side
@@ -21,10 +22,10 @@ from runners.cli import BAD_INPUT, guarded
 from runners.descriptors import HEADLINE, IMAGE, RECORD, SUFFIX, read
 from runners.environment import choose_device, command_line
 from runners.errors import RunError
-from runners.exchange import ALONE, Exchanged, Share, check, load, of_set
+from runners.exchange import ALONE, Exchanged, Share, check, check_export, load, of_set
 from runners.progress import note, step_bar
 from runners.sharing import device_of, joined, quiet
-from runners.steps import read_json, write_bytes
+from runners.steps import read_json
 
 if TYPE_CHECKING:
     from protocols.processes import TorchProcesses
@@ -48,14 +49,14 @@ once, to check its digest); other files are read whole before they are cut. On s
 torchrun's --nnodes and --rdzv-endpoint. With --device cuda each process takes its own GPU. Distances may be rounded
 apart in their last bit where the shape of a slice changes the product; those of equal descriptors never are.
 
-a file (.npz, or .mat up to version 7) holds
+a file (.npz, or .mat of any version) holds
   query_features [Q, D], query_ids [Q], query_cams [Q], gallery_features [G, D], gallery_ids [G], gallery_cams [G]
 and, if it is known, query_in_gallery [Q]: the gallery row of each query, from 0. Person -1 is junk, 0 a distractor.
 With --dataset it may hold query_features and gallery_features alone, or features [N, D] of all test tracklets.
 
 exit codes: 0 done, 2 bad input, 3 not possible here (torchrun itself ends with 1 where its processes fail)"""
 
-WIDEST = 118
+WIDEST, NARROWEST = 118, 40
 METRICS = {"euclidean": DISTANCES[0], "unit-euclidean": DISTANCES[1], "cosine": DISTANCES[2]}
 
 
@@ -87,7 +88,8 @@ def parser() -> argparse.ArgumentParser:
         choices=("auto", "inside", "append", "as-is"),
         default="auto",
         help="of a file without query_in_gallery: whether its gallery holds the queries (inside), they are put behind "
-        "it as AP3D does (append), or it is scored as it is; auto looks for them (default)",
+        "it as AP3D does (append), or it is scored as it is; auto (default) looks for them, and appends those of a "
+        "gallery that holds none, unless query and gallery share no camera, as in iLIDS-VID and PRID-2011",
     )
     p.add_argument("--dataset", help="take ids and cameras from this data set: mars, ilids, ...")
     p.add_argument("--data-root", metavar="FOLDER", help="where that data set lies")
@@ -123,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise RunError("--split is about --dataset; name the data set too.")
     if options.export and len(options.descriptors) > 1:
         raise RunError(f"--export writes one set, but {len(options.descriptors)} are named; export them one by one.")
+    if options.export:
+        check_export(Path(options.export))
     with joined() as processes:
         if processes is None:
             return _run(options, None)
@@ -156,7 +160,7 @@ def _run(options: argparse.Namespace, processes: "TorchProcesses | None") -> int
     command = command_line()
     if options.out:
         _write(Path(options.out), found, command)
-    print(json.dumps(as_data(found, command), indent=1, ensure_ascii=False) if options.json else as_text(found))
+    print(json.dumps(as_data(found, command), indent=1) if options.json else as_text(found))
     if options.out and not options.json:
         print(f"\nPage: {options.out}/index.html")
     return 0
@@ -207,11 +211,16 @@ def evaluate(
             rankings |= more
             known[distance] = {scoring.convention: ranking for scoring, ranking in more.items()}
             bar.update(int(fresh))
-    notes = one.notes
+    notes: tuple[str, ...] = ()
     if one.inside is None:
-        notes = (*notes, "The gallery holds no queries, so no gallery without them is scored: 8 of 12 conventions.")
+        notes = ("No gallery without the queries is scored: 8 of 12 conventions.",)
+        if one.apart:
+            notes = ("The gallery holds no queries, so that the one without queries is the one without junk.",)
     note(f"scored {len(rankings)} ways in {time.monotonic() - began:.1f} s")
-    return Evaluation(one.name, rankings, one.query_ids, one.keys, one.about, notes)
+    return Evaluation(
+        one.name, rankings, one.query_ids, one.keys, one.about, notes,
+        placing=one.placing, apart=one.apart, unnamed=one.unnamed,
+    )  # fmt: skip
 
 
 def _sent(one: Exchanged, device: str) -> tuple[Any, Any]:
@@ -224,6 +233,9 @@ def _sent(one: Exchanged, device: str) -> tuple[Any, Any]:
 def as_text(found: Sequence[Evaluation]) -> str:
     """Tables and sentences for a terminal."""
     lines: list[str] = []
+    for one in found:
+        lines += _wrapped([f"{one.name}: {sentence}" for sentence in (one.placing, *one.notes) if sentence])
+    lines.append("")
     if len(found) > 1:
         for metric in ("mAP", "rank1"):
             table = evaluation.comparison_table(found, metric)
@@ -232,12 +244,12 @@ def as_text(found: Sequence[Evaluation]) -> str:
     for one in found:
         for table in (evaluation.named_table(one), evaluation.joined_table(one)):
             lines += [table.caption, table.as_text(), *table.notes, ""]
-        lines += [*_wrapped((*evaluation.sentences(one), *one.notes)), ""]
+        lines += [*_wrapped(evaluation.sentences(one)), ""]
     return "\n".join(lines).rstrip()
 
 
 def _wrapped(sentences: Sequence[str]) -> list[str]:
-    width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
+    width = min(max(shutil.get_terminal_size((WIDEST, 24)).columns, NARROWEST), WIDEST)
     return [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
 
 
@@ -245,7 +257,13 @@ def as_data(found: Sequence[Evaluation], command: str) -> dict[str, Any]:
     """Everything as plain data at full precision."""
     return {
         "sets": [
-            {"name": one.name, "about": dict(one.about), "notes": list(one.notes), "words": evaluation.sentences(one)}
+            {
+                "name": one.name,
+                "queries": one.placing,
+                "notes": list(one.notes),
+                "about": dict(one.about),
+                "words": evaluation.sentences(one),
+            }
             for one in found
         ],
         "tables": {table.name: table.as_dict() for table in evaluation.tables(found)},
@@ -323,7 +341,7 @@ def _write(folder: Path, found: Sequence[Evaluation], command: str) -> None:
         files |= {f"{table.name}.csv": table.as_csv(), f"{table.name}.tex": table.as_latex()}
     files["evaluation.json"] = json.dumps(as_data(found, command), indent=1, ensure_ascii=False) + "\n"
     for name, text in files.items():
-        write_bytes(folder / name, text.encode())
+        atomic.write_text(folder / name, text)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Any
 from runners import evidence_file
 from runners.cli import guarded
 from runners.environment import command_line, git_state
-from runners.errors import NotPossible
+from runners.errors import NotPossible, RunError
 from runners.evidence_children import remove_behind, run_child
 from runners.evidence_parts import PARTS
 from runners.evidence_plan import SHORTEST, Clock, Part, TimePlan
@@ -77,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     most = _QUICK_SECONDS if options.quick else TOTAL_SECONDS
     # loading torch for the first time can take long, and counts
+    if options.seconds is not None and not 0 < options.seconds < float("inf"):
+        raise RunError(f"--seconds {options.seconds:g}: expected a number of seconds above 0.")
     evidence = Evidence(options, min(options.seconds or most, most) - (time.monotonic() - began))
     path = evidence.run()
     print(json.dumps(evidence.record, indent=1) if options.json else summary(evidence.record, path))

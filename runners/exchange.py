@@ -6,28 +6,26 @@ holds each query. Ids are those of MARS: -1 junk, 0 distractor. Where a data set
 ``query_features`` and ``gallery_features`` alone, or ``features`` ``[N, D]`` of all test tracklets.
 """
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
-from zipfile import BadZipFile
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.tracklet import Split, camera_ids, person_ids
+from files import atomic, matlab
+from protocols.conventions import Gallery
+from protocols.gallery_index import answered
 from protocols.sharding import slice_of
 from runners.descriptors import PARTIAL, SUFFIX, DescriptorSet, read
 from runners.errors import RunError
+from runners.exchange_arrays import INSIDE, LABELS, NAMES, Floats, Ints, listed, matrix, meant, read_arrays, whole
 
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.int64]
 Queries = Literal["auto", "inside", "append", "as-is"]
-
-LABELS = ("query_ids", "query_cams", "gallery_ids", "gallery_cams")
-NAMES = ("query_features", "gallery_features", *LABELS)
-INSIDE = "query_in_gallery"
-_SAME = 1e-4  # of its length, by which a query and its own row in the gallery may differ
+EXPORTED = (".npz", ".mat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +39,9 @@ class Exchanged:
         inside: ``[Q]`` gallery row of each query; None where the gallery holds no queries.
         keys: ``[Q]`` names of the queries, where they have some.
         about: what is known of where they are from; may be empty.
-        notes: sentences on what was decided while reading.
+        placing: what was done about queries in the gallery, in a sentence.
+        apart: the gallery holds no query for certain, so that taking the queries out of it changes nothing.
+        unnamed: galleries that no published way of scoring has, as the queries were put where nobody puts them.
         part: the rows of the gallery that `gallery` holds, where several processes hold a slice each; its labels are
             those of the whole gallery all the same.
     """
@@ -56,7 +56,9 @@ class Exchanged:
     inside: Ints | None
     keys: NDArray[np.str_] | None
     about: Mapping[str, Any]
-    notes: tuple[str, ...] = ()
+    placing: str = ""
+    apart: bool = False
+    unnamed: tuple[Gallery, ...] = ()
     part: slice | None = None
 
     @property
@@ -101,14 +103,20 @@ def load(path: Path, split: Split | None = None, queries: Queries = "auto", shar
     if path.name.endswith(PARTIAL) or path.suffix == SUFFIX:
         found = of_set(read(path, whole=share.rank == 0), share=share)
     else:
-        arrays = _arrays(path)
+        from runners.placing import placed
+
+        arrays, names = read_arrays(path)
         if split is not None:
             arrays = _of_split(path, arrays, split)
             if INSIDE not in arrays and queries == "auto":
                 queries = "as-is"  # the data set itself keeps its queries apart
-        found = placed(_of_arrays(path, arrays, split), arrays.get(INSIDE), queries)
+        found = _of_arrays(path, arrays, names, split)
+        check(found)  # before the queries join the gallery, where they would answer each other
+        found = placed(found, arrays.get(INSIDE), queries)
+        if split is not None and not np.isin(split.query_index, split.gallery_index).any():
+            found = replace(found, apart=True)
         part = share.of(len(found.gallery)) if share.size > 1 else slice(None)
-        found = replace(found, gallery=found.gallery[part], part=part)
+        return replace(found, gallery=found.gallery[part], part=part)
     check(found)
     return found
 
@@ -136,6 +144,7 @@ def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Sha
     held = answer[part]
     in_one_piece = int(held[-1] - held[0]) == len(held) - 1  # then the mapped file itself is ranked, without a copy
     about = whole.about
+    there = int((column[ask] >= 0).sum())
     told = [str(about[key]) for key in ("label", "arm") if about.get(key)]
     seed = f", seed {about['seed']}" if "seed" in about else ""
     control = f", {about['control']}" if about.get("control") not in (None, "colour") else ""
@@ -147,45 +156,12 @@ def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Sha
         query_cams=who.camera[ask],
         gallery_ids=who.person[answer],
         gallery_cams=who.camera[answer],
-        inside=column[ask] if (column[ask] >= 0).all() else None,
+        inside=column[ask] if there == len(ask) else None,
         keys=who.key[ask],
         about=about,
+        placing=f"{there:,} of {len(ask):,} queries stand in the gallery, as the data set has them.",
+        apart=there == 0,
         part=part,
-    )
-
-
-def placed(found: Exchanged, given: NDArray[Any] | None, queries: Queries) -> Exchanged:
-    """Say where the queries are in the gallery, so that galleries with and without them can be scored.
-
-    Args:
-        found: as the file has it.
-        given: its ``query_in_gallery``, if it has one.
-        queries: ``inside``: every query has a row of its own there; ``append``: they are put behind the gallery, as
-            AP3D does; ``as-is``: the gallery is taken as it is and no other is scored; ``auto``: rows of the same
-            person, camera and descriptor are looked for, and the queries are appended where there are none.
-
-    Raises:
-        RunError: they are said to be inside and are not, or some are and some are not.
-    """
-    if queries not in get_args(Queries):
-        raise RunError(f"queries={queries!r} is unknown; choose one of {', '.join(get_args(Queries))}.")
-    if given is not None and queries in ("auto", "inside"):
-        return replace(found, inside=_whole(given, INSIDE, len(found.query), found.name))
-    if queries == "as-is":
-        return _noted(found, "The gallery is taken as it is; galleries without the queries are not scored.")
-    if queries == "append":
-        return _appended(found, "as asked for")
-    rows = _found_in_gallery(found)
-    there = int((rows >= 0).sum())
-    if there == len(rows):
-        return _noted(
-            replace(found, inside=rows), f"All {there} queries were found in the gallery by their descriptor."
-        )
-    if there == 0 and queries == "auto":
-        return _appended(found, "as none of them was found there")
-    raise RunError(
-        f"{found.name}: {there} of {len(rows)} queries were found in the gallery (same person, camera and descriptor); "
-        f"say where they are with the array {INSIDE}, or choose --queries append or --queries as-is."
     )
 
 
@@ -212,15 +188,26 @@ def check(found: Exchanged) -> None:
             f"{found.name}: query descriptors have {found.query.shape[1]} numbers and those of the gallery "
             f"{found.gallery.shape[1]}; both must be of one network."
         )
-    cameras: dict[int, set[int]] = {}
-    for person, camera in zip(found.gallery_ids.tolist(), found.gallery_cams.tolist(), strict=True):
-        cameras.setdefault(person, set()).add(camera)
-    asked = zip(found.query_ids.tolist(), found.query_cams.tolist(), strict=True)
-    if not any(person != -1 and cameras.get(person, set()) - {camera} for person, camera in asked):
+    labels = (found.query_ids, found.query_cams, found.gallery_ids, found.gallery_cams)
+    if not answered(*labels, inside=found.inside, gallery="full").any():
         raise RunError(
             f"{found.name}: none of the {len(found.query)} queries has its person in the gallery under another camera; "
             "check that ids and cameras of query and gallery are numbered alike."
         )
+
+
+def check_export(path: Path) -> None:
+    """Refuse a file that cannot be written, before any work.
+
+    Raises:
+        RunError: another kind of file, or a folder that is not there.
+    """
+    if path.suffix not in EXPORTED:
+        raise RunError(f"{path}: descriptors are exported as {' or '.join(EXPORTED)}.")
+    if not path.parent.is_dir():
+        raise RunError(f"{path.parent} is no folder, so {path.name} cannot be written there; make it first.")
+    if path.is_dir():
+        raise RunError(f"{path} is a folder; name a file.")
 
 
 def save(path: Path, found: Exchanged) -> None:
@@ -233,27 +220,25 @@ def save(path: Path, found: Exchanged) -> None:
     arrays |= dict(zip(LABELS, found.labels, strict=True))
     if found.inside is not None:
         arrays[INSIDE] = found.inside
+    check_export(path)
     if path.suffix == ".npz":
-        np.savez(path, allow_pickle=False, **arrays)
-    elif path.suffix == ".mat":
-        from scipy.io import savemat
-
-        savemat(path, arrays, oned_as="column")
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)
+        atomic.write_bytes(path, content.getvalue())
     else:
-        raise RunError(f"{path}: descriptors are exported as .npz or .mat.")
+        matlab.save(path, arrays)
 
 
-def _of_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], split: Split | None) -> Exchanged:
+def _of_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[str], split: Split | None) -> Exchanged:
     missing = [name for name in NAMES if name not in arrays]
     if missing:
         hint = "" if split else "; ids and cameras can also come from a data set, see --dataset"
-        there = ", ".join(sorted(arrays)) or "nothing"
-        raise RunError(f"{path} lacks {', '.join(missing)}; it holds {there}{hint}.")
-    query, gallery = (_matrix(arrays[f"{part}_features"], f"{part}_features", path) for part in ("query", "gallery"))
+        raise RunError(f"{path} lacks {', '.join(missing)}; it holds {listed(names)}{meant(missing, names)}{hint}.")
+    query, gallery = (matrix(arrays[f"{part}_features"], f"{part}_features", path) for part in ("query", "gallery"))
     sizes = (len(query), len(query), len(gallery), len(gallery))
     if 0 in sizes:
         raise RunError(f"{path}: {len(query)} queries and {len(gallery)} gallery tracklets; nothing to rank.")
-    a, b, c, d = (_whole(arrays[name], name, size, str(path)) for name, size in zip(LABELS, sizes, strict=True))
+    a, b, c, d = (whole(arrays[name], name, size, str(path)) for name, size in zip(LABELS, sizes, strict=True))
     keys = None
     about: dict[str, Any] = {}
     if split is not None:
@@ -285,81 +270,3 @@ def _of_split(path: Path, parts: Mapping[str, NDArray[Any]], split: Split) -> di
     if all(int(row) in column for row in ask):
         parts[INSIDE] = np.array([column[int(row)] for row in ask])
     return parts | dict(zip(LABELS, (people[ask], cameras[ask], people[answer], cameras[answer]), strict=True))
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    if path.suffix not in (".npz", ".mat"):
-        kinds = f"a folder NAME{SUFFIX}, an .npz or a .mat"
-        raise RunError(f"{path}: unknown kind of descriptors; expected {kinds}.")
-    if not path.is_file():
-        raise RunError(f"{path} does not exist.")
-    if path.suffix == ".mat":
-        from datasets.matlab import read_variables
-
-        found = read_variables(path)
-        return {name: array if name.endswith("features") else _flat(array) for name, array in found.items()}
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        raise RunError(f"{path} cannot be read as an .npz ({error}); write it again with numpy.savez.") from None
-
-
-def _flat(array: NDArray[Any]) -> NDArray[Any]:
-    """MATLAB knows no vectors, only ``[1, N]`` and ``[N, 1]``."""
-    return array.ravel() if array.ndim == 2 and 1 in array.shape else array
-
-
-def _matrix(array: NDArray[Any], name: str, path: Path) -> Floats:
-    if array.ndim != 2:
-        raise RunError(f"{path}: {name} must be a matrix with one row a tracklet, got shape {array.shape}.")
-    if array.dtype.kind not in "fiu":
-        raise RunError(f"{path}: {name} must hold real numbers, got {array.dtype}.")
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
-
-
-def _whole(array: NDArray[Any], name: str, length: int, path: str) -> Ints:
-    if array.shape != (length,):
-        raise RunError(f"{path}: {name} must have one entry for each of {length} rows, got shape {array.shape}.")
-    if array.dtype.kind not in "iuf" or not (array == np.floor(array)).all():
-        raise RunError(f"{path}: {name} must be whole numbers, got {array.dtype} with fractions, NaN or text.")
-    return array.astype(np.int64)
-
-
-def _found_in_gallery(found: Exchanged) -> Ints:
-    """``[Q]`` gallery row of the query's person, camera and descriptor, each used once; -1 where there is none."""
-    places: dict[tuple[int, int], list[int]] = {}
-    for row, label in enumerate(zip(found.gallery_ids.tolist(), found.gallery_cams.tolist(), strict=True)):
-        places.setdefault(label, []).append(row)
-    rows = np.full(len(found.query), -1, dtype=np.int64)
-    if found.query.shape[1] != found.gallery.shape[1]:
-        return rows  # told by `check`
-    for query, label in enumerate(zip(found.query_ids.tolist(), found.query_cams.tolist(), strict=True)):
-        own = found.query[query].astype(np.float64)
-        for row in places.get(label, ()):
-            if np.linalg.norm(found.gallery[row] - own) <= _SAME * np.linalg.norm(own):
-                rows[query] = row
-                places[label].remove(row)
-                break
-    return rows
-
-
-def _appended(found: Exchanged, why: str) -> Exchanged:
-    if found.query.shape[1:] != found.gallery.shape[1:]:
-        return found  # told by `check`
-    text = (
-        f"The {len(found.query)} queries were put behind the gallery, {why}; the gallery without queries is the one of "
-        f"the file. If the gallery holds them already, name their rows in the array {INSIDE}."
-    )
-    grown = replace(
-        found,
-        gallery=np.concatenate([found.gallery, found.query]),
-        gallery_ids=np.concatenate([found.gallery_ids, found.query_ids]),
-        gallery_cams=np.concatenate([found.gallery_cams, found.query_cams]),
-        inside=len(found.gallery) + np.arange(len(found.query)),
-    )
-    return _noted(grown, text)
-
-
-def _noted(found: Exchanged, text: str) -> Exchanged:
-    return replace(found, notes=(*found.notes, text))

@@ -15,6 +15,7 @@ from datasets import jpeg
 from datasets.store_selection import Frames
 from datasets.tracklet import Split
 from protocols.conventions import Convention
+from protocols.gallery_index import answered
 from protocols.interface import Protocol, Side
 from protocols.ranking import Ranking, rank_features
 from protocols.retrieval import same_camera_error_share, top_columns
@@ -22,6 +23,7 @@ from protocols.sanity import stripe_colours
 from protocols.side_by_side import distance_of, ledger_rows, score_side_by_side
 from protocols.statistics import clustered_bootstrap
 from runners.describing import Described
+from runners.errors import RunError
 
 Floats = NDArray[np.float32]
 RANKS = (1, 5, 10, 20)
@@ -81,6 +83,20 @@ class Roles:
         # Some data sets keep their queries out of the gallery; then there is nothing to take out of it.
         inside = in_gallery if (in_gallery >= 0).all() else None
         return cls((people[query], cameras[query], people[gallery], cameras[gallery]), inside)
+
+
+def check_answers(split: Split, protocol: Protocol) -> None:
+    """Refuse a data set of which a protocol's own convention counts no query, before anything is trained for it.
+
+    Raises:
+        RunError: no query has an answer.
+    """
+    roles = Roles.of(split)
+    if not answered(*roles.labels, inside=roles.inside, gallery=protocol.gallery).any():
+        raise RunError(
+            f"none of the {len(split.query_index)} queries of {split.name} has its person in the gallery under another "
+            f"camera, so that {protocol.name} has nothing to measure; people must be tested under two cameras or more."
+        )
 
 
 def judge(described: Described, split: Split, protocol: Protocol, store: Frames) -> Judgement:
@@ -215,12 +231,13 @@ def intervals_of(ranking: Ranking, people: NDArray[np.int64]) -> dict[str, list[
 
 
 def _convention_record(convention: Convention, ranking: Ranking) -> dict[str, Any]:
+    some = bool(ranking.counted.any())  # a mean over no query is null
     return {
         "gallery": convention.gallery,
         "ap": convention.ap,
         "empty": convention.empty,
-        "mAP": 100 * ranking.mAP,
-        "rank1": 100 * ranking.rank(1),
+        "mAP": 100 * ranking.mAP if some else None,
+        "rank1": 100 * ranking.rank(1) if some else None,
         "valid_queries": int(ranking.valid.sum()),
         "queries": len(ranking.valid),
     }

@@ -13,6 +13,7 @@ from runners.dataset import load_data
 from runners.divisions import check_divisions, dataset_of_job
 from runners.environment import choose_device, command_line, describe, runtime
 from runners.job import Job, Outcome
+from runners.judging import check_answers
 from runners.planned import Setting
 from runners.progress import note
 from runners.request import Request, check_slices
@@ -53,6 +54,8 @@ def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str]
     device = choose_device(options.device)  # before the data: a wrong word costs no minute
     splits = [load_data(options.dataset, options.data_root, request.size, number) for number in request.splits]
     check_divisions(splits, request.protocol)
+    for split in splits:
+        check_answers(split, request.protocol)
     shared = splits[0] if splits[0].divisions > 1 else None
     if shared is not None and shared.number != 0:  # always the same one, so that its frames are found again
         shared = load_data(options.dataset, options.data_root, request.size, 0)

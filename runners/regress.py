@@ -149,7 +149,7 @@ def show(found: "Found", options: argparse.Namespace) -> None:
 
     if options.markdown:
         _write(options.markdown, as_markdown(found))
-    print(json.dumps(as_data(found), indent=1, ensure_ascii=False) if options.json else as_text(found))
+    print(json.dumps(as_data(found), indent=1) if options.json else as_text(found))
 
 
 def _tell_update(path: Path, old: "Baseline", measured: "Measured", size: int, options: argparse.Namespace) -> None:

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     manifest = repair(options)
     if options.json:
-        print(json.dumps(manifest, indent=1, ensure_ascii=False))
+        print(json.dumps(manifest, indent=1))
         return 0
     print(f"{options.out}: {manifest['name']} {manifest['version']}, fingerprint {manifest['fingerprint']}")
     for part, totals in manifest["totals"].items():

@@ -112,13 +112,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not options.json:
             show(finished)
     if options.json:
-        print(json.dumps(found[0] if len(found) == 1 else found, indent=1, ensure_ascii=False))
+        print(json.dumps(found[0] if len(found) == 1 else found, indent=1))
     return 0
 
 
 def run(request: Request, options: argparse.Namespace, out: Path) -> dict[str, Any]:
     """All steps of the job; returns what is to be shown."""
     from reports import build
+    from reports.location import shown
     from runners.recording import prepare, record
 
     recorded = record(prepare(request, options, options.slice), request, options.tracking_uri)
@@ -127,8 +128,8 @@ def run(request: Request, options: argparse.Namespace, out: Path) -> dict[str, A
     slices = tuple(options.slice)
     made = build.build(recorded.experiment, parent=parent, tracking_uri=store.uri, out=out, slices=slices)
     counts = {v: list(made["verdicts"].values()).count(v) for v in ("holds", "cannot tell", "does not hold")}
-    store.attach_report(parent, made["ledger"], out, counts)
-    return {**made, "tracking": store.uri}
+    store.attach_report(parent, made["ledger"], out, counts, made["files"])
+    return {**made, "tracking": shown(store.uri)}
 
 
 def _folder(request: Request, options: argparse.Namespace) -> Path:

@@ -27,7 +27,7 @@ def code_digest(*places: str | Path) -> str:
 
 @cache
 def _tree(file: Path) -> str:
-    tree = ast.parse(file.read_text())
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None

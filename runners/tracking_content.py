@@ -25,6 +25,7 @@ EXPERIMENT_NOTE = (
     "paper; its children are arms by seed. In this list: add the columns test/mAP and test/rank1; open a "
     "parent with its arrow. Accuracies are in percent."
 )
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": EXPERIMENT_NOTE}
 
 
 def digest(value: Any, length: int = 32) -> str:
@@ -240,6 +241,11 @@ def curve_points(train_log: Sequence[Mapping[str, Any]]) -> list[tuple[str, floa
         kept = curve[::-1][::stride][::-1]
         points += [(name, value, step) for value, step in kept]
     return points
+
+
+def clean(text: str) -> str:
+    """A text that any database takes: what is no Unicode, as in a path of other bytes, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def safe_key(text: str) -> str:

@@ -19,20 +19,24 @@ def child_files(
     train_log: Sequence[Mapping[str, Any]],
     parts: Parts,
 ) -> dict[str, bytes]:
-    """File name -> content of one arm with one seed; ``result.json`` is the truth."""
-    from reports.figures import single_cmc  # matplotlib takes a second to import
-
+    """File name -> content of one arm with one seed; ``result.json`` is the truth.  Pictures are made apart."""
     files: dict[str, bytes] = {}
     for name, part in parts.named():
         files |= both_files(name, part)
     return files | {
         "result.json": json_bytes(result),
         "per_query.npz": _npz(per_query),
-        "cmc.png": single_cmc(np.asarray(per_query["cmc"]), str(result["label"])),
         "strips.json": json_bytes(strips or {"size": list(result["size"]), "rows": []}),
         "environment.json": json_bytes(result["environment"]),
         "train_log.csv": csv_bytes(train_log),
     }
+
+
+def child_pictures(result: Mapping[str, Any], per_query: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
+    """The pictures beside them, which take a second to draw."""
+    from reports.figures import single_cmc  # matplotlib takes a second to import
+
+    return {"cmc.png": single_cmc(np.asarray(per_query["cmc"]), str(result["label"]))}
 
 
 def both_files(stem: str, part: Recorded) -> dict[str, bytes]:
@@ -48,7 +52,10 @@ def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 def json_bytes(value: Any) -> bytes:
     """JSON in the order given (a card's arms have one); NaN is refused, NumPy numbers become plain."""
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n").encode()
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n").encode(
+        "utf-8",
+        "backslashreplace",  # of a path that is no UTF-8: JSON has the same escapes
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -64,4 +71,4 @@ def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "replace")

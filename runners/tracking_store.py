@@ -1,29 +1,30 @@
 """Opening the tracking store: made once, whole, with errors a person can act on.
 
-MLflow migrates a new SQLite file step by step, and a second process that opens it meanwhile dies with
-"table already exists"; so the file is made under a lock.  Write-ahead logging lets readers and the writer
-work at the same time.
+MLflow migrates a new SQLite file step by step; a second process that opens it meanwhile dies with "table already
+exists", and one that is killed meanwhile leaves a file that nobody can open.  So the file is made elsewhere, under a
+lock, and comes to its place whole.  Write-ahead logging lets readers and the writer work at the same time.
 """
 
 import contextlib
 import fcntl
-import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shutil import copyfile
+from typing import TYPE_CHECKING, Any, cast
 
+from files import leftovers
+from reports.answering import check_answers
+from reports.database import BUSY_SECONDS, state_of
 from reports.errors import NothingToReport, ReportError
-from reports.location import check_reachable, sqlite_file, tracking_uri
+from reports.location import artifact_root, client_uri, sqlite_file, tracking_uri
+from reports.store import ask, quieten
 from runners.errors import NotPossible, RunError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-BUSY_SECONDS = 20.0
-ARTIFACT_FOLDER = "mlartifacts"
-NOISY = ("alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent")
 
 
 def connect(uri: str | None, busy_seconds: float = BUSY_SECONDS) -> "tuple[MlflowClient, str, str | None]":
@@ -37,36 +38,72 @@ def connect(uri: str | None, busy_seconds: float = BUSY_SECONDS) -> "tuple[Mlflo
         client, resolved URI, and where artifacts of new experiments go (``None``: the server decides).
 
     Raises:
-        RunError: for a URI that cannot be used, or a database that is locked, unwritable, or not MLflow's.
+        RunError: for a URI that cannot be used, or a database that is locked, unwritable, damaged or not MLflow's.
         NotPossible: when a server does not answer.
     """
-    try:
+    quieten()
+    with _as_run_errors():
         resolved = tracking_uri(uri)
         file = sqlite_file(resolved)
-        check_reachable(resolved)
-    except NothingToReport as error:
-        raise NotPossible(str(error)) from None
-    except ReportError as error:
-        raise RunError(str(error)) from None
+        check_answers(resolved)
     if file is None:
-        location = None if resolved.startswith(("http", "databricks")) else _artifacts_in(Path.cwd())
-        return _client(resolved), resolved, location
+        served = resolved.startswith(("http", "databricks"))
+        return _client(resolved), resolved, None if served else artifact_root(resolved).as_uri()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(file.with_name(f"{file.name}.lock")):
+        with held(resolved):
+            with _as_run_errors():
+                state = state_of(file, resolved, busy_seconds)
+            if state != "ready":
+                _make(file)
             _check_writable(file, busy_seconds)
-            _use_write_ahead_log(file, busy_seconds)  # first: it spares the making of a new store most of its waiting
+            _use_write_ahead_log(file, busy_seconds)
             client = _client(resolved)
     except OSError as error:
         raise RunError(
             f"the tracking store {file} cannot be written ({error.strerror or error}); choose a folder "
             "you may write to with MLFLOW_TRACKING_URI=sqlite:///<file>."
         ) from None
-    return client, resolved, _artifacts_in(file.parent)
+    return client, resolved, artifact_root(resolved).as_uri()
 
 
-def _artifacts_in(folder: Path) -> str:
-    return (folder / ARTIFACT_FOLDER).absolute().as_uri()
+def held(uri: str) -> AbstractContextManager[None]:
+    """The lock of a SQLite store while it lasts; nothing for any other store, whose server orders its writers."""
+    file = sqlite_file(uri)
+    return _locked(file.with_name(f"{file.name}.lock")) if file else nullcontext()
+
+
+@contextlib.contextmanager
+def _as_run_errors() -> Iterator[None]:
+    """What the floor below says about a store, as errors of this floor."""
+    try:
+        yield
+    except NothingToReport as error:
+        raise NotPossible(str(error)) from None
+    except ReportError as error:
+        raise RunError(str(error)) from None
+
+
+def _make(file: Path) -> None:
+    """A new store: MLflow fills a database in a folder of the system's, which then comes to its place whole."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    leftovers.remove(file.parent)
+    with leftovers.scratch() as scratch:
+        made = Path(scratch) / "mlflow.db"
+        uri = f"sqlite:///{made}"
+        with _as_run_errors():
+            store = ask(uri, lambda: SqlAlchemyStore(uri, artifact_root(f"sqlite:///{file}").as_uri()))  # type: ignore[no-untyped-call]  # MLflow's
+        store.engine.dispose()
+        SqlAlchemyStore._engine_map.pop(uri, None)
+        partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+        try:
+            copyfile(made, partial)
+            for left in ("-wal", "-shm", "-journal"):  # of the half-made store whose place it takes
+                file.with_name(file.name + left).unlink(missing_ok=True)
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -114,28 +151,29 @@ def _use_write_ahead_log(file: Path, busy_seconds: float) -> None:
         connection.close()
 
 
-def _client(uri: str) -> "MlflowClient":
-    """Import MLflow (seconds, so only here), quietly, and prove with one request that the store answers."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for --json
-    for name in NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
+class _Told:
+    """An MLflow client whose failures are sentences of this floor."""
 
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-    try:
-        client = MlflowClient(tracking_uri=uri)
+    def __init__(self, client: "MlflowClient", uri: str) -> None:
+        self._client, self._uri = client, uri
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        return self._asking(found) if callable(found) else found
+
+    def _asking(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(*values: Any, **named: Any) -> Any:
+            with _as_run_errors():
+                return ask(self._uri, lambda: method(*values, **named))
+
+        return asked
+
+
+def _client(uri: str) -> "MlflowClient":
+    """Import MLflow (seconds, so only here), and prove with one request that the store answers."""
+    from mlflow import MlflowClient
+
+    with _as_run_errors():
+        client = cast("MlflowClient", _Told(ask(uri, lambda: MlflowClient(tracking_uri=client_uri(uri))), uri))
         client.search_experiments(max_results=1)
-    except MlflowException as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "out-of-date" in str(error):
-            raise RunError(
-                f"the tracking store {uri} was made by another MLflow version; save a copy and run "
-                f"`mlflow db upgrade {uri}`."
-            ) from None
-        raise RunError(f"the tracking store {uri} cannot be used: {first.rstrip('.')}.") from None
-    except Exception as error:  # SQLAlchemy and HTTP errors share no base; the first line says what happened
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RunError(f"the tracking store {uri} cannot be opened: {first.rstrip('.')}.") from None
     return client

@@ -1,6 +1,6 @@
-"""Which test tracklets of LS-VID ask: the MATLAB 7.3 file of one release, or the NumPy files of another.
+"""Which test tracklets of LS-VID ask: the MATLAB file of one release, or the NumPy files of another.
 
-    test/data/info_test.mat     HDF5; the first row of `query` holds line numbers of list_seq_test.txt, from 1
+    test/data/info_test.mat     version 7.3; the first column of `query` holds line numbers of list_seq_test.txt, from 1
     test/query.npy              line numbers of list_seq_test.txt
     test/info_test.npy          a row a test tracklet; column 4 is its camera
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
-from datasets.matlab import read_variables
+from datasets.matlab import read_variable
 from datasets.readers.image_files import name_some
 
 MATLAB = Path("test") / "data" / "info_test.mat"
@@ -99,44 +99,10 @@ def _whole(path: Path, values: NDArray[Any], what: str = "the queries") -> NDArr
 
 
 def _matlab(path: Path) -> NDArray[Any]:
-    with path.open("rb") as file:
-        old = file.read(10) == b"MATLAB 5.0"
-    # HDF5 stores a MATLAB matrix transposed; its first row is the first column that MATLAB shows.
-    values = _matlab_5(path).T if old else _matlab_7_3(path)
-    if values.ndim == 2 and 1 in values.shape:
-        return values.reshape(-1)
-    if values.ndim not in {1, 2}:
+    values = read_variable(path, "query", "copy it from your release of LS-VID")
+    if values.ndim != 2:
         raise DataError(f"{path}: 'query' has {values.ndim} dimensions, expected a row of line numbers; copy it again")
-    return values if values.ndim == 1 else values[0]
-
-
-def _matlab_5(path: Path) -> NDArray[Any]:
-    content = read_variables(path)
-    if "query" not in content:
-        raise _no_query(path, content)
-    return content["query"]
-
-
-def _matlab_7_3(path: Path) -> NDArray[Any]:
-    try:
-        import h5py
-    except ImportError as error:
-        raise DataError(
-            f"{path} is a MATLAB 7.3 file, which the package h5py reads: install it with `pip install h5py`"
-        ) from error
-    try:
-        with h5py.File(path, "r") as file:
-            if not isinstance(file.get("query"), h5py.Dataset):
-                raise _no_query(path, file)
-            values: NDArray[Any] = np.asarray(file["query"])
-            return values
-    except (OSError, RuntimeError, KeyError) as error:
-        raise DataError(f"{path} is not a readable MATLAB 7.3 file ({error}); copy it again") from error
-
-
-def _no_query(path: Path, content: Any) -> DataError:
-    there = ", ".join(sorted(content)) or "nothing"
-    return DataError(f"{path} must hold the variable 'query' but holds {there}; copy it again")
+    return values.reshape(-1) if 1 in values.shape else values[:, 0]
 
 
 def _numpy(path: Path) -> NDArray[Any]:

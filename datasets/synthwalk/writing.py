@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from datasets import jpeg, matlab_plain
+from datasets import jpeg
 from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.synthwalk import compiling, materials, presets, sprites, truth
@@ -25,6 +25,7 @@ from datasets.synthwalk.population import Population, Track, populate, start_pha
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.shooting import Studio, open_studio, take, truth_of
 from files import json as json_files
+from files import matlab_writing
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
 MANIFEST = Path("truth") / "manifest.json"
@@ -276,7 +277,7 @@ def _write_info(population: Population, folder: Path) -> None:
 
 
 def _write_mat(path: Path, name: str, values: np.ndarray) -> None:
-    path.write_bytes(matlab_plain.write(name, values, _MAT_HEADER))
+    path.write_bytes(matlab_writing.write(name, values, _MAT_HEADER))
 
 
 def _counts(population: Population) -> dict[str, int]:

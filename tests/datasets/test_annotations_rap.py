@@ -180,7 +180,7 @@ def test_what_is_no_rap_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not in the layout of RAP"):
         rap.load_source(tmp_path)
     (tmp_path / "RAP_annotation.mat").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="not a readable MATLAB 5 file"):
+    with pytest.raises(DataError, match="cannot be read as a MATLAB file"):
         attributes.load(tmp_path / "RAP_annotation.mat")
     assert rap.is_here(tmp_path)
     assert not rap.is_here(tmp_path / "deeper")

@@ -1,15 +1,13 @@
-"""What runs where a library is missing gives what the library gives: renderer, blur, MATLAB files, JPEG."""
+"""What runs where a library is missing gives what the library gives: renderer, blur, JPEG."""
 
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
-from scipy import io as scipy_io
 from scipy import ndimage
 
-from datasets import decoding, jpeg, matlab, matlab_plain
-from datasets.errors import DataError
+from datasets import decoding, jpeg
 from datasets.synthwalk import compiling, exposure, plain, population, presets, shooting, writing
 from datasets.synthwalk.smoothing import gaussian_blur
 
@@ -67,50 +65,6 @@ def test_the_blur_is_that_of_scipy(shape, sigmas):
     np.testing.assert_array_equal(
         gaussian_blur(picture, sigmas), ndimage.gaussian_filter(picture, sigmas, mode="nearest")
     )
-
-
-MATRICES = {
-    "track_train_info": np.arange(20, dtype=np.int32).reshape(5, 4),
-    "query_IDX": np.array([[1, 5, 9]], dtype=np.uint16),
-    "ab": np.array([[7]], dtype=np.uint16),
-    "nothing": np.zeros((0, 4), dtype=np.int32),
-    "real": np.linspace(-1, 1, 6).reshape(3, 2),
-    "bytes": np.array([[1, 2, 3, 4, 250]], dtype=np.uint8),
-}
-
-
-@pytest.mark.parametrize("name", MATRICES)
-def test_matlab_files_are_written_as_scipy_writes_them(name):
-    buffer = io.BytesIO()
-    scipy_io.savemat(buffer, {name: MATRICES[name]})
-    theirs = buffer.getvalue()
-    assert matlab_plain.write(name, MATRICES[name], theirs[:116]) == theirs
-
-
-@pytest.mark.parametrize("compressed", [False, True])
-def test_matlab_files_are_read_as_scipy_reads_them(compressed):
-    """Other kinds of variables lie between the matrices and are passed over."""
-    buffer = io.BytesIO()
-    scipy_io.savemat(
-        buffer, {**MATRICES, "text": "a word", "complex": np.array([[1j]]), "cell": np.array([["x"]], dtype=object)},
-        do_compression=compressed,
-    )  # fmt: skip
-    found = matlab_plain.read(buffer.getvalue())
-    assert set(found) == set(MATRICES)
-    for name, values in MATRICES.items():
-        np.testing.assert_array_equal(found[name], values)
-        assert found[name].dtype == values.dtype
-
-
-def test_a_damaged_matlab_file_is_one_sentence(monkeypatch, tmp_path):
-    monkeypatch.setitem(__import__("sys").modules, "scipy.io", None)  # as if it were not installed
-    path = tmp_path / "query_IDX.mat"
-    path.write_bytes(matlab_plain.write("query_IDX", MATRICES["query_IDX"], b"MATLAB 5.0 MAT-file"))
-    np.testing.assert_array_equal(matlab.read_variable(path, "query_IDX", "copy it"), [[1, 5, 9]])
-    for damage in (path.read_bytes()[:-12], b"no such file", b""):
-        path.write_bytes(damage)
-        with pytest.raises(DataError, match="is not a readable MATLAB 5 file"):
-            matlab.read_variable(path, "query_IDX", "copy it")
 
 
 def test_pillow_stands_in_for_simplejpeg(monkeypatch):

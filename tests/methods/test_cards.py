@@ -110,7 +110,7 @@ FAULTS = [
     ('title = "A tiny method"', "", "the key 'title' is missing"),
     ('venue = "Nowhere"', 'venu = "Nowhere"', "unknown key 'venu': did you mean 'venue'"),
     ("year = 2026", 'year = "soon"', "year = 'soon' is not accepted: expected a whole number"),
-    ("year = 2026", "year = 2026\nyear = 2027", "is no valid TOML"),
+    ("year = 2026", "year = 2026\nyear = 2027", "cannot be read as TOML"),
     ("[arms.tiny]", "[arm.tiny]", "unknown section 'arm': did you mean 'arms'"),
     ("[arms.wide]", "[arms.Wide]", "the name 'Wide' must be lower case"),
     ("default = true", "default = 1", "default = 1 is not accepted: expected on or off"),

@@ -190,7 +190,7 @@ def test_a_damaged_split_file(root: Path, damage: Callable[[np.ndarray], np.ndar
 
 def test_a_split_file_without_the_variable_or_no_such_file_at_all(root: Path) -> None:
     (root.parent / SPLITS).write_bytes(b"not found")
-    refused(root, "train_test_splits_ilidsvid.mat", "not a readable MATLAB")
+    refused(root, "train_test_splits_ilidsvid.mat", "cannot be read as a MATLAB file")
 
 
 @pytest.mark.parametrize("place", ["", "sequences/cam1/person004", "elsewhere"])
