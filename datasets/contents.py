@@ -14,10 +14,11 @@ tracklet's frames and its truth or changes. As long as this is so its fingerprin
 
 import hashlib
 import os
+import stat
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,9 +47,10 @@ KIND: Final = "content"
 """Of the problem that it counts."""
 
 _REMEDY = "it was changed after it was written: write it again into an empty folder"
-_LOADED: WeakValueDictionary[str, Split] = WeakValueDictionary()
+_LOADED: WeakValueDictionary[tuple[str, str], Split] = WeakValueDictionary()
 _THREADS = 8  # reading waits for the disk, most of all for a network disk
 _AHEAD = 4  # tracklets in flight for each thread
+_PIECE = 1 << 24  # bytes that are read at once
 _MISSING = (-1, 0, 0)
 _SHOWN = 2_000  # frames to look at from which on a bar is shown
 
@@ -67,7 +69,7 @@ def with_content(examined: Examination, content: Content, *, progress: bool = Tr
     if content == "no":
         return examined
     found = _with_content(examined, content, progress)
-    _LOADED[found.split.fingerprint] = found.split
+    _LOADED[str(found.split.root), found.split.fingerprint] = found.split
     return found
 
 
@@ -130,9 +132,9 @@ def sealed_by(root: Path) -> tuple[str, Callable[[Tracklet], str], Path] | None:
     return told, lambda tracklet: f"{folder}/{tracklet.key[:4]}/{tracklet.key}.npz", path.relative_to(root)
 
 
-def changed_since_loading(fingerprint: str) -> bool:
+def changed_since_loading(root: Path, fingerprint: str) -> bool:
     """Whether frames of a data set that this process loaded have changed since; False for one that it did not load."""
-    split = _LOADED.get(fingerprint)
+    split = _LOADED.get((str(root), fingerprint))
     return split is not None and not is_still(split)
 
 
@@ -214,7 +216,7 @@ def digests(
 class _Files:
     """The files of one tracklet: under which key and stamp they are remembered, and what was if they are."""
 
-    paths: list[str]
+    paths: list[str]  # empty for one that is not there, or no file
     frames: int
     key: bytes
     stamp: bytes
@@ -233,18 +235,26 @@ def _files(tracklet: Tracklet, root: Path, beside: Callable[[Tracklet], str] | N
     told = [_stat(path) for path in paths]
     stamp = contents_memory.stamp(told)
     lasting = _MISSING not in told and contents_memory.is_settled(told, now)
+    paths = [path if one != _MISSING else "" for path, one in zip(paths, told, strict=True)]
     return _Files(paths, frames, key, stamp, memory.held(key, stamp) or b"", lasting)
 
 
 def _read_all(files: _Files, whole: bool) -> bytes:
     """What a tracklet holds: over sizes and CRC-32 of its frames, or over all bytes of them and of what is beside."""
-    read = (_read(path) for path in files.paths)
+    everything, told = hashlib.sha256(), []
+    for path in files.paths:
+        size, crc = 0, 0
+        try:
+            for data in _pieces(path):
+                size, crc = size + len(data), zlib.crc32(data, crc)
+                if whole:
+                    everything.update(data)
+        except (OSError, ValueError):
+            size, crc = _MISSING[:2]
+            everything.update(b"missing")
+        told.append((size, crc))
     if whole:
-        digest = hashlib.sha256()
-        for data in read:
-            digest.update(b"missing" if data is None else data)
-        return digest.digest()
-    told = [_MISSING[:2] if data is None else (len(data), zlib.crc32(data)) for data in read]
+        return everything.digest()
     return of_frames(np.array([size for size, _ in told]), np.array([crc for _, crc in told]))
 
 
@@ -254,20 +264,21 @@ def _stat(path: str) -> tuple[int, int, int]:
         found = os.stat(path)  # noqa: PTH116 - a Path takes as long as the call itself
     except (OSError, ValueError):
         return _MISSING
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns) if stat.S_ISREG(found.st_mode) else _MISSING
 
 
-def _read(path: str) -> bytes | None:
-    """All bytes of a file with as few calls as possible: there are very many."""
+def _pieces(path: str) -> Iterator[bytes]:
+    """All bytes of a file with as few calls as possible: there are very many.
+
+    Raises:
+        OSError: it cannot be read, or is no file (a pipe would be waited for without end).
+    """
+    if not path:
+        raise FileNotFoundError
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            size = os.fstat(handle).st_size
-            data = os.read(handle, size + 1)
-            while more := os.read(handle, size + 1):  # rarely: a file may come in pieces
-                data += more
-        finally:
-            os.close(handle)
-    except (OSError, ValueError):
-        return None
-    return data
+        most = min(os.fstat(handle).st_size + 1, _PIECE)
+        while data := os.read(handle, most):
+            yield data
+    finally:
+        os.close(handle)

@@ -41,7 +41,7 @@ class Memory:
 
 def key(names: Sequence[str]) -> bytes:
     """Under which the files of a tracklet are remembered: 16 bytes."""
-    return hashlib.blake2b(os.fsencode("\0".join(names)), digest_size=16).digest()
+    return hashlib.blake2b("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def stamp(told: Sequence[tuple[int, int, int]]) -> bytes:

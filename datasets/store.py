@@ -215,7 +215,7 @@ def _restore(
 
 def _refuse_changed(root: Path, fingerprint: str) -> None:
     """Decoded frames are kept under a fingerprint, so they have to be those that it was made of; DataError if not."""
-    if contents.changed_since_loading(fingerprint):
+    if contents.changed_since_loading(root, fingerprint):
         raise DataError(f"{root}: frames were changed after the data set was loaded; start the same command again")
 
 

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,8 +107,13 @@ def test_frames_that_are_remembered_are_not_read_again(tmp_path: Path, monkeypat
     settled(monkeypatch)
     root = own(tmp_path / "data")
     read: list[str] = []
-    whole = contents._read
-    monkeypatch.setattr(contents, "_read", lambda path: read.append(path) or whole(path))
+    whole = contents._pieces
+
+    def pieces(path: str) -> Iterator[bytes]:
+        read.append(path)
+        return whole(path)
+
+    monkeypatch.setattr(contents, "_pieces", pieces)
     first = datasets.load("own", root)
     assert len(read) == 8
     read.clear()
@@ -311,3 +316,12 @@ def test_what_a_tracklet_holds_is_the_same_on_every_machine(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(content)
     assert contents.digests([Tracklet("k", 1, 1, ("one", "two"))], tmp_path) == [wanted]
     assert contents.digests([Tracklet("k", 1, 1, ("one", "three"))], tmp_path) != [wanted]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_place_of_a_frame_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    odd = ("pipe", "folder", "nothing", "a\0b", "\ud800")
+    held = [contents.digests([Tracklet("k", 1, 1, (name,))], tmp_path) for name in odd]
+    assert held == [[contents.of_frames(np.array([-1]), np.array([0]))]] * len(odd)
