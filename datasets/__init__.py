@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datasets.checks import Examination
     from datasets.contents import Content
 
-__all__ = ["DataError", "Split", "Tracklet", "examine", "load", "names", "num_splits"]
+__all__ = ["DataError", "Split", "Tracklet", "examine", "load", "names", "num_splits", "reader_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,9 @@ _READERS = {
 }
 
 
+_OTHER_SOURCES = {"rap": "datasets.annotations.rap"}  # read for their attributes alone
+
+
 def names() -> tuple[str, ...]:
     """The data sets that can be read, sorted."""
     return tuple(sorted(_READERS))
@@ -56,6 +59,15 @@ def num_splits(name: str) -> int:
         DataError: for an unknown name.
     """
     return _reader(name).splits
+
+
+def reader_of(name: str) -> str:
+    """The module that reads a data set, by `Split.name`; of what a rendered set is laid out like, and of a source.
+
+    Raises:
+        DataError: nothing is called so.
+    """
+    return _OTHER_SOURCES.get(name) or _reader(name.removeprefix("synthwalk-")).module
 
 
 def load(name: str, root: str | Path, *, split: int = 0, content: "Content" = "known", **options: Any) -> Split:

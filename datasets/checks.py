@@ -72,12 +72,14 @@ class Examination:
         checks: good news included.
         expectation: in a few words, what the counts were compared with.
         problems: single files that are not as they should be; each kind is counted by a check too.
+        notes: sentences about what is no failure, but may not be meant.
     """
 
     split: Split
     checks: tuple[Check, ...]
     expectation: str
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> Sequence[Check]:

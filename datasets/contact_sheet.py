@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw
 
 from datasets import decoding, pack
 from datasets.errors import DataError
+from datasets.identifiers import printable
+from datasets.image_opening import ImageFault
 from datasets.sampling import evenly
 from datasets.tracklet import Split, Tracklet
 
@@ -17,6 +19,7 @@ MOST_PIXELS = 200_000_000
 _GAP = 2
 _LABEL_WIDTH = 108
 _LINE = 11
+_LONGEST_SIDE = 65_500  # of a JPEG
 _BACKGROUND, _INK, _FAINT = (24, 24, 27), (235, 235, 235), (150, 150, 155)
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
@@ -73,7 +76,7 @@ def contact_sheet(
         top = _GAP + row * (height + _GAP)
         person = {0: "distractor", -1: "junk"}.get(tracklet.person_id, f"person {tracklet.person_id}")
         facts = (person, f"camera {tracklet.camera_id}", f"{len(tracklet.frames)} frames")
-        draw.text((6, top + 2), tracklet.key, fill=_INK)
+        draw.text((6, top + 2), printable(tracklet.key), fill=_INK)
         for line, fact in enumerate(facts, start=1):
             draw.text((6, top + 2 + line * _LINE), fact, fill=_FAINT)
         shown = evenly(len(tracklet.frames), min(columns, len(tracklet.frames))).indices
@@ -91,6 +94,11 @@ def save(sheet: Image.Image, path: Path) -> None:
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise DataError(f"{path} has no known extension; name a .png or .jpg file")
+    if kind == "JPEG" and max(sheet.size) > _LONGEST_SIDE:
+        raise DataError(
+            f"{path}: a JPEG has no more than {_LONGEST_SIDE:,} pixels a side, and the sheet has {max(sheet.size):,}; "
+            "name a .png, or ask for fewer rows"
+        )
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,8 +119,8 @@ def _frames(tracklet: Tracklet, root: Path, frames: NDArray[np.int64]) -> Iterat
             raise content
         try:
             yield decoding.decode(bytes(content))
-        except (ValueError, OSError) as error:
-            raise DataError(f"{source.name(frame)} cannot be decoded ({error}); copy it again") from error
+        except ImageFault as error:
+            raise DataError(error.sentence(source.name(frame))) from error
 
 
 def _scaled(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:

@@ -1,12 +1,13 @@
 """From the bytes of an image file to RGB pixels: one function, two libraries behind it.
 
+What is done with other colours, depths and formats is decided in `image_opening`.
+
 simplejpeg (libjpeg-turbo) decodes JPEG, Pillow everything else, and JPEG too where there is no simplejpeg; on JPEG
 the two agree bit for bit: the tolerance is 0 levels. simplejpeg is the fastest that was measured (`tests/benchmarks/
 test_pack.py`); the inexact switches of libjpeg are left off, they gained nothing there and moved pixels by up to 27
 levels. Decoders and resizers differ between versions, so `version()` is part of every fingerprint and record.
 """
 
-import io
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets import jpeg
+from datasets import image_opening, jpeg
 from datasets.errors import DataError
 
 Pixels = NDArray[np.uint8]  # [H,W,3] RGB
@@ -29,18 +30,18 @@ def decode(data: bytes | memoryview) -> Pixels:
     """Decode an image.
 
     Args:
-        data: content of a file, of any format that Pillow knows.
+        data: content of a file, of a format of `image_opening.FORMATS`.
 
     Returns:
         uint8 [H,W,3], RGB.
 
     Raises:
-        ValueError, OSError: if the image is damaged or cut short; half a picture is never returned.
+        ImageFault: if the image is damaged or cut short, claims to be huge, or is of a kind that is not read; half a
+            picture is never returned.
     """
     if jpeg.is_jpeg(data):
         return jpeg.decode(data)
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))
+    return image_opening.decode(data)
 
 
 def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
@@ -74,12 +75,12 @@ def decode_into(data: bytes | memoryview, out: Pixels, crop: float = 1.0) -> Non
     """Decode an image, fitted to the place where its pixels are wanted.
 
     Args:
-        data: content of a file, of any format that Pillow knows.
+        data: content of a file, as for `decode`.
         out: contiguous uint8 [H,W,3]; its size is the one wanted. It holds anything after an error.
         crop: see `fit`.
 
     Raises:
-        ValueError, OSError: if the image is damaged or cut short.
+        ImageFault: as `decode`.
     """
     if crop == 1 and jpeg.is_jpeg(data) and jpeg.decode_into(data, out):
         return
@@ -104,7 +105,8 @@ def read(path: Path, size: tuple[int, int] | None = None, crop: float = 1.0) -> 
         pixels = decode(path.read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; copy it again") from error
-    except (ValueError, OSError) as error:
-        reason = str(error).replace(f"{path}", "").strip() or type(error).__name__
-        raise DataError(f"{path} cannot be decoded ({reason}); copy it again") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); copy it again") from error
+    except image_opening.ImageFault as error:
+        raise DataError(error.sentence(path)) from error
     return pixels if size is None else fit(pixels, size, crop)

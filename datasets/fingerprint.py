@@ -28,8 +28,16 @@ def fingerprint(*parts: str | bytes | int | NDArray[np.generic]) -> str:
         elif isinstance(part, bytes):
             head, body = f"bytes {len(part)}\n", part
         else:
-            encoded = str(part).encode("utf-8", "surrogateescape")  # names need be no UTF-8
+            encoded = _bytes(str(part))
             head, body = f"{type(part).__name__} {len(encoded)}\n", encoded
         digest.update(head.encode())
         digest.update(body)
     return digest.hexdigest()[:DIGITS]
+
+
+def _bytes(text: str) -> bytes:
+    """Text as bytes: names of files that are no UTF-8 as they stand on disk."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

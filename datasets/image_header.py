@@ -4,12 +4,12 @@ JPEG (ITU-T T.81, annex B): segments up to the frame header give the size, and a
 (ISO/IEC 15948): every chunk carries a checksum, and the last one is IEND. Other formats are left to Pillow.
 """
 
-import io
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Self
 
-from PIL import Image, UnidentifiedImageError
+from datasets.image_opening import ImageFault, check_size, fault_of, open_image, several_pictures
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _END_OF_IMAGE = b"\xff\xd9"
@@ -17,7 +17,7 @@ _START_OF_SCAN = 0xDA
 _FILL = 0xFF
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF; the three are tables
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
-_SHOWN = 8  # bytes of a file that is no image
+_IHDR, _ACTL = 13, 8  # bytes of these chunks of PNG
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,21 @@ class Header:
 
     Attributes:
         size: (height, width) in pixels; None where the file does not get so far.
-        fault: ``truncated`` or ``damaged``; empty for a file that looks whole.
+        fault: ``truncated``, ``damaged``, or ``unsupported`` for a whole file of a kind that is not read; empty for a
+            file that looks whole.
         found: the fault as the rest of a sentence that begins with the file.
+        remedy: what to do about it.
     """
 
     size: tuple[int, int] | None
     fault: str = ""
     found: str = ""
+    remedy: str = "copy it again"
+
+    @classmethod
+    def of_fault(cls, fault: ImageFault, size: tuple[int, int] | None = None) -> Self:
+        """What an image that cannot be used says."""
+        return cls(size, fault.kind, str(fault), fault.remedy)
 
 
 def read_header(data: bytes) -> Header:
@@ -45,10 +53,17 @@ def read_header(data: bytes) -> Header:
         data: all bytes of the file, at least one.
     """
     if data.startswith(_JPEG):
-        return _jpeg(data)
-    if data.startswith(_PNG):
-        return _png(data)
-    return _other(data)
+        header = _jpeg(data)
+    elif data.startswith(_PNG):
+        header = _png(data)
+    else:
+        return _other(data)
+    if header.size is not None:
+        try:
+            check_size(*header.size)
+        except ImageFault as fault:
+            return Header.of_fault(fault)
+    return header
 
 
 def _jpeg(data: bytes) -> Header:
@@ -90,22 +105,24 @@ def _png(data: bytes) -> Header:
         if zlib.crc32(body) != struct.unpack_from(">I", data, after - 4)[0]:
             name = kind.decode("ascii", errors="replace")
             return Header(size, "damaged", f"has changed bytes in its PNG chunk {name}: the checksum does not fit")
-        if kind == b"IHDR":
+        if kind == b"IHDR" and length == _IHDR:
             width, height = struct.unpack_from(">II", data, position + 8)
             size = (height, width)
+        if kind == b"acTL" and length == _ACTL:
+            pictures = struct.unpack_from(">I", data, position + 8)[0]
+            if pictures > 1:
+                return Header.of_fault(several_pictures(pictures), size)
         if kind == b"IEND":
-            return Header(size)
+            return Header(size) if size is not None else Header(None, "damaged", "has no size in its PNG header")
         position = after
     return Header(size, "truncated", f"stops after {end:,} bytes without the end chunk of PNG")
 
 
 def _other(data: bytes) -> Header:
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(data) as image:
             size = (image.height, image.width)
             image.verify()
-    except UnidentifiedImageError:
-        return Header(None, "damaged", f"is no image: it begins with the bytes {data[:_SHOWN].hex(' ')}")
-    except (OSError, SyntaxError, ValueError) as error:
-        return Header(None, "damaged", f"cannot be read as an image ({error})")
+    except Exception as error:
+        return Header.of_fault(fault_of(error))
     return Header(size)

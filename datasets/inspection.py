@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import decoding, pack
+from datasets import decoding, equal_frames, pack
 from datasets import progress as progress_bars
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.image_header import read_header
+from datasets.image_opening import ImageFault
 from datasets.recognition import PACK
 from datasets.tracklet import Split, Tracklet, lengths
 
@@ -31,16 +32,16 @@ KINDS = {
     "unreadable": "frames that may not be read",
     "truncated": "frames cut short",
     "damaged": "frames damaged",
+    "unsupported": "frames of a kind that is not read",
     "size": "frames of a wrong size",
     "duplicate": "frames of one tracklet in another",
     "repeated": "frames repeated in their tracklet",
 }
 """Kind of problem -> what the check that counts it is called."""
-_LISTED = ("missing", "empty", "unreadable")
+_LISTED = ("missing", "empty", "unreadable", "unsupported")
 _FEW_PIXELS = 512  # frames with fewer, such as 16x8, come out the same twice where somebody hardly moves
 
 _AGAIN = "copy it again"
-_ONE_WRONG = "one of the two is in the wrong place: copy both tracklets again"
 _FIRST_READ = 1 << 20  # bytes: a frame comes in one call
 _BLOCK = 256  # frames that one task reads
 _AHEAD = 4  # tasks in flight for each thread
@@ -63,6 +64,8 @@ class Inspection:
         decoded: whether the pixels were decoded too.
         problems: one for each frame and fault, by kind in the order of `KINDS`, then in the order of the data set.
         alike: frames that are the same as an earlier one of their tracklet and no problem, as they have few pixels.
+        overlaps: frames that an earlier tracklet of the same person, camera and role has too (`equal_frames`).
+        overlapping: pairs of such tracklets.
     """
 
     frames: int
@@ -72,16 +75,22 @@ class Inspection:
     decoded: bool
     problems: tuple[Problem, ...]
     alike: int = 0
+    overlaps: int = 0
+    overlapping: int = 0
 
     def checks(self) -> tuple[Check, ...]:
-        """How many frames have each fault; those that a listing finds too are counted only where there are any."""
+        """How many frames have each fault; those that are rare or that a listing finds too only where there are any."""
         counted = Counter(problem.kind for problem in self.problems)
         found = [
             Check(what, 0, counted[kind], _first(self.problems, kind), kind)
             for kind, what in KINDS.items()
             if counted[kind] or kind not in _LISTED
         ]
-        return (*found, *([Check("tiny frames like an earlier one", None, self.alike)] if self.alike else []))
+        more = {
+            "tiny frames like an earlier one": self.alike,
+            "frames of a tracklet in another of its person and camera": self.overlaps,
+        }
+        return (*found, *(Check(what, None, count) for what, count in more.items() if count))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +143,7 @@ def inspect(
             size_on_disk += block.size_on_disk
             problems += block.problems
             bar.update(len(block.digests))
-    twice = _duplicates(digests, tracklets, len(split.train))
+    twice, overlaps, overlapping = equal_frames.find(digests, split)
     common = sizes.most_common(1)
     tiny = bool(common) and common[0][0][0] * common[0][0][1] < _FEW_PIXELS
     alike = sum(problem.kind == "repeated" for problem in twice) if tiny else 0
@@ -142,7 +151,15 @@ def inspect(
     order = {kind: place for place, kind in enumerate(KINDS)}
     problems.sort(key=lambda problem: order[problem.kind])  # stable
     return Inspection(
-        total, size_on_disk, time.monotonic() - began, dict(sizes.most_common()), pixels, tuple(problems), alike
+        total,
+        size_on_disk,
+        time.monotonic() - began,
+        dict(sizes.most_common()),
+        pixels,
+        tuple(problems),
+        alike,
+        overlaps,
+        overlapping,
     )
 
 
@@ -245,56 +262,10 @@ def _faults(name: str, data: bytes, size: Size | None, pixels: bool, sizes: Coun
             is_, wanted = (f"{height}x{width}" for height, width in (header.size, size))
             found.append(Problem("size", name, f"is {is_}, expected {wanted}", "take the original, not a resized copy"))
     if header.fault:
-        found.append(Problem(header.fault, name, header.found, _AGAIN))
+        found.append(Problem(header.fault, name, header.found, header.remedy))
     elif pixels:
         try:
             decoding.decode(data)
-        except (ValueError, OSError, SyntaxError) as error:  # the last is how Pillow tells of a broken PNG
-            found.append(Problem("damaged", name, f"cannot be decoded ({error})", _AGAIN))
+        except ImageFault as fault:
+            found.append(Problem(fault.kind, name, str(fault), fault.remedy))
     return found
-
-
-def _duplicates(digests: NDArray[np.uint64], tracklets: Sequence[Tracklet], training: int) -> list[Problem]:
-    """Frames with the same bytes as an earlier one.
-
-    Args:
-        digests: of the frames [F,2]; zero for those that are not compared.
-        tracklets: whose frames they are, in order.
-        training: how many of them are training tracklets.
-    """
-    read = np.flatnonzero(digests.any(axis=1))
-    order = read[np.lexsort((read, digests[read, 0], digests[read, 1]))]
-    same = np.flatnonzero((digests[order[1:]] == digests[order[:-1]]).all(axis=1)) + 1
-    if not same.size:
-        return []
-    first_of_run = np.ones(len(order), dtype=bool)
-    first_of_run[same] = False
-    firsts = order[np.maximum.accumulate(np.where(first_of_run, np.arange(len(order)), 0))]
-    pairs = sorted(zip(order[same].tolist(), firsts[same].tolist(), strict=True))
-    ends = np.cumsum(lengths(tracklets))
-
-    def place(frame: int) -> tuple[int, str]:
-        row = int(np.searchsorted(ends, frame, side="right"))
-        return row, tracklets[row].frames[frame - int(ends[row]) + len(tracklets[row])]
-
-    return [_duplicate(*place(frame), *place(first), tracklets, training) for frame, first in pairs]
-
-
-def _duplicate(row: int, name: str, other: int, first: str, tracklets: Sequence[Tracklet], training: int) -> Problem:
-    if row == other:
-        return Problem(
-            "repeated",
-            name,
-            f"has the same bytes as {first} of the same tracklet",
-            "copy it again, or accept it (--accept repeated) if the recording stands still there",
-        )
-    mine, theirs = tracklets[row], tracklets[other]
-    if name == first:
-        found = f"is a frame of two tracklets, {theirs.key} and {mine.key}"
-    else:
-        found = f"has the same bytes as {first} of tracklet {theirs.key}"
-    if (row < training) != (other < training):
-        return Problem("duplicate", name, f"{found}, and one is trained on and the other tested on", _ONE_WRONG)
-    if mine.person_id != theirs.person_id:
-        return Problem("duplicate", name, f"{found}, of another person", _ONE_WRONG)
-    return Problem("duplicate", name, f"{found}, of the same person", _ONE_WRONG)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from datasets import image_opening
+
 try:
     import simplejpeg
 except ImportError:
@@ -35,12 +37,16 @@ def decode(data: bytes | memoryview) -> Pixels:
     """RGB pixels ``[H,W,3]`` uint8.
 
     Raises:
-        ValueError, OSError: it is damaged or cut short; half a picture is never returned.
+        ImageFault: it is damaged, cut short or claims to be huge; half a picture is never returned.
     """
     if simplejpeg is None:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("RGB"))
-    pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB")
+        return image_opening.decode(data)
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+        image_opening.check_size(height, width)
+        pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB")
+    except Exception as error:
+        raise image_opening.fault_of(error) from error
     return pixels
 
 
@@ -55,14 +61,17 @@ def decode_into(data: bytes | memoryview, out: Pixels) -> bool:
         Whether that was possible; not for a picture of another size, and not without simplejpeg.
 
     Raises:
-        ValueError: it is damaged or cut short.
+        ImageFault: it is damaged or cut short.
     """
     if simplejpeg is None:
         return False
-    height, width, *_ = simplejpeg.decode_jpeg_header(data)
-    if (height, width, 3) != out.shape:
-        return False
-    simplejpeg.decode_jpeg(data, colorspace="RGB", buffer=out)
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+        if (height, width, 3) != out.shape:
+            return False
+        simplejpeg.decode_jpeg(data, colorspace="RGB", buffer=out)
+    except Exception as error:
+        raise image_opening.fault_of(error) from error
     return True
 
 

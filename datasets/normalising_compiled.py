@@ -4,9 +4,10 @@ One pass over the memory where single operations take four. Division is division
 so that the bits are those of the operations one by one.
 """
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from files.compiling import compiled
 
 Colours = tuple[float, float, float]
 
@@ -39,7 +40,7 @@ def normalised(
     return found
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _computed(
     lines: NDArray[np.uint8],
     divisor: np.float32,
@@ -52,7 +53,7 @@ def _computed(
             found[line, place] = (np.float32(lines[line, place]) / divisor - centre[place]) / spread[place]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _looked_up(images: NDArray[np.uint8], table: NDArray[np.float32], found: NDArray[np.float32]) -> None:
     first, second, third = table[0], table[1], table[2]
     for image in range(images.shape[0]):

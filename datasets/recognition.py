@@ -1,12 +1,13 @@
 """Which data set lies in a folder, judged by what only its layout has. No image is opened."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import datasets
 from datasets.errors import DataError
+from datasets.readers.companions import folders_in
 from datasets.readers.manifest import MANIFEST, RENDERED
+from files import json
 
 PACK = Path("pack.json")
 """What a packed data set says about itself."""
@@ -25,10 +26,16 @@ def recognise(root: Path) -> str:
         return "own"
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; name the folder that holds a data set")
+    if all((root / part).is_dir() for part in ("train_split", "query", "gallery")):
+        raise DataError(
+            f"{root} holds train_split, query and gallery: MARS or another data set as other code has reorganised it, "
+            "whose tables of tracklets are lost; name the original folder (of MARS: bbox_train, bbox_test and info), "
+            "or write a CSV of the tracklets and read it with --dataset own"
+        )
     found = _name(root) or ("own" if _is_own(root) else None)
     if found is not None:
         return found
-    inside = sorted(child for child in root.iterdir() if child.is_dir() and not child.name.startswith("."))
+    inside = folders_in(root)
     named = {child: name for child in inside if (name := _name(child)) is not None}
     if len(named) > 1:
         several = ", ".join(str(child) for child in named)
@@ -51,14 +58,12 @@ def _named_by_itself(folder: Path) -> str | None:
     for file in (PACK, RENDERED):
         if not (folder / file).is_file():
             continue
+        remedy = "write the set again, or say which it is with --dataset"
+        said = json.read(folder / file, error=DataError, remedy=remedy)
         try:
-            said = json.loads((folder / file).read_text(encoding="utf-8"))
             name = said["divisions"][0]["name"] if file == PACK else said["layout"]
-        except (OSError, ValueError, LookupError, TypeError):
-            raise DataError(
-                f"{folder / file} is damaged, so it cannot tell what this data set is: write the set again, or say "
-                "which it is with --dataset"
-            ) from None
+        except (LookupError, TypeError):
+            raise DataError(f"{folder / file} is damaged, so it cannot tell what this data set is: {remedy}") from None
         name = str(name).removeprefix("synthwalk-")
         # SynthWalk and repaired sets, which have names of their own, are in the layout of MARS.
         return name if name in datasets.names() and name != "synthwalk" else "mars"
@@ -74,13 +79,13 @@ def _is_duke(folder: Path) -> bool:
     parts = [folder / part for part in ("train", "query", "gallery")]
     if not all(part.is_dir() for part in parts):
         return False
-    person = next((child for child in sorted(parts[1].iterdir()) if child.is_dir()), None)
-    tracklet = None if person is None else next((child for child in sorted(person.iterdir()) if child.is_dir()), None)
+    person = next(iter(folders_in(parts[1])), None)
+    tracklet = None if person is None else next(iter(folders_in(person)), None)
     return (
         person is not None
         and tracklet is not None
-        and all(len(one.name) == 4 and one.name.isdigit() for one in (person, tracklet))
-        and not any(child.is_dir() for child in tracklet.iterdir())
+        and all(len(one.name) == 4 and one.name.isascii() and one.name.isdecimal() for one in (person, tracklet))
+        and not folders_in(tracklet)
     )
 
 

@@ -20,7 +20,7 @@ from datasets.store_building import decode_frames, write_whole
 from datasets.tracklet import Tracklet
 from datasets.tracklet import lengths as frame_counts
 
-_FORMAT = 1  # raise when the file's layout or the resizing changes
+_FORMAT = 2  # raise when the file's layout, what a pixel means (`image_opening`) or the resizing changes
 
 
 class FrameStore:

@@ -16,6 +16,7 @@ from datasets import decoding
 from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.frame_bytes import FrameBytes
+from datasets.image_opening import ImageFault
 from datasets.pack.reading import bytes_of
 from datasets.tracklet import Tracklet
 
@@ -80,9 +81,8 @@ def decode_block(
             decoding.decode_into(content, place, crop)
         except DataError as error:
             problems.append(str(error))
-        except (ValueError, OSError) as error:
-            reason = str(error).strip() or type(error).__name__
-            problems.append(f"{source.name(row)} cannot be decoded ({reason}); copy it again")
+        except ImageFault as error:
+            problems.append(error.sentence(source.name(row)))
     return block, problems
 
 
@@ -176,8 +176,8 @@ def _damaged(source: FrameBytes, rows: NDArray[np.int64]) -> list[str]:
             decoding.decode(content)
         except DataError as error:
             problems.append(str(error))
-        except (ValueError, OSError) as error:
-            problems.append(f"{source.name(row)} cannot be decoded ({error}); copy it again")
+        except ImageFault as error:
+            problems.append(error.sentence(source.name(row)))
     return problems
 
 

@@ -73,6 +73,11 @@ def method_folder(arm: ArmCard, card: Card) -> Path:
     return card.folder if arm.method == card.key else find(arm.method)
 
 
+def package_of(folder: Path) -> str | None:
+    """The package that a method's folder is in this repository; None for a folder anywhere else."""
+    return f"methods.{folder.name}" if folder.parent == _HOME else None
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Choices:
     """What a method's ``options.py`` declares.
@@ -164,7 +169,7 @@ def _load(folder: Path, name: str) -> ModuleType:
     """Import one module of a paper's folder as part of that folder's package."""
     if not (folder / f"{name}.py").is_file():
         raise MethodError(f"{folder / name}.py: no such file; a paper's folder needs it")
-    package = f"methods.{folder.name}" if folder.parent == _HOME else _outside(folder)
+    package = package_of(folder) or _outside(folder)
     try:
         return importlib.import_module(f"{package}.{name}")
     except MethodError:

@@ -1,48 +1,69 @@
 """How it is judged: admission, test-time sampling, distance, ranking, statistics, cost.
 
-A protocol is a file of this folder that assigns `PROTOCOL`; adding one adds a file and edits no other.
+    protocols.names()                            every named protocol
+    protocols.load("res50-rgb-single-pass")      one of them
+    protocols.ranking.rank(...)                  mAP and CMC; `sanity` and `statistics` likewise
+
+A named protocol is a module of `catalogue` that assigns `PROTOCOL`; adding one adds a file and edits no other. Nothing
+here imports torch.
 """
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from . import ranking, sanity, statistics
 from .errors import ProtocolError
 
 if TYPE_CHECKING:
+    from . import ranking, sanity, statistics
     from .interface import Protocol
 
-__all__ = ["ProtocolError", "load", "names", "ranking", "sanity", "statistics"]
+__all__ = ["ProtocolError", "load", "module_of", "names", "ranking", "sanity", "statistics"]
 
-_ASSIGNS = re.compile(r"^PROTOCOL\b[^=\n]*=", re.MULTILINE)
+_LATER = ("ranking", "sanity", "statistics")
 
 
-@cache
+def __getattr__(name: str) -> Any:
+    """Import a part when it is first asked for: who wants masks alone rests on no ranking."""
+    if name in _LATER:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def names() -> tuple[str, ...]:
-    """The names of all protocols, sorted."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    found = [path.stem for path in files if _ASSIGNS.search(path.read_text(encoding="utf-8"))]
-    return tuple(stem.replace("_", "-") for stem in found)
+    """The names of all protocols, sorted.
+
+    Raises:
+        ProtocolError: a module of `catalogue` holds no protocol; it is named.
+    """
+    return tuple(_named())
 
 
 def load(name: str) -> Protocol:
     """The protocol of that name.
 
     Raises:
-        ProtocolError: there is none; near matches are named. Or its file calls itself something else.
+        ProtocolError: there is none; near matches are named. Or as `names`.
     """
-    if name not in names():
-        near = get_close_matches(name, names(), n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names())}"
+    known = _named()
+    if name not in known:
+        near = get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
         raise ProtocolError(f"no protocol is called {name!r}; {hint}")
-    stem = name.replace("-", "_")
-    protocol: Protocol = import_module(f".{stem}", __package__).PROTOCOL
-    if protocol.name != name:
-        raise ProtocolError(f"protocols/{stem}.py holds a protocol that calls itself {protocol.name!r}")
-    return protocol
+    return known[name]
+
+
+def module_of(name: str) -> str:
+    """The module that says what a protocol is; errors as in `load`."""
+    return f"{__name__}.catalogue.{load(name).name.replace('-', '_')}"
+
+
+@cache
+def _named() -> dict[str, Protocol]:
+    from . import catalogue
+    from .discovery import protocols_in
+
+    return protocols_in(catalogue.__name__, list(catalogue.__path__))

@@ -4,11 +4,14 @@ A tracklet enters as it does under the protocol: whole, or cut into clips that g
 network that takes clips of one length T only (`methods.interface.FixedClip`) gets ceil(n / T) clips for n frames, the
 last one filled up, so that it may compute a few frames more than the tracklet has. Its operations and its time are
 those of all clips together; operations a frame are over the frames that are really computed, which is what another
-length of tracklet scales with. Throughput is in frames of the tracklet, which is what a user has.
+length of tracklet scales with. Throughput is in frames of the tracklet, which is what a user has. Times are taken in
+turns with those of a bare ResNet-50 on the tracklet's own frames (see `protocols.turns`): the ratio holds where the
+milliseconds do not.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +23,15 @@ from methods.interface import ImageAndVideo
 
 from . import device as hardware
 from .admission import evaluating, fixed_length
+from .bare_trunk import NAME, bare_trunk
 from .errors import ProtocolError
 from .flops import count_macs
-from .latency import Timing, peak_memory_mb, time_calls
+from .latency import peak_memory_mb, watch
+from .turns import Clock, Turns, Watch, in_turns
 
 LENGTHS = (8, 64)
+UNSETTLED = "_unsettled"
+"""Ends the name of a figure in a tracking store that has not settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +46,15 @@ class Cost:
         parameters_trainable: that require gradients, the classifier included.
         parameters_total: all.
         device: description of the hardware, see `device.describe`.
-        latency: of a tracklet of the shortest stated length, all its clips in one batch.
+        latency: of a tracklet of the shortest stated length, all its clips in one batch, beside the bare trunk on the
+            frames of that tracklet.
         latency_frames: frames computed for it: that length, or where clips have a fixed length the next multiple.
-        throughput: frames per second within one tracklet of the longest length.
+        whole: the same of a tracklet of the longest length.
         peak_memory_mb: beyond the weights, for that longest tracklet; None where the system does not tell.
         clip_length: frames of the clips that it was cut into; None where it went in whole.
         image_macs: of one single image, for a method with a network of its own for them; else None.
         image_parameters: that the descriptor of a single image depends on.
+        load: load averages of the last minute before and after the timing, see `device.load_average`.
     """
 
     frame_size: tuple[int, int]
@@ -55,13 +64,19 @@ class Cost:
     parameters_trainable: int
     parameters_total: int
     device: dict[str, Any]
-    latency: Timing
+    latency: Turns
     latency_frames: int
-    throughput: float
+    whole: Turns
     peak_memory_mb: float | None
     clip_length: int | None = None
     image_macs: int | None = None
     image_parameters: int | None = None
+    load: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def throughput(self) -> float:
+        """Frames per second within one tracklet of the longest length."""
+        return 1000 * max(self.macs) / self.whole.p50
 
     @property
     def gmacs_per_frame(self) -> float:
@@ -96,22 +111,32 @@ class Cost:
                 f"{where}_ms_p95": self.latency.p95,
                 "samples_ms": [round(ms, 4) for ms in self.latency.samples],
                 "warm_up": self.latency.warm_up,
+                "reference": NAME,
+                "reference_frames": min(self.macs),
+                **self.latency.as_dict(),
+                "load_1min": list(self.load),
             },
             "throughput_frames_per_s": self.throughput,
+            "throughput": {"frames": max(self.macs), "reference": NAME, **self.whole.as_dict()},
             "peak_memory_mb": self.peak_memory_mb,
             **image,
         }
 
     def metrics(self) -> dict[str, float]:
-        """Flat names for a tracking store; what a GPU would fill is absent on a CPU, and the other way round."""
+        """Flat names for a tracking store; what a GPU would fill is absent on a CPU, and the other way round.
+
+        Milliseconds that have not settled have another name, so that no chart draws them beside those that have.
+        """
         where = self.device["device"]
+        doubt = "" if self.latency.ms_settled else UNSETTLED
         out = {
             "cost/gmacs_per_frame": self.gmacs_per_frame,
             "cost/gflops_per_frame": 2 * self.gmacs_per_frame,
             "cost/params_m": self.parameters / 1e6,
-            f"latency/{where}_ms_p50": self.latency.p50,
-            f"latency/{where}_ms_p95": self.latency.p95,
-            f"throughput/{where}_frames_per_s": self.throughput,
+            f"latency/{where}_ms_p50{doubt}": self.latency.p50,
+            f"latency/{where}_ms_p95{doubt}": self.latency.p95,
+            f"latency/{where}_ratio{'' if self.latency.settled else UNSETTLED}": self.latency.ratio,
+            f"throughput/{where}_frames_per_s{'' if self.whole.ms_settled else UNSETTLED}": self.throughput,
         }
         out |= {f"cost/gmacs_per_tracklet_{length}": macs / 1e9 for length, macs in self.macs.items()}
         if self.image_macs is not None:
@@ -129,6 +154,8 @@ def measure(
     *,
     snippet: int | None = None,
     budget_s: float = 6.0,
+    stopwatch: Watch | None = None,
+    clock: Clock = time.perf_counter,
 ) -> Cost:
     """Measures an arm in eval mode; its mode, weights and device are afterwards as they were.
 
@@ -140,11 +167,16 @@ def measure(
         device: where to measure; by default where the method is.
         snippet: frames of a clip, where the protocol cuts tracklets; a shorter tracklet is one clip of its own length.
             A network of fixed clips is cut at its own length instead.
-        budget_s: seconds for all timing together; slow networks take a few calls more, see `latency.time_calls`.
+        budget_s: seconds for all timing together; slow networks take a few calls more, see `turns.in_turns`, and what
+            settles sooner takes less.
+        stopwatch: milliseconds of one call; by default the device's own, see `latency.watch`.
+        clock: seconds that only grow; keeps the budget.
 
     Raises:
         ProtocolError: bad lengths, size or budget, or an operation that cannot be counted.
     """
+    if not budget_s > 0:
+        raise ProtocolError(f"budget_s={budget_s} must be above 0 seconds")
     if not lengths or min(lengths) < 1 or min(frame_size) < 1 or (snippet is not None and snippet < 1):
         raise ProtocolError(
             f"lengths={list(lengths)}, frame_size={frame_size} and snippet={snippet} must be at least 1"
@@ -157,7 +189,7 @@ def measure(
     try:
         with evaluating(method):
             feed = Feed(method, frame_size, target, fixed_length(method, frame_size), snippet)
-            return _measure(feed, sorted(set(lengths)), budget_s)
+            return _measure(feed, sorted(set(lengths)), budget_s, stopwatch or watch(target), clock)
     finally:
         method.to(home)
 
@@ -191,6 +223,10 @@ class Feed:
         clip = self.fixed or min(length, self.snippet or length)
         return -(-length // clip), clip
 
+    def frames(self, clips: Tensor, length: int, batch: int = 1) -> Tensor:
+        """[batch * length, 3, H, W]: as many of the frames as the tracklets themselves have, for the bare trunk."""
+        return clips.flatten(0, 1)[: batch * length]
+
     def image(self) -> Tensor:
         """[1, 3, H, W]."""
         return self._random(1, 1)[0]
@@ -201,14 +237,21 @@ class Feed:
         return frames.to(self.device, kind)
 
 
-def _measure(feed: Feed, lengths: list[int], budget_s: float) -> Cost:
+def _measure(feed: Feed, lengths: list[int], budget_s: float, stopwatch: Watch, clock: Clock) -> Cost:
     method, device = feed.method, feed.device
     inputs = {length: feed.clips(length) for length in lengths}
     counts = {length: count_macs(method, inputs[length]) for length in lengths}
     short, long = lengths[0], lengths[-1]
     memory = peak_memory_mb(lambda: method(*inputs[long]), device)
-    latency = time_calls(lambda: method(*inputs[short]), device, budget_s / 2)
-    whole = latency if long == short else time_calls(lambda: method(*inputs[long]), device, budget_s / 2)
+    trunk = bare_trunk(device, inputs[short][0].dtype)
+
+    def timed(length: int, seconds: float) -> Turns:
+        frames = feed.frames(inputs[length][0], length)
+        return in_turns(lambda: method(*inputs[length]), lambda: trunk(frames), stopwatch, seconds, clock=clock)
+
+    load, began = hardware.load_average(), clock()
+    latency = timed(short, budget_s / 2)
+    whole = latency if long == short else timed(long, max(budget_s - (clock() - began), 0.0))
     probe = feed.clips(2)
     image_macs = image_parameters = None
     if isinstance(method, ImageAndVideo):
@@ -225,11 +268,12 @@ def _measure(feed: Feed, lengths: list[int], budget_s: float) -> Cost:
         device=hardware.describe(device),
         latency=latency,
         latency_frames=int(inputs[short][1].numel() if feed.fixed else short),
-        throughput=1000 * long / whole.p50,
+        whole=whole,
         peak_memory_mb=memory,
         clip_length=feed.fixed or feed.snippet,
         image_macs=image_macs,
         image_parameters=image_parameters,
+        load=(load, hardware.load_average()),
     )
 
 

@@ -11,9 +11,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from files.compiling import compiled
 
 from .gallery_index import Ints
 from .inputs import refuse_non_finite
@@ -57,7 +58,7 @@ def tally(rows: Rows, first_query: int, offsets: Ints, values: Rows, parts: tupl
     return out
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _tally_rows(
     rows: NDArray[Any], low: int, high: int, offsets: Ints, values: NDArray[Any], columns: Ints, borders: Ints,
     out: Ints, finite: NDArray[np.bool_],
@@ -82,7 +83,7 @@ def _tally_rows(
             _count(near, _gather(part, levels[-1], near, 0), levels, counts[:, place + 1])
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _is_finite(part: NDArray[Any]) -> bool:  # pragma: no cover - compiled
     wrong = 0
     for g in range(len(part)):
@@ -90,7 +91,7 @@ def _is_finite(part: NDArray[Any]) -> bool:  # pragma: no cover - compiled
     return wrong == 0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _gather(part: NDArray[Any], farthest: Any, near: NDArray[Any], found: int) -> int:  # pragma: no cover - compiled
     """Puts what is at most `farthest` behind the first `found` of `near`, without a branch; their number then."""
     for g in range(len(part)):
@@ -99,7 +100,7 @@ def _gather(part: NDArray[Any], farthest: Any, near: NDArray[Any], found: int) -
     return found
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _count(near: NDArray[Any], found: int, levels: NDArray[Any], out: Ints) -> None:  # pragma: no cover - compiled
     """`out` [m, 2] becomes how many of the first `found` are below each level, and equal to it; all are <= the last."""
     m = len(levels)

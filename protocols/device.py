@@ -40,6 +40,14 @@ def describe(device: torch.device) -> dict[str, Any]:
     }
 
 
+def load_average() -> float | None:
+    """Processes that wanted a core, averaged over the last minute; this one is among them. None where nobody tells."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (AttributeError, OSError):  # not on this system
+        return None
+
+
 def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

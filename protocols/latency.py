@@ -1,4 +1,8 @@
-"""Time and memory of a forward pass: warmed up, synchronised, within a time budget, samples kept."""
+"""Time and memory of calls: warmed up, synchronised, within a time budget, samples kept.
+
+What a network takes is measured beside a reference, see `protocols.turns`; `time_calls` is for what has none, such as
+the best rate of a matrix product.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from .errors import ProtocolError
+from .turns import Call, Clock, Watch
 
 MIN_SAMPLES = 3
 MAX_SAMPLES = 200
@@ -41,7 +47,7 @@ class Timing:
         return float(np.percentile(self.samples, 95))
 
 
-def time_calls(call: Callable[[], object], device: torch.device, budget_s: float) -> Timing:
+def time_calls(call: Call, device: torch.device, budget_s: float, clock: Clock = time.perf_counter) -> Timing:
     """Times a call again and again until the budget is spent.
 
     A GPU is timed by CUDA events on its own clock, and waited for after every call; a CPU by the wall clock.
@@ -52,31 +58,37 @@ def time_calls(call: Callable[[], object], device: torch.device, budget_s: float
         call: runs once and gives work to the device.
         device: where it works.
         budget_s: seconds.
+        clock: seconds that only grow; of a GPU it only keeps the budget.
 
     Raises:
         ProtocolError: the budget is not above 0.
     """
     if not budget_s > 0:
         raise ProtocolError(f"budget_s={budget_s} must be above 0 seconds")
-    once = _gpu_call if device.type == "cuda" else _cpu_call
-    start = time.perf_counter()
+    once = watch(device, clock)
+    start = clock()
     warm_up = 0
-    while warm_up < 1 or (time.perf_counter() - start < WARM_UP_SHARE * budget_s and warm_up < MAX_SAMPLES):
-        once(call, device)
+    while warm_up < 1 or (clock() - start < WARM_UP_SHARE * budget_s and warm_up < MAX_SAMPLES):
+        once(call)
         warm_up += 1
     samples: list[float] = []
-    while len(samples) < MIN_SAMPLES or (time.perf_counter() - start < budget_s and len(samples) < MAX_SAMPLES):
-        samples.append(once(call, device))
+    while len(samples) < MIN_SAMPLES or (clock() - start < budget_s and len(samples) < MAX_SAMPLES):
+        samples.append(once(call))
     return Timing(tuple(samples), warm_up)
 
 
-def _cpu_call(call: Callable[[], object], device: torch.device) -> float:
-    start = time.perf_counter()
+def watch(device: torch.device, clock: Clock = time.perf_counter) -> Watch:
+    """Takes the milliseconds of one call: on a GPU by events on its own clock, on a CPU by the clock."""
+    return partial(_gpu_call, device=device) if device.type == "cuda" else partial(_cpu_call, clock=clock)
+
+
+def _cpu_call(call: Call, clock: Clock) -> float:
+    start = clock()
     call()
-    return 1000 * (time.perf_counter() - start)
+    return 1000 * (clock() - start)
 
 
-def _gpu_call(call: Callable[[], object], device: torch.device) -> float:
+def _gpu_call(call: Call, device: torch.device) -> float:
     stream = torch.cuda.current_stream(device)
     start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch leaves it untyped

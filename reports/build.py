@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from files import arguments as command_line
 from files import ending
 from protocols.errors import ProtocolError
 from reports.errors import NothingToReport, ReportError
@@ -143,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives the exit code."""
 
     def run() -> int:
-        options = parser().parse_args(arguments)
+        options = parser().parse_args(command_line.words(arguments))
         os.environ.setdefault("MPLBACKEND", "Agg")
         return _all(options) if options.all else _one(options)
 

@@ -5,11 +5,12 @@ of `protocols.standing`: rows that cannot be separated share one.  The colour ro
 of drawn data are a ceiling; neither is ranked.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from protocols.standing import Row as Ranked
 from protocols.standing import Standing, standing
-from reports import admitted
+from reports import admitted, times
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.ledger import Difference, Verdict
 from reports.record import METRIC_LABELS, METRICS, headline_side
@@ -73,7 +74,8 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
     side = headline_side(stratum.protocol)
     every = stratum.every
     repaired = any(entry.data_label for entry in every)
-    latencies = [name for name in ("cpu_ms_p50", "gpu_ms_p50") if any(name in _latency(entry) for entry in every)]
+    found = times.of([entry.group.first["cost"] for entry in every])
+    timed = {id(entry): one for entry, one in zip(every, found, strict=True)}
     columns = (
         Column("method", "Method"),
         Column("rank", "Rank", "number"),
@@ -87,18 +89,18 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
         Column("seeds", "Seeds", "number"),
         Column("params_m", "Params", "number", decimals=2, unit="M"),
         Column("gflops_per_frame", "GFLOPs a frame", "number", decimals=3),
-        *(Column(name, f"Latency {name[:3].upper()}", "number", unit="ms") for name in latencies),
+        *times.columns(found),
         Column("arm", "Arm", data_only=True),
         Column("fed", "Fed", data_only=True),
         Column("command", "Command", data_only=True),
     )
     by_name = {entry.name: entry for entry in stratum.entries}
     ranked = [by_name[name] for name in stood.order] if stood else []
-    rows = [_row(entry, stood.rank[entry.name], columns) for entry in ranked] if stood else []
-    rows += [replace(_row(entry, None, columns), kind="last truth") for entry in stratum.truths]
-    rows += [replace(_row(entry, None, columns), kind="last colour") for entry in stratum.colours]
+    rows = [_row(entry, timed[id(entry)], stood.rank[entry.name], columns) for entry in ranked] if stood else []
+    rows += [replace(_row(one, timed[id(one)], None, columns), kind="last truth") for one in stratum.truths]
+    rows += [replace(_row(one, timed[id(one)], None, columns), kind="last colour") for one in stratum.colours]
     caption = stratum.title + (f", side {side}" if side else "")
-    return Table(f"comparison_{stratum.slug}", caption, columns, tuple(rows), tuple(_notes(stratum, latencies)))
+    return Table(f"comparison_{stratum.slug}", caption, columns, tuple(rows), tuple(_notes(stratum, found)))
 
 
 def _accuracies(stratum: Stratum) -> list[Column]:
@@ -112,7 +114,7 @@ def _accuracies(stratum: Stratum) -> list[Column]:
     return found
 
 
-def _row(entry: Entry, rank: int | None, columns: tuple[Column, ...]) -> Row:
+def _row(entry: Entry, time: times.Time | None, rank: int | None, columns: tuple[Column, ...]) -> Row:
     cost = entry.group.first["cost"]
     values: dict[str, Cell] = {
         "method": entry.group.label,
@@ -130,17 +132,13 @@ def _row(entry: Entry, rank: int | None, columns: tuple[Column, ...]) -> Row:
         "fed": entry.group.first.get("fed"),
         "command": str(entry.group.first["command"]),
     }
-    values |= {name: value for name, value in _latency(entry).items() if isinstance(value, float | int)}
+    values |= time.cells() if time else {}
     values |= {metric: estimate(entry.group, metric) for metric in METRICS}
     values["std_splits"] = over_splits(entry.group, entry.job.headline_metric)
     return Row(tuple(values.get(column.key) for column in columns), entry.role, entry.run_ids)
 
 
-def _latency(entry: Entry) -> dict[str, float]:
-    return dict(entry.group.first["cost"].get("latency") or {})
-
-
-def _notes(stratum: Stratum, latencies: list[str]) -> list[str]:
+def _notes(stratum: Stratum, timed: Sequence[times.Time | None]) -> list[str]:
     protocol = stratum.protocol
     notes = [f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}."]
     notes.append(
@@ -169,9 +167,11 @@ def _notes(stratum: Stratum, latencies: list[str]) -> list[str]:
         )
     if stratum.colours:
         notes.append("Last: colours alone, without a network. It is the floor and has no rank.")
-    devices = {str(_latency(entry).get("name")) for entry in stratum.entries if _latency(entry)}
-    if latencies and devices:
+    every = stratum.every
+    devices = {str(latency.get("name")) for entry in every if (latency := entry.group.first["cost"].get("latency"))}
+    if devices:
         notes.append(f"Latency: median of one forward pass, on {', '.join(sorted(devices))}.")
+        notes += times.notes([labels.get(entry.name, entry.group.label) for entry in every], timed)
     return notes
 
 

@@ -4,18 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports import design, published_table
+from reports import design, published_table, times
 from reports.across import Across
 from reports.comparison import Compared, labels_of
 from reports.figures import Point
 from reports.forest import Bar
-from reports.formats import Column, Estimate, Table, number
+from reports.formats import Column, Estimate, Marked, Table, number
 from reports.pareto import pareto
 from reports.record import METRIC_LABELS
 from reports.strata import Entry
 
 COSTS = {
     "gflops_per_frame": "GFLOPs a frame",
+    "cpu_ratio": "latency on the CPU, × bare ResNet-50",
+    "gpu_ratio": "latency on the GPU, × bare ResNet-50",
     "cpu_ms_p50": "latency on the CPU, ms",
     "gpu_ms_p50": "latency on the GPU, ms",
 }
@@ -166,21 +168,31 @@ def _section(one: Compared) -> dict[str, Any]:
 
 
 def plots(one: Compared) -> list[Plot]:
-    """Accuracy against each cost that at least two ranked rows have."""
+    """Accuracy against each cost of at least two ranked rows; ratios stand for times where all rows have them."""
+    metric = METRIC_LABELS[one.stratum.metric]
+    drawn = {key: points for key in COSTS if len(points := _points(one, key)) > 1}
+    for where in times.WHERES:
+        ratios, ms = f"{where}_ratio", f"{where}_ms_p50"
+        if ratios in drawn:
+            drawn.pop(ms if len(drawn[ratios]) == len(drawn.get(ms, ())) else ratios, None)
+    return [
+        Plot(COSTS[key], pareto(points, COSTS[key], f"{metric}, %", f"p-{key}-{one.stratum.key}"))
+        for key, points in drawn.items()
+    ]
+
+
+def _points(one: Compared, key: str) -> list[Point]:
+    """Ranked rows that have a cost."""
     labels = labels_of(one.stratum)
     found = []
-    for key, text in COSTS.items():
-        points = []
-        for entry, row in _ranked(one):
-            cost, accuracy = (dict(zip((c.key for c in one.table.columns), row.cells, strict=True)).get(name)
-                              for name in (key, one.stratum.metric))  # fmt: skip
-            if isinstance(accuracy, Estimate) and isinstance(cost, float | int):
-                baseline = entry.role == "baseline"
-                label = labels[entry.name]
-                points.append(Point(label, float(cost), accuracy.mean, accuracy.low, accuracy.high, baseline))
-        if len(points) > 1:
-            metric = METRIC_LABELS[one.stratum.metric]
-            found.append(Plot(text, pareto(points, text, f"{metric}, %", f"p-{key}-{one.stratum.key}")))
+    for entry, row in _ranked(one):
+        cells = dict(zip((column.key for column in one.table.columns), row.cells, strict=True))
+        cost, accuracy = cells.get(key), cells.get(one.stratum.metric)
+        settled = not isinstance(cost, Marked)
+        value = cost.value if isinstance(cost, Marked) else cost
+        if isinstance(accuracy, Estimate) and isinstance(value, float | int):
+            ends = accuracy.mean, accuracy.low, accuracy.high
+            found.append(Point(labels[entry.name], float(value), *ends, entry.role == "baseline", settled))
     return found
 
 

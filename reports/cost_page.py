@@ -1,6 +1,6 @@
 """Cost against frames and batch for a page: tables, curves as inline SVG, and a page of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +9,18 @@ from reports.cost_records import ArmCost, Cell, CostRecord
 from reports.drawing import SETTINGS, colours, for_page, plain
 from reports.formats import Table
 
+NONE: Mapping[int, str] = {}
 SHOWN = 8  # lines of a figure; more cannot be told apart
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One arm: a cost at some frames or batches."""
+    """One arm: a cost at some frames or batches, and which of them do not hold."""
 
     label: str
     at: tuple[int, ...]
     cost: tuple[float, ...]
+    doubtful: tuple[bool, ...] = ()
 
 
 def section(record: CostRecord) -> dict[str, Any]:
@@ -61,13 +63,18 @@ def _way(record: CostRecord, way: str, prefix: str) -> dict[str, Any]:
     batch, frames = cost_tables.middle(record, way)
     at_batch = [(one, [cell for cell in one.cells if cell.batch == batch]) for one in arms]
     at_frames = [(one, [cell for cell in one.cells if cell.frames == frames]) for one in arms]
+    marked = cost_tables.marks(record)
     drawn = (
         ("operations", _lines(at_batch, "frames", "gflops"), "frames T", "GFLOPs a tracklet"),
-        ("time", _lines(at_batch, "frames", "ms_p50"), "frames T", "ms, p50"),
-        ("throughput", _lines(at_frames, "batch", "frames_per_s"), "tracklets a call", "frames/s"),
+        ("time", _lines(at_batch, "frames", "ms_p50", marked), "frames T", "ms, p50"),
+        ("throughput", _lines(at_frames, "batch", "frames_per_s", marked), "tracklets a call", "frames/s"),
     )
     figures = [
-        {"what": what, "figure": Markup(against(lines, x, y, f"{prefix}-{what}"))}
+        {
+            "what": what,
+            "figure": Markup(against(lines, x, y, f"{prefix}-{what}")),
+            "doubtful": any(any(line.doubtful) for line in lines),
+        }
         for what, lines, x, y in drawn
         if any(len(line.at) > 1 for line in lines)
     ]
@@ -82,17 +89,26 @@ def _way(record: CostRecord, way: str, prefix: str) -> dict[str, Any]:
     }
 
 
-def _lines(arms: Sequence[tuple[ArmCost, list[Cell]]], along: str, what: str) -> list[Line]:
+def _lines(
+    arms: Sequence[tuple[ArmCost, list[Cell]]], along: str, what: str, marked: Mapping[int, str] = NONE
+) -> list[Line]:
     found = []
     for one, cells in arms[:SHOWN]:
-        known = sorted((getattr(cell, along), getattr(cell, what)) for cell in cells if getattr(cell, what) is not None)
+        known = sorted(
+            (getattr(cell, along), getattr(cell, what), id(cell) in marked)
+            for cell in cells
+            if getattr(cell, what) is not None
+        )
         if known:
             found.append(Line(one.label, *(tuple(column) for column in zip(*known, strict=True))))
     return found
 
 
 def against(lines: Sequence[Line], x_label: str, y_label: str, prefix: str) -> str:
-    """Inline SVG of costs, both axes logarithmic: what grows in proportion rises at 45 degrees."""
+    """Inline SVG of costs, both axes logarithmic: what grows in proportion rises at 45 degrees.
+
+    Costs that do not hold are hollow, and lines pass them by.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
@@ -102,7 +118,14 @@ def against(lines: Sequence[Line], x_label: str, y_label: str, prefix: str) -> s
         axes = figure.add_subplot()
         ticks = sorted({at for line in lines for at in line.at})
         for hue, line in zip(colours(len(lines)), lines, strict=True):
-            axes.plot(line.at, line.cost, color=hue, marker="o", markersize=4.5, linewidth=2, label=line.label)
+            doubtful = line.doubtful or (False,) * len(line.at)
+            points = list(zip(line.at, line.cost, doubtful, strict=True))
+            style: dict[str, Any] = {"color": hue, "marker": "o", "markersize": 4.5}
+            held = [(at, cost) for at, cost, doubt in points if not doubt]
+            axes.plot([at for at, _ in held], [cost for _, cost in held], linewidth=2, label=line.label, **style)
+            loose = [(at, cost) for at, cost, doubt in points if doubt]
+            style |= {"markerfacecolor": "none", "linestyle": "none"}
+            axes.plot([at for at, _ in loose], [cost for _, cost in loose], **style)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set_xticks(ticks, [str(one) for one in ticks])

@@ -23,6 +23,10 @@ class Cell:
         frames_per_s: throughput.
         peak_memory_mb: beyond weights and input.
         share: of the roofline.
+        ratio: over the time of a bare ResNet-50 on the same frames; None in records of earlier versions.
+        settled: whether the ratio has; None where it was not recorded.
+        ms_settled: whether the milliseconds have; None likewise.
+        reference_ms: of the bare ResNet-50.
     """
 
     frames: int
@@ -34,6 +38,10 @@ class Cell:
     frames_per_s: float | None
     peak_memory_mb: float | None
     share: float | None
+    ratio: float | None = None
+    settled: bool | None = None
+    ms_settled: bool | None = None
+    reference_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +121,11 @@ def _cell(cell: Mapping[str, Any], where: str) -> Cell:
     if (cell["ms_p50"] is None) != bool(cell["left_out"]):
         raise ReportError(f"{where}: a cell has neither a time nor a reason, or both; measure it again.")
     share = cell["roofline"]["share"] if cell["roofline"] else None
-    return Cell(**{key: cell[key] for key in _CELL if key != "roofline"}, share=share)
+    return Cell(
+        **{key: cell[key] for key in _CELL if key != "roofline"},
+        share=share,
+        ratio=cell.get("ratio"),
+        settled=cell.get("settled"),
+        ms_settled=cell.get("ms_settled"),
+        reference_ms=cell.get("reference_ms_p50"),
+    )

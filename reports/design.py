@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import tables
-from reports.formats import Cell, Column, Estimate, number, shown
+from reports.formats import Cell, Column, Estimate, Marked, number, shown
 from reports.runs import Job
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -124,6 +124,8 @@ def sort_key(cell: Cell) -> str:
         return ""
     if isinstance(cell, Estimate):
         return repr(cell.mean)
+    if isinstance(cell, Marked):
+        return repr(cell.value)
     return cell if isinstance(cell, str) else repr(cell)
 
 

@@ -31,7 +31,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One arm in a plot of costs; accuracy in percent with its interval; ``reference`` draws it as a square."""
+    """One arm in a plot of costs; accuracy in percent with its interval.
+
+    ``reference`` draws it as a square; a cost that is not ``settled`` as a hollow diamond, which can beat nobody.
+    """
 
     label: str
     cost: float
@@ -39,6 +42,7 @@ class Point:
     low: float
     high: float
     reference: bool = False
+    settled: bool = True
 
 
 def curve(label: str, ends: Sequence["Interval"], reference: bool = False) -> Curve:

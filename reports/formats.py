@@ -1,6 +1,7 @@
 """One table, four outputs: plain data, CSV, LaTeX (booktabs) and text for a terminal.
 
-A cell is a text, a number, ``None`` (shown as a dash) or an :class:`Estimate`, a number with its interval.
+A cell is a text, a number, ``None`` (shown as a dash), an :class:`Estimate`, a number with its interval, or a
+:class:`Marked`, a number that does not hold as it stands.
 """
 
 import csv
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 DASH = "–"
 MINUS = "\u2212"
+DAGGER = "†"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,19 @@ class Estimate:
         return plain | ({"verdict": self.verdict} if self.verdict else {})
 
 
-Cell = str | int | float | Estimate | None
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A number with what is wrong with it: shown with a dagger, which a note of the table explains."""
+
+    value: float
+    mark: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"value": self.value, "mark": self.mark}
+
+
+Cell = str | int | float | Estimate | Marked | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,7 @@ class Column:
     group: str = ""  # neighbours of one group stand under one common head
     judged: bool = False  # its estimates carry verdicts
     thousands: bool = False  # whole numbers are grouped: 1,191,003
+    marked: bool = False  # its numbers may be marked; what is wrong with them has a CSV column of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +108,7 @@ class Table:
         for row in self.rows:
             values: dict[str, Any] = {}
             for column, cell in zip(self.columns, row.cells, strict=True):
-                values[column.key] = cell.as_dict() if isinstance(cell, Estimate) else cell
+                values[column.key] = cell.as_dict() if isinstance(cell, Estimate | Marked) else cell
             rows.append(values | {"kind": row.kind, "run_ids": list(row.run_ids), "note": row.note})
         columns = [asdict(column) for column in self.columns]
         notes = list(self.notes)
@@ -106,7 +121,7 @@ class Table:
         columns = tuple(Column(**column) for column in plain["columns"])
         rows = tuple(
             Row(
-                tuple(Estimate(**row[c.key]) if isinstance(row[c.key], Mapping) else row[c.key] for c in columns),
+                tuple(_cell(row[c.key]) for c in columns),
                 row["kind"],
                 tuple(row["run_ids"]),
                 row["note"],
@@ -139,7 +154,10 @@ class Table:
         return tuple((group, len(list(found))) for group, found in groupby(self.columns, lambda one: one.group))
 
     def as_csv(self) -> str:
-        """CSV at full precision; an estimate takes three columns (``x``, ``x_low``, ``x_high``), a judged one four."""
+        """CSV at full precision; an estimate takes three columns (``x``, ``x_low``, ``x_high``), a judged one four.
+
+        A number that may be marked takes two, ``x`` and ``x_mark``.
+        """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         heads: list[str] = []
@@ -152,6 +170,8 @@ class Table:
                 if isinstance(cell, Estimate):
                     numbers = [repr(cell.mean), repr(cell.low), repr(cell.high)]
                     values += [*numbers, cell.verdict] if column.judged else numbers
+                elif isinstance(cell, Marked):
+                    values += [repr(cell.value), cell.mark]
                 else:
                     values += ["" if cell is None else cell, *[""] * (len(_ends(column)) - 1)]
             writer.writerow([*values, " ".join(row.run_ids or self.run_ids)])
@@ -195,9 +215,18 @@ def shown(column: Column, cell: Cell) -> str:
     if isinstance(cell, Estimate):
         ends = f"{number(cell.mean, column)} [{number(cell.low, column)}, {number(cell.high, column)}]"
         return f"{ends} {cell.verdict}" if cell.verdict else ends
+    if isinstance(cell, Marked):
+        return number(cell.value, column) + DAGGER
     if isinstance(cell, str):
         return cell
     return number(cell, column)
+
+
+def _cell(plain: Any) -> Cell:
+    """A cell out of what stands for it in plain data."""
+    if not isinstance(plain, Mapping):
+        return plain  # type: ignore[no-any-return]  # a text, a number or nothing
+    return Marked(**plain) if "mark" in plain else Estimate(**plain)
 
 
 def number(value: float, column: Column) -> str:
@@ -221,6 +250,7 @@ _LATEX = {
     "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "[": "{[}", "]": "{]}", "<": "\\textless{}",
     ">": "\\textgreater{}", "\u2212": "$-$", "–": "--", "×": "$\\times$", "≤": "$\\le$", "≥": "$\\ge$",
     "∆": "$\\Delta$", "↓": "$\\downarrow$", "↑": "$\\uparrow$", "→": "$\\to$", "±": "$\\pm$", "≈": "$\\approx$",
+    "†": "$\\dagger$",
     "✓": "$\\surd$", "✗": "$\\times$", "²": "$^2$", "³": "$^3$", "°": "$^\\circ$", "·": "$\\cdot$", "…": "\\ldots{}",
     "“": "``", "”": "\'\'", "‘": "`", "’": "\'", "—": "---", "\u00a0": "~", "µ": "$\\mu$",
 }  # fmt: skip
@@ -241,7 +271,7 @@ def _title(column: Column) -> str:
 def _ends(column: Column) -> tuple[str, ...]:
     """What the names of a column's CSV columns end in."""
     if column.kind != "estimate":
-        return ("",)
+        return ("", "_mark") if column.marked else ("",)
     return ("", "_low", "_high", "_verdict") if column.judged else ("", "_low", "_high")
 
 

@@ -9,12 +9,12 @@ from reports import (
     attribute_page,
     cards,
     cost_page,
+    cost_plots,
     design,
     figures,
     forest,
     length_page,
     masks,
-    pareto,
     protocol_ledger_page,
     repair_page,
     repairers,
@@ -27,7 +27,7 @@ from reports.caveats import unverified
 from reports.errors import ReportError
 from reports.formats import Column, Table, number
 from reports.ledger import VERDICTS, Ledger
-from reports.record import METRIC_LABELS, headline_side
+from reports.record import headline_side
 from reports.runs import Group, Job
 
 SECTIONS = {
@@ -120,7 +120,7 @@ def paper_page(
         colour_note=_colour_note(job, arm),
         cmc=Markup(cmc_figure(job)),
         some_drawn=len(_drawn(job)) < len(job.groups),
-        costs=cost_figures(job),
+        costs=cost_plots.cost_figures(_drawn(job), job.headline_metric),
         cost=cost_page.section(job.cost) if job.cost else None,
         side=headline_side(first["protocol"]),
         splits=divided,
@@ -193,57 +193,6 @@ def cmc_figure(job: Job) -> str:
         ]
         curves.append(figures.curve(group.label, ends, reference=group.control is not None))
     return figures.cmc_curves(curves)
-
-
-def cost_figures(job: Job) -> list[dict[str, Any]]:
-    """Accuracy against FLOPs a frame and against latency, each with what it is of; none for what was not measured.
-
-    Each has ``figure`` (SVG), ``title``, ``words`` (what the axis is) and ``best`` (the arms that none beats in both).
-    """
-    from markupsafe import Markup
-
-    groups = [group for group in _drawn(job) if group.control is None]
-    metric = job.headline_metric
-    accuracies = {group.name: tables.estimate(group, metric) for group in groups}
-    found = []
-    for key, title, axis, words in _costs(groups):
-        points = [
-            figures.Point(group.label, cost, one.mean, one.low, one.high)
-            for group in groups
-            if (cost := _cost(group, key)) is not None and (one := accuracies[group.name])
-        ]
-        if points:
-            label = f"{METRIC_LABELS[metric]}, %"
-            found.append({
-                "figure": Markup(pareto.pareto(points, axis, label, f"cost-{key.replace('_', '-')}")),
-                "title": title, "words": words, "best": ", ".join(one.label for one in pareto.frontier(points)),
-            })  # fmt: skip
-    return found
-
-
-def _costs(groups: list[Group]) -> list[tuple[str, str, str, str]]:
-    """Key, title, axis and words of each cost that was measured of any arm."""
-    size = "×".join(map(str, groups[0].first["size"]))
-    found = [(
-        "gflops_per_frame", "Accuracy against operations", "GFLOPs a frame",
-        f"operations of one {size} frame, head included (a multiply-add is two)",
-    )]  # fmt: skip
-    for where in ("gpu", "cpu"):
-        timed = [one for group in groups if f"{where}_ms_p50" in (one := group.first["cost"].get("latency") or {})]
-        if timed:
-            frames = sorted({one["frames"] for one in timed if one.get("frames")})
-            of = f" of {frames[0]} frames" if len(frames) == 1 else ""
-            names = sorted({str(one["name"]) for one in timed if one.get("name")})
-            on = f", on {' and '.join(names)}" if names else ""
-            words = f"median time of one tracklet{of} in one forward pass{on}"
-            found.append((f"{where}_ms_p50", f"Accuracy against latency, {where.upper()}", "ms a tracklet", words))
-    return found
-
-
-def _cost(group: Group, key: str) -> float | None:
-    cost = group.first["cost"]
-    value = cost.get(key, (cost.get("latency") or {}).get(key))
-    return None if value is None else float(value)
 
 
 def _drawn(job: Job) -> list[Group]:

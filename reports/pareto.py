@@ -5,6 +5,7 @@ The names stand in a column beside the plot, ordered as the points are high, eac
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reports.drawing import INK, QUIET, SETTINGS, colours, for_page, plain
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, LEFT, RIGHT, BOTTOM, TOP = 4.6, 0.66, 1.72, 0.55, 0.14  # inches: the figure, then its margins
+LEGEND = 0.2  # inches above the plot, where there is one
 LEAST_HEIGHT, NAME_SIZE, GAP = 3.5, 9.0, 5.0  # inches, points, points between two names
 BESIDE = 1.06  # where names begin, in widths of the plot
 WIDE = 8.0  # from this ratio of the dearest to the cheapest on, costs stand on a logarithmic axis
@@ -22,8 +24,10 @@ WIDE = 8.0  # from this ratio of the dearest to the cheapest on, costs stand on 
 def frontier(points: Sequence[Point]) -> list[Point]:
     """The points that no other one beats: none is as cheap and more accurate, none as accurate and cheaper.
 
-    The cheapest first. Points that are equal in both stay together.
+    The cheapest first. Points that are equal in both stay together. One whose cost has not settled is not among them,
+    and beats nobody.
     """
+    points = [one for one in points if one.settled]
 
     def beaten(one: Point) -> bool:
         return any(
@@ -59,6 +63,9 @@ def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: fl
 def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix: str) -> str:
     """Inline SVG: cost against accuracy with 95 % intervals; arms that nobody beats are filled and joined by a line.
 
+    Costs that have not settled are hollow diamonds in grey, named in a legend; the axis follows the others, and such a
+    point beyond its ends stands at the nearer one.
+
     Args:
         points: at least one; ``reference`` ones, such as baselines, are squares.
         cost_label: of the horizontal axis.
@@ -73,30 +80,58 @@ def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix
         order = sorted(range(len(points)), key=lambda at: -points[at].accuracy)
         names = [_wrapped(points[at].label) for at in order]
         sizes = [NAME_SIZE * 1.25 * (1 + name.count("\n")) for name in names]
-        height = max(LEAST_HEIGHT, (sum(sizes) + GAP * len(sizes)) / 72 + BOTTOM + TOP)
+        top = TOP if all(one.settled for one in points) else TOP + LEGEND
+        height = max(LEAST_HEIGHT, (sum(sizes) + GAP * len(sizes)) / 72 + BOTTOM + top)
         figure = Figure(figsize=(WIDTH, height))
-        inside = (WIDTH - LEFT - RIGHT) / WIDTH, (height - BOTTOM - TOP) / height
+        inside = (WIDTH - LEFT - RIGHT) / WIDTH, (height - BOTTOM - top) / height
         axes = figure.add_axes((LEFT / WIDTH, BOTTOM / height, *inside))
         best = frontier(points)
         axes.plot([one.cost for one in best], [one.accuracy for one in best], color=QUIET, linewidth=1.2, zorder=2)
-        hues = colours(len(points))
+        hues = [hue if one.settled else QUIET for hue, one in zip(colours(len(points)), points, strict=True)]
+        _limits(axes, [one.cost for one in points if one.settled] or [one.cost for one in points])
+        beyond = any(_inside(axes, one.cost) != one.cost for one in points)
+        points = [one if one.settled else replace(one, cost=_inside(axes, one.cost)) for one in points]
         for one, hue in zip(points, hues, strict=True):
             error = [[max(one.accuracy - one.low, 0.0)], [max(one.high - one.accuracy, 0.0)]]
             axes.errorbar(
-                one.cost, one.accuracy, yerr=error, color=hue, marker="s" if one.reference else "o", markersize=6.5,
-                capsize=3, linewidth=1.3, markerfacecolor=hue if one in best else "none", zorder=3,
+                one.cost, one.accuracy, yerr=error, color=hue, marker=_marker(one), markersize=6.5, capsize=3,
+                linewidth=1.3, markerfacecolor=hue if one in best else "none", zorder=3, clip_on=False,
             )  # fmt: skip
         axes.set_xlabel(cost_label)
         axes.set_ylabel(accuracy_label)
-        _limits(axes, [one.cost for one in points])
         axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))  # short numbers: the margin is narrow
         plain(axes)
         low, high = axes.get_ylim()
-        span = (height - BOTTOM - TOP) * 72  # points
+        if top > TOP:
+            _legend(axes, beyond)
+        span = (height - BOTTOM - top) * 72  # points
         wanted = [(points[at].accuracy - low) / (high - low) * span for at in order]
         for at, name, place in zip(order, names, spread(wanted, sizes, 0.0, span, GAP), strict=True):
             _name(axes, points[at], name, place / span, hues[at])
         return for_page(figure, prefix)
+
+
+def _marker(point: Point) -> str:
+    if not point.settled:
+        return "D"
+    return "s" if point.reference else "o"
+
+
+def _inside(axes: "Axes", cost: float) -> float:
+    """The cost, or where that is beyond the axis its nearer end."""
+    low, high = axes.get_xlim()
+    return min(max(cost, low), high)
+
+
+def _legend(axes: "Axes", beyond: bool) -> None:
+    """What the diamonds are, in a line above the plot."""
+    from matplotlib.lines import Line2D
+
+    handle = Line2D([], [], color=QUIET, marker="D", markersize=5.5, markerfacecolor="none", linestyle="none")
+    axes.legend(
+        [handle], ["not settled: not on the front" + ("; beyond the axis: at its end" if beyond else "")], loc="lower left", bbox_to_anchor=(-0.02, 1.0), fontsize=8,
+        frameon=False, borderaxespad=0.1, handletextpad=0.2,
+    )  # fmt: skip
 
 
 def _name(axes: "Axes", point: Point, name: str, height: float, hue: Any) -> None:

@@ -108,7 +108,12 @@ class VariantRecord(TypedDict):
 
 
 class LatencyRecord(TypedDict):
-    """Time of one forward pass; GPU keys exist only where a GPU was measured."""
+    """Time of one forward pass; GPU keys exist only where a GPU was measured.
+
+    ``reference`` is the network beside which it was timed in turns, on as many frames as the tracklet has; ``ratio`` is
+    the time over that of the reference. Records of earlier versions lack all that, and so say nothing of whether their
+    milliseconds had settled.
+    """
 
     device: str
     name: str
@@ -116,6 +121,15 @@ class LatencyRecord(TypedDict):
     cpu_ms_p95: NotRequired[float]
     gpu_ms_p50: NotRequired[float]
     gpu_ms_p95: NotRequired[float]
+    threads: NotRequired[int]
+    reference: NotRequired[str]
+    reference_frames: NotRequired[int]
+    reference_ms_p50: NotRequired[float]
+    ratio: NotRequired[float]
+    ratio_quartiles: NotRequired[list[float]]
+    settled: NotRequired[bool]
+    ms_settled: NotRequired[bool]
+    load_1min: NotRequired[list[float | None]]
 
 
 class CostRecord(TypedDict, total=False):

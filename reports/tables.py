@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
-from reports import cards, repairers
+from reports import cards, repairers, times
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.record import METRIC_LABELS, headline_side
 from reports.runs import Group, Job
@@ -77,13 +77,14 @@ def results(job: Job) -> Table:
             Column("delta_mAP", "Δ mAP", "number", signed=True, data_only=ranks_only),
             Column("delta_rank1", "Δ Rank-1", "number", signed=True),
         ]
-    latencies = [name for name in ("cpu_ms_p50", "gpu_ms_p50") if any(name in _latency(g) for g in job.groups)]
+    timed = times.of([group.first["cost"] for group in job.groups])
     columns += [
         Column("gmacs_per_frame", "GMACs a frame", "number", decimals=3),
         Column("params_m", "Params", "number", decimals=2, unit="M"),
-        *[Column(name, f"Latency {name[:3].upper()}, median", "number", unit="ms") for name in latencies],
+        *times.columns(timed),
     ]
-    rows = tuple(_result_row(job, group, [column.key for column in columns], reported) for group in job.groups)
+    keys = [column.key for column in columns]
+    rows = tuple(_result_row(job, group, one, keys, reported) for group, one in zip(job.groups, timed, strict=True))
     measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
     notes = [f"Measured on {dataset_label(here)} under {measured}. Ranges: 95 % intervals, identities resampled."]
     notes += _splits(job)
@@ -91,6 +92,7 @@ def results(job: Job) -> Table:
     notes += _data(job)
     notes += _fed(job)
     notes += _uniform(job)
+    notes += times.notes([group.label for group in job.groups], timed)
     if reported and reported != here:
         notes.append(
             f"Published numbers were obtained on {dataset_label(reported)}; measured ones here are of "
@@ -217,11 +219,7 @@ def describe_protocol(protocol: dict[str, Any]) -> str:
     )
 
 
-def _latency(group: Group) -> dict[str, Any]:
-    return dict(group.first["cost"].get("latency") or {})
-
-
-def _result_row(job: Job, group: Group, keys: list[str], reported: str | None) -> Row:
+def _result_row(job: Job, group: Group, time: times.Time | None, keys: list[str], reported: str | None) -> Row:
     precision, first = (group.values(metric).mean(axis=1) for metric in SHOWN)
     side = headline_side(job.any_result["protocol"])
     ours = reported is not None and not group.control
@@ -246,7 +244,8 @@ def _result_row(job: Job, group: Group, keys: list[str], reported: str | None) -
         if metric in published and isinstance(measured, Estimate):
             values[f"delta_{metric}"] = measured.mean - published[metric]
     cost = group.first["cost"]
-    values |= {"gmacs_per_frame": cost.get("gmacs_per_frame"), "params_m": cost.get("params_m")} | _latency(group)
+    values |= {"gmacs_per_frame": cost.get("gmacs_per_frame"), "params_m": cost.get("params_m")}
+    values |= time.cells() if time else {}
     kind = group.control or job.card["arms"].get(group.name, {}).get("role", "")
     cells = tuple(values.get(key) for key in keys)
     return Row(cells, kind, group.run_ids)

@@ -12,6 +12,7 @@ from reports.masks import slug_of
 
 COLUMNS = (
     "arm", "mAP", "rank1", "seeds", "published_mAP", "published_rank1", "delta_mAP", "delta_rank1", "gmacs_per_frame",
+    "cpu_ms_p50", "cpu_ratio", "gpu_ms_p50", "gpu_ratio",
 )  # fmt: skip
 REPAIRED_COLUMNS = ("arm", "trained_on", "tested_on", "mAP", "rank1", "published_mAP", "delta_mAP")
 SPLIT_COLUMNS = (

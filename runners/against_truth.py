@@ -17,6 +17,7 @@ from datasets.store_selection import FrameSelection
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
 from runners import restoring, stages
 from runners.explaining import Explained, explain, has_truth
+from runners.hidden_shares import hidden_shares
 from runners.judging import to_npz
 from runners.material import Material
 from runners.plan import plan_scores
@@ -147,6 +148,12 @@ class AgainstTruth:
         read = self._read(step, "repair")
         return Restored(*read) if read else None
 
+    def hidden_by(self, seed: int) -> str | None:
+        """What `hidden_shares` rests on, for fingerprints: ``truth``, the region scores' fingerprint, or None."""
+        if has_truth(self.material.raw):
+            return "truth"
+        return plan_scores(seed, self.setting).step.fingerprint if self.calls else None
+
     def hidden_shares(self, seed: int) -> HiddenShares | None:
         """How much of the person is hidden in each test tracklet.
 
@@ -154,7 +161,7 @@ class AgainstTruth:
         """
         material = self.material
         if self._shares is None and has_truth(material.raw):
-            self._shares = HiddenShares(restoring.hidden_shares(material.raw), "truth")
+            self._shares = HiddenShares(hidden_shares(material.raw), "truth")
         elif self._shares is None and self.calls:
             planned = plan_scores(seed, self.setting)
             found = called(material.scores("test", planned), material.scorer(planned).region_threshold).mean(axis=1)

@@ -33,7 +33,11 @@ class AnnotatedSplit:
     def planned(self) -> Annotated:
         """As a plan needs it."""
         return Annotated(
-            self.split.fingerprint, self.annotation.name, self.annotation.fingerprint, self.annotation.groups
+            self.split.fingerprint,
+            self.annotation.name,
+            self.annotation.fingerprint,
+            self.annotation.groups,
+            datasets.reader_of(self.split.name),
         )
 
 
@@ -90,8 +94,10 @@ def find_source(folder: str | None, size: tuple[int, int], synthetic: bool) -> A
     split = datasets.load("synthwalk", root)
     found = attributes.own(split)
     assert found is not None  # it has its truth, as was seen above
-    world = read_json(root, "manifest")["parameters"]
-    return AnnotatedSplit(split, found, f"SynthWalk (style {world.get('style', 'street')}, seed {world['seed']})")
+    told = read_json(root, "manifest").get("parameters")
+    world = told if isinstance(told, dict) else {}
+    about = f"style {world.get('style', 'street')}, seed {world.get('seed', 'unknown')}"
+    return AnnotatedSplit(split, found, f"SynthWalk ({about})")
 
 
 def _rendered(size: tuple[int, int]) -> Path:

@@ -1,5 +1,6 @@
 """Which arms and seeds a job runs, from what the user typed."""
 
+import re
 from collections.abc import Sequence
 
 import methods
@@ -12,6 +13,9 @@ from runners.planned import ArmRun
 from runners.repairers import RAW, parse_repairer
 
 MAX_SEED = 2**31 - 1
+MOST_SEEDS = 10_000
+LONGEST_SIDE = 2048
+_SIZE = re.compile(r"(\d{1,4})x(\d{1,4})", re.ASCII)
 
 
 def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
@@ -111,6 +115,8 @@ def choose_seeds(first: int, count: int) -> list[int]:
     Raises:
         RunError: a negative or huge seed, or none at all.
     """
+    if count > MOST_SEEDS:
+        raise RunError(f"--seeds {count}: expected the number of seeds, {MOST_SEEDS} at most.")
     if not 0 <= first <= MAX_SEED - count:
         raise RunError(f"--seed {first}: expected a whole number from 0 to {MAX_SEED - count}.")
     if count < 1:
@@ -124,7 +130,10 @@ def parse_size(text: str) -> tuple[int, int]:
     Raises:
         RunError: anything else, or sides below 8: SynthWalk draws no smaller ones, and no trunk here takes them.
     """
-    height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit()) or min(int(height), int(width)) < 8:
-        raise RunError(f"--size {text}: expected height x width in pixels, each at least 8, such as 64x32 or 256x128.")
-    return int(height), int(width)
+    sides = _SIZE.fullmatch(text.lower())
+    if sides is None or not 8 <= min(map(int, sides.groups())) <= max(map(int, sides.groups())) <= LONGEST_SIDE:
+        raise RunError(
+            f"--size {text}: expected height x width in pixels, each at least 8 and at most {LONGEST_SIDE}, such as "
+            "64x32 or 256x128."
+        )
+    return int(sides[1]), int(sides[2])

@@ -20,6 +20,7 @@ from protocols.choice_cuts import clips_of, fitting, own_snippets
 from protocols.choices import Choice
 from protocols.interface import Protocol
 from runners import describing
+from runners.clip_batches import in_batches
 from runners.describing import (
     Chosen,
     Cut,
@@ -29,7 +30,6 @@ from runners.describing import (
     Ints,
     encode,
     gathering,
-    in_batches,
     mean_of_clips,
     most_at_once,
     pixels_ahead,

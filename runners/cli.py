@@ -7,7 +7,7 @@ output any more.
 from collections.abc import Callable, Sequence
 
 from datasets.errors import DataError
-from files import ending
+from files import arguments, ending
 from files.ending import one_line
 from files.errors import FileError
 from methods.errors import MethodError
@@ -30,7 +30,7 @@ def guarded(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
 
     def run(argv: Sequence[str] | None = None) -> int:
         return ending.ended(
-            lambda: main(argv),
+            lambda: main(arguments.words(argv)),
             _ANSWERS,
             "interrupted: finished steps are kept; the same command goes on from there.",
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from methods.arms import Arm
     from methods.card import Card
     from protocols.ceilings import Ceilings
-    from protocols.cost_grid import Cell, Way
+    from protocols.cost_cell import Cell, Way
 
 LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 EXAMPLES = """examples:
@@ -116,7 +116,7 @@ def measure(
 
     from protocols import device as hardware
     from protocols.ceilings import measure_ceilings
-    from protocols.cost_grid import Bench, Way, in_words
+    from protocols.cost_cell import Bench, Way, in_words
     from runners.environment import command_line, describe
 
     ways = [Way(kind, options.channels_last, options.compile) for kind in options.arithmetic]

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runners import tracking, tracking_store
+from runners.tracking_content import UNSETTLED
 from runners.tracking_files import json_bytes
 from runners.tracking_runs import cleaned
 
 NOTE = "What arms cost at test time on one device. The step of a metric is the number of frames of a tracklet."
 FILE = "cost.json"
+_SETTLED = {"ms_p50": "ms_settled", "ms_p95": "ms_settled", "frames_per_s": "ms_settled", "ratio": "settled"}
+"""What says of a figure whether it has settled; one that has not gets another name, as in `tracking_content`."""
 
 
 def experiment_name(device: Mapping[str, Any]) -> str:
@@ -74,9 +77,11 @@ def _metrics(record: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[tup
     where = record["device"]["device"]
     names = {
         "gmacs": "cost/gmacs_per_call", "ms_p50": f"latency/{where}_ms_p50", "ms_p95": f"latency/{where}_ms_p95",
-        "frames_per_s": f"throughput/{where}_frames_per_s", "peak_memory_mb": f"memory/{where}_peak_mb",
+        "ratio": f"latency/{where}_ratio", "frames_per_s": f"throughput/{where}_frames_per_s",
+        "peak_memory_mb": f"memory/{where}_peak_mb",
     }  # fmt: skip
     for cell in grid["cells"]:
         for key, name in names.items():
-            if cell[key] is not None:
-                yield f"{name}/batch_{cell['batch']}", float(cell[key]), int(cell["frames"])
+            if cell.get(key) is not None:
+                doubt = UNSETTLED if cell.get(_SETTLED.get(key, "")) is False else ""
+                yield f"{name}{doubt}/batch_{cell['batch']}", float(cell[key]), int(cell["frames"])

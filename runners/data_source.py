@@ -1,6 +1,7 @@
 """Which data set an action of `python -m runners.data` is about: the options that say so, and reading it."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import datasets
 from datasets import contents, pack
 from datasets.checks import Examination
 from datasets.contents import Content
+from datasets.identifiers import printable, shown
 from datasets.recognition import PACK, recognise
 from datasets.tracklet import Split
 
@@ -79,7 +81,7 @@ def facts(split: Split) -> dict[str, Any]:
     """Name, version, fingerprint and counts of a division, as plain data."""
     found = {
         "name": split.name,
-        "root": str(split.root),
+        "root": printable(str(split.root)),
         "version": split.version,
         "synthetic": split.synthetic,
         "fingerprint": split.fingerprint,
@@ -103,21 +105,16 @@ def spoken(name: str) -> str:
     return name.replace("_", " ")
 
 
-def printable(text: str) -> str:
-    """Text of file names for any terminal: bytes that are no characters are shown as numbers."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def size_of(text: str) -> tuple[int, int]:
     """HEIGHTxWIDTH as an option's value.
 
     Raises:
         ArgumentTypeError: it is something else.
     """
-    height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write HEIGHTxWIDTH, e.g. 128x64")
-    return int(height), int(width)
+    match = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
+    if match is None or not (int(match[1]) and int(match[2])):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a size; write HEIGHTxWIDTH, e.g. 128x64")
+    return int(match[1]), int(match[2])
 
 
 def positive(text: str) -> int:
@@ -126,6 +123,6 @@ def positive(text: str) -> int:
     Raises:
         ArgumentTypeError: it is something else.
     """
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not int(text):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number above 0")
     return int(text)

@@ -14,10 +14,11 @@ from datasets import contact_sheet
 from datasets.catalogue import PEOPLE, entry
 from datasets.census import census
 from datasets.errors import DataError
+from datasets.identifiers import printable
 from datasets.tracklet import Split
 from reports import data_set
 from reports.writing import write_files
-from runners.data_source import add_source, examine, facts, name_of, of_names, printable
+from runners.data_source import add_source, examine, facts, name_of, of_names
 
 DESCRIPTION = """\
 Count a data set, complete or not: tracklets, frames and people of every part, how long tracklets are and which share of
@@ -63,11 +64,11 @@ def stats(arguments: argparse.Namespace) -> int:
     name = name_of(arguments)
     split = examine(arguments, name).split
     record = make_record(split, name)
-    found = data_set.read(record, str(split.root))
+    found = data_set.read(record, printable(str(split.root)))
     if arguments.out:
         from reports.data_set_page import files
 
-        record |= {"command": shlex.join(["python", "-m", "runners.data", *_words(arguments)])}
+        record |= {"command": printable(shlex.join(["python", "-m", "runners.data", *_words(arguments)]))}
         record |= _pictures(split, arguments)
         write_files(arguments.out, files(data_set.read(record), record))
     if arguments.json:

@@ -4,6 +4,7 @@ import argparse
 import csv
 import io
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,13 +17,14 @@ from datasets.census import census
 from datasets.checks import Check, Examination, Problem
 from datasets.contents import Content
 from datasets.errors import DataError
+from datasets.identifiers import printable
 from datasets.inspection import KINDS, Inspection, inspect
 from datasets.official_figures import check_figures
 from datasets.recognition import PACK
 from datasets.tracklet import Split
 from reports.errors import ReportError
 from reports.writing import write_files
-from runners.data_source import add_source, divisions_of, examine, facts, name_of, of_names, printable, size_of, spoken
+from runners.data_source import add_source, divisions_of, examine, facts, name_of, of_names, size_of, spoken
 from runners.errors import RunError
 
 DESCRIPTION = """\
@@ -31,6 +33,7 @@ Check a data set. Four levels, each with all of those before it:
   --no-images   names and tables: every count of the official release, lengths, cameras, who asks and who answers
   --quick       one listing of every image folder: frames missing or empty, files that do not belong there
   (default)     every frame opened: cut short, damaged, of a wrong size, the same frame twice; thousands a second
+                (tracklets of one person under one camera may overlap: their equal frames are counted, no fault)
   --pixels      every frame decoded: what is damaged in the middle of a JPEG
 
 A data set with several divisions is checked in each of them unless --split names one; its frames are opened once. A
@@ -48,6 +51,7 @@ exit codes: 0 all checks passed, 1 one failed, 2 it cannot be read at all
 """
 
 _SHOWN = 20  # problems of a kind that are printed
+_WIDTH = 118  # of a note
 _SIZES = 4  # frame sizes that are printed
 ACCEPTABLE = (*KINDS, "order", "camera", "person", "name", "place", "folder", "copy", "content", "pack")
 """Kinds of problems: those of opened files, those that readers tell, and those of packs."""
@@ -209,6 +213,7 @@ def _as_dict(found: _Verified, failed: Sequence[Check], arguments: argparse.Name
         "compared_with": found.examined[0].expectation,
         "passed": not failed,
         "checks": [check.as_dict() for check in (*found.checks, *found.figures)],
+        "notes": _notes(found),
         "accepted": arguments.accept,
         "problems": shown,
         "problems_found": dict(Counter(problem.kind for problem in found.problems)),
@@ -252,6 +257,8 @@ def _as_text(found: _Verified, failed: Sequence[Check], arguments: argparse.Name
         lines += ["", f"{others} further divisions: {told}"]
     if found.opened is not None:
         lines += ["", *_opened(found.opened)]
+    for note in _notes(found):
+        lines += ["", *textwrap.wrap(f"note: {note}", _WIDTH, break_on_hyphens=False, break_long_words=False)]
     lines += _problems(found.problems, None if arguments.all else _SHOWN)
     if arguments.report:
         lines += ["", f"{len(found.problems):,} problems written to {arguments.report}"]
@@ -271,6 +278,24 @@ def _as_text(found: _Verified, failed: Sequence[Check], arguments: argparse.Name
         + _unseen(arguments)
     )
     return "\n".join(lines)
+
+
+def _notes(found: _Verified) -> list[str]:
+    """What is no failure, but should be known."""
+    told = [note for one in found.examined for note in one.notes]
+    opened = found.opened
+    if opened is not None and opened.overlaps:
+        told.append(
+            f"{_counted(opened.overlaps, 'frame')} of a tracklet can be found in another of the same person under the "
+            f"same camera ({_counted(opened.overlapping, 'pair')} of tracklets that overlap). This is no fault: such "
+            "tracklets are no answers to each other, and the official release of MARS itself has tracklets of one "
+            "person under one camera that overlap."
+        )
+    return list(dict.fromkeys(told))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _unseen(arguments: argparse.Namespace) -> str:

@@ -24,6 +24,7 @@ from datasets.transforms import Normalisation, to_tensor
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
 from protocols.choices import Choice
 from protocols.interface import Mean, Protocol, Snippets
+from runners.clip_batches import in_batches
 from runners.descriptors import Writer
 from runners.environment import Precision
 from runners.extraction import Floats, frames_per_batch
@@ -324,14 +325,3 @@ def _images(method: nn.Module, feeding: Feeding) -> tuple[Floats, str]:
     size = frames_per_batch(feeding.store.size)
     parts = [run(rows[start : start + size]).float().cpu().numpy() for start in range(0, len(rows), size)]
     return np.concatenate(parts), words
-
-
-def in_batches(real: Ints, most: int) -> list[Ints]:
-    """Clips in groups of like length, so that a group times its longest stays near ``most`` frames."""
-    order = np.argsort(real, kind="stable")
-    groups: list[list[int]] = [[]]
-    for clip in order:
-        if groups[-1] and (len(groups[-1]) + 1) * int(real[clip]) > most:
-            groups.append([])
-        groups[-1].append(int(clip))
-    return [np.array(group, dtype=np.int64) for group in groups]

@@ -6,6 +6,7 @@ recorded beside the result.
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from functools import cache
@@ -43,11 +44,15 @@ def choose_device(wanted: str) -> str:
 
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    kind = wanted.split(":", maxsplit=1)[0]
-    if kind not in ("cpu", "cuda"):
+    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", wanted, re.ASCII):
         raise RunError(f"--device {wanted}: expected auto, cpu or cuda (cuda:1 for the second GPU).")
-    if kind == "cuda" and not torch.cuda.is_available():
+    if wanted == "cpu":
+        return wanted
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not there:
         raise NotPossible("no CUDA device was found; use --device cpu, or --device auto to take what is there.")
+    if int(wanted.partition(":")[2] or 0) >= there:
+        raise NotPossible(f"--device {wanted}: there are {there} CUDA devices, numbered from 0.")
     return wanted
 
 

@@ -18,7 +18,8 @@ from methods.arms import Arm
 from methods.card import SERVING, ArmCard, Card
 from protocols import device as hardware
 from protocols.ceilings import Ceilings, measure_ceilings
-from protocols.cost_grid import LENGTHS, Bench, Grid, Way, in_words, measure_grid
+from protocols.cost_cell import Bench, Way, in_words
+from protocols.cost_grid import LENGTHS, Grid, measure_grid
 from protocols.operations import signature
 
 Send = Callable[[dict[str, Any]], object]

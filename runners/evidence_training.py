@@ -18,7 +18,7 @@ from datasets.synthwalk.presets import World, preset
 from datasets.tracklet import Split
 from methods.card import Card
 from methods.recipe import Length, Recipe
-from protocols.cost_grid import in_words
+from protocols.cost_cell import in_words
 from runners.evidence_costs import Send
 
 MATRIX = (
@@ -114,6 +114,7 @@ def _shortened(card: Card) -> Card:
 
 def _result(card: Card, name: str, split: Split, work: Path, device: str, size: list[int]) -> dict[str, Any]:
     """Train and judge one arm under its paper's protocol, as the main job does."""
+    import datasets
     from runners.annotating import AnnotatedSplit, find_annotation
     from runners.environment import runtime
     from runners.job import Job
@@ -130,6 +131,7 @@ def _result(card: Card, name: str, split: Split, work: Path, device: str, size: 
         size=(size[0], size[1]),
         num_ids=split.num_train_ids,
         data=split.fingerprint,
+        reader=datasets.reader_of(split.name),
         device=device,
         runtime=runtime(device),
         annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,

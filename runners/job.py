@@ -38,13 +38,13 @@ from runners.progress import note
 from runners.recognising import Recognised
 from runners.repairers import RAW
 from runners.restoring import Restored
-from runners.result_steps import examine_step, judge_step
+from runners.result_steps import colour_step, examine_step, judge_step
 from runners.steps import Step, StepStore, canonical_json, read_json, write_bytes, write_json
 from runners.weighing import Weighed
 
 SCHEMA = 1
 COST_LENGTHS = (8, 64)
-COST_SECONDS = 1.5
+COST_SECONDS = 4.0  # at most, where nothing settles sooner
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,11 @@ class Job:
     def done(self, run: ArmRun, seed: int) -> bool:
         """Whether the result of an arm with one seed is there already."""
         run = fitted(run, self.setting)
-        return self.steps.done(judge_step(run, *self._plan(run, seed), self.protocol.as_dict(), self.setting))
+        return self.steps.done(self._judge_step(run, seed, *self._plan(run, seed)))
+
+    def _judge_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
+        hidden = self.truth.hidden_by(seed) if self.protocol.repairs else None
+        return judge_step(run, last, tested, self.protocol.as_dict(), self.setting, hidden)
 
     def labelled(self, labellers: list[Arm], seeds: list[int]) -> Labelled | None:
         """What labelling arms say of the people, held against the annotation; None where nothing can be compared."""
@@ -164,7 +168,7 @@ class Job:
     def judged(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
         """Train and judge an arm where that was not done before: the step of its result, and whether it is new."""
         last, tested = self._plan(run, seed)
-        step = judge_step(run, last, tested, self.protocol.as_dict(), self.setting)
+        step = self._judge_step(run, seed, last, tested)
         fresh = not self.steps.done(step)
         if fresh:
             examined = self._examine(run, last.size)
@@ -268,7 +272,7 @@ class Job:
                 "of": run.name if run.control else None,
                 "seed": last.seed,
                 "size": list(last.size),
-                "cost": {} if run.control else examined["cost"],
+                "cost": examined["cost"],  # of a control: that of its arm, whose network it is
                 "admission": examined["admission"],
                 "stages": stages.stage_records(last, self.steps),
                 "fingerprint": step.fingerprint,
@@ -287,21 +291,7 @@ class Job:
 
     def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
         """The sanity row: what the colour of clothes alone gets."""
-        step = Step(
-            "judge",
-            "colour",
-            {
-                "control": "colour",
-                "paper": self.setting.card.key,
-                "protocol": self.protocol.as_dict(),
-                "data": self.setting.data,
-                "profile": self.setting.profile,
-                "budget": self.setting.budget,
-                "size": list(size),
-                "seed": seed,
-                "code": judge_code(),
-            },
-        )
+        step = colour_step(size, seed, self.protocol.as_dict(), self.setting)
         fresh = not self.steps.done(step)
         if fresh:
             store = self.material.raw_store("test", size)
@@ -390,10 +380,3 @@ class Job:
 def _signature(run: ArmRun) -> str:
     """The network and how it is trained, whatever it is trained on."""
     return canonical_json([run.arm.paper, run.arm.recipe, run.arm.method, run.arm.settings()])
-
-
-def judge_code() -> str:
-    """Digest of the code that judges descriptors."""
-    from runners.sources import code_digest
-
-    return code_digest("protocols", "runners/judging.py")

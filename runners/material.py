@@ -21,6 +21,7 @@ from datasets.tracklet import Split, Tracklet, person_ids
 from methods.interface import Repair, ScoresRegions
 from runners import labelling, stages
 from runners.annotating import AnnotatedSplit
+from runners.decoded_frames import folder_of_frames
 from runners.errors import RunError
 from runners.planned import PlannedData, PlannedLabels, PlannedScores, PlannedStage
 from runners.progress import note
@@ -141,7 +142,7 @@ class Material:
 
     def _frames(self, split: Split, part: str, size: tuple[int, int], crop: float) -> FrameStore:
         """Frames of one half of a split: decoded once where that is little, else when they are asked for."""
-        tracklets, cache = split.train if part == "train" else split.test, self.work / "frames"
+        tracklets, cache = split.train if part == "train" else split.test, folder_of_frames(self.work)
         if self.shared is not None and split is self.raw:
             found = open_shared(tracklets, self.shared, cache, size, crop=crop, decoded_limit=self.decoded_limit)
             if found is not None:

@@ -18,58 +18,21 @@ from methods.card import ANNOTATED, SERVING, Card
 from methods.recipe import Length, Recipe, Stage
 from runners.environment import choose_precision
 from runners.errors import RunError
-from runners.planned import Annotated, ArmRun, Control, PlannedData, PlannedLabels, PlannedScores, PlannedStage, Setting
+from runners.planned import (
+    Annotated,
+    ArmRun,
+    Control,
+    PlannedData,
+    PlannedLabels,
+    PlannedScores,
+    PlannedStage,
+    Setting,
+    readers,
+)
 from runners.repairers import RAW, parse_repairer
 from runners.sources import code_digest
+from runners.stage_length import length_of
 from runners.steps import Step
-
-# What decides region scores, besides the scoring method's own folder.
-_SCORING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    "datasets/transforms.py",
-    "datasets/decoding.py",
-    "datasets/jpeg.py",
-    "runners/scoring_regions.py",
-)
-
-# What decides the labels that a labelling arm gives, besides its method's own folder.
-_LABELLING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    "datasets/transforms.py",
-    "datasets/decoding.py",
-    "datasets/jpeg.py",
-    "datasets/attributes.py",
-    "datasets/annotations/table.py",
-    "runners/labelling.py",
-)
-
-# What decides how a stage trains, besides the method's own folder.
-_TRAINING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    *(
-        f"datasets/{name}.py"
-        for name in (
-            "sampling",
-            "batches",
-            "randomness",
-            "transforms",
-            "normalising_compiled",
-            "decoding",
-            "jpeg",
-            "frame_bytes",
-            "store",
-            "store_building",
-            "packed_frames",
-            "opening",
-            "reading_ahead",
-            "store_pair",
-        )
-    ),
-    *(f"runners/{name}.py" for name in ("training", "feeding", "optimisation", "stages", "extraction")),
-)
 
 
 def recipe_of(run: ArmRun, setting: Setting) -> Recipe:
@@ -159,8 +122,9 @@ def labels_of(arm: Arm, seed: int, setting: Setting) -> PlannedLabels:
     inputs = {
         "weights": last.step.fingerprint,
         "data": setting.data,
+        "crop": last.crop,
         "runtime": dict(setting.runtime),
-        "code": code_digest(*_LABELLING_CODE, arm.folder),
+        "code": code_digest("labels", arm=arm.folder, modules=readers(setting, "both")),
     }
     step = Step("labels", f"labels by {arm.text} seed {seed}", inputs)
     return PlannedLabels(arm.text, step.fingerprint, last.labels.groups, last, step)
@@ -249,7 +213,7 @@ def _stage(
         "seed": seed,
         "precision": precision,
         "runtime": dict(setting.runtime),
-        "code": code_digest(*_TRAINING_CODE, run.arm.folder),
+        "code": code_digest("stage", arm=run.arm.folder, modules=readers(setting, stage.domain)),
     }
     text = run.arm.text + (f"+{control}" if control else "") + (f" on {data.name}" if data.repairer else "")
     step = Step("stage", f"{text} {stage.name} seed {seed}", inputs)
@@ -267,7 +231,7 @@ def plan_scores(seed: int, setting: Setting) -> PlannedScores:
         "size": list(last.size),
         "precision": last.precision,
         "runtime": dict(setting.runtime),
-        "code": code_digest(*_SCORING_CODE, run.arm.folder),
+        "code": code_digest("regions", arm=run.arm.folder, modules=readers(setting)),
     }
     return PlannedScores(last, Step("regions", f"region scores of {setting.scorer} seed {seed}", inputs))
 
@@ -290,20 +254,18 @@ def plan_data(card: Card, name: str, seed: int, setting: Setting) -> PlannedData
     scores = plan_scores(seed, setting) if repairer.needs_calls else None
     painter = _plan(ArmRun(repairer.arm), seed, setting) if repairer.arm else None
     options: dict[str, Any] = dict(repaired.options(repairer.kind))
+    code = code_digest("repaired", arm=painter.run.arm.folder if painter else None, modules=readers(setting))
     if painter:
         options = {
             "weights": painter.step.fingerprint,
             "size": list(painter.size),
             "precision": painter.precision,
             "runtime": dict(setting.runtime),
-            "code": code_digest(
-                "runners/repairing.py", "methods/interface.py", "methods/layers", painter.run.arm.folder
-            ),
         }
-    calls: dict[str, Any] = {}
+    calls: dict[str, Any] = {"code": code}
     if scores:
         tau = repairer.tau if repairer.tau is not None else f"the own of {setting.scorer}"
-        calls = {"scorer": setting.scorer, "scores": scores.step.fingerprint, "tau": tau}
+        calls |= {"scorer": setting.scorer, "scores": scores.step.fingerprint, "tau": tau}
     made = fingerprint_of(setting.data, repairer.kind, options, calls)
     return PlannedData(name, made, repairer, painter, scores, calls, options)
 
@@ -347,15 +309,6 @@ def controls_for(arm: Arm, wanted: str) -> tuple[Control, ...]:
     if wanted == "default" and arm.role != "proposed":
         return ("shuffled",) if arm.temporal else ()
     return tuple(c for c in get_args(Control) if (arm.attention if c == "uniform" else arm.temporal))
-
-
-def length_of(stage: Stage) -> tuple[int, str]:
-    """Amount and unit of a stage's length."""
-    length: Length = stage.length
-    for unit in ("frames", "epochs", "steps"):
-        if getattr(length, unit):
-            return int(getattr(length, unit)), unit
-    raise RunError(f"the stage {stage.name} has no length; give frames, epochs or steps in its recipe.")
 
 
 def folder_of_work(path: str) -> Path:

@@ -26,12 +26,14 @@ class Annotated:
         name: of the annotation.
         fingerprint: of the annotation.
         groups: the attributes that can be learned.
+        reader: module that reads the data set.
     """
 
     data: str
     name: str
     fingerprint: str
     groups: tuple[Group, ...]
+    reader: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Setting:
         size: (height, width), or None for the recipe's.
         num_ids: training identities.
         data: fingerprint of the data set.
+        reader: module that reads it, see `datasets.reader_of`.
         device: such as ``cpu``.
         runtime: see `runners.environment.runtime`.
         scorer: the arm whose region scores call occlusions, where something is repaired.
@@ -66,6 +69,7 @@ class Setting:
     size: tuple[int, int] | None
     num_ids: int
     data: str
+    reader: str
     device: str
     runtime: Mapping[str, Any]
     scorer: str = "vrstc/baseline"
@@ -231,3 +235,14 @@ class PlannedStage:
     def chain(self) -> "list[PlannedStage]":
         """All stages up to this one, first to last."""
         return [*(self.start.chain() if self.start else []), self]
+
+
+def readers(setting: Setting, domain: str = "target") -> tuple[str, ...]:
+    """Modules that read the data of a stage: the job's, and those of the source where it learns from that.
+
+    Args:
+        setting: of the job.
+        domain: see `methods.recipe.Stage`.
+    """
+    source = setting.source.reader if setting.source and domain != "target" else ""
+    return tuple(dict.fromkeys(name for name in (setting.reader, source) if name))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import datasets
 from datasets.opening import DECODED_LIMIT
 from datasets.tracklet import Split
 from runners import tracking
@@ -83,6 +84,7 @@ def _prepare(
         size=request.size if options.size else None,
         num_ids=split.num_train_ids,
         data=split.fingerprint,
+        reader=datasets.reader_of(split.name),
         device=device,
         runtime=runtime(device),
         scorer=options.scorer,

@@ -1,11 +1,11 @@
 """How long an arm takes beside a bare trunk: both in one process, in turns, so that a busy machine slows both alike.
 
 The reference is torchvision's own ResNet of the arm's depth on as many frames of the same size, not a network of this
-repository: if our trunk gets slower, the ratio shows it.
+repository: if our trunk gets slower, the ratio shows it. Every arm is timed equally often, settled or not, as a
+comparison with the baseline needs an interval in any case.
 """
 
 import time
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -14,8 +14,11 @@ from scipy.stats import binom
 from torch import nn
 from torchvision.models import get_model
 
+from protocols import turns
 from protocols.admission import fixed_length
 from protocols.cost import Feed
+from protocols.latency import watch
+from protocols.turns import Call, Clock
 from runners.regression_baseline import Ratio
 
 LENGTHS = {"latency": 8, "throughput": 32}  # frames of the tracklet
@@ -47,20 +50,20 @@ def ratios(
     return found
 
 
-def in_turns(one: Callable[[], object], other: Callable[[], object], seconds: float) -> list[float]:
+def in_turns(one: Call, other: Call, seconds: float, clock: Clock = time.perf_counter) -> list[float]:
     """Time of ``one`` over that of ``other``, again and again, each pair back to back and in alternating order."""
-    one(), other()  # warm up
-    pairs: list[float] = []
-    begun = time.perf_counter()
-    while len(pairs) < FEWEST or (len(pairs) < MOST and time.perf_counter() - begun < seconds):
-        if len(pairs) % 2:
-            below = _timed(other)
-            above = _timed(one)
-        else:
-            above = _timed(one)
-            below = _timed(other)
-        pairs.append(above / below)
-    return pairs
+    found = turns.in_turns(
+        one,
+        other,
+        watch(torch.device("cpu"), clock),
+        seconds,
+        fewest=FEWEST,
+        most=MOST,
+        warm_up_share=0.0,
+        until=lambda so_far: False,
+        clock=clock,
+    )
+    return list(found.ratios)
 
 
 def interval(pairs: list[float]) -> Ratio:
@@ -69,9 +72,3 @@ def interval(pairs: list[float]) -> Ratio:
     count = len(ordered)
     low = max(0, int(binom.ppf(0.025, count, 0.5)) - 1)
     return Ratio(float(np.median(ordered)), float(ordered[low]), float(ordered[count - 1 - low]))
-
-
-def _timed(call: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    call()
-    return time.perf_counter() - begun

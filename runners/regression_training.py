@@ -120,6 +120,7 @@ def make_job(matrix: Matrix, entry: Entry, split: Split, annotation: Annotation 
         size=(world.height, world.width),
         num_ids=split.num_train_ids,
         data=split.fingerprint,
+        reader=datasets.reader_of(split.name),
         device=DEVICE,
         runtime=runtime(DEVICE),
         annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,

@@ -111,6 +111,7 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
         size=size,
         num_ids=split.num_train_ids,
         data=split.fingerprint,
+        reader=datasets.reader_of(split.name),
         device=device,
         runtime=runtime(device),
         scorer=options.scorer,

@@ -27,7 +27,7 @@ from runners.restoring_frames import Sums, eye_of, measure
 from runners.restoring_pictures import Shown, pictures
 from runners.restoring_reference import Reference, build_reference, check_store, visible_regions
 
-__all__ = ["Reference", "Restored", "build_reference", "detect", "hidden_shares", "restore"]
+__all__ = ["Reference", "Restored", "build_reference", "detect", "restore"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -194,20 +194,6 @@ def detect(
     threshold = scorer.region_threshold if tau is None else tau
     judged = occlusion.detection(found[there], occluded, people[there], threshold)
     return {"rule": RULE, "excluded": int((~there).sum()), **judged.as_dict()}
-
-
-def hidden_shares(source: Split) -> Floats:
-    """How much of the person something hides in each test tracklet, ``[N]`` in [0, 1]: the mean over its frames.
-
-    Frames without a pixel of the person do not count; a tracklet without any (junk, distractors) has 0.
-    """
-    shares = np.zeros(len(source.test))
-    for row, tracklet in enumerate(source.test):
-        told = load_truth(source.root, tracklet.key)
-        each = occlusion.hidden_shares(told.labels, told.occluders)
-        there = np.isfinite(each)
-        shares[row] = each[there].mean() if there.any() else 0.0
-    return shares
 
 
 def _values(reference: Reference, sums: Sums) -> dict[str, Floats]:

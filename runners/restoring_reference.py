@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import decoding
+from datasets.image_opening import ImageFault
 from datasets.store import FrameStore
 from datasets.synthwalk.truth import HIDDEN, Truth, load_truth
 from datasets.tracklet import Split
@@ -132,7 +133,12 @@ class _Scene:
         size = (frames.shape[1], frames.shape[2])
         for number, twin in enumerate(told.twins):
             if twin is not None:
-                frames[number] = decoding.resize(decoding.decode(twin), size)
+                try:
+                    frames[number] = decoding.resize(decoding.decode(twin), size)
+                except ImageFault as error:
+                    raise RunError(
+                        f"the twin of a frame {error}; render SynthWalk again into an empty folder"
+                    ) from error
         front = _at_size(told.occluders > 0, size)
         occluded = np.asarray((visible_regions(told, scorer) < HIDDEN).any(axis=1) & front.any(axis=(1, 2)))
         return cls(occluded, occlusion.hidden_shares(told.labels, told.occluders), front, frames)

@@ -1,68 +1,33 @@
 """The steps behind training: examine an arm, judge it, hold its masks and its data against the truth."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from runners.planned import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting
+import protocols
+from runners.planned import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting, readers
 from runners.sources import code_digest
 from runners.steps import Step
 
-_JUDGING_CODE = (
-    "datasets/sampling.py",
-    "datasets/snippets.py",
-    "methods/interface.py",
-    "methods/layers",
-    "protocols",
-    "runners/extraction.py",
-    "runners/trunk_frames.py",
-    "runners/describing.py",
-    "runners/choosing.py",
-    "runners/feeding_arms.py",
-    "runners/judging_choices.py",
-    "runners/descriptors.py",
-    "runners/keeping.py",
-    "runners/judging.py",
-)
-_RESTORING_CODE = (
-    "methods/layers",
-    "datasets/synthwalk/truth.py",
-    "protocols/occlusion.py",
-    "protocols/restoration.py",
-    "protocols/tracklet_means.py",
-    "protocols/statistics.py",
-    "datasets/decoding.py",
-    "datasets/transforms.py",
-    *(f"runners/{name}.py" for name in ("restoring", "restoring_frames", "restoring_reference", "restoring_pictures")),
-    "runners/against_truth.py",
-)
-
-_EXPLAINING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    "datasets/snippets.py",
-    "protocols/masks.py",
-    "protocols/tracklet_means.py",
-    "protocols/statistics.py",
-    *(f"runners/{name}.py" for name in ("explaining", "overlays")),
-)
-
-_RECOGNISING_CODE = ("methods/interface.py", "methods/layers", "runners/recognising.py")
-_WEIGHING_CODE = (
-    "methods/interface.py",
-    "methods/layers",
-    "datasets/snippets.py",
-    "datasets/synthwalk/truth.py",
-    "protocols/frame_weights.py",
-    "protocols/tracklet_means.py",
-    "protocols/statistics.py",
-    *(f"runners/{name}.py" for name in ("weighing", "describing", "overlays")),
-)
-
 
 def judge_step(
-    run: ArmRun, last: PlannedStage, tested: PlannedData, protocol: Mapping[str, Any], setting: Setting
+    run: ArmRun,
+    last: PlannedStage,
+    tested: PlannedData,
+    protocol: Mapping[str, Any],
+    setting: Setting,
+    hidden: str | None = None,
 ) -> Step:
-    """The step that turns weights, and the data to judge them on, into a recorded result."""
+    """The step that turns weights, and the data to judge them on, into a recorded result.
+
+    Args:
+        run: what is judged.
+        last: its last stage.
+        tested: the data it is judged on.
+        protocol: its record.
+        setting: of the job.
+        hidden: what says how much of each query is hidden, see `runners.against_truth.AgainstTruth.hidden_by`.
+    """
     inputs = {
         "weights": last.step.fingerprint,
         "paper": setting.card.key,
@@ -73,40 +38,62 @@ def judge_step(
         "data": tested.fingerprint,
         "raw": setting.data,
         "annotation": setting.annotation.fingerprint if setting.annotation else None,
+        "crop": last.crop,
+        "hidden": hidden,
         "profile": setting.profile,
         "budget": setting.budget,
         "runtime": dict(setting.runtime),
-        "code": code_digest(*_JUDGING_CODE, run.arm.folder),
+        "code": judge_code(protocol, setting, run.arm.folder),
     }
     return Step("judge", f"{run.text} seed {last.seed}", inputs)
 
 
+def colour_step(size: tuple[int, int], seed: int, protocol: Mapping[str, Any], setting: Setting) -> Step:
+    """The step of the sanity row: what the colour of clothes alone gets."""
+    inputs = {
+        "control": "colour",
+        "paper": setting.card.key,
+        "protocol": dict(protocol),
+        "data": setting.data,
+        "profile": setting.profile,
+        "budget": setting.budget,
+        "size": list(size),
+        "seed": seed,
+        "decoder": setting.runtime.get("decoder"),
+        "code": judge_code(protocol, setting),
+    }
+    return Step("judge", "colour", inputs)
+
+
+def judge_code(protocol: Mapping[str, Any], setting: Setting, arm: Path | None = None) -> str:
+    """Digest of the code that judges an arm, or what needs no network."""
+    return code_digest("judge", arm=arm, modules=(*readers(setting), *_protocol(protocol)))
+
+
 def explain_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
     """The step that holds an arm's masks against the truth of the test half."""
-    return _of_weights("explain", run, last, setting, _EXPLAINING_CODE)
+    return _of_weights("explain", run, last, setting)
 
 
 def weigh_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
     """The step that holds an arm's weights of frames against how much of the person they show."""
-    return _of_weights("weigh", run, last, setting, _WEIGHING_CODE)
+    return _of_weights("weigh", run, last, setting, crop=last.crop)
 
 
 def recognise_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
     """The step that holds the attributes an arm recognises against the annotation of the test half."""
     known = setting.annotation.fingerprint if setting.annotation else None
-    return _of_weights("recognise", run, last, setting, _RECOGNISING_CODE, annotation=known)
+    return _of_weights("recognise", run, last, setting, annotation=known, crop=last.crop)
 
 
-def _of_weights(
-    kind: str, run: ArmRun, last: PlannedStage, setting: Setting, code: tuple[str, ...], **more: str | None
-) -> Step:
+def _of_weights(kind: str, run: ArmRun, last: PlannedStage, setting: Setting, **more: str | float | None) -> Step:
     """A step that asks a trained network something about the raw test half."""
     inputs = {
         "weights": last.step.fingerprint,
         "data": setting.data,
         **more,
         "runtime": dict(setting.runtime),
-        "code": code_digest(*code, run.arm.folder),
+        "code": code_digest(kind, arm=run.arm.folder, modules=readers(setting)),
     }
     return Step(kind, f"{run.text} seed {last.seed}", inputs)
 
@@ -118,7 +105,7 @@ def restore_step(tested: PlannedData, scores: PlannedScores, setting: Setting) -
         "scores": scores.step.fingerprint,
         "data": setting.data,
         "runtime": dict(setting.runtime),
-        "code": code_digest(*_RESTORING_CODE),
+        "code": code_digest("restore", modules=readers(setting)),
     }
     return Step("restore", tested.name, inputs)
 
@@ -132,6 +119,11 @@ def examine_step(run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any]
         "size": list(size),
         "protocol": dict(protocol),
         "runtime": dict(setting.runtime),
-        "code": code_digest("methods/layers", run.arm.folder, "protocols"),
+        "code": code_digest("examine", arm=run.arm.folder, modules=_protocol(protocol)),
     }
     return Step("examine", run.arm.text, inputs)
+
+
+def _protocol(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """The file of a protocol, which says more than its record: who may enter, whether it repairs."""
+    return (protocols.module_of(told["name"]),) if told["name"] in protocols.names() else ()

@@ -1,40 +1,156 @@
-"""Which code decided a result: a digest of the syntax trees, blind to comments, docstrings and layout."""
+"""Which code decided a result: a digest of every module that a kind of step may run, and no hand-kept list of files.
 
-import ast
+A kind of step names the modules in which its work is done; all that these import, down to the last one, decides with
+them (`runners.import_closure`). Some modules are imported and decide nothing, or have their say in a step of their own:
+they are left out below, each with its reason. What is found only while it runs, an arm's folder, the reader of a data
+set, a protocol's file, is named by the step.
+"""
+
 import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-HOUSE = Path(__file__).resolve().parent.parent
+from methods.registry import package_of
+from runners.errors import RunError
+from runners.import_closure import HOUSE, Source, Sources
+
+__all__ = ["HOUSE", "code_digest"]
+
+DECIDES_NOTHING: Mapping[str, str] = {
+    "datasets.errors": "words of refusals",
+    "methods.errors": "words of refusals",
+    "protocols.errors": "words of refusals",
+    "runners.errors": "words of refusals",
+    "files.atomic": "writes a file whole or not at all",
+    "files.errors": "words of refusals",
+    "files.toml": "reads cards; what a card says is among the inputs",
+    "datasets.progress": "bars and lines on a terminal",
+    "runners.progress": "bars and lines on a terminal",
+    "datasets.lock_file": "keeps two processes apart; writes nothing",
+    "datasets.synthwalk.compiling": "where machine code is kept; it is found again by a digest of its sources",
+    "protocols.discovery": "finds protocols; a step names the file of its own",
+    "methods.card_checks": "refuses a card or lets it pass; what a card says is among the inputs",
+    "runners.environment": "what it tells of the machine is among the inputs: runtime and precision",
+    "runners.import_closure": "tells what code decides",
+    "runners.sources": "tells what code decides",
+    "runners.plan": "all that a plan decides is written down as inputs",
+    "runners.planned": "values of a plan, written down as inputs",
+    "runners.repairers": "all that a repairer's text decides is written down as inputs",
+    "runners.result_steps": "writes down inputs",
+    "runners.steps": "keeps what steps made, and the numbers in it as they are",
+    "reports": "reads what was recorded, afterwards",
+}
+"""Imported by modules that decide, and decides nothing itself."""
+
+BY_FINGERPRINT: Mapping[str, str] = {
+    "datasets.annotations.duke": "an annotation enters by a fingerprint of all that was read",
+    "datasets.annotations.mars": "an annotation enters by a fingerprint of all that was read",
+    "datasets.annotations.rap": "an annotation enters by a fingerprint of all that was read",
+    "datasets.annotations.synthwalk": "an annotation enters by a fingerprint of all that was read",
+    "datasets.pack.writing": "writes packs; their frames are those of the images",
+    "datasets.repaired": "repaired data are a step: repaired",
+    "datasets.synthwalk.writing": "renders; what was rendered lies on disk and has a fingerprint",
+    "runners.annotating": "an annotation enters by a fingerprint of all that was read",
+    "runners.explaining": "masks against the truth are a step: explain",
+    "runners.judging": "accuracies are a step: judge",
+    "runners.labelling": "labels of an arm are a step: labels",
+    "runners.recognising": "attributes against their annotation are a step: recognise",
+    "runners.repairing": "repaired data are a step: repaired",
+    "runners.restoring": "repaired frames against the truth are a step: restore",
+    "runners.weighing": "weights of frames against the truth are a step: weigh",
+}
+"""Has its say through data or through a step whose fingerprint is an input; followed only where it is that step."""
 
 
-def code_digest(*places: str | Path) -> str:
-    """Digest of Python files and of all Python files in folders (not below them).
+@dataclass(frozen=True)
+class Kind:
+    """One kind of step.
+
+    Attributes:
+        entries: modules in which its work is done.
+        version: raised where something decides that no import shows; the reason stands beside it.
+    """
+
+    entries: tuple[str, ...]
+    version: int = 1
+
+
+KINDS: Mapping[str, Kind] = {
+    "frames": Kind(("datasets.store", "datasets.store_building")),
+    "features": Kind(("runners.extraction", "datasets.opening", "datasets.shared_frames")),
+    "stage": Kind(("runners.stages", "runners.training", "runners.material")),
+    "regions": Kind(("runners.scoring_regions", "runners.material", "runners.stages")),
+    "labels": Kind(("runners.labelling", "runners.recognising", "runners.material", "runners.stages")),
+    "repaired": Kind(("datasets.repaired.writing", "runners.repairing", "runners.material", "runners.stages")),
+    "examine": Kind(("protocols.admission", "protocols.cost", "runners.stages")),
+    "judge": Kind(("runners.job", "runners.judging", "runners.against_truth")),
+    "explain": Kind(("runners.explaining", "runners.against_truth")),
+    "weigh": Kind(("runners.weighing", "runners.against_truth")),
+    "recognise": Kind(("runners.recognising", "runners.against_truth")),
+    "restore": Kind(("runners.restoring", "runners.against_truth", "datasets.repaired.changes")),
+}
+"""Every kind of step, and decoded frames."""
+
+
+def code_digest(kind: str, *, arm: Path | None = None, modules: Iterable[str] = ()) -> str:
+    """Digest of the code that decides a step.
 
     Args:
-        places: paths relative to the repository's root, or absolute ones.
+        kind: of `KINDS`.
+        arm: folder of the method that the step trains or asks; anywhere.
+        modules: what is found only while it runs: the reader of the data set, the protocol's file.
 
     Returns:
-        16 hexadecimal digits that change when what the code does may have changed.
+        16 hexadecimal digits. They change with what any of these modules does, with its name, and with `Kind.version`.
+
+    Raises:
+        RunError: no such kind or module, or a file that is no Python.
     """
-    digest = hashlib.sha256()
-    for place in places:
-        path = HOUSE / place
-        for file in [path] if path.is_file() else sorted(path.glob("*.py")):
-            digest.update(f"{file.name}:{_tree(file)}".encode())
-    return digest.hexdigest()[:16]
+    return _digest(kind, arm, tuple(modules))
 
 
 @cache
-def _tree(file: Path) -> str:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+def _digest(kind: str, arm: Path | None, modules: tuple[str, ...]) -> str:
+    return digest_of(kind, closure(kind, _everything(), arm=arm, modules=modules))
+
+
+@cache
+def _everything() -> Sources:
+    """The sources as they were when the first digest was asked for: later edits belong to later runs."""
+    sources = Sources.of()
+    for kind in KINDS:
+        closure(kind, sources)
+    return sources
+
+
+def closure(
+    kind: str, sources: Sources, *, arm: Path | None = None, modules: Iterable[str] = ()
+) -> Mapping[str, Source]:
+    """All modules that decide a step, by dotted name, sorted; arguments and errors as in `code_digest`."""
+    if kind not in KINDS:
+        raise RunError(f"there is no kind of step called {kind!r}; known: {', '.join(KINDS)}.")
+    entries = [*KINDS[kind].entries, *modules]
+    if arm is not None:
+        package = package_of(arm) or f"outside_{re.sub(r'[^0-9A-Za-z_]', '_', arm.name)}"
+        if package_of(arm) is None:
+            sources = sources.with_outside(package, arm)
+        entries += [f"{package}.options", f"{package}.model"]
+    wanted = (*entries, *(parent for name in entries for parent in _packages(name)))
+    left_out = [name for name in (*DECIDES_NOTHING, *BY_FINGERPRINT) if name not in wanted]
+    return sources.closure(entries, left_out)
+
+
+def digest_of(kind: str, modules: Mapping[str, Source]) -> str:
+    """Digest of a closure."""
+    digest = hashlib.sha256(f"{kind} {KINDS[kind].version}\n".encode())
+    for name, source in modules.items():
+        digest.update(f"{name} {source.tree}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _packages(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]

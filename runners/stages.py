@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from datasets import decoding, reader_of
 from datasets.randomness import generator
 from datasets.store import FrameStore
 from datasets.store_pair import TrainingFrames
@@ -25,8 +26,9 @@ from runners.errors import RunError
 from runners.extraction import extract_frame_features, probe_digest
 from runners.feeding import Feed
 from runners.optimisation import trains
-from runners.plan import length_of
 from runners.planned import ArmRun, PlannedStage
+from runners.sources import code_digest
+from runners.stage_length import length_of
 from runners.steps import Step, StepStore, read_json, write_json
 from runners.training import FeatureSource, PixelSource, Source, Targets, train_stage
 
@@ -189,6 +191,8 @@ def frame_features(
             "size": list(store.size),
             "normalise": normalise,
             "precision": precision,
+            "decoder": decoding.version(),
+            "code": code_digest("features", modules=[reader_of(split.name)]),
             **({"crop": store.crop} if store.crop != 1 else {}),
             **({"counted": "trunk frames"} if part == "test" else {}),
         },

@@ -61,6 +61,7 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
         size=size if options.size else None,
         num_ids=split.num_train_ids,
         data=split.fingerprint,
+        reader=datasets.reader_of(split.name),
         device=device,
         runtime=runtime(device),
         annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,

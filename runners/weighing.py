@@ -17,7 +17,7 @@ from datasets.transforms import Normalisation, to_tensor
 from methods.interface import Explains, FixedClip
 from protocols import frame_weights
 from protocols.errors import ProtocolError
-from runners.describing import in_batches
+from runners.clip_batches import in_batches
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.extraction import frames_per_batch

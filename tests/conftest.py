@@ -7,7 +7,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# how long one example takes says nothing: a busy machine is no fault
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # What tests leave in memory is no business of the user's own cache folder.
 os.environ["REPROID_CACHE"] = tempfile.mkdtemp(prefix="reproid-tests-")

@@ -26,7 +26,7 @@ from datasets.tracklet import Split, Tracklet
 
 IMAGES: Final = "RAP_dataset"
 MAT: Final = Path("RAP_annotation") / "RAP_annotation.mat"
-_CAMERA = re.compile(r"CAM(\d+)", re.IGNORECASE)
+_CAMERA = re.compile(r"CAM([0-9]{1,9})", re.IGNORECASE)
 _NAME = re.compile(r"[^/\\]+\.(png|jpg|jpeg)", re.IGNORECASE)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import identifiers
 from datasets.errors import DataError
 from datasets.matlab import read_variable
 
@@ -150,13 +151,14 @@ def _partitions(path: Path, field: Any, images: int) -> tuple[tuple[_Indices, _I
 def _indices(path: Path, partition: int, half: Any, images: int) -> _Indices:
     numbers = np.asarray(half).reshape(-1)
     where = f"{path}: partition {partition + 1}"
-    if numbers.dtype.kind not in "iuf" or not numbers.size or not np.array_equal(numbers, np.rint(numbers)):
+    if numbers.dtype.kind not in "iuf" or not numbers.size:
         raise DataError(
             f"{where} holds {numbers.dtype} of shape {numbers.shape}, expected whole numbers; copy it again"
         )
+    numbers = identifiers.whole_numbers(numbers, f"{where}: its entries", "copy it again")
     outside = numbers[(numbers < 1) | (numbers > images)]
     if outside.size:
         raise DataError(f"{where} names image {int(outside[0])}, expected 1 to {images:,}; take the released file")
     if len(np.unique(numbers)) != len(numbers):
         raise DataError(f"{where} names an image twice in one half, expected once; take the released file")
-    return numbers.astype(np.int64) - 1
+    return numbers - 1

@@ -8,6 +8,7 @@ from datasets.annotations import duke, mars, rap, synthwalk, table
 from datasets.annotations.sheet import Sheet, read_sheet
 from datasets.attributes import Annotation
 from datasets.errors import DataError
+from datasets.readers.companions import is_companion
 
 _RELEASED: Final[tuple[tuple[tuple[str, ...], Callable[[Sheet], Annotation]], ...]] = (
     (mars.V1.header, mars.read_v1),
@@ -46,7 +47,7 @@ def _read_folder(folder: Path) -> Annotation:
         return synthwalk.read(folder)
     if rap.is_here(folder):
         return rap.read(folder)
-    inside = sorted(path.name for path in folder.glob("*.csv"))
+    inside = sorted(path.name for path in folder.glob("*.csv") if not is_companion(path.name))
     hint = f"; give one of its files: {', '.join(inside[:5])}" if inside else ""
     raise DataError(
         f"{folder} holds no annotation, expected {synthwalk.TRACKLETS} (a rendered SynthWalk) or {rap.MAT} (RAP)"

@@ -1,6 +1,5 @@
 """A CSV file as a header and rows of text; every message names file, line and column."""
 
-import csv
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import identifiers
 from datasets.errors import DataError
+from files import csv
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,15 @@ class Sheet:
         cells = self.column(name)
         values = np.zeros(len(cells), dtype=np.int64)
         for row, cell in enumerate(cells):
-            digits = cell.removeprefix("-")
-            if not (digits.isascii() and digits.isdigit() and len(digits) < 10) or not low <= int(cell) <= high:
+            try:
+                values[row] = number = identifiers.whole(cell)
+            except ValueError:
+                number = low - 1
+            if not low <= number <= high:
                 raise DataError(
-                    f"{self.at(row, name)}: found {cell!r}, expected a whole number from {low} to {high}; correct it, "
-                    "or take the released file"
+                    f"{self.at(row, name)}: found {identifiers.shown(cell)}, expected a whole number from {low} to "
+                    f"{high}; correct it, or take the released file"
                 )
-            values[row] = int(cell)
         return values
 
     def require_header(self, expected: Sequence[str], what: str) -> None:
@@ -98,12 +101,8 @@ def read_sheet(path: Path) -> Sheet:
     Raises:
         DataError: if it cannot be read, has no rows, a column twice, or a row of another width.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            numbered = [(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a readable CSV file ({error}); save it as UTF-8 with commas") from error
+    table = csv.rows(path, error=DataError, remedy="save it as UTF-8 with commas", separators=",")
+    numbered = [(line, tuple(cells)) for line, cells in table]
     if len(numbered) < 2:
         raise DataError(f"{path} has {len(numbered)} lines with content, expected a header and at least one row")
     header, body = numbered[0][1], numbered[1:]

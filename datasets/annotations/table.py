@@ -26,11 +26,12 @@ from datasets.annotations.naming import place_in_group
 from datasets.annotations.sheet import Sheet
 from datasets.attributes import UNKNOWN, YES_NO, Annotation, Attribute, Level
 from datasets.errors import DataError
+from datasets.identifiers import shown
 
 PERSON: Final = "person_id"
 TRACKLET: Final = "tracklet"
 _MOST_WORDS = 64  # more different words than this are names or remarks, not a choice
-_KEY = re.compile(r"(\d{4})C\dT\d{4}")
+_KEY = re.compile(r"([0-9]{4})C[0-9]T[0-9]{4}")
 _KNOWN_GROUPS: Final = {
     attribute.name: attribute.group
     for attributes in (duke.DUKE.attributes.values(), mars.V2.attributes.values(), synthwalk.PEOPLE)
@@ -155,7 +156,7 @@ def _whose(sheet: Sheet) -> tuple[NDArray[np.int64], list[str]]:
 
 def _codes(sheet: Sheet, column: str) -> tuple[tuple[str, ...], NDArray[np.int16]]:
     """Names of a column's values, and the code of each row."""
-    cells = sheet.column(column)
+    cells = [_plain(cell) for cell in sheet.column(column)]
     filled = {cell for cell in cells if cell}
     folded = {cell.lower() for cell in filled}
     if folded <= set(YES_NO):
@@ -168,8 +169,8 @@ def _codes(sheet: Sheet, column: str) -> tuple[tuple[str, ...], NDArray[np.int16
         for row, cell in enumerate(cells):
             if cell and _is_number(cell) and (words or cell not in {"0", "1"}):
                 raise DataError(
-                    f"{sheet.at(row, column)}: found {cell!r}, expected 0 or 1 in all rows (yes/no), words in all rows "
-                    "(a choice), or nothing (unknown); correct it"
+                    f"{sheet.at(row, column)}: found {shown(cell)}, expected 0 or 1 in all rows (yes/no), words in all "
+                    "rows (a choice), or nothing (unknown); correct it"
                 )
         if len(folded) < len(filled):
             twice = next(cell for cell in sorted(filled) for other in filled if cell < other and _same(cell, other))
@@ -182,6 +183,11 @@ def _codes(sheet: Sheet, column: str) -> tuple[tuple[str, ...], NDArray[np.int16
         values = tuple(sorted(filled))
         code_of = {value: code for code, value in enumerate(values)}
     return values, np.array([code_of.get(cell, UNKNOWN) for cell in cells], dtype=np.int16)
+
+
+def _plain(cell: str) -> str:
+    """A cell as it was meant: a program that reads a column with unknown values writes 1.0 and 0.0."""
+    return cell[0] if cell in ("0.0", "1.0") else cell
 
 
 def _same(cell: str, other: str) -> bool:

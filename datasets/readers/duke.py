@@ -25,6 +25,8 @@ from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
 from datasets.frames_of_folder import ListedFrames, names_array
 from datasets.readers import duke_frames
+from datasets.readers.companions import checks as companion_checks
+from datasets.readers.companions import folders_in
 from datasets.readers.duke_frames import Part
 from datasets.readers.folder_listing import FolderListing, list_folders, subfolders
 from datasets.readers.image_files import name_some
@@ -80,11 +82,13 @@ class Listing:
         root: the data set's folder.
         parts: `train`, `query` and `gallery`; one folder a tracklet, named `part/person/tracklet`.
         misplaced: images outside the folder of a tracklet.
+        companions: what a system left outside of these folders.
     """
 
     root: Path
     parts: dict[str, FolderListing]
     misplaced: int = 0
+    companions: int = 0
 
 
 class _Query(NamedTuple):
@@ -127,14 +131,16 @@ def list_root(root: Path, *, sizes: bool = True) -> Listing:
         DataError: a folder cannot be listed, or a part holds no folder of a tracklet.
     """
     parts: dict[str, FolderListing] = {}
-    misplaced = 0
+    misplaced = companions = 0
     for part in PARTS:
         people = subfolders(root, part)
         misplaced += people.images
+        companions += people.companions
         folders: list[str] = []
         for person in people.folders:
             inside = subfolders(root, f"{part}/{person}")
             misplaced += inside.images
+            companions += inside.companions
             folders += [f"{part}/{person}/{tracklet}" for tracklet in inside.folders]
         if not folders:
             raise DataError(
@@ -142,7 +148,7 @@ def list_root(root: Path, *, sizes: bool = True) -> Listing:
                 "copy the original again"
             )
         parts[part] = list_folders(root, folders, f"listing {part}", sizes=sizes)
-    return Listing(root, parts, misplaced)
+    return Listing(root, parts, misplaced, companions)
 
 
 def read(listing: Listing, *, counts: Counts | None = None, manifest: Manifest | None = None) -> Examination:
@@ -176,6 +182,7 @@ def read(listing: Listing, *, counts: Counts | None = None, manifest: Manifest |
         *_counted(result, expected[expectation], expectation, remedy),
         *_check_people(result, expectation),
         Check("images outside the folder of a tracklet", 0, listing.misplaced, "move them where they belong"),
+        *companion_checks(listing.companions),
     ]
     problems: list[Problem] = []
     for part in PARTS:
@@ -203,7 +210,7 @@ def _find_root(root: Path) -> Path:
     there = [part for part in PARTS if (root / part).is_dir()]
     if len(there) == len(PARTS):
         return root
-    inside = sorted(child for child in root.iterdir() if all((child / part).is_dir() for part in PARTS))
+    inside = sorted(child for child in folders_in(root) if all((child / part).is_dir() for part in PARTS))
     if len(inside) == 1:
         return inside[0]
     if inside:

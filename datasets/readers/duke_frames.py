@@ -1,6 +1,7 @@
 """One part of DukeMTMC-VideoReID: its frames in time order, and what their names say that their folders do not."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from datasets.readers.folder_listing import FolderListing
 from datasets.readers.image_files import name_some
 
 _LATEST_START = 2  # some tracklets of the release have no F0001
+_MARS = re.compile(r"(?:[0-9]{4}|00-1)C[0-9]T[0-9]{4}F[0-9]{3}\.jpg")
 _DIGITS = 9  # of a person or tracklet, at most
 _AGAIN = "copy the folder again from the original"
 _KINDS = {
@@ -60,11 +62,20 @@ def part_of(listing: FolderListing, part: str) -> Part:
     """
     told = parse(listing.names)
     if not told.valid.any():
-        first = listing.path(0) if len(listing.names) else f"{part}/<person>/<tracklet> without any .jpg"
-        raise DataError(
-            f"{first} is the first of the images, expected names like 0001_C6_F0099_X30823.jpg or "
-            "0001C6F0099X30823.jpg; this is no copy of DukeMTMC-VideoReID: copy the original again"
-        )
+        wanted = "0001_C6_F0099_X30823.jpg or 0001C6F0099X30823.jpg"
+        if not len(listing.names):
+            raise DataError(
+                f"{part}/<person>/<tracklet> holds no image, expected names like {wanted}; "
+                f"{listing.hint or 'copy the original again'}"
+            )
+        first = listing.path(0)
+        remedy = "this is no copy of DukeMTMC-VideoReID: copy the original again"
+        if _MARS.fullmatch(first.rpartition("/")[2]):
+            remedy = (
+                "this is a name of MARS: read the original folders bbox_train, bbox_test and info as 'mars', or write "
+                "a CSV of the tracklets and read it as 'own'"
+            )
+        raise DataError(f"{first} is the first of the images, expected names like {wanted}; {remedy}")
     folder_of = listing.folder_of
     found: dict[str, list[Problem]] = {kind: [] for kind in _KINDS}
     for row in np.flatnonzero(~told.valid):

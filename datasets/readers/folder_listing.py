@@ -15,7 +15,9 @@ from datasets import progress
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.frames_of_folder import names_array
-from datasets.readers.image_files import name_some
+from datasets.readers.companions import checks as companion_checks
+from datasets.readers.companions import is_companion
+from datasets.readers.image_files import name_some, strays
 
 MISSING = -1  # size of a link that leads nowhere
 _THREADS = 4  # listing waits for the disk, most of all for a network disk
@@ -32,6 +34,9 @@ class FolderListing:
         names: bytes [F] (dtype `S`), in each folder sorted by their bytes.
         sizes: bytes of each file, int64 [F], -1 for a link that leads nowhere; None where no file was asked.
         others: how many files lie there that are no images.
+        companions: how many files and folders a system left there.
+        capitals: images whose ending differs in capitals alone, such as .JPG; they are among the others.
+        deeper: paths of the folders in these folders, where images may lie one level too deep.
     """
 
     folders: tuple[str, ...]
@@ -39,6 +44,9 @@ class FolderListing:
     names: NDArray[np.bytes_]
     sizes: NDArray[np.int64] | None
     others: int = 0
+    companions: int = 0
+    capitals: tuple[str, ...] = ()
+    deeper: tuple[str, ...] = ()
 
     @property
     def folder_of(self) -> NDArray[np.int64]:
@@ -54,6 +62,11 @@ class FolderListing:
         """The images of one size."""
         return [] if self.sizes is None else np.flatnonzero(self.sizes == size).tolist()
 
+    @property
+    def hint(self) -> str:
+        """Why images may not have been found, as the end of a sentence; empty where nothing points to a reason."""
+        return strays(self.capitals, self.deeper)
+
     def problems(self) -> list[Problem]:
         """One for every file of zero bytes, and for every link that leads nowhere."""
         empty = [Problem("empty", self.path(i), "has 0 bytes", _AGAIN) for i in self._rows(0)]
@@ -62,10 +75,12 @@ class FolderListing:
         ]
 
     def checks(self, root: Path, part: str) -> list[Check]:
-        """How many images of a part are empty or are links that lead nowhere."""
+        """How many images of a part are empty or links that lead nowhere, and what lies beside them."""
+        found = companion_checks(self.companions, part)
+        if self.capitals:
+            found.append(Check(f"{part} images with an ending in capitals", 0, len(self.capitals), self.hint, "name"))
         if self.sizes is None:
-            return []
-        found = []
+            return found
         for what, size in (("empty", 0), ("missing", MISSING)):
             files = [self.path(i) for i in self._rows(size)]
             detail = f"{what} under {root}: {name_some(files)}; copy them again"
@@ -74,14 +89,15 @@ class FolderListing:
 
 
 class Entries(NamedTuple):
-    """Names in a folder, sorted: its folders, and how many images lie beside them."""
+    """Names in a folder, sorted: its folders, how many images lie beside them, and what a system left."""
 
     folders: list[str]
     images: int
+    companions: int
 
 
 def subfolders(root: Path, folder: str, suffix: str = ".jpg") -> Entries:
-    """The folders in a folder; hidden ones are not looked at.
+    """The folders in a folder; those that a system left are not looked at.
 
     Raises:
         DataError: the folder is missing or may not be read.
@@ -91,8 +107,10 @@ def subfolders(root: Path, folder: str, suffix: str = ".jpg") -> Entries:
             there = [(entry.name, entry.is_dir()) for entry in entries]
     except OSError as error:
         raise _unreadable(root / folder, error) from error
-    folders = sorted(name for name, is_folder in there if is_folder and not name.startswith("."))
-    return Entries(folders, sum(not is_folder and name.endswith(suffix) for name, is_folder in there))
+    kept = [(name, is_folder) for name, is_folder in there if not is_companion(name)]
+    folders = sorted(name for name, is_folder in kept if is_folder)
+    images = sum(not is_folder and name.endswith(suffix) for name, is_folder in kept)
+    return Entries(folders, images, len(there) - len(kept))
 
 
 def list_folders(
@@ -113,33 +131,59 @@ def list_folders(
     bar = progress.bar(total=len(folders), desc=description, unit="folder", disable=None, leave=False, smoothing=0.05)
     names: list[NDArray[np.bytes_]] = []
     bytes_of: list[NDArray[np.int64]] = []
-    others = 0
+    others = companions = 0
+    capitals: list[str] = []
+    deeper: list[str] = []
     with ThreadPoolExecutor(_THREADS) as pool, bar:
-        for found in pool.map(lambda folder: _list(root / folder, suffix, sizes), folders):
+        listed = pool.map(lambda folder: _list(root / folder, suffix, sizes), folders)
+        for folder, found in zip(folders, listed, strict=True):
             names.append(found.names)
             bytes_of.append(found.sizes)
             others += found.others
+            companions += found.companions
+            capitals += [f"{folder}/{name}" for name in found.capitals]
+            deeper += [f"{folder}/{name}" for name in found.deeper]
             bar.update(1)
     starts = np.concatenate([[0], np.cumsum([len(part) for part in names], dtype=np.int64)]).astype(np.int64)
     together = np.concatenate(names) if names else names_array([])
     known = np.concatenate(bytes_of) if bytes_of else np.zeros(0, dtype=np.int64)
-    return FolderListing(tuple(folders), starts, together, known if sizes else None, others)
+    return FolderListing(
+        tuple(folders),
+        starts,
+        together,
+        known if sizes else None,
+        others,
+        companions,
+        tuple(capitals),
+        tuple(deeper),
+    )
 
 
 class _Listed(NamedTuple):
     names: NDArray[np.bytes_]
     sizes: NDArray[np.int64]
     others: int
+    companions: int
+    capitals: list[str]
+    deeper: list[str]
 
 
 def _list(folder: Path, suffix: bytes, sizes: bool) -> _Listed:
     found: list[tuple[bytes, int]] = []
-    others = 0
+    others = companions = 0
+    capitals: list[str] = []
+    deeper: list[str] = []
     try:
         with os.scandir(os.fsencode(folder)) as entries:
             for entry in entries:
-                if not entry.name.endswith(suffix):
+                if is_companion(entry.name):
+                    companions += 1
+                elif not entry.name.endswith(suffix) or (not suffix and entry.is_dir()):
                     others += 1
+                    if entry.is_dir():
+                        deeper.append(os.fsdecode(entry.name))
+                    elif entry.name.lower().endswith(suffix):
+                        capitals.append(os.fsdecode(entry.name))
                 elif sizes:
                     found.append((entry.name, _size(entry)))
                 else:
@@ -147,7 +191,8 @@ def _list(folder: Path, suffix: bytes, sizes: bool) -> _Listed:
     except OSError as error:
         raise _unreadable(folder, error) from error
     found.sort()
-    return _Listed(names_array([name for name, _ in found]), np.array([size for _, size in found], np.int64), others)
+    names, known = names_array([name for name, _ in found]), np.array([size for _, size in found], np.int64)
+    return _Listed(names, known, others, companions, capitals, deeper)
 
 
 def _size(entry: os.DirEntry[bytes]) -> int:

@@ -1,16 +1,20 @@
 """Are the image files there? One directory listing per folder, no file is opened."""
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets import progress
 from datasets.checks import Check, Problem
+from datasets.errors import DataError
+from datasets.readers import companions
 
 MISSING = -1
 _THREADS = 4  # listing waits for the disk, most of all for a network disk
@@ -27,12 +31,18 @@ class ImageFiles:
         missing: names of the missing files.
         empty: names of the files of zero bytes.
         unexpected: how many other image files lie in the same folders.
+        companions: how many files and folders a system left there.
+        capitals: files whose ending differs in capitals alone, such as .JPG.
+        deeper: folders in these folders, where images may lie one level too deep.
     """
 
     sizes: NDArray[np.int64]
     missing: tuple[str, ...]
     empty: tuple[str, ...]
     unexpected: int
+    companions: int = 0
+    capitals: tuple[str, ...] = ()
+    deeper: tuple[str, ...] = ()
 
     def problems(self) -> list[Problem]:
         """One for every file that is missing or empty."""
@@ -42,17 +52,26 @@ class ImageFiles:
 
 def check_listing(root: Path, part: str, images: ImageFiles) -> list[Check]:
     """How many images of a part are missing, empty, or there without being listed."""
+    hint = strays(images.capitals, images.deeper)
+    remedy = {"missing": hint or "copy them again", "empty": "copy them again"}
     found = [
-        Check(f"{part} images {what}", 0, len(files), f"{what} under {root}: {name_some(files)}; copy them again", what)
+        Check(f"{part} images {what}", 0, len(files), f"{what} under {root}: {name_some(files)}; {remedy[what]}", what)
         for what, files in (("missing", images.missing), ("empty", images.empty))
     ]
-    return [*found, Check(f"{part} images not listed", None, images.unexpected)]
+    return [
+        *found,
+        Check(f"{part} images not listed", None, images.unexpected),
+        *companions.checks(images.companions, part),
+    ]
 
 
 def list_images(
     root: Path, folders: Mapping[str, Sequence[bytes]], description: str, suffixes: tuple[bytes, ...] = (b".jpg",)
 ) -> ImageFiles:
     """Compare the files in folders with the expected names.
+
+    Raises:
+        DataError: a folder may not be listed; one that is not there lacks all its images.
 
     Args:
         root: where the folders lie.
@@ -63,7 +82,9 @@ def list_images(
     sizes: list[NDArray[np.int64]] = []
     missing: list[str] = []
     empty: list[str] = []
-    unexpected = 0
+    unexpected = left = 0
+    capitals: list[str] = []
+    deeper: list[str] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         listings = pool.map(lambda folder: _listing(root / folder, suffixes), folders)
         bar = progress.bar(
@@ -74,13 +95,19 @@ def list_images(
             disable=None,
             leave=False,
         )
-        for (folder, expected), there in bar:
+        for (folder, expected), listed in bar:
+            there = listed.sizes
+            left += listed.companions
+            capitals += [f"{folder}/{name}" for name in listed.capitals]
+            deeper += [f"{folder}/{name}" for name in listed.deeper]
             here = np.array([there.get(name, MISSING) for name in expected], dtype=np.int64)
             sizes.append(here)
-            missing.extend(f"{folder}/{expected[i].decode()}" for i in np.flatnonzero(here == MISSING))
-            empty.extend(f"{folder}/{expected[i].decode()}" for i in np.flatnonzero(here == 0))
+            missing.extend(f"{folder}/{os.fsdecode(expected[i])}" for i in np.flatnonzero(here == MISSING))
+            empty.extend(f"{folder}/{os.fsdecode(expected[i])}" for i in np.flatnonzero(here == 0))
             unexpected += len(there) - int((here != MISSING).sum())
-    return ImageFiles(np.concatenate(sizes), tuple(missing), tuple(empty), unexpected)
+    return ImageFiles(
+        np.concatenate(sizes), tuple(missing), tuple(empty), unexpected, left, tuple(capitals), tuple(deeper)
+    )
 
 
 def name_some(files: Sequence[str]) -> str:
@@ -89,10 +116,63 @@ def name_some(files: Sequence[str]) -> str:
     return shown if len(files) <= _NAMED else f"{shown} and {len(files) - _NAMED:,} more"
 
 
-def _listing(folder: Path, suffixes: tuple[bytes, ...]) -> dict[bytes, int]:
-    """Sizes of the images in a folder; names stay bytes, a million decoded names would take a second."""
+def strays(capitals: Sequence[str], deeper: Sequence[str]) -> str:
+    """Why images may not have been found, as the end of a sentence; empty where nothing points to a reason.
+
+    Args:
+        capitals: files whose ending differs in capitals alone.
+        deeper: folders where images should lie.
+    """
+    told = []
+    if capitals:
+        ending = Path(capitals[0]).suffix
+        there = f"{_counted(capitals, 'file')} there with the ending {ending} ({capitals[0]})"
+        told.append(f"{there}, expected {ending.lower()}: rename")
+    if deeper:
+        told.append(f"{_counted(deeper, 'folder')} there ({deeper[0]}), expected the images themselves: move them up")
+    return "; ".join(told)
+
+
+def _counted(found: Sequence[str], what: str) -> str:
+    return f"{len(found):,} {what}{'' if len(found) == 1 else 's'}"
+
+
+class _Listed(NamedTuple):
+    """A folder: sizes of its images, what a system left, and what may be images in another form or place."""
+
+    sizes: dict[bytes, int]
+    companions: int
+    capitals: list[str]
+    deeper: list[str]
+
+
+def _listing(folder: Path, suffixes: tuple[bytes, ...]) -> _Listed:
+    """One folder; names stay bytes, a million decoded names would take a second."""
+    sizes: dict[bytes, int] = {}
+    left = 0
+    capitals: list[str] = []
+    deeper: list[str] = []
     try:
         with os.scandir(os.fsencode(folder)) as entries:
-            return {entry.name: entry.stat().st_size for entry in entries if entry.name.endswith(suffixes)}
+            for entry in entries:
+                if companions.is_companion(entry.name):
+                    left += 1
+                elif entry.name.endswith(suffixes):
+                    sizes[entry.name] = _size(entry)
+                elif entry.is_dir():
+                    deeper.append(os.fsdecode(entry.name))
+                elif entry.name.lower().endswith(suffixes):
+                    capitals.append(os.fsdecode(entry.name))
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        pass  # all of its images are missing, and told so
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise DataError(f"{folder} cannot be listed ({error.strerror}); make it readable") from error
+    return _Listed(sizes, left, capitals, deeper)
+
+
+def _size(entry: os.DirEntry[bytes]) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # a link that leads nowhere
+        return MISSING

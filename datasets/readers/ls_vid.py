@@ -32,6 +32,8 @@ from datasets.checks import Check, Examination, Problem, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
 from datasets.frames_of_folder import ListedFrames, names_array
+from datasets.identifiers import printable
+from datasets.readers.companions import folders_in
 from datasets.readers.folder_listing import FolderListing, list_folders
 from datasets.readers.image_files import name_some
 from datasets.readers.ls_vid_lists import Gathered, SequenceList, from_zero, gather, read_list
@@ -95,10 +97,10 @@ class Part:
 
     def tracklets(self, people: NDArray[np.int64]) -> tuple[Tracklet, ...]:
         """The lines as tracklets of these people, int64 [N]."""
-        starts = self.images.starts.tolist()
+        starts, names = self.images.starts.tolist(), self.images.names
         rows = zip(self.listed.prefixes, people.tolist(), self.images.cameras.tolist(), strict=True)
         return tuple(
-            Tracklet(prefix, person, camera, ListedFrames(f"{_folder(prefix)}/", self.images.names[start:end]))
+            Tracklet(printable(prefix), person, camera, ListedFrames(f"{_folder(prefix)}/", names[start:end]))
             for (prefix, person, camera), start, end in zip(rows, starts[:-1], starts[1:], strict=True)
         )
 
@@ -189,7 +191,7 @@ def _find_root(root: Path) -> Path:
         raise DataError(f"{root} is not a folder; give the folder that holds list_sequence and tracklet_train")
     if (root / _LISTS).is_dir():
         return root
-    inside = sorted(child for child in root.iterdir() if (child / _LISTS / "list_seq_test.txt").is_file())
+    inside = [child for child in folders_in(root) if (child / _LISTS / "list_seq_test.txt").is_file()]
     if len(inside) == 1:
         return inside[0]
     hint = f"it holds several: name one of {', '.join(map(str, inside))}" if inside else "give the folder of LS-VID"

@@ -118,7 +118,7 @@ def read_list(path: Path) -> SequenceList:
 
 def _line(path: Path, number: int, line: str) -> tuple[str, int]:
     words = line.rsplit(maxsplit=1)
-    if len(words) != 2 or not re.fullmatch(r"\d{1,9}", words[1], re.ASCII):
+    if len(words) != 2 or not re.fullmatch(r"[0-9]{1,9}", words[1]):
         raise DataError(
             f"{path}: line {number} is {line[:80]!r}, expected the beginning of image paths and a person, such as "
             "'tracklet_train/0001/0001_0001_03 1'; copy the original again"
@@ -232,7 +232,7 @@ def _camera_of(name: bytes) -> int:
     """The camera in a name; 0 where the third of its words is none."""
     words = name.split(b"_")
     told = words[_CAMERA_WORD] if len(words) >= _WORDS else b""
-    return int(told) if told.isdigit() and len(told) <= _CAMERA_DIGITS else 0
+    return int(told) if told.isdigit() and len(told) <= _CAMERA_DIGITS else 0  # bytes: the digits 0 to 9 alone
 
 
 def _text(name: bytes | np.bytes_) -> str:

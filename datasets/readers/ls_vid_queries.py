@@ -16,16 +16,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import identifiers
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.matlab import read_variable
 from datasets.readers.image_files import name_some
+from files import arrays
 
 MATLAB = Path("test") / "data" / "info_test.mat"
 NUMPY = Path("test") / "query.npy"
 TABLE = Path("test") / "info_test.npy"
 _CAMERA_COLUMN = 3  # from 0
 _COLUMNS = 4
+_REMEDY = "copy it again"
 _AGAIN = "take the lists and the files of queries from one release"
 
 
@@ -91,11 +94,7 @@ def _rows(path: Path, numbers: NDArray[np.int64], tracklets: int, *, first: int)
 
 def _whole(path: Path, values: NDArray[Any], what: str = "the queries") -> NDArray[np.int64]:
     """Values as whole numbers; those written as text (a table with names in another column) will do."""
-    if values.dtype.kind in "US" and np.char.isdigit(values).all():
-        return values.astype(np.int64)
-    if values.dtype.kind not in "iuf" or not np.array_equal(values, np.rint(values)):
-        raise DataError(f"{path}: {what} must be whole numbers, not {values.dtype}; copy it again")
-    return values.astype(np.int64)
+    return identifiers.whole_numbers(values, f"{path}: {what}", "copy it again")
 
 
 def _matlab(path: Path) -> NDArray[Any]:
@@ -106,21 +105,11 @@ def _matlab(path: Path) -> NDArray[Any]:
 
 
 def _numpy(path: Path) -> NDArray[Any]:
-    values = _load(path)
+    values = arrays.load_npy(path, error=DataError, remedy=_REMEDY)
     if values.ndim == 2 and 1 in values.shape:
         values = values.reshape(-1)
     if values.ndim != 1:
         raise DataError(f"{path} has the shape {list(values.shape)}, expected one line number a query; copy it again")
-    return values
-
-
-def _load(path: Path) -> NDArray[Any]:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is not a readable NumPy file of numbers ({error}); copy it again") from error
-    if not isinstance(values, np.ndarray):
-        raise DataError(f"{path} holds several arrays, expected one; copy it again")
     return values
 
 
@@ -150,7 +139,7 @@ def _faults(rows: NDArray[np.int64], people: NDArray[np.int64], cameras: NDArray
 
 def _compare_cameras(path: Path, cameras: NDArray[np.int64], prefixes: Sequence[str]) -> list[Problem]:
     """The test tracklets whose names and table tell different cameras."""
-    table = _load(path)
+    table = arrays.load_npy(path, error=DataError, remedy=_REMEDY)
     if table.ndim != 2 or table.shape[1] < _COLUMNS or len(table) != len(cameras):
         raise DataError(
             f"{path} has the shape {list(table.shape)}, expected {len(cameras):,} rows (lines of list_seq_test.txt) of "

@@ -1,11 +1,11 @@
 """What a folder says about itself: the manifest of a rendered or repaired set; its counts replace the official ones."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from datasets.errors import DataError
+from files import json
 
 Counts = Literal["official", "manifest", "any"]
 
@@ -17,6 +17,9 @@ REPAIRED = Path("repaired.json")
 """Manifest of a set whose frames were repaired (`datasets.repaired`); it comes before that of a rendered set."""
 UNFINISHED = Path("repairing.json")
 """Lies beside a repaired set for as long as it is being written."""
+
+_LONGEST = 200  # characters of a name
+_MOST = 10**15  # more of anything is no count
 
 _UNLIKE_MANIFEST = "files were changed after rendering: render the set again into an empty folder"
 _UNLIKE_REPAIRED = "files were changed after the repaired set was written: remove the folder and write it again"
@@ -85,33 +88,43 @@ def read_manifest(root: Path, counts: Counts | None, layout: str = "mars") -> Ma
                 "`python -m runners.data render`"
             )
         return None
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        complete = isinstance(manifest["fingerprint"], str) and isinstance(manifest["counts"], dict)
-        complete = complete and "version" in manifest and bool(manifest["counts"])
-    except (ValueError, KeyError, TypeError):
-        complete = False
-    if not complete:
-        raise DataError(f"{path} is damaged, expected JSON with version, fingerprint and counts: render the set again")
+    manifest = json.read_object(path, error=DataError, remedy="render the set again")
+    version = str(manifest["version"]) if isinstance(manifest.get("version"), int) else manifest.get("version")
+    if not (_is_word(version) and _is_word(manifest.get("fingerprint")) and _are_counts(manifest.get("counts"))):
+        raise DataError(
+            f"{path} is damaged, expected JSON with version, fingerprint and counts (whole numbers of 0 or more): "
+            "render the set again"
+        )
     written = manifest.get("layout", "mars")
     if written != layout:
-        raise DataError(f"{root} holds SynthWalk in the layout of {written}, not of {layout}: read it as {written!r}")
+        told = str(written)[:_LONGEST]
+        raise DataError(f"{root} holds SynthWalk in the layout of {told}, not of {layout}: read it as {told!r}")
     name = "synthwalk" if layout == "mars" else f"synthwalk-{layout}"
-    return Manifest(name, str(manifest["version"]), manifest["fingerprint"], True, manifest["counts"], _UNLIKE_MANIFEST)
+    return Manifest(name, str(version), manifest["fingerprint"], True, manifest["counts"], _UNLIKE_MANIFEST)
+
+
+def _is_word(value: object) -> bool:
+    """Whether it is a text as a name, a version or a fingerprint is."""
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
+
+
+def _are_counts(value: object) -> bool:
+    """Whether it is counts under names: none is negative, or has more digits than a count can have."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(_is_word(name) and type(count) is int and 0 <= count < _MOST for name, count in value.items())
+    )
 
 
 def _read_repaired(path: Path) -> Manifest:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        kinds = {"name": str, "version": str, "fingerprint": str, "synthetic": bool, "counts": dict}
-        complete = all(type(stored[field]) is kind for field, kind in kinds.items()) and bool(stored["counts"])
-        complete = complete and all(type(count) is int for count in stored["counts"].values())
-    except (OSError, ValueError, KeyError, TypeError):
-        complete = False
-    if not complete:
+    remedy = "remove the folder and write the repaired set again"
+    stored = json.read_object(path, error=DataError, remedy=remedy)
+    words = all(_is_word(stored.get(field)) for field in ("name", "version", "fingerprint"))
+    if not (words and type(stored.get("synthetic")) is bool and _are_counts(stored.get("counts"))):
         raise DataError(
-            f"{path} is damaged, expected JSON with name, version, fingerprint, synthetic and counts: remove the "
-            "folder and write the repaired set again"
+            f"{path} is damaged, expected JSON with name, version, fingerprint, synthetic and counts (whole numbers "
+            f"of 0 or more): {remedy}"
         )
     return Manifest(
         stored["name"],

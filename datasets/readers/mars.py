@@ -18,6 +18,7 @@ from datasets.checks import Check, Examination, Problem, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
 from datasets.readers import mars_names
+from datasets.readers.companions import folders_in
 from datasets.readers.image_files import ImageFiles, check_listing, list_images, name_some
 from datasets.readers.manifest import REPAIRED, UNFINISHED, Counts, expectation_of, read_manifest, spoken
 from datasets.tracklet import NumberedFrames, Split, Tracklet, camera_ids, person_ids
@@ -169,10 +170,15 @@ def _find_root(root: Path) -> Path:
             )
     if (root / "info").is_dir():
         return root
-    inside = sorted(child for child in root.iterdir() if (child / "info" / "query_IDX.mat").is_file())
+    inside = [child for child in folders_in(root) if (child / "info" / "query_IDX.mat").is_file()]
     if len(inside) == 1:
         return inside[0]
     hint = f"; it holds several: name one of {', '.join(str(path) for path in inside)}" if inside else ""
+    if (root / "train_split").is_dir() or ((root / "query").is_dir() and (root / "gallery").is_dir()):
+        hint = (
+            "; it holds query and gallery, as MARS reorganised for other code does: take the original folders, or "
+            "write a CSV of the tracklets and read it as 'own'"
+        )
     raise DataError(
         f"{root} is not in the MARS layout, expected the folders bbox_train, bbox_test and info in it"
         f"{hint or '; give the folder that holds them'}"

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import identifiers
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.matlab import read_variable
+from datasets.readers.companions import folders_in
+from datasets.readers.folder_listing import list_folders
 from datasets.tracklet import JUNK
 
 Names = NDArray[np.uint8]  # [F,19]
@@ -38,9 +41,7 @@ def read_matrix(path: Path, variable: str) -> NDArray[np.int64]:
         DataError: if the file is missing or unreadable, or the variable is absent or not numeric.
     """
     matrix = read_variable(path, variable, "a MARS layout needs it: copy it from the official release")
-    if matrix.dtype.kind not in "iuf" or not np.array_equal(matrix, np.rint(matrix)):
-        raise DataError(f"{path}: {variable!r} must hold whole numbers, not {matrix.dtype}; copy it again")
-    return matrix.astype(np.int64)
+    return identifiers.whole_numbers(matrix, f"{path}: the entries of {variable!r}", "copy it again")
 
 
 def read_names(path: Path) -> Names:
@@ -73,11 +74,11 @@ def names_from_folders(folder: Path) -> Names:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is missing; without it the name files cannot be rebuilt: copy both")
-    people = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    listed = [
-        image.encode() for person in people for image in sorted(entry.name for entry in (folder / person).glob("*.jpg"))
-    ]
-    return pack(listed, f"the images under {folder}")
+    people = [entry.name for entry in folders_in(folder)]
+    listing = list_folders(folder.parent, [f"{folder.name}/{person}" for person in people], "listing", sizes=False)
+    if not len(listing.names) and listing.hint:
+        raise DataError(f"the images under {folder}: no image name found; {listing.hint}")
+    return pack(listing.names.tolist(), f"the images under {folder}")
 
 
 def pack(lines: list[bytes], source: str) -> Names:

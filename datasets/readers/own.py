@@ -21,15 +21,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import identifiers
 from datasets.checks import Check, Examination, Problem, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
 from datasets.readers import own_folders, own_table
+from datasets.readers.companions import folders_in
 from datasets.readers.image_files import name_some
 from datasets.readers.manifest import Counts, spoken
 from datasets.readers.natural_order import natural_key
 from datasets.readers.own_tracklets import GALLERY, QUERY, TEST, TRAIN, Found, Written, numbers_of
-from datasets.tracklet import Split, Tracklet, person_ids
+from datasets.tracklet import DISTRACTOR, Split, Tracklet, camera_ids, person_ids
 
 TABLE = "tracklets.csv"
 
@@ -97,7 +99,7 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
         *_check_kinds(found, problems),
         *found.checks,
     )
-    return Examination(result, checks, spoken("any", ""), problems)
+    return Examination(result, checks, spoken("any", ""), problems, tuple(_notes(result)))
 
 
 def _read(root: Path, sizes: bool) -> Found:
@@ -106,7 +108,7 @@ def _read(root: Path, sizes: bool) -> Found:
     if (root / TABLE).is_file():
         return own_table.read(root / TABLE, sizes)
     if root.is_dir():
-        tables = sorted(child / TABLE for child in root.iterdir() if (child / TABLE).is_file())
+        tables = [child / TABLE for child in folders_in(root) if (child / TABLE).is_file()]
         if len(tables) == 1:
             return own_table.read(tables[0], sizes)
     return own_folders.read(root, sizes)
@@ -114,13 +116,14 @@ def _read(root: Path, sizes: bool) -> Found:
 
 def _number(found: Found) -> list[_Numbered]:
     """Tracklets under the numbers of their labels."""
-    people = numbers_of((one.person for one in found.tracklets), "person", found.source)
-    cameras = numbers_of((one.camera for one in found.tracklets), "camera", found.source)
+    # The first place of each label: a dictionary keeps the last.
+    people = numbers_of({one.person: one.where for one in reversed(found.tracklets)}, "person", found.source)
+    cameras = numbers_of({one.camera: one.where for one in reversed(found.tracklets)}, "camera", found.source)
     return [
         _Numbered(
             one,
             Tracklet(
-                f"{one.part}/{one.person}/{one.camera}/{one.tracklet}",
+                identifiers.printable(f"{one.part}/{one.person}/{one.camera}/{one.tracklet}"),
                 people[one.person],
                 cameras[one.camera],
                 one.frames,
@@ -209,7 +212,8 @@ def _check_people(split: Split, found: Found) -> list[Check]:
     names = name_some([str(person) for person in shared])
     both = f"persons must not be trained on and tested, but {names} are; move them to one part" if shared.size else ""
     alone = (
-        "distractors and junk (persons 0 and -1) have no place among the training tracklets; move them to the gallery"
+        "distractors and junk (persons 0 and -1) have no place among the training tracklets; move them to the gallery, "
+        "or number the people from 1 if 0 is one of them"
     )
     return [
         Check("people in train and test", 0, len(shared), both),
@@ -218,8 +222,23 @@ def _check_people(split: Split, found: Found) -> list[Check]:
     ]
 
 
+def _notes(split: Split) -> list[str]:
+    """Whether person 0, a distractor by the numbering of MARS, looks like a person."""
+    people, cameras = person_ids(split.test), camera_ids(split.test)
+    own, others = people == DISTRACTOR, people > 0
+    seen_by = len(np.unique(cameras[own]))
+    most = max(np.unique(people[others], return_counts=True)[1].tolist(), default=0)
+    if seen_by < 2 or int(own.sum()) > most:
+        return []
+    return [
+        f"person {DISTRACTOR} has {int(own.sum())} test tracklets under {seen_by} cameras, as other people have, but "
+        f"{DISTRACTOR} stands for distractors (wrong answers to every query) and asks nothing; if it is a person, "
+        "number the people from 1."
+    ]
+
+
 def _named(found: Found) -> int:
-    return len({one.person for one in found.tracklets if not one.person.lstrip("+-").isdigit()})
+    return len({one.person for one in found.tracklets if identifiers.number_of(one.person) is None})
 
 
 def _check_kinds(found: Found, problems: Sequence[Problem]) -> list[Check]:

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from datasets import identifiers
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.frames_of_folder import ListedFrames, names_array
+from datasets.readers import companions, image_files
 from datasets.readers.folder_listing import MISSING, FolderListing, list_folders
-from datasets.readers.natural_order import natural_key
+from datasets.readers.natural_order import Key, natural_key
 from datasets.readers.own_tracklets import PARTS, Found, Written, in_order, is_image
 
 _LAYOUT = "<part>/<person>/<camera>/<tracklet>/<frame>, with the parts train, query and gallery, or train and test"
@@ -24,11 +26,13 @@ class Inside:
         folders: names in natural order.
         images: how many images.
         others: how many other files.
+        companions: what a system left there.
     """
 
     folders: list[str]
     images: int
     others: int
+    companions: int
 
 
 def read(root: Path, sizes: bool) -> Found:
@@ -43,7 +47,7 @@ def read(root: Path, sizes: bool) -> Found:
     """
     root = _find_root(root)
     problems: list[Problem] = []
-    others = 0
+    others = left_by_systems = 0
     labels: list[tuple[str, ...]] = [(part,) for part in PARTS if (root / part).is_dir()]
     for level in _LEVELS:
         deeper: list[tuple[str, ...]] = []
@@ -51,6 +55,7 @@ def read(root: Path, sizes: bool) -> Found:
             folder = "/".join(one)
             inside = look_into(root / folder)
             others += inside.others
+            left_by_systems += inside.companions
             if inside.images:
                 problems.append(_misplaced(folder, level, inside.images))
             deeper += [(*one, name) for name in inside.folders]
@@ -59,14 +64,33 @@ def read(root: Path, sizes: bool) -> Found:
         raise DataError(f"{root} holds no folder of a tracklet, expected {_LAYOUT}; put the frames there")
     listing = list_folders(root, ["/".join(one) for one in labels], "listing frames", suffix=b"", sizes=sizes)
     found = []
-    for row, (part, person, camera, tracklet) in enumerate(labels):
+    first_of: dict[tuple[str, ...], str] = {}
+    for row, (part, *written) in enumerate(labels):
+        person, camera, tracklet = _labels(f"{root / listing.folders[row]}", *written)
+        first = first_of.setdefault((part, person, camera, tracklet), listing.folders[row])
+        if first != listing.folders[row]:
+            raise DataError(
+                f"{root}: the folders {first} and {listing.folders[row]} are of one tracklet, written in two ways; "
+                "put its frames into one folder"
+            )
         frames, rows, left = frames_in(listing, row, problems)
         others += left
         if len(frames):
             known = None if listing.sizes is None else listing.sizes[rows]
             found.append(Written(part, person, camera, tracklet, frames, known, listing.folders[row]))
-    checks = [Check("files that are no images", None, others)]
+    checks = [
+        Check("files that are no images", None, others + listing.others),
+        *companions.checks(left_by_systems + listing.companions),
+    ]
     return Found(root, root, found, checks, problems)
+
+
+def _labels(where: str, person: str, camera: str, tracklet: str) -> tuple[str, str, str]:
+    return (
+        identifiers.label(where, "person", person),
+        identifiers.label(where, "camera", camera),
+        identifiers.tracklet_label(where, tracklet),
+    )
 
 
 def frames_in(listing: FolderListing, row: int, problems: list[Problem]) -> tuple[ListedFrames, list[int], int]:
@@ -85,7 +109,9 @@ def frames_in(listing: FolderListing, row: int, problems: list[Problem]) -> tupl
     rows = {os.fsdecode(name): start + place for place, name in enumerate(listing.names[start:end].tolist())}
     names = in_order(folder, filter(is_image, rows), problems)
     if not names:
-        problems.append(Problem("missing", folder, "holds no image", "copy its frames there, or remove it"))
+        deeper = [inner for inner in listing.deeper if inner.startswith(f"{folder}/")]
+        remedy = image_files.strays((), deeper) or "copy its frames there, or remove it"
+        problems.append(Problem("missing", folder, "holds no image", remedy))
     chosen = [rows[name] for name in names]
     if listing.sizes is not None:
         for name, size in zip(names, listing.sizes[chosen].tolist(), strict=True):
@@ -97,7 +123,7 @@ def frames_in(listing: FolderListing, row: int, problems: list[Problem]) -> tupl
 
 
 def look_into(folder: Path) -> Inside:
-    """The folders and files of a folder; hidden folders are not looked at.
+    """The folders and files of a folder; what a system left is not looked at.
 
     Raises:
         DataError: it may not be read.
@@ -107,13 +133,14 @@ def look_into(folder: Path) -> Inside:
             there = [(entry.name, entry.is_dir()) for entry in entries]
     except OSError as error:
         raise DataError(f"{folder} cannot be listed ({error.strerror}); make it readable") from error
-    folders = sorted((name for name, is_folder in there if is_folder and not name.startswith(".")), key=_by_nature)
-    files = [name for name, is_folder in there if not is_folder]
+    kept = [(name, is_folder) for name, is_folder in there if not companions.is_companion(name)]
+    folders = sorted((name for name, is_folder in kept if is_folder), key=_by_nature)
+    files = [name for name, is_folder in kept if not is_folder]
     images = sum(map(is_image, files))
-    return Inside(folders, images, len(files) - images)
+    return Inside(folders, images, len(files) - images, len(there) - len(kept))
 
 
-def _by_nature(name: str) -> tuple[tuple[str | int, ...], str]:
+def _by_nature(name: str) -> tuple[Key, str]:
     return natural_key(name), name
 
 
@@ -132,7 +159,7 @@ def _find_root(root: Path) -> Path:
         raise DataError(f"{root} is neither a folder nor a CSV; give one of {_LAYOUT}, or a CSV of tracklets")
     if _parts(root):
         return root
-    inside = sorted(child for child in root.iterdir() if child.is_dir() and _parts(child))
+    inside = [child for child in companions.folders_in(root) if _parts(child)]
     if len(inside) == 1:
         return inside[0]
     hint = f"; it holds several: name one of {', '.join(str(path) for path in inside)}" if inside else ""

@@ -7,12 +7,11 @@
 frames of the tracklet. `part` and `frame` may be left out. Columns may be separated by commas, semicolons or tabs.
 """
 
-import csv
 import difflib
 import itertools
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -20,18 +19,21 @@ from typing import Any
 
 import numpy as np
 
+from datasets import identifiers
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
-from datasets.readers.folder_listing import list_folders
+from datasets.readers.companions import checks as companion_checks
+from datasets.readers.companions import is_companion
+from datasets.readers.folder_listing import FolderListing, list_folders
 from datasets.readers.image_files import list_images
 from datasets.readers.natural_order import natural_key
 from datasets.readers.own_folders import frames_in
-from datasets.readers.own_tracklets import PARTS, TEST, Found, Written, frames_of, is_image, same_place
+from datasets.readers.own_tracklets import IMAGES, PARTS, TEST, Found, Written, frames_of, is_image, same_place
+from files import csv
 
 NEEDED = ("person", "camera", "tracklet", "path")
 OPTIONAL = ("part", "frame")
 
-_SEPARATORS = (",", ";", "\t")
 _DIGITS = 30  # of a whole number that needs no closer look
 _ALIKE = {
     "person": ("id", "pid", "identity", "name", "label", "subject"),
@@ -69,10 +71,11 @@ def read(path: Path, sizes: bool) -> Found:
     lines = _lines(path)
     columns = next(lines, (0, []))[1]
     _check_columns(path, columns)
-    tracklets = _group(path, columns, lines)
+    tracklets, companions = _group(path, columns, lines)
     problems: list[Problem] = []
     folders = {labels: rows for labels, rows in tracklets.items() if rows.folder}
-    found, others = _read_folders(path, folders, sizes, problems)
+    found, listing, others = _read_folders(path, folders, sizes, problems)
+    companions += listing.companions
     for labels, rows in tracklets.items():
         if not rows.folder:
             frames = frames_of(_in_order(rows, problems))
@@ -82,28 +85,14 @@ def read(path: Path, sizes: bool) -> Found:
     checks = [
         Check("columns that are not read", None, len(columns) - sum(name in NEEDED + OPTIONAL for name in columns)),
         Check("files that are no images", None, others),
+        *companion_checks(companions),
     ]
     return Found(path.parent, path, found, checks, problems)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, with their line numbers."""
-    line = 1
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            separator = max(_SEPARATORS, key=file.readline().count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=separator, strict=True)
-            for row in reader:
-                line = reader.line_num
-                if any(cells := [cell.strip() for cell in row]):
-                    yield line, cells
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no text in UTF-8 (behind line {line}); save it again in that encoding") from error
-    except csv.Error as error:
-        raise DataError(f"{path}, behind line {line}: {error}; correct it") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); name another CSV") from error
+    yield from csv.rows(path, error=DataError, remedy="name another CSV")
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:
@@ -138,8 +127,9 @@ def _nearest(name: str, columns: Iterable[str]) -> str:
     return next(iter(difflib.get_close_matches(name, others, n=1, cutoff=0.75)), "")
 
 
-def _group(path: Path, columns: list[str], lines: Iterable[tuple[int, list[str]]]) -> dict[Labels, _Rows]:
-    """Rows by tracklet."""
+def _group(path: Path, columns: list[str], lines: Iterable[tuple[int, list[str]]]) -> tuple[dict[Labels, _Rows], int]:
+    """Rows by tracklet, and how many rows name what a system left beside the images."""
+    companions = 0
     at = {name: columns.index(name) for name in NEEDED + OPTIONAL if name in columns}
     found: dict[Labels, _Rows] = {}
     for line, row in lines:
@@ -148,8 +138,12 @@ def _group(path: Path, columns: list[str], lines: Iterable[tuple[int, list[str]]
             raise DataError(f"{where}: {len(row)} cells, expected {len(columns)} as in the first line; correct it")
         cells = {name: row[place] for name, place in at.items()}
         _check_cells(where, cells)
-        labels = (cells.get("part", TEST), cells["person"], cells["camera"], cells["tracklet"])
+        person, camera = (identifiers.label(where, name, cells[name]) for name in ("person", "camera"))
+        labels = (cells.get("part", TEST), person, camera, identifiers.tracklet_label(where, cells["tracklet"]))
         file = _relative(where, cells["path"])
+        if _was_left_by_a_system(posixpath.basename(file)):
+            companions += 1
+            continue
         rows = found.setdefault(labels, _Rows(line))
         is_frame = is_image(posixpath.basename(file))
         if rows.folder or (rows.paths and not is_frame):
@@ -167,7 +161,7 @@ def _group(path: Path, columns: list[str], lines: Iterable[tuple[int, list[str]]
             rows.places.append(_place(where, cells["frame"]))
     if not found:
         raise DataError(f"{path} names no tracklet, expected one row a frame, or one a folder of frames; fill it in")
-    return found
+    return found, companions
 
 
 def _check_cells(where: str, cells: dict[str, str]) -> None:
@@ -189,6 +183,8 @@ def _relative(where: str, text: str) -> str:
         raise DataError(
             f"{where}: path {text!r} holds a backslash; write it with slashes, relative to the CSV's folder"
         )
+    if "\0" in text:
+        raise DataError(f"{where}: path {identifiers.shown(text)} holds a NUL, which no file name does; correct it")
     file = posixpath.normpath(text)
     if posixpath.isabs(file) or file.split("/")[0] == "..":
         raise DataError(
@@ -196,6 +192,11 @@ def _relative(where: str, text: str) -> str:
             "and write paths relative to it"
         )
     return file
+
+
+def _was_left_by_a_system(name: str) -> bool:
+    """As `is_companion`, but a folder may be hidden by its owner."""
+    return is_companion(name) and (not name.startswith(".") or name.lower().endswith(IMAGES))
 
 
 def _place(where: str, cell: str) -> int | Decimal:
@@ -229,17 +230,17 @@ def _in_order(rows: _Rows, problems: list[Problem]) -> list[str]:
 
 def _read_folders(
     path: Path, tracklets: dict[Labels, _Rows], sizes: bool, problems: list[Problem]
-) -> tuple[list[Written], int]:
-    """Tracklets that are given by a folder, and how many of the files there are no images."""
+) -> tuple[list[Written], FolderListing, int]:
+    """Tracklets that are given by a folder, what lies there, and how many of these files are no images."""
     there = {}
     for labels, rows in tracklets.items():
         folder = path.parent / rows.folder
-        if folder.is_file():
+        if _is(Path.is_file, folder):
             raise DataError(
                 f"{path}, line {rows.line}: {rows.folder!r} is a file without the ending of an image, expected a "
                 "folder or a frame such as .jpg or .png; convert it or correct the path"
             )
-        if folder.is_dir():
+        if _is(Path.is_dir, folder):
             there[labels] = rows
         else:
             problems.append(Problem("missing", rows.folder, "is listed but not there", "copy it again"))
@@ -252,7 +253,15 @@ def _read_folders(
         if len(frames):
             known = None if listing.sizes is None else listing.sizes[chosen]
             found.append(Written(*labels, frames, known, f"{path}, line {rows.line}"))
-    return found, others
+    return found, listing, others + listing.others
+
+
+def _is(what: Callable[[Path], bool], path: Path) -> bool:
+    """Whether a path is something; none that is too long for the disk, or may not be looked at, is."""
+    try:
+        return what(path)
+    except (OSError, ValueError):
+        return False
 
 
 def _with_sizes(root: Path, tracklets: list[Written], problems: list[Problem]) -> list[Written]:

@@ -1,17 +1,18 @@
 """A user's own tracklets as they are written, in folders or in a CSV, and what their labels become."""
 
 import posixpath
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import identifiers
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.frames_of_folder import ListedFrames, names_array
+from datasets.readers.companions import is_companion
 from datasets.readers.image_files import name_some
 from datasets.readers.natural_order import Key, natural_key
 from datasets.tracklet import DISTRACTOR, JUNK
@@ -21,7 +22,6 @@ PARTS = (TRAIN, QUERY, GALLERY, TEST)
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 """Endings of images, in lower case; the files may have them in upper case too."""
 
-_NUMBER = re.compile(r"[-+]?[0-9]{1,18}")
 _LOWEST = {"person": JUNK, "camera": 0}
 _MEANING = {
     "person": f"above 0, or {DISTRACTOR} for a distractor and {JUNK} for junk",
@@ -35,7 +35,7 @@ class Written:
 
     Attributes:
         part: one of `PARTS`.
-        person, camera, tracklet: labels.
+        person, camera, tracklet: labels, in the one way of writing that `identifiers.label` gives them.
         frames: in time order.
         sizes: bytes of each frame, int64 [F]; None where no file was asked.
         where: the folder, or the file and its line.
@@ -70,8 +70,8 @@ class Found:
 
 
 def is_image(name: str) -> bool:
-    """Has it the ending of an image, and is it none of the files that systems hide?"""
-    return not name.startswith(".") and name.lower().endswith(IMAGES)
+    """Has it the ending of an image, and is it none of the files that systems leave?"""
+    return not is_companion(name) and name.lower().endswith(IMAGES)
 
 
 def in_order(folder: str, names: Iterable[str], problems: list[Problem]) -> list[str]:
@@ -102,37 +102,40 @@ def frames_of(paths: Sequence[str]) -> ListedFrames:
     return ListedFrames(prefix, names_array([path[len(prefix) :] for path in paths]))
 
 
-def numbers_of(labels: Iterable[str], what: str, source: Path) -> dict[str, int]:
+def numbers_of(places: Mapping[str, str], what: str, source: Path) -> dict[str, int]:
     """What number each label stands for.
 
     Labels that are whole numbers stand for themselves. Names are numbered from 1 in natural order, over all parts;
     among names of persons 0 and -1 keep their meaning.
 
     Args:
-        labels: all labels of a kind, in all parts.
+        places: all labels of a kind, in all parts, as `identifiers.label` gives them, and where each stands.
         what: ``person`` or ``camera``.
         source: where they are written, for messages.
 
     Raises:
         DataError: numbers and names are mixed, a number is too low, or one number is written in two ways.
     """
-    written = sorted(set(labels), key=lambda label: (natural_key(label), label))
+    written = sorted(places, key=lambda label: (natural_key(label), label))
     special = {str(DISTRACTOR), str(JUNK)} if what == "person" else set()
-    names = [label for label in written if not _NUMBER.fullmatch(label)]
-    numbers = [label for label in written if label not in names]
+    value_of = {label: identifiers.number_of(label) for label in written}
+    names = [label for label, number in value_of.items() if number is None]
+    numbers = [label for label, number in value_of.items() if number is not None]
     plain = [label for label in numbers if label not in special]
     if names and plain:
         raise DataError(
-            f"{source}: {name_some(names)} and {name_some(plain)} are both a {what}, but either all are names or all "
-            f"are whole numbers; rename one kind, or remove what is no {what}"
+            f"{source}: {name_some(names)} and {name_some(plain)} are both a {what} (see {places[names[0]]}, and "
+            f"{places[plain[0]]}), but either all are names or all are whole numbers; rename one kind, or remove what "
+            f"is no {what}"
         )
     found = {label: int(label) for label in numbers} | {name: place for place, name in enumerate(names, start=1)}
     first_way: dict[int, str] = {}
     for label, number in found.items():
         if number < _LOWEST[what]:
-            raise DataError(f"{source}: {what} {label} is no number {_MEANING[what]}; give it another one")
+            raise DataError(f"{places[label]}: {what} {label} is no number {_MEANING[what]}; give it another one")
         if first_way.setdefault(number, label) != label:
             raise DataError(
-                f"{source}: {what} {number} is written in two ways, {first_way[number]} and {label}; write it in one"
+                f"{source}: {what} {number} is written in two ways, {first_way[number]} and {label} (see "
+                f"{places[first_way[number]]}, and {places[label]}); write it in one"
             )
     return found

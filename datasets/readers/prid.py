@@ -21,12 +21,12 @@ Camera a asks, camera b answers, each query has one match; camera ids are 1 and 
 """
 
 import hashlib
-import json
 import re
 from pathlib import Path
 
 import numpy as np
 
+from datasets import identifiers
 from datasets.checks import Check, Examination
 from datasets.errors import DataError
 from datasets.matlab import read_variable
@@ -43,6 +43,7 @@ from datasets.readers.two_cameras import (
     halves,
     told_by,
 )
+from files import json
 
 OFFICIAL_COMMON = 200
 OFFICIAL_LEFT_OUT = (
@@ -244,18 +245,18 @@ def _listed(release: Release, common: list[int]) -> list[Division]:
 
 
 def _read_mat(path: Path) -> list[Division]:
-    chosen = read_variable(path, "select_idx", _AGAIN).reshape(-1)
-    whole = chosen.dtype.kind in "iuf" and np.array_equal(chosen, np.rint(chosen))
-    if not whole or not chosen.size or len(np.unique(chosen)) != len(chosen):
+    stored = read_variable(path, "select_idx", _AGAIN).reshape(-1)
+    chosen = identifiers.whole_numbers(stored, f"{path}: the entries of 'select_idx'", _AGAIN)
+    if not chosen.size or len(np.unique(chosen)) != len(chosen):
         raise DataError(f"{path}: 'select_idx' must hold numbers of people, each once; {_AGAIN}")
-    return halves(read_variable(path, "ls_set", _AGAIN), chosen.astype(np.int64).tolist(), path)
+    return halves(read_variable(path, "ls_set", _AGAIN), chosen.tolist(), path)
 
 
 def _read_json(path: Path) -> list[Division]:
+    stored = json.read(path, error=DataError, remedy=_AGAIN)
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
         found = [division(*([_number(name) for name in one[half]] for half in ("train", "test"))) for one in stored]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise DataError(
             f"{path} is damaged ({type(error).__name__}: {error}), expected a list of {DIVISIONS} divisions with "
             f"'train' and 'test', each a list of names like person_0001; {_AGAIN}"
@@ -275,5 +276,5 @@ def _read_json(path: Path) -> list[Division]:
 def _number(name: str) -> int:
     match = LAYOUT.person.fullmatch(name)
     if match is None:
-        raise ValueError(f"{name!r} is no name like person_0001")
+        raise ValueError(f"{identifiers.shown(str(name))} is no name like person_0001")
     return int(match[1])

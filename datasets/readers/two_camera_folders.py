@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from datasets.checks import Problem
 from datasets.errors import DataError
 from datasets.frames_of_folder import ListedFrames, names_array
-from datasets.readers.folder_listing import MISSING, list_folders
+from datasets.readers.companions import folders_in, is_companion
+from datasets.readers.folder_listing import MISSING, FolderListing, list_folders
+from datasets.readers.image_files import strays
 from datasets.tracklet import Tracklet
 
 _UNKNOWN = -1
@@ -52,12 +54,14 @@ class Release:
         layout: how it lies there.
         folders: for each camera, person number -> folder name, in the order of the names.
         strange: further things that lie among the folders of people.
+        companions: how many files and folders a system left among them.
     """
 
     root: Path
     layout: Layout
     folders: tuple[dict[int, str], dict[int, str]]
     strange: tuple[str, ...]
+    companions: int = 0
 
     @property
     def common(self) -> list[int]:
@@ -84,22 +88,20 @@ class PersonFolder:
         tracklet: its frames in the order of their numbers.
         sizes: bytes of each frame, int64 [F]; -1 where no file was asked.
         problems: of single files; one whose place in the order is in doubt is no frame of the tracklet.
-        hidden: files with a dot before their name.
         gaps: how often the numbers leave one out.
     """
 
     tracklet: Tracklet
     sizes: NDArray[np.int64]
     problems: tuple[Problem, ...]
-    hidden: int
     gaps: int
 
 
 class PersonFolders(NamedTuple):
-    """Several folders, and how many files in them are no frames."""
+    """Several folders, and all that lies in them."""
 
     folders: list[PersonFolder]
-    others: int
+    listing: FolderListing
 
 
 def open_release(root: Path, layout: Layout) -> Release:
@@ -123,7 +125,8 @@ def open_release(root: Path, layout: Layout) -> Release:
                 f"copy {layout.title} again"
             )
         listed.append(_people(folder, layout, strange))
-    return Release(root, layout, (listed[0], listed[1]), tuple(strange))
+    kept = [one for one in strange if not is_companion(one.rpartition("/")[2])]
+    return Release(root, layout, (listed[0], listed[1]), tuple(kept), len(strange) - len(kept))
 
 
 def _find_root(root: Path, layout: Layout) -> Path:
@@ -134,7 +137,7 @@ def _find_root(root: Path, layout: Layout) -> Path:
         return root
     if root.name == layout.sequences and _holds(root.parent, layout):
         return root.parent
-    inside = sorted(child for child in root.iterdir() if _holds(child, layout))
+    inside = [child for child in folders_in(root) if _holds(child, layout)]
     if len(inside) == 1:
         return inside[0]
     hint = f"; it holds several: name one of {', '.join(str(path) for path in inside)}" if inside else ""
@@ -189,20 +192,22 @@ def read_folders(release: Release, wanted: Sequence[tuple[int, int]], sizes: boo
         part = slice(listing.starts[row], listing.starts[row + 1])
         names = [os.fsdecode(name) for name in listing.names[part].tolist()]
         told = [None] * len(names) if listing.sizes is None else listing.sizes[part].tolist()
-        found.append(_read_folder(release, camera, person, dict(zip(names, told, strict=True))))
-    return PersonFolders(found, listing.others + sum(folder.hidden for folder in found))
+        deeper = [one for one in listing.deeper if one.startswith(f"{paths[row]}/")]
+        capitals = [one for one in listing.capitals if one.startswith(f"{paths[row]}/")]
+        hint = strays(capitals, deeper)
+        found.append(_read_folder(release, camera, person, dict(zip(names, told, strict=True)), hint))
+    return PersonFolders(found, listing)
 
 
-def _read_folder(release: Release, camera: int, person: int, listed: dict[str, int | None]) -> PersonFolder:
+def _read_folder(release: Release, camera: int, person: int, listed: dict[str, int | None], hint: str) -> PersonFolder:
     path = release.path(camera, person)
     problems: list[Problem] = []
     frames: dict[int, str] = {}
-    hidden = {name for name in listed if name.startswith(".")}  # what another system leaves behind: ._0001.png
-    for name in [name for name in listed if name not in hidden]:
+    for name, size in listed.items():
         file = f"{path}/{name}"
-        if listed[name] == 0:
+        if size == 0:
             problems.append(Problem("empty", file, "has 0 bytes", "copy it again"))
-        elif listed[name] == MISSING:
+        elif size == MISSING:
             problems.append(Problem("missing", file, "is a link that leads nowhere", "copy it again"))
         match = release.layout.frame.fullmatch(name)
         fault = _fault(file, match, camera, person, release.layout) or _twin(file, match, frames)
@@ -212,7 +217,7 @@ def _read_folder(release: Release, camera: int, person: int, listed: dict[str, i
             frames[int(match["number"])] = name
     if not frames:
         example = release.layout.example.rpartition("/")[2]
-        problems.append(Problem("missing", path, f"holds no frame with a name like {example}", "copy it again"))
+        problems.append(Problem("missing", path, f"holds no frame with a name like {example}", hint or "copy it again"))
     numbers = sorted(frames)
     names = [frames[number] for number in numbers]
     sizes = [listed[name] for name in names]
@@ -226,7 +231,6 @@ def _read_folder(release: Release, camera: int, person: int, listed: dict[str, i
         tracklet,
         np.array([_UNKNOWN if size is None else size for size in sizes], dtype=np.int64),
         tuple(problems),
-        len(hidden),
         int((np.diff(numbers) > 1).sum()),
     )
 

@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import identifiers
 from datasets.checks import Check, Examination, Problem, compare_counts
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint
 from datasets.frames_of_folder import ListedFrames
+from datasets.readers import companions
 from datasets.readers.image_files import name_some
 from datasets.readers.manifest import Counts, Manifest, spoken
 from datasets.readers.two_camera_folders import PersonFolder, Release, read_folders
@@ -128,13 +130,14 @@ def halves(orders: NDArray[np.generic], people: Sequence[int], source: Path) -> 
             f"{source}: 'ls_set' orders {orders.shape[1]} people, but {count} are there to be divided; the file and "
             "the folders belong to different copies: take both from one"
         )
-    for row, order in enumerate(orders, start=1):
+    places = identifiers.whole_numbers(orders, f"{source}: the entries of 'ls_set'", "copy it again")
+    for row, order in enumerate(places, start=1):
         if not np.array_equal(np.sort(order), np.arange(1, count + 1)):
             raise DataError(
                 f"{source}: row {row} of 'ls_set' is no order of the numbers 1 to {count}, expected each of them "
                 "once; copy it again"
             )
-    numbers = np.array(people, dtype=np.int64)[orders.astype(np.int64) - 1]
+    numbers = np.array(people, dtype=np.int64)[places - 1]
     return [division(order[count // 2 :].tolist(), order[: count // 2].tolist()) for order in numbers]
 
 
@@ -191,7 +194,7 @@ def examine_division(release: Release, divided: Division, reading: Reading) -> E
     """
     train = [(camera, person) for person in divided.train for camera in (1, 2)]
     test = [(camera, person) for camera in (1, 2) for person in divided.test]
-    folders, others = read_folders(release, train + test, reading.check_images)
+    folders, listing = read_folders(release, train + test, reading.check_images)
     half = len(divided.test)
     rows = np.arange(len(test), dtype=np.int64)
     manifest = reading.manifest
@@ -215,7 +218,13 @@ def examine_division(release: Release, divided: Division, reading: Reading) -> E
         *reading.checks,
         *_check_kinds(release.root, problems),
         Check("things that are no folders of people", None, len(release.strange)),
-        Check("files that are no frames", None, others),
+        Check("files that are no frames", None, listing.others),
+        *companions.checks(release.companions + listing.companions),
+        *(
+            [Check("images with an ending in capitals", 0, len(listing.capitals), listing.hint, "name")]
+            if listing.capitals
+            else []
+        ),
         Check("gaps in the frame numbers", None, sum(folder.gaps for folder in folders)),
     )
     return Examination(split, checks, spoken(reading.expectation, release.layout.title), problems)

@@ -1,9 +1,8 @@
 """What was changed in a tracklet, kept beside the images: changes/<person>/<key>.npz."""
 
 import io
-import math
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,12 +10,8 @@ from datasets.errors import DataError
 from datasets.repaired.interface import Mask, Numbers, Repaired
 from files import arrays
 
-_FORMS: Final = {
-    "shape": ("int64", 1), "changed": ("uint8", 1), "kept": ("int64", 1), "source_frames": ("int64", 0),
-    "kept_whole": ("bool", 0),
-}  # fmt: skip
-"""Type and dimensions of each array of a tracklet's changes."""
-_AGAIN: Final = "remove the repaired set and write it again"
+_AGAIN = "remove the repaired set and write it again"
+_NAMES = ("shape", "changed", "kept", "source_frames", "kept_whole")
 
 
 class Changes(NamedTuple):
@@ -71,23 +66,19 @@ def load_changes(root: Path, key: str) -> Changes:
             "repaired frames were written to"
         )
     stored = arrays.load_npz(path, error=DataError, remedy=_AGAIN)
-    arrays.require(stored, tuple(_FORMS), path, error=DataError, remedy=_AGAIN)
-    for name, (kind, dimensions) in _FORMS.items():
-        found = stored[name]
-        if found.dtype != np.dtype(kind) or found.ndim != dimensions:
-            raise DataError(
-                f"{path} is damaged: {name} is {found.dtype} with {found.ndim} dimensions, expected {kind} with "
-                f"{dimensions}; {_AGAIN}"
-            )
-    sizes, kept, source_frames = stored["shape"].tolist(), stored["kept"], int(stored["source_frames"])
-    pixels = math.prod(sizes)
-    rising = bool((np.diff(kept) > 0).all()) and (not kept.size or 0 <= kept[0] <= kept[-1] < source_frames)
-    if len(sizes) != 3 or min(sizes) < 0 or -(-pixels // 8) != stored["changed"].size or len(kept) != sizes[0]:
-        raise DataError(f"{path} is damaged: its masks do not have the shape {sizes} that it tells; {_AGAIN}")
-    if not rising:
-        raise DataError(f"{path} is damaged: its frames are none of 0 to {source_frames - 1} in order; {_AGAIN}")
-    changed = np.unpackbits(stored["changed"], count=pixels).astype(np.bool_).reshape(sizes)
-    return Changes(changed, kept, source_frames, bool(stored["kept_whole"]))
+    arrays.require(stored, _NAMES, path, error=DataError, remedy=_AGAIN)
+    try:
+        frames, height, width = (int(size) for size in stored["shape"])
+        kept, number = stored["kept"], int(stored["source_frames"])
+        if stored["changed"].size != (frames * height * width + 7) // 8 or min(frames, height, width) < 0:
+            raise ValueError("its mask has another size than it says")
+        if kept.dtype.kind not in "iu" or kept.shape != (frames,) or (kept < 0).any() or (kept >= number).any():
+            raise ValueError("the frames that it keeps are none of the source")
+        packed = np.unpackbits(stored["changed"], count=frames * height * width)
+        changed = packed.astype(np.bool_).reshape(frames, height, width)
+        return Changes(changed, kept, number, bool(stored["kept_whole"]))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"{path} is damaged ({error}): {_AGAIN}") from error
 
 
 def read_changes(root: Path, key: str) -> tuple[Mask, Numbers]:

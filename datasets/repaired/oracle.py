@@ -12,6 +12,7 @@ import numpy as np
 
 from datasets import decoding
 from datasets.errors import DataError
+from datasets.image_opening import ImageFault
 from datasets.repaired.interface import Footage, Frames, Repaired, untouched
 
 
@@ -67,8 +68,8 @@ class Oracle:
             where = f"the twin of frame {number + 1} of tracklet {footage.key} under {self._root}"
             try:
                 twin = decoding.decode(jpeg)
-            except (ValueError, OSError) as error:
-                raise DataError(f"{where} cannot be decoded ({error}); render SynthWalk again") from error
+            except ImageFault as error:
+                raise DataError(f"{where} {error}; render SynthWalk again") from error
             if twin.shape != twins.shape[1:]:
                 raise DataError(
                     f"{where} has {twin.shape[0]}x{twin.shape[1]} pixels, expected {twins.shape[1]}x{twins.shape[2]}; "

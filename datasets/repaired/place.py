@@ -12,7 +12,7 @@ from pathlib import Path
 from datasets import lock_file
 from datasets.errors import DataError
 from datasets.readers.manifest import REPAIRED, UNFINISHED
-from files import json as json_files
+from files import json as files_json
 
 
 def holds(root: Path, fingerprint: str) -> bool:
@@ -33,10 +33,10 @@ def holds(root: Path, fingerprint: str) -> bool:
                 )
             return False
     remedy = f"remove the folder {root} and write the repaired set again"
-    stored = json_files.read_object(root / REPAIRED, error=DataError, remedy=remedy)
+    stored = files_json.read_object(root / REPAIRED, error=DataError, remedy=remedy)
     try:
         found, repairer = stored["fingerprint"], stored["repairer"]["name"]
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError) as error:
         raise DataError(f"{root / REPAIRED} is damaged: {remedy}") from error
     if found != fingerprint:
         raise DataError(

@@ -7,7 +7,6 @@ seen by different cameras; look-alikes in one outfit; frames with something in f
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import datasets
-from datasets import jpeg
+from datasets import decoding, jpeg
 from datasets.errors import DataError
 from datasets.synthwalk import materials, sprites, truth
 from datasets.tracklet import Split, Tracklet
@@ -33,25 +32,44 @@ def contact_sheet(root: Path) -> Bytes:
         DataError: where the folder is no complete SynthWalk.
     """
     split = datasets.load("synthwalk", root, check_images=False)
-    groups = json.loads((split.root / "truth" / "groups.json").read_text(encoding="utf-8"))["test"]
+    groups = _groups(split.root)
     by_person: dict[int, list[Tracklet]] = {}
     for tracklet in split.test:
         by_person.setdefault(tracklet.person_id, []).append(tracklet)
     rows: list[list[Bytes]] = []
     for pair in groups["motion"][:1]:
-        for person in pair:
+        for person in filter(by_person.get, pair):
             longest = max(by_person[person], key=len)
             rows.append([_frame(split, longest, t % len(longest)) for t in range(COLUMNS)])
     several = [tracks for person, tracks in by_person.items() if person > 0 and len(tracks) >= 4]
     rows.append([_clearest(split, tracklet) for tracks in several[:5] for tracklet in tracks[:4]][:COLUMNS])
-    alike = [member for group in groups["lookalike"] for member in group]
+    alike = [member for group in groups["lookalike"] for member in group if member in by_person]
     rows.append([_clearest(split, by_person[member][0]) for member in alike[:COLUMNS]])
     rows += _occluded(split)
     return _lay_out(rows)
 
 
+def _groups(root: Path) -> dict[str, list[list[int]]]:
+    """Groups of people of the test half, by kind.
+
+    Raises:
+        DataError: they are not there, or are no lists of people.
+    """
+    found = truth.read_json(root, "groups").get("test")
+    kinds = {kind: found.get(kind) if isinstance(found, dict) else None for kind in ("motion", "lookalike")}
+    for kind, groups in kinds.items():
+        if not isinstance(groups, list) or not all(
+            isinstance(group, list) and all(type(person) is int for person in group) for group in groups
+        ):
+            raise DataError(
+                f"{root / 'truth' / 'groups.json'} holds no groups of people under test, {kind}; render SynthWalk "
+                "again into an empty folder"
+            )
+    return {kind: groups or [] for kind, groups in kinds.items()}
+
+
 def _frame(split: Split, tracklet: Tracklet, number: int) -> Bytes:
-    return jpeg.decode((split.root / tracklet.frames[number]).read_bytes())
+    return decoding.read(split.root / tracklet.frames[number])
 
 
 def _clearest(split: Split, tracklet: Tracklet) -> Bytes:
@@ -109,7 +127,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path, help="folder of a rendered SynthWalk")
     parser.add_argument("sheet", type=Path, help="JPEG file to write")
-    parser.add_argument("--quality", type=int, default=82, help="of the JPEG, 1 to 100")
+    parser.add_argument(
+        "--quality", type=int, choices=range(1, 101), metavar="N", default=82, help="of the JPEG, 1 to 100"
+    )
     options = parser.parse_args(arguments)
     try:
         sheet = contact_sheet(options.root)

@@ -29,8 +29,7 @@ from datasets.synthwalk import gait, people
 from datasets.synthwalk.cameras import Camera
 from datasets.synthwalk.gait import Style, Tempo
 from datasets.synthwalk.population import Identity, Population, Track
-from files import arrays
-from files import json as json_files
+from files import arrays, json
 
 TOP_CODES: Final = ("black", "purple", "green", "blue", "gray", "white", "yellow", "red", "complex")
 BOTTOM_CODES: Final = ("white", "purple", "black", "green", "gray", "pink", "yellow", "blue", "brown", "complex")
@@ -46,19 +45,13 @@ IDENTITY_COLUMNS: Final = (
     "hair_colour", "beard", "glasses", "hat", "backpack", "shoulder_bag", "hand_bag", "bag_colour", "logo",
     "logo_back",
 )  # fmt: skip
+_RENDER: Final = "render SynthWalk again into an empty folder"
+_SHAPES: Final[dict[str, tuple[str, tuple[str | int, ...]]]] = {
+    "labels": ("u", ("T", "H", "W")), "occluders": ("u", ("T", "H", "W")), "visible": ("f", ("T",)),
+    "visible_thirds": ("f", ("T", 3)), "view": ("f", (2, "T")), "twin_sizes": ("iu", ("T",)), "twin_bytes": ("u", ()),
+}  # fmt: skip
+"""Array of a tracklet's file -> kinds of number, and shape; any length where there is none."""
 HIDDEN: Final = 0.7  # a frame that shows less of the person than this is occluded, and so is its tracklet
-
-_FORMS: Final = {
-    "labels": ("uint8", "THW"),
-    "occluders": ("uint8", "THW"),
-    "visible": ("float32", "T"),
-    "visible_thirds": ("float32", "T3"),
-    "view": ("float32", "2T"),
-    "twin_sizes": ("int32", "T"),
-    "twin_bytes": ("uint8", "B"),
-}
-"""Type and shape of each array of a tracklet's truth."""
-_AGAIN: Final = "render SynthWalk again into an empty folder"
 
 
 class Truth(NamedTuple):
@@ -112,21 +105,21 @@ def load_truth(root: Path, key: str) -> Truth:
         DataError: where there is none or it cannot be read.
     """
     path = truth_path(root, key)
-    stored = arrays.load_npz(path, error=DataError, remedy=_AGAIN)
-    arrays.require(stored, tuple(_FORMS), path, error=DataError, remedy=_AGAIN)
-    frames, height, width = [*stored["labels"].shape, 0, 0, 0][:3]
-    sizes = {"T": frames, "H": height, "W": width, "B": stored["twin_bytes"].size}
-    for name, (kind, shape) in _FORMS.items():
-        found, wanted = stored[name], tuple(sizes[each] if each in sizes else int(each) for each in shape)
-        if found.dtype != np.dtype(kind) or found.shape != wanted:
+    stored = arrays.load_npz(path, error=DataError, remedy=_RENDER)
+    arrays.require(stored, tuple(_SHAPES), path, error=DataError, remedy=_RENDER)
+    frames, height, width = stored["labels"].shape if stored["labels"].ndim == 3 else (-1, -1, -1)
+    for name, (kinds, shape) in _SHAPES.items():
+        wanted = tuple({"T": frames, "H": height, "W": width}.get(axis, axis) for axis in shape)
+        if stored[name].dtype.kind not in kinds or (shape and stored[name].shape != wanted):
             raise DataError(
-                f"{path}: {name} is {found.dtype} {list(found.shape)}, expected {kind} {list(wanted)}; {_AGAIN}"
+                f"{path}: {name!r} is {stored[name].dtype} {list(stored[name].shape)}, which does not fit the labels "
+                f"{list(stored['labels'].shape)}; {_RENDER}"
             )
-    lengths, data = stored["twin_sizes"].tolist(), stored["twin_bytes"].tobytes()
-    if min(lengths, default=0) < 0 or sum(lengths) != len(data):
-        raise DataError(f"{path}: its twins have {len(data):,} bytes, but their sizes tell of others; {_AGAIN}")
-    ends = np.cumsum(lengths).tolist()
-    twins = tuple(data[end - size : end] if size else None for end, size in zip(ends, lengths, strict=True))
+    sizes, data = stored["twin_sizes"].astype(np.int64), stored["twin_bytes"].tobytes()
+    if sizes.min(initial=0) < 0 or sizes.max(initial=0) > len(data) or int(sizes.sum()) != len(data):
+        raise DataError(f"{path}: its twins have {len(data):,} bytes, and other sizes are noted; {_RENDER}")
+    ends = np.cumsum(sizes).tolist()
+    twins = tuple(data[end - size : end] if size else None for end, size in zip(ends, sizes.tolist(), strict=True))
     yaw, elevation = stored["view"]
     return Truth(
         stored["labels"], stored["occluders"], stored["visible"], stored["visible_thirds"], yaw, elevation, twins
@@ -150,21 +143,27 @@ def joint_angles(root: Path, key: str, frames: int) -> NDArray[np.float64]:
     Radians, in the order of `gait.ANGLES`.
     """
     stored = read_json(root, "gait")
-    if key not in stored["tracklets"]:
+    if key not in stored.get("tracklets", ()):
         raise DataError(f"{root / 'truth' / 'gait.json'} does not know tracklet {key}; is it of this data set?")
-    entry = stored["tracklets"][key]
-    walker = stored["identities"].get(str(entry["person"])) or entry["walker"]
-    phase = gait.phases(Tempo(**walker["tempo"]), entry["start"], entry["wobble"], frames)
-    return gait.joint_angles(Style(**walker["style"]), phase)
+    try:
+        entry = stored["tracklets"][key]
+        walker = stored["identities"].get(str(entry["person"])) or entry["walker"]
+        phase = gait.phases(Tempo(**walker["tempo"]), entry["start"], entry["wobble"], frames)
+        return gait.joint_angles(Style(**walker["style"]), phase)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{root / 'truth' / 'gait.json'} does not say how tracklet {key} walks ({type(error).__name__}: {error}); "
+            f"{_RENDER}"
+        ) from error
 
 
-def read_json(root: Path, name: str) -> Any:
+def read_json(root: Path, name: str) -> dict[str, Any]:
     """One of the JSON files of the truth, by name without the ending.
 
     Raises:
         DataError: where it is missing or damaged.
     """
-    return json_files.read(root / "truth" / f"{name}.json", error=DataError, remedy=_AGAIN)
+    return json.read_object(root / "truth" / f"{name}.json", error=DataError, remedy=_RENDER)
 
 
 def attribute_row(track: Track, truth: Truth, crowded: bool) -> list[int]:

@@ -24,7 +24,7 @@ from datasets.synthwalk import compiling, materials, presets, sprites, truth
 from datasets.synthwalk.population import Population, Track, populate, start_phases
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.shooting import Studio, open_studio, take, truth_of
-from files import json as json_files
+from files import json as files_json
 from files import matlab_writing
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
@@ -121,8 +121,9 @@ def _is_rendered(fingerprint: str, root: Path, manifest: Path) -> bool:
                 "remove the folder or choose another one."
             )
         return False
-    remedy = f"remove the folder {root} and render it again"
-    found = json_files.read_object(path, error=DataError, remedy=remedy).get("fingerprint")
+    found = files_json.read_object(path, error=DataError, remedy=f"remove the folder {root} and render it again").get(
+        "fingerprint"
+    )
     if found != fingerprint:
         raise DataError(
             f"{root} holds another SynthWalk (fingerprint {found}, expected {fingerprint}: other "

@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from tests.datasets import mars_folder
 
-settings.register_profile("datasets", derandomize=True, deadline=None, max_examples=60)
+settings.register_profile("datasets", settings.get_profile("any speed"), derandomize=True, max_examples=60)
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_a_spreadsheets_byte_order_mark_and_line_ends_do_no_harm(tmp_path: Path)
         (["tracklet,hat", "somebody,1"], r"line 2, column 'tracklet': 'somebody' does not say whose tracklet it is"),
         (["tracklet,hat", ",1"], r"line 2, column 'tracklet': the cell is empty"),
         (["person_id,hat", "x,1"], r"line 2, column 'person_id': found 'x', expected a whole number from 1"),
-        (["person_id,hat", "2.0,1"], r"line 2, column 'person_id': found '2.0'"),
+        (["person_id,hat", "2.5,1"], r"line 2, column 'person_id': found '2.5'"),
         (["person_id,hat", "-1,1"], r"line 2, column 'person_id': found '-1'"),
         (["person,hat", "2,1"], r"neither a column 'person_id' nor 'tracklet'"),
         (["person_id,hat,hat", "2,1,1"], r"'hat' twice"),
@@ -115,7 +115,7 @@ def test_what_is_no_annotation_at_all_is_said(tmp_path: Path) -> None:
     (tmp_path / "some.csv").write_bytes(b"\xff\xfe\x00person")
     for source, message in (
         (tmp_path / "none.csv", "does not exist"),
-        (tmp_path / "some.csv", "not a readable CSV"),
+        (tmp_path / "some.csv", "no text in UTF-8"),
         (tmp_path, r"holds no annotation, expected truth.attributes.csv .*give one of its files: some.csv"),
     ):
         with pytest.raises(DataError, match=message):

@@ -57,7 +57,7 @@ def test_a_jpeg_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
     data, path = picture(3, 32, 16), tmp_path / "cut.jpg"
     for length in range(0, len(data) - 1, 41):
         path.write_bytes(data[:length])
-        with pytest.raises(DataError, match=r"cut\.jpg cannot be decoded"):
+        with pytest.raises(DataError, match=r"cut\.jpg (cannot be decoded|is no image).*; copy it again$"):
             decoding.read(path)
 
 
@@ -71,7 +71,7 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.jpg is missing"):
         decoding.read(tmp_path / "none.jpg")
-    with pytest.raises(DataError, match="cannot be decoded"):
+    with pytest.raises(DataError, match="cannot be read"):
         decoding.read(tmp_path)
 
 

@@ -113,7 +113,12 @@ def test_changed_bytes_within_a_jpeg_are_found_by_decoding_alone(root: Path) -> 
     ("first", "second", "kind", "words"),
     [
         ("0001C1T0001F001.jpg", "0001C1T0001F003.jpg", "repeated", "of the same tracklet"),
-        ("0001C1T0001F001.jpg", "0001C2T0002F001.jpg", "duplicate", "0001C1T0001, of the same person"),
+        (
+            "0001C1T0001F001.jpg",
+            "0001C2T0002F001.jpg",
+            "duplicate",
+            "of the same person under another camera",
+        ),
         ("0002C1T0001F001.jpg", "0004C3T0002F002.jpg", "duplicate", "0002C1T0001, of another person"),
         ("0001C1T0001F002.jpg", "0002C2T0002F003.jpg", "duplicate", "one is trained on and the other tested on"),
     ],
@@ -124,6 +129,60 @@ def test_the_same_bytes_under_two_names(root: Path, first: str, second: str, kin
     assert (problem.kind, Path(problem.file).name) == (kind, second)
     assert first in problem.found
     assert words in problem.found
+
+
+OVERLAPPING = (("0001", 1, 1, 3), ("0001", 1, 2, 4), ("0003", 1, 1, 4))
+
+
+def overlapping(folder: Path, **options: object) -> Path:
+    """A folder in the layout of MARS with two tracklets of person 1 under camera 1."""
+    root = mars_folder.write(folder, train=OVERLAPPING, **options)
+    for seed, path in enumerate(sorted(root.rglob("*.jpg"))):
+        path.write_bytes(jpeg(seed))
+    return root
+
+
+@pytest.mark.parametrize("person", ["0001", "0002", "0000", "00-1"])
+def test_tracklets_of_one_person_and_camera_that_overlap_are_counted_and_no_fault(tmp_path: Path, person: str) -> None:
+    """As in the official release of MARS; of the test tracklets of person 2 the second asks too."""
+    others = [(other, 1, number, 5) for other in ("0000", "00-1") for number in (1, 2)]
+    test = (("0002", 1, 1, 3), ("0002", 1, 2, 5), ("0002", 2, 3, 2), *others)
+    root = overlapping(tmp_path / "mars", test=test, query=(2, 3))
+    for frame in (1, 2):
+        shutil.copy(image(root, f"{person}C1T0001F00{frame + 1}.jpg"), image(root, f"{person}C1T0002F00{frame}.jpg"))
+    found = look(root)
+    assert (found.problems, found.overlaps, found.overlapping) == ((), 2, 1)
+    (told,) = [check for check in found.checks() if "another of its person" in check.what]
+    assert (told.expected, told.found, told.passed) == (None, 2, True)
+
+
+def test_a_frame_repeated_in_a_tracklet_is_told_beside_an_overlap(tmp_path: Path) -> None:
+    root = overlapping(tmp_path / "mars")
+    for name in ("0001C1T0002F001.jpg", "0001C1T0002F003.jpg"):
+        shutil.copy(image(root, "0001C1T0001F002.jpg"), image(root, name))
+    found = look(root)
+    assert kinds(found) == {"repeated": ["0001C1T0002F003.jpg"]}
+    assert found.overlaps == 1
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_query_that_does_not_stand_in_the_gallery_must_share_no_frame_with_it(tmp_path: Path, both: bool) -> None:
+    """Where it does stand there, the two are gallery tracklets of one person and camera, as on MARS."""
+    rows = [f"1,1,a,v/a{n}.jpg,query" for n in (1, 2)] + [f"1,1,b,v/b{n}.jpg,gallery" for n in (1, 2)]
+    rows += ["1,2,c,v/c.jpg,gallery"] + [f"1,1,a,v/a{n}.jpg,gallery" for n in (1, 2) if both]
+    (tmp_path / "v").mkdir()
+    for seed, name in enumerate(("a1", "a2", "b1", "b2", "c")):
+        (tmp_path / "v" / f"{name}.jpg").write_bytes(jpeg(seed))
+    shutil.copy(tmp_path / "v" / "a2.jpg", tmp_path / "v" / "b1.jpg")
+    (tmp_path / "tracklets.csv").write_text("\n".join(["person,camera,tracklet,path,part", *rows]) + "\n")
+    found = inspect(datasets.load("own", tmp_path), progress=False)
+    if both:
+        assert (found.problems, found.overlaps) == ((), 1)
+    else:
+        (problem,) = found.problems
+        assert problem.file == "v/b1.jpg"
+        assert "of the same person and camera, and one asks where the other answers" in problem.found
+        assert found.overlaps == 0
 
 
 def test_three_of_a_kind_all_point_to_the_first(root: Path) -> None:

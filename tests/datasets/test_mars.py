@@ -118,7 +118,7 @@ def test_a_rendered_set_that_was_changed_is_refused(mars_root: Path) -> None:
 def test_a_damaged_manifest_is_named(mars_root: Path, content: str) -> None:
     (mars_root / "truth").mkdir()
     (mars_root / "truth" / "manifest.json").write_text(content)
-    with pytest.raises(DataError, match=r"manifest.json is damaged"):
+    with pytest.raises(DataError, match=r"manifest.json (is damaged|cannot be read as JSON|holds a list)"):
         datasets.load("mars", mars_root)
 
 

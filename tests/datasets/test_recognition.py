@@ -65,7 +65,7 @@ def test_a_rendered_set_says_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "synthwalk.json").write_text(json.dumps({"layout": "duke"}))
     assert recognise(tmp_path) == "duke"
     (tmp_path / "synthwalk.json").write_text("{")
-    with pytest.raises(DataError, match=r"synthwalk\.json is damaged.*--dataset"):
+    with pytest.raises(DataError, match=r"synthwalk\.json cannot be read as JSON.*--dataset"):
         recognise(tmp_path)
 
 

@@ -225,13 +225,13 @@ def test_a_second_writer_is_told(source: Split, tmp_path: Path) -> None:
     class Waiting(TemporalMedian):
         def repair(self, footage: Footage) -> Repaired:
             inside.set()
-            assert go.wait(10)
+            assert go.wait(600)
             return super().repair(footage)
 
     first = threading.Thread(target=write, args=(source, root, Waiting()))
     first.start()
     try:
-        assert inside.wait(10)
+        assert inside.wait(600)
         for repairer in (TemporalMedian(), Drop()):  # the same set, and another one for the same place
             with pytest.raises(DataError, match=rf"another process \({os.getpid()}\) is writing .*set right now"):
                 write(source, root, repairer)

@@ -322,7 +322,7 @@ def test_a_changed_set_is_refused_by_its_reader(mars: Split, tmp_path: Path) -> 
     wrong += [{k: v for k, v in manifest.items() if k != gone} for gone in ("name", "version", "counts")]
     for content in ("", "{", whole[:-9], *map(json.dumps, wrong)):
         path.write_text(content)
-        with pytest.raises(DataError, match=r"repaired\.json is damaged, expected JSON with name.*again") as caught:
+        with pytest.raises(DataError, match=r"repaired\.json .*(expected|as) .*JSON.*again") as caught:
             datasets.load("mars", split.root)
         assert "\n" not in str(caught.value)
 
@@ -335,7 +335,7 @@ def test_changes_that_cannot_be_read_are_named(mars: Split, tmp_path: Path) -> N
     whole = path.read_bytes()
     for length in range(0, len(whole), 41):
         path.write_bytes(whole[:length])
-        with pytest.raises(DataError, match=r"00-1C1T0001\.npz (is damaged|cannot be read as NumPy arrays)"):
+        with pytest.raises(DataError, match=r"00-1C1T0001\.npz (is damaged|cannot be read)"):
             writing.read_changes(split.root, "00-1C1T0001")
 
 

@@ -10,8 +10,8 @@ from torch import nn
 import protocols
 from methods.errors import MethodError
 from protocols.admission import examine, fixed_length
+from protocols.catalogue.res50_rgb_single_pass import PROTOCOL
 from protocols.errors import ProtocolError
-from protocols.res50_rgb_single_pass import PROTOCOL
 from protocols.trunk import PARAMETERS
 
 

@@ -11,7 +11,8 @@ from methods.errors import MethodError
 from protocols import cost
 from protocols.device import describe
 from protocols.errors import ProtocolError
-from protocols.latency import Timing, peak_memory_mb, time_calls
+from protocols.latency import Timing, peak_memory_mb, time_calls, watch
+from tests.protocols.machine import Machine, Stopwatch
 
 CPU = torch.device("cpu")
 
@@ -36,6 +37,12 @@ class Tiny(nn.Module):
         return {}
 
 
+def told(method, size, lengths, device=None, *, ms=(), **more):
+    """Measured by a stopwatch that tells the times it is given, so that nothing real is timed."""
+    stopwatch = Stopwatch(*ms)
+    return cost.measure(method, size, lengths, device, budget_s=0.1, stopwatch=stopwatch, clock=stopwatch.clock, **more)
+
+
 @pytest.fixture(scope="module")
 def tiny():
     torch.manual_seed(0)
@@ -44,7 +51,7 @@ def tiny():
 
 @pytest.fixture(scope="module")
 def measured(tiny):
-    return cost.measure(tiny, (16, 8), (8, 3), "cpu", budget_s=0.2)
+    return told(tiny, (16, 8), (8, 3), "cpu")
 
 
 def test_operations_by_hand(measured):
@@ -64,7 +71,7 @@ def test_parameters_of_test_time_leave_out_the_classifier(measured):
 def test_frozen_parameters_count_at_test_time_but_not_as_trainable():
     method = Tiny()
     method.conv.requires_grad_(False)
-    got = cost.measure(method, (16, 8), (2,), budget_s=0.05)
+    got = told(method, (16, 8), (2,))
     assert (got.parameters, got.parameters_trainable) == (116, 508)
     assert not method.conv.weight.requires_grad
     assert method.norm.weight.requires_grad
@@ -73,7 +80,8 @@ def test_frozen_parameters_count_at_test_time_but_not_as_trainable():
 def test_a_cpu_never_fills_what_is_called_gpu(measured):
     record, metrics = measured.as_dict(), measured.metrics()
     assert record["latency"]["cpu_ms_p50"] == measured.latency.p50
-    assert metrics["latency/cpu_ms_p50"] == measured.latency.p50
+    assert metrics["latency/cpu_ms_p50"] == measured.latency.p50 == 1
+    assert metrics["latency/cpu_ratio"] == 1
     assert not [key for key in [*record["latency"], *metrics] if "gpu" in key]
     assert record["latency"]["device"] == "cpu"
     assert record["latency"]["frames"] == 3
@@ -104,18 +112,18 @@ CLIP = 4 * (4 * 3 * 9 * 16 * 8) + 2 * 4 * 4 * 4
 
 
 def test_fixed_clips_cost_what_whole_clips_cost():
-    got = cost.measure(FixedTiny(), (16, 8), (10, 3), "cpu", budget_s=0.1)
+    got = told(FixedTiny(), (16, 8), (10, 3), "cpu")
     assert got.macs == {3: CLIP, 10: 3 * CLIP}
     assert (got.latency_frames, got.clip_length) == (4, 4)
     assert got.gmacs_per_frame == pytest.approx(CLIP / 4 / 1e9)  # over the four frames that are computed, not three
     assert got.as_dict()["gmacs_per_tracklet"]["10"] == pytest.approx(3 * CLIP / 1e9)
-    one = cost.measure(FixedTiny(), (16, 8), (3,), "cpu", budget_s=0.05)
-    assert one.throughput == pytest.approx(3000 / one.latency.p50)  # the tracklet has three frames to give
+    one = told(FixedTiny(), (16, 8), (3,), "cpu")
+    assert one.throughput == pytest.approx(3000 / 1)  # the tracklet has three frames to give
     assert (got.as_dict()["latency"]["frames"], got.as_dict()["clip_length"]) == (4, 4)
 
 
 def test_a_network_for_images_is_measured_beside_the_one_for_tracklets(measured):
-    got = cost.measure(FixedTiny(), (16, 8), (4,), "cpu", budget_s=0.05)
+    got = told(FixedTiny(), (16, 8), (4,), "cpu")
     assert got.parameters == 4 * 27 + 8
     assert got.as_dict()["image"] == {
         "gmacs": pytest.approx(12 * 128 / 1e9), "gflops": pytest.approx(24 * 128 / 1e9), "params_m": 16 / 1e6,
@@ -138,13 +146,13 @@ def test_tracklets_enter_as_the_protocol_cuts_them():
             )
 
     seen = []
-    whole = cost.measure(Mixing(), (16, 8), (3, 10), "cpu", budget_s=0.05)
+    whole = told(Mixing(), (16, 8), (3, 10), "cpu")
     assert (whole.macs, whole.clip_length) == ({3: 3 * 9, 10: 3 * 100}, None)
     seen.clear()
-    cut = cost.measure(Mixing(), (16, 8), (3, 10), "cpu", snippet=4, budget_s=0.05)
+    cut = told(Mixing(), (16, 8), (3, 10), "cpu", snippet=4)
     assert (cut.macs, cut.clip_length, cut.latency_frames) == ({3: 3 * 9, 10: 3 * 3 * 16}, 4, 3)
     assert ((3, 4), 10) in seen  # three clips of four frames, two of them not real
-    assert cost.measure(FixedTiny(), (16, 8), (4,), "cpu", snippet=32, budget_s=0.05).macs == {4: CLIP}
+    assert told(FixedTiny(), (16, 8), (4,), "cpu", snippet=32).macs == {4: CLIP}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -178,15 +186,67 @@ def test_percentiles_come_from_the_samples_kept():
 
 
 def test_timing_warms_up_and_keeps_to_its_budget():
-    calls = []
-    start = time.perf_counter()
-    timing = time_calls(lambda: calls.append(time.sleep(0.005)), CPU, 0.2)
-    assert time.perf_counter() - start < 2
-    assert timing.warm_up >= 1
-    assert len(calls) == timing.warm_up + len(timing.samples)
-    assert min(timing.samples) >= 5
-    slow = time_calls(lambda: time.sleep(0.05), CPU, 0.01)
+    machine = Machine()
+    timing = time_calls(machine.call("a", 1 / 128), CPU, 1 / 4, machine.clock)
+    assert machine.now == 1 / 4
+    assert timing.warm_up == 8  # a quarter of the time
+    assert len(machine.calls) == timing.warm_up + len(timing.samples) == 32
+    assert set(timing.samples) == {1000 / 128}
+    slow = time_calls(machine.call("a", 0.05), CPU, 0.01, machine.clock)
     assert (slow.warm_up, len(slow.samples)) == (1, 3)
+
+
+def test_a_cpu_is_timed_by_the_wall_clock():
+    began = time.perf_counter()
+    taken = watch(CPU)(lambda: time.sleep(0.02))
+    assert 20 <= taken <= 1000 * (time.perf_counter() - began)
+
+
+def test_the_trunk_beside_an_arm_gets_the_frames_that_the_tracklet_has():
+    """A network of clips of four computes four frames for three; whoever is timed, the tracklet is the same."""
+    seen = []
+    trunk = cost.bare_trunk(CPU, torch.float32)
+    hook = trunk.register_forward_hook(lambda module, inputs, output: seen.append(tuple(inputs[0].shape)))
+    got = told(FixedTiny(), (16, 8), (3, 10), "cpu")
+    hook.remove()
+    assert set(seen) == {(3, 3, 16, 8), (10, 3, 16, 8)}
+    assert got.as_dict()["latency"]["reference_frames"] == 3
+    assert sum(p.numel() for p in trunk.parameters()) == 23_508_032 + 2048 + 1  # ResNet-50 and a classifier of one
+
+
+def test_building_the_trunk_draws_no_random_numbers_of_anybody_else():
+    cost.bare_trunk.cache_clear()
+    torch.manual_seed(3)
+    cost.bare_trunk(CPU)
+    drawn = torch.rand(1)
+    torch.manual_seed(3)
+    assert drawn == torch.rand(1)
+
+
+def test_the_ratio_to_the_trunk_stands_beside_the_milliseconds():
+    got = told(Tiny(), (16, 8), (3,), ms=(30, 20) + (30, 20, 20, 30) * 200)
+    latency = got.as_dict()["latency"]
+    assert (latency["cpu_ms_p50"], latency["reference_ms_p50"], latency["ratio"]) == (30, 20, 1.5)
+    assert (latency["reference"], latency["settled"], latency["ms_settled"]) == (
+        "resnet50",
+        False,
+        False,
+    )  # three pairs
+    assert latency["threads"] == torch.get_num_threads()
+    assert len(latency["load_1min"]) == 2
+
+
+def test_2636_milliseconds_of_a_machine_that_was_busy_have_their_mark():
+    """One of the two was slowed seventy times in most pairs; the record, and the names of the metrics, say so."""
+    got = told(Tiny(), (16, 8), (8, 64), ms=(33, 33, 2600, 33, 40, 2636, 2700, 33, 31, 35))
+    latency = got.as_dict()["latency"]
+    assert latency["cpu_ms_p50"] > 2000
+    assert latency["settled"] is latency["ms_settled"] is False
+    metrics = got.metrics()
+    assert "latency/cpu_ms_p50" not in metrics
+    assert metrics["latency/cpu_ms_p50_unsettled"] == latency["cpu_ms_p50"]
+    assert got.as_dict()["throughput"]["frames"] == 64
+    json.dumps(got.as_dict(), allow_nan=False)
     with pytest.raises(ProtocolError, match="budget_s"):
         time_calls(lambda: None, CPU, 0)
 

@@ -13,6 +13,8 @@ from protocols.arithmetic import computing, why_not
 from protocols.cost_grid import LENGTHS, Bench, Way, measure_grid
 from protocols.errors import ProtocolError
 from protocols.operations import signature
+from protocols.turns import Turns
+from tests.protocols.machine import Stopwatch
 
 CPU = torch.device("cpu")
 SIZE = (16, 8)
@@ -59,8 +61,14 @@ class FixedTiny(Tiny):
         return super().forward(clips, mask)
 
 
-def grid_of(method, **options):
-    return measure_grid(Bench(method, SIZE, "cpu"), **{"budget_s": 0.5, **options})
+def bench_of(method, *ms):
+    """A bench whose stopwatch tells made-up times: what a call really takes decides nothing here."""
+    stopwatch = Stopwatch(*ms)
+    return Bench(method, SIZE, "cpu", stopwatch=stopwatch, clock=stopwatch.clock)
+
+
+def grid_of(method, *ms, **options):
+    return measure_grid(bench_of(method, *ms), **{"budget_s": 0.5, "cell_s": 0.02, "clock": lambda: 0.0, **options})
 
 
 def test_cells_by_hand():
@@ -76,6 +84,31 @@ def test_cells_by_hand():
     assert (record["params_m"], record["left_out"], record["clip_length"]) == (108 / 1e6, 0, None)
     assert record["cells"][3]["gflops"] == pytest.approx(2 * 12 * FRAME / 1e9)
     assert record["way"]["name"] == "fp32"
+    assert record["cells"][3]["ratio"] == 1
+    assert record["cells"][3]["settled"] is True
+    assert (record["reference"], len(record["load_1min"])) == ("resnet50", 2)
+
+
+def test_a_cell_that_did_not_settle_says_so():
+    (cell,) = grid_of(Tiny(), 1, 1, *(90, 9, 9, 1) * 200, lengths=(2,), cell_s=2.0).cells
+    found = cell.as_dict()
+    assert (found["settled"], found["ms_settled"]) == (False, False)
+    assert len(found["samples_ms"]) == len(found["reference_samples_ms"]) > 5
+
+
+def test_the_trunk_runs_as_the_arm_does():
+    seen = []
+    bench = bench_of(Tiny())
+    hook = bench.trunk.register_forward_hook(
+        lambda module, inputs, output: seen.append(
+            (tuple(inputs[0].shape), inputs[0].is_contiguous(memory_format=torch.channels_last), output.dtype,
+             module.layer1[0].conv2.weight.is_contiguous(memory_format=torch.channels_last))
+        )
+    )  # fmt: skip
+    bench.cell(4, 2, Way("bf16", channels_last=True), 0.01)
+    bench.cell(4, 2, Way("fp32"), 0.01)
+    hook.remove()
+    assert set(seen) == {((8, 3, *SIZE), True, torch.bfloat16, True), ((8, 3, *SIZE), False, torch.float32, False)}
 
 
 def test_fixed_clips_are_fed_whole():
@@ -193,7 +226,7 @@ def test_the_layout_is_the_one_that_is_named():
                          for x in (clips.flatten(0, 1), self.conv.weight)])  # fmt: skip
             return super().forward(clips, mask)
 
-    bench = Bench(Looking(), SIZE, "cpu")
+    bench = bench_of(Looking())
     for wanted in (False, True, False):
         seen.clear()
         bench.cell(4, 1, Way(channels_last=wanted), 0.01)
@@ -217,7 +250,9 @@ def test_when_the_time_is_used_up_the_rest_is_told():
 
 
 def test_cells_that_would_not_end_in_time_or_fit_into_memory(monkeypatch):
-    slow = cost_grid.Cell(4, 1, (1, 4), timing=cost_grid.Timing((1000.0, 1000.0), 1), peak_memory_mb=500.0)
+    """Two calls alone and four pairs of 0.75 s and 0.375 s a cell of four frames: 6 s, and twice that for eight."""
+    timing = Turns((750.0, 750.0), (375.0, 375.0), 1)
+    slow = cost_grid.Cell(4, 1, (1, 4), timing=timing, peak_memory_mb=500.0)
     bench = Bench(Tiny(), SIZE, "cpu")
     monkeypatch.setattr(cost_grid, "_free_memory_mb", lambda: 4000.0)
     reason = cost_grid._too_dear([slow], 8, 1, 11.0, 60.0, bench)

@@ -6,6 +6,9 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
+import methods
+from protocols.admission import fixed_length
+from protocols.cost import Feed
 from protocols.errors import ProtocolError
 from protocols.flops import count_macs
 
@@ -127,8 +130,7 @@ def test_counts_by_hand_and_by_both_counters(name):
     torch.manual_seed(0)
     model, inputs = build(), tuple(torch.randn(shape) for shape in shapes)
     assert count_macs(model, inputs, "fvcore").macs == by_hand
-    if name != "lstm cell":  # fused on the CPU, seen on meta
-        assert count_macs(model, inputs, "torch").macs == by_hand
+    assert count_macs(model, inputs, "torch").macs == by_hand
     with torch.device("meta"):
         meta = build()
     assert count_macs(meta, tuple(x.to("meta") for x in inputs), "torch").macs == by_hand
@@ -147,13 +149,23 @@ def test_resnet50_trunk_as_in_the_field(last_stride, size, by_hand):
     assert set(by_fvcore.by_operation) == {"conv"}
 
 
-def test_pairwise_distances_count():
-    assert count_macs(Do(torch.cdist), (torch.randn(3, 8), torch.randn(5, 8)), "fvcore").macs == 3 * 5 * 8
-
-
-def test_matrix_times_vector_counts():
-    assert count_macs(Do(torch.matmul), (torch.randn(7, 3, 8), torch.randn(8)), "fvcore").macs == 7 * 3 * 8
-    assert count_macs(Do(torch.matmul), (torch.randn(8), torch.randn(8)), "fvcore").macs == 8
+@pytest.mark.parametrize("counter", ["torch", "fvcore"])
+@pytest.mark.parametrize(
+    ("function", "shapes", "by_hand"),
+    [
+        (torch.cdist, [(3, 8), (5, 8)], 3 * 5 * 8),
+        (torch.cdist, [(30, 8), (50, 8)], 30 * 50 * 8),  # by a matrix product, another kernel
+        (lambda a, b: torch.cdist(a, b, p=1), [(2, 3, 8), (2, 5, 8)], 2 * 3 * 5 * 8),
+        (torch.matmul, [(7, 3, 8), (8,)], 7 * 3 * 8),
+        (torch.matmul, [(8,), (8,)], 8),
+        (torch.mv, [(3, 8), (8,)], 3 * 8),
+        (torch.addmv, [(3,), (3, 8), (8,)], 3 * 8),
+        (torch.addbmm, [(3, 5), (2, 3, 8), (2, 8, 5)], 2 * 3 * 8 * 5),
+        (torch.outer, [(3,), (5,)], 0),  # a product of elements, as each with each is
+    ],
+)
+def test_products_that_torch_has_no_formula_for(counter, function, shapes, by_hand):
+    assert count_macs(Do(function), tuple(torch.randn(shape) for shape in shapes), counter).macs == by_hand
 
 
 def test_attention_counts_alike_in_inference_mode():
@@ -163,18 +175,84 @@ def test_attention_counts_alike_in_inference_mode():
         assert count_macs(attend, tuple(torch.randn(shape) for shape in shapes)).macs == 2 * 16 * 5 * (8 + 6)
 
 
-def test_a_skipped_operation_is_an_error_that_names_it():
-    with pytest.raises(ProtocolError, match="aten::fft_fft"):
-        count_macs(Do(lambda x: torch.fft.fft(x).abs()), (torch.randn(3, 8),), "fvcore")
+@torch.library.custom_op("reproid_tests::product", mutates_args=())
+def product(x: torch.Tensor) -> torch.Tensor:
+    """A kernel of somebody's own."""
+    return x @ x
+
+
+def deform(x):
+    return torchvision.ops.deform_conv2d(x, torch.zeros(2, 18, 8, 8), torch.randn(6, 3, 3, 3), padding=1)
+
+
+REFUSED = {
+    "svd": lambda x: torch.linalg.svd(x)[1],
+    "fft": lambda x: torch.fft.rfft(x).real,
+    "deform_conv2d": deform,
+    "embedding_bag": lambda x: functional.embedding_bag(torch.zeros(2, 3, dtype=torch.long), torch.randn(5, 4)),
+    "linalg_inv": torch.linalg.inv,
+    "det": torch.linalg.det,
+    "eigh": lambda x: torch.linalg.eigh(x)[0],
+    "qr": lambda x: torch.linalg.qr(x)[0],
+    "cholesky": lambda x: torch.linalg.cholesky(torch.eye(8) + 0 * x),
+    "solve": lambda x: torch.linalg.solve(torch.eye(8) + 0 * x, x),
+    "solve_triangular": lambda x: torch.linalg.solve_triangular(x, x, upper=True),
+    "matrix_exp": torch.linalg.matrix_exp,
+    "pinv": torch.linalg.pinv,
+    "linear": lambda x: functional.bilinear(x[0, 0], x[0, 1], torch.randn(5, 8, 8)),
+    "_sparse_": lambda x: torch.sparse.mm(x[0, 0].to_sparse(), x[0, 0]),
+    "_int_mm": lambda x: torch._int_mm(*(torch.ones(32, 32, dtype=torch.int8),) * 2),
+    "conv_tbc": lambda x: torch.conv_tbc(x[0], torch.randn(3, 8, 5), torch.zeros(5)),
+    "roi_align": lambda x: torchvision.ops.roi_align(x, [torch.tensor([[0.0, 0.0, 4.0, 4.0]])] * 2, 2),
+    "product": product,
+}
+
+
+@pytest.mark.parametrize("counter", ["torch", "fvcore"])
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_neither_counts_nor_is_known_to_be_free_is_refused_by_name_by_both(name, counter):
+    with pytest.raises(ProtocolError, match=f"cannot count .*{name}.*: neither counted nor zero by definition"):
+        count_macs(Do(REFUSED[name]), (torch.randn(2, 3, 8, 8),), counter)
+
+
+@torch.jit.script
+def thrice(x: torch.Tensor) -> torch.Tensor:
+    """A loop that a trace keeps to itself."""
+    for _ in range(3):
+        x = x @ x
+    return x
+
+
+class Own(torch.autograd.Function):
+    """A function with a gradient of its own."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x @ x
+
+
+def test_what_a_trace_hides_is_refused_by_fvcore_and_counted_by_torch():
+    for function, macs in ((thrice, 3 * 8**3), (Own.apply, 8**3)):
+        with pytest.raises(ProtocolError, match=r"cannot count .*prim::"):
+            count_macs(Do(function), (torch.randn(8, 8),), "fvcore")
+        assert count_macs(Do(function), (torch.randn(8, 8),), "torch").macs == macs
+
+
+def test_other_errors_have_their_words():
     with pytest.raises(ProtocolError, match="einsum"):
         many = Do(lambda a, b, c: torch.einsum("ij,jk,kl->il", a, b, c))
         count_macs(many, tuple(torch.randn(3, 3) for _ in range(3)), "fvcore")
-    with pytest.raises(ProtocolError, match="without fvcore"):
-        count_macs(Do(torch.cdist), (torch.randn(30, 8), torch.randn(50, 8)), "torch")
-    with pytest.raises(ProtocolError, match="cannot count mv without fvcore"):
-        count_macs(Do(torch.matmul), (torch.randn(3, 8), torch.randn(8)), "torch")
-    with pytest.raises(ProtocolError, match="choose auto"):
+    with pytest.raises(ProtocolError, match="choose torch or fvcore"):
         count_macs(nn.Linear(2, 2), (torch.randn(1, 2),), "thop")
+
+
+@pytest.mark.parametrize("arm", ["gltr/gltr", "cosam/cosam", "tkp/tkp", "adfd/adfd", "vrstc/nl", "baseline/trinet"])
+def test_both_counters_agree_on_the_arms(arm):
+    paper, name = arm.split("/")
+    with torch.random.fork_rng():
+        method = methods.arm(name, methods.paper(paper)).build(4, (32, 32)).eval()
+    clips = Feed(method, (32, 32), torch.device("cpu"), fixed_length(method, (32, 32)), None).clips(3)
+    assert count_macs(method, clips, "torch").macs == count_macs(method, clips, "fvcore").macs > 0
 
 
 def test_counting_changes_neither_mode_nor_weights():
@@ -183,9 +261,3 @@ def test_counting_changes_neither_mode_nor_weights():
     count_macs(model, (torch.randn(3, 4),))
     assert model.training
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-
-
-def test_without_fvcore_the_other_counter_takes_over_and_says_so(monkeypatch):
-    monkeypatch.setattr("protocols.flops._has_fvcore", lambda: False)
-    count = count_macs(nn.Linear(6, 5), (torch.randn(3, 6),))
-    assert (count.macs, count.counter) == (90, "torch.utils.flop_counter")

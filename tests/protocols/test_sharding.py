@@ -32,9 +32,9 @@ class Threads:
 
     def gather(self, array):
         self._shared["slots"][self.rank] = np.array(array)
-        self._shared["barrier"].wait(5)
+        self._shared["barrier"].wait(600)
         found = list(self._shared["slots"])
-        self._shared["barrier"].wait(5)
+        self._shared["barrier"].wait(600)
         return found
 
 
@@ -271,7 +271,7 @@ def test_two_real_processes_over_gloo(tmp_path):
         for rank in ("0", "1")
     ]
     for one in started:
-        assert one.wait(120) == 0, one.communicate()[1]
+        assert one.wait(900) == 0, one.communicate()[1]
     want = rank_features_conventions(query, gallery, *labels, conventions=ALL_WAYS, query_in_gallery=held)
     said = [[r.mAP, r.cmc.tolist(), r.average_precision.tolist()] for r in want.values()]
     for rank in range(2):

@@ -22,7 +22,7 @@ QUIET = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
     "--disable-dev-shm-usage", "--remote-debugging-pipe",
 )  # fmt: skip
-PATIENCE = 60.0  # seconds for one answer, on a busy machine
+PATIENCE = 600.0  # seconds for one answer, however busy the machine is
 KEYS = {"Enter": (13, "\r"), " ": (32, " "), "Tab": (9, "")}
 
 
@@ -83,7 +83,7 @@ class Browser:
         """End the browser."""
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

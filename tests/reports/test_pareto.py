@@ -3,12 +3,14 @@
 import itertools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports.cost_plots import cost_figures
 from reports.figures import Point
 from reports.pareto import frontier, pareto, spread
 from reports.runs import Job
@@ -36,6 +38,24 @@ def test_equals_stand_together_and_one_alone_is_the_frontier() -> None:
     assert labels(frontier([point("a", 1, 40), point("b", 1, 40)])) == ["a", "b"]
     assert labels(frontier([point("a", 1, 40)])) == ["a"]
     assert labels(frontier([point("dearer", 2, 40), point("cheaper", 1, 40)])) == ["cheaper"]
+
+
+def test_what_has_not_settled_is_not_on_the_front_and_beats_nobody() -> None:
+    points = [point("cheap", 1, 40), replace(point("free and perfect", 0, 99), settled=False), point("dear", 2, 50)]
+    assert labels(frontier(points)) == ["cheap", "dear"]
+    assert frontier([points[1]]) == []
+
+
+def test_the_axis_follows_what_has_settled_and_the_legend_names_the_rest() -> None:
+    """2,636 ms beside 33 to 36: at the end of an axis that shows the others, a diamond, with words."""
+    points = [point("a", 33, 40), point("b", 36, 42), replace(point("GLTR", 2636, 43), settled=False)]
+    drawn = re.findall(r">([^<>]+)</text>", pareto(points, "ms", "mAP, %", "p"))
+    assert "not settled: not on the front; beyond the axis: at its end" in drawn
+    ticks = [float(text) for text in drawn if re.fullmatch(r"[\d.]+", text)]
+    assert max(ticks) < 60
+    settled = re.findall(r">([^<>]+)</text>", pareto(points[:2], "ms", "mAP, %", "p"))
+    assert not [text for text in settled if "not settled" in text]
+    assert pareto(points[2:], "ms", "mAP, %", "p").startswith("<svg")
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=12))
@@ -83,9 +103,7 @@ def test_no_name_meets_another_or_leaves_the_figure(count: int, tmp_path: Path, 
 
 
 def test_the_page_draws_both_costs_and_names_who_is_beaten_by_nobody(job: Job) -> None:
-    from reports.page import cost_figures
-
-    found = cost_figures(job)
+    found = cost_figures(job.groups, job.headline_metric)
     assert [one["title"] for one in found] == ["Accuracy against operations", "Accuracy against latency, CPU"]
     assert found[0]["best"] == "ResNet-50, mean over frames, DTP, GLTR"  # TSA is worse than the cheaper baseline
     assert found[1]["best"] == "GLTR"  # all take the same time here

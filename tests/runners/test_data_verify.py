@@ -125,6 +125,36 @@ def test_many_problems_are_shortened_and_all_can_be_asked_for(
     assert list(report.parent.iterdir()) == [report]
 
 
+def test_equal_frames_of_one_person_and_camera_are_told_and_pass_others_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = mars_folder.write(tmp_path / "mars", train=[("0001", 1, 1, 3), ("0001", 1, 2, 4), ("0003", 1, 1, 4)])
+    for seed, path in enumerate(sorted(root.rglob("*.jpg"))):
+        path.write_bytes(mars_folder.picture(seed, 64, 32))
+    shutil.copy(image(root, "0001C1T0001F003.jpg"), image(root, "0001C1T0002F001.jpg"))
+    assert verify(root) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "note: 1 frame of a tracklet can be found in another of the same person under the same camera (1 pair" in out
+    assert "the official release of MARS itself has tracklets of one person under one camera that overlap" in out
+    assert verify(root, "--json") == 0
+    told = as_json(capsys)
+    assert told["problems_found"] == {}
+    assert len(told["notes"]) == 1
+    shutil.copy(image(root, "0001C1T0001F003.jpg"), image(root, "0003C1T0001F001.jpg"))
+    assert verify(root) == 1
+    assert "of another person" in capsys.readouterr().out
+
+
+def test_a_path_behind_an_equals_sign_may_begin_with_the_home_folder(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["verify", "~/mars", "--counts", "any", "--quick", "--report=~/problems.csv"]) == 0
+    assert (tmp_path / "problems.csv").is_file()
+    assert not (tmp_path / "~").exists()
+
+
 def test_a_report_that_cannot_be_written_is_one_sentence(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = root / "file"
     file.touch()

@@ -146,3 +146,59 @@ def test_bad_input_ends_with_exit_code_2_and_one_line(
     assert code in (2, 3) and len(err.splitlines()) == 1
     if code == 2:
         assert says in err
+
+
+def two_cameras(path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    people, shift = rng.standard_normal((30, 8)), 2 * rng.standard_normal(8)
+    np.savez(
+        path, query_features=people + shift, query_ids=np.arange(30) + 1, query_cams=np.ones(30, int),
+        gallery_features=people + rng.standard_normal((30, 8)) - shift, gallery_ids=np.arange(30) + 1,
+        gallery_cams=np.full(30, 2),
+    )  # fmt: skip
+    return path
+
+
+def test_what_was_done_about_the_queries_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = two_cameras(tmp_path / "two.npz")
+    code, out, _ = run(capsys, "--descriptors", path, "--out", tmp_path / "out")
+    assert code == 0 and out.startswith("two.npz: The gallery is taken as it is: none of the queries was found there")
+    page = (tmp_path / "out/index.html").read_text(encoding="utf-8")
+    assert page.index("The gallery is taken as it is") < page.index("The same descriptors score")
+    code, out, _ = run(capsys, "--descriptors", path, "--json")
+    found = json.loads(out)
+    assert list(found["sets"][0])[:2] == ["name", "queries"] and "shares no camera" in found["sets"][0]["queries"]
+    assert {row["convention"] for row in found["tables"]["named"]["rows"]} == {one.name for one in PUBLISHED}
+
+
+def test_no_published_name_stands_over_a_gallery_that_it_does_not_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = two_cameras(tmp_path / "two.npz")
+    _, plain, _ = run(capsys, "--descriptors", path, "--json")
+    code, out, _ = run(capsys, "--descriptors", path, "--queries", "append", "--json")
+    rows = json.loads(out)["tables"]["named"]["rows"]
+    assert code == 0
+    assert {row["convention"] for row in rows} == {"torchreid family", "layumi family"}  # the two that take them out
+    before = {row["convention"]: row["mAP"] for row in json.loads(plain)["tables"]["named"]["rows"]}
+    assert all(row["mAP"] == before[row["convention"]] for row in rows)
+
+
+def test_where_no_query_counts_under_a_convention_it_is_shown_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """All right answers are queries themselves: taken out with them, nothing is left."""
+    ids, cams = np.repeat([1, 2, 3], 2), np.tile([1, 2], 3)
+    features = np.random.default_rng(0).standard_normal((6, 4))
+    path = tmp_path / "a.npz"
+    np.savez(
+        path, query_features=features, query_ids=ids, query_cams=cams, gallery_features=features, gallery_ids=ids,
+        gallery_cams=cams,
+    )  # fmt: skip
+    code, out, _ = run(capsys, "--descriptors", path, "--json", "--out", tmp_path / "out")
+    assert code == 0 and "NaN" not in out
+    rows = json.loads(out)["tables"]["conventions"]["rows"][:-1]
+    nobody = [row for row in rows if row["gallery"] == "no queries" and row["empty"] == "skipped"]
+    assert nobody and all(row["mAP"] is None and row["rank1"] is None and row["valid"] == 0 for row in nobody)
+    code, out, _ = run(capsys, "--descriptors", path)
+    assert code == 0 and "nan" not in out.lower()

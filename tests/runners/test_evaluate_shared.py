@@ -48,7 +48,7 @@ def start(count: int, words: list[str], folder: Path) -> list[tuple[int, str, st
         )
         for rank in range(count)
     ]  # fmt: skip
-    return [(one.returncode, *said) for one in started for said in [one.communicate(timeout=120)]]
+    return [(one.returncode, *said) for one in started for said in [one.communicate(timeout=900)]]
 
 
 def test_two_processes_print_what_one_prints(tmp_path: Path):

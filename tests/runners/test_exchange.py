@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from datasets.tracklet import Split, Tracklet
 from protocols.conventions import Convention
@@ -183,3 +185,103 @@ def test_a_set_of_this_suite_is_its_data_set(tmp_path: Path, split: Split):
     assert found.name == "Net, seed 3" and found.inside is not None and found.inside.tolist() == QUERIES.tolist()
     assert isinstance(found.gallery, np.memmap)  # everybody is in the gallery, so nothing is copied
     np.testing.assert_array_equal(found.query, features[QUERIES])
+
+
+def two_cameras(folder: Path, **changes: Any) -> Path:
+    """Camera 1 asks, camera 2 answers, as in iLIDS-VID; cameras shift descriptors, so what shares one looks alike."""
+    rng = np.random.default_rng(0)
+    people, shift = rng.standard_normal((40, 16)), 3 * rng.standard_normal(16)
+    plain = {
+        "query_features": people + rng.standard_normal((40, 16)) + shift, "query_ids": np.arange(40) + 1,
+        "query_cams": np.ones(40, int), "gallery_features": people + rng.standard_normal((40, 16)) - shift,
+        "gallery_ids": np.arange(40) + 1, "gallery_cams": np.full(40, 2),
+    }  # fmt: skip
+    np.savez(folder / "two.npz", **(plain | changes))
+    return folder / "two.npz"
+
+
+def test_queries_are_not_put_into_a_gallery_of_other_cameras(tmp_path: Path):
+    found, plain = load(two_cameras(tmp_path)), load(two_cameras(tmp_path), queries="as-is")
+    assert found.inside is None and len(found.gallery) == 40 and found.apart
+    assert "shares no camera" in found.placing
+    scores = [rank_features(one.query, one.gallery, *one.labels).mAP for one in (found, plain)]
+    assert scores[0] == scores[1] > 0.5
+    appended = load(two_cameras(tmp_path), queries="append")  # as asked for, under nobody's name
+    assert len(appended.gallery) == 80 and appended.unnamed == ("full", "without-junk")
+    assert rank_features(appended.query, appended.gallery, *appended.labels).mAP < 0.2
+    junk = load(two_cameras(tmp_path, gallery_ids=np.r_[np.arange(39) + 1, -1], gallery_cams=np.r_[np.full(39, 2), 1]))
+    assert junk.inside is None  # junk is never retrieved, so its camera does not matter
+
+
+def test_people_that_are_numbered_apart_are_told_before_queries_answer_each_other(tmp_path: Path):
+    numbers = np.arange(40) // 2 + 101
+    path = two_cameras(tmp_path, query_ids=numbers, query_cams=np.arange(40) % 2 + 1)
+    for queries in ("auto", "append", "as-is", "inside"):
+        with pytest.raises(RunError, match="none of the 40 queries has its person in the gallery"):
+            load(path, queries=queries)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"query_in_gallery": np.array([0, 70])}, "query_in_gallery names row 70 for query 1, expected 0 to 6"),
+        ({"query_in_gallery": np.array([0, -1])}, "names row -1 for query 1"),
+        ({"query_in_gallery": np.array([1, 3])}, "row 1 is person 1 under camera 2; rows are counted from 0"),
+        ({"gallery_ids": IDS.astype(complex)}, "gallery_ids must be whole numbers, got complex128"),
+        ({"gallery_ids": IDS > 0}, "gallery_ids must be whole numbers, got bool"),
+        ({"gallery_ids": np.full(7, 2**63, dtype=np.uint64)}, "gallery_ids must be whole numbers, but entry 0 is 9223"),
+        ({"gallery_cams": np.full(7, np.inf)}, "gallery_cams must be whole numbers, but entry 0 is inf"),
+        ({"query_ids": np.array(1)}, "query_ids must have one entry for each of 2 rows"),
+        ({"query_features": np.zeros((2, 3), dtype=[("a", "f4")])}, "query_features must hold real numbers"),
+        ({"query_features": np.ones((2, 3), dtype=bool)}, "query_features must hold real numbers"),
+    ],
+)
+def test_labels_that_are_none_are_told_with_their_row(tmp_path: Path, changes: dict[str, Any], says: str):
+    with pytest.raises(RunError, match=says):
+        load(written(tmp_path, **changes))
+
+
+def test_numbers_that_are_written_otherwise_are_the_same_numbers(tmp_path: Path):
+    plain = load(written(tmp_path))
+    other = load(written(
+        tmp_path, gallery_ids=IDS.astype(">f8"), query_cams=CAMS[QUERIES].astype(np.uint8),
+        gallery_features=arrays()["gallery_features"].astype(">f4"),
+    ))  # fmt: skip
+    np.testing.assert_array_equal(plain.gallery_ids, other.gallery_ids)
+    np.testing.assert_array_equal(plain.gallery, other.gallery)
+    assert other.gallery.dtype == np.float32 and other.gallery.dtype.isnative
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("qf", "query_features"), "qf is query_features"),
+        (("query_f", "query_features"), "query_f is query_features"),
+        (("g_pids", "gallery_ids"), "g_pids is gallery_ids"),
+        (("q_camids", "query_cams"), "q_camids is query_cams"),
+        (("GalleryLabels", "gallery_ids"), "GalleryLabels is gallery_ids"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+def test_near_misses_of_names_are_recognised_and_told(tmp_path: Path, names: tuple[str, str], says: str, suffix: str):
+    stored = arrays()
+    stored[names[0]] = stored.pop(names[1])
+    path = tmp_path / f"a{suffix}"
+    np.savez(path, **stored) if suffix == ".npz" else savemat(path, stored)
+    with pytest.raises(RunError, match=f"lacks {names[1]}; it holds .*perhaps {says}"):
+        load(path)
+
+
+def test_a_matlab_7_3_file_is_read_with_the_axes_of_matlab(tmp_path: Path):
+    first = load(written(tmp_path))
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, values in arrays().items():
+            matrix = values if values.ndim == 2 else values[:, None]
+            file.create_dataset(name, data=matrix.T).attrs["MATLAB_class"] = np.bytes_("double")
+    with path.open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    again = load(path)
+    np.testing.assert_array_equal(again.gallery, first.gallery)
+    for found, wanted in zip((*again.labels, again.inside), (*first.labels, first.inside), strict=True):
+        np.testing.assert_array_equal(found, wanted)

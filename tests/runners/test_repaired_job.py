@@ -224,6 +224,7 @@ def test_where_nobody_knows_the_truth_the_calls_say_how_much_is_hidden(
         size=None,
         num_ids=split.num_train_ids,
         data=split.fingerprint,
+        reader=datasets.reader_of(split.name),
         device="cpu",
         runtime={},
         scorer="brief-repair/plain",

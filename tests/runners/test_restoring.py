@@ -19,7 +19,8 @@ from protocols.occlusion import true_regions
 from protocols.restoration import CAP, MEASURES
 from reports.repaired import check_repair
 from runners.errors import RunError
-from runners.restoring import Reference, Restored, build_reference, detect, hidden_shares, restore
+from runners.hidden_shares import hidden_shares
+from runners.restoring import Reference, Restored, build_reference, detect, restore
 from runners.restoring_frames import eye_of
 
 SIZE = (64, 32)

@@ -1,25 +1,277 @@
-"""The code digest changes when behaviour may change, and not when words change."""
+"""Whatever code decides a step is in its fingerprint, and nothing else is."""
 
+import ast
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
-from runners.sources import code_digest
+import pytest
+
+import datasets
+import methods
+import protocols
+from datasets.synthwalk.compiling import KERNELS
+from runners import sources
+from runners.errors import RunError
+from runners.import_closure import HOUSE, Sources
+from runners.plan import plan_stages
+from runners.planned import ArmRun, PlannedData
+from runners.result_steps import examine_step, explain_step, judge_step
+from runners.sources import BY_FINGERPRINT, DECIDES_NOTHING, KINDS, Kind, closure, code_digest, digest_of
+from tests.runners.settings import setting
+
+HOUSES = Sources.of()
+MODULES = {kind: set(closure(kind, HOUSES)) for kind in KINDS}
+THEN = {kind: digest_of(kind, closure(kind, HOUSES)) for kind in KINDS}
+GLTR = HOUSE / "methods" / "gltr"
 
 
-def _digest(folder: Path, text: str) -> str:
+def _changed(text: str) -> str:
+    """The same program with one constant changed, or with one more where it has none."""
+    tree = ast.parse(text)
+    words = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings stand alone
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in words]
+    found = [node for node in constants if isinstance(node.value, str | int | float)]
+    if not found:
+        return text + "\nONE_MORE = 1\n"
+    node = found[len(found) // 2]
+    node.value = f"{node.value}x" if isinstance(node.value, str) else int(not node.value)
+    return ast.unparse(tree)
+
+
+def _edited(**texts: str) -> Sources:
+    """The suite's sources with other texts in some modules (``protocols__masks``)."""
+    others = {HOUSES.file(name.replace("__", ".")): text.encode() for name, text in texts.items()}
+    known = {name: each for name, each in HOUSES._sources.items() if HOUSES.file(name) not in others}
+    return Sources(HOUSES.packages, lambda path: others.get(path) or path.read_bytes(), HOUSES._files, known)
+
+
+def _with_a_change_in(name: str) -> Sources:
+    file = HOUSES.file(name)
+    assert file is not None, name
+    return _edited(**{name.replace(".", "__"): _changed(file.read_text() if file.is_file() else "")})
+
+
+def _digests(house: Sources) -> dict[str, str]:
+    return {kind: digest_of(kind, closure(kind, house)) for kind in KINDS}
+
+
+def _changed_kinds(name: str) -> set[str]:
+    now = _digests(_with_a_change_in(name))
+    return {kind for kind in KINDS if now[kind] != THEN[kind]}
+
+
+def test_one_constant_in_any_module_of_a_closure_is_another_fingerprint_of_that_kind_alone() -> None:
+    for name in sorted(set().union(*MODULES.values())):
+        assert _changed_kinds(name) == {kind for kind in KINDS if name in MODULES[kind]}, name
+
+
+def test_what_is_left_out_changes_no_fingerprint_but_that_of_its_own_step() -> None:
+    for name in DECIDES_NOTHING:
+        assert _changed_kinds(name) == set(), name
+    for name in BY_FINGERPRINT:
+        own = {kind for kind, told in KINDS.items() if any(f"{each}.".startswith(f"{name}.") for each in told.entries)}
+        assert _changed_kinds(name) == own, name
+
+
+# Found by breaking the code and looking at results that were taken for new (first two), or for old (last).
+MUST = {
+    "methods.recipe": {"stage", "judge"},
+    "datasets.store_selection": {"stage", "judge"},
+    "datasets.shared_frames": {"stage", "features", "judge"},
+    "datasets.decoding": set(KINDS),
+    "datasets.pack.reading": {"frames", "features", "stage"},
+    "methods.layers.controls": {"stage", "judge"},
+    "runners.material": {"stage", "regions", "labels", "repaired", "judge"},
+    "runners.weights": {"stage", "judge", "explain"},
+    "protocols.ranking": {"judge"},
+    "protocols.counting_compiled": {"judge"},
+    "protocols.statistics": {"judge", "explain", "weigh", "restore"},
+    "protocols.masks": {"explain"},
+    "protocols.occlusion": {"judge", "restore"},
+    "runners.hidden_shares": {"judge"},
+    "datasets.synthwalk.truth": {"judge", "explain", "weigh", "restore"},
+    "datasets.repaired.oracle": {"repaired"},
+    "datasets.annotations.table": {"labels", "stage"},
+}
+MUST_NOT = {
+    "protocols.ceilings": set(KINDS),  # rooflines
+    "protocols.cost_grid": set(KINDS),
+    "protocols.ranking": {"stage", "features", "explain", "weigh", "restore", "recognise"},
+    "protocols.masks": {"stage", "judge"},
+    "protocols.restoration": {"stage", "judge", "explain"},
+    "protocols.latency": {"stage", "features", "explain"},
+    "datasets.synthwalk.raster": set(KINDS),
+    "datasets.repaired.oracle": {"stage", "judge", "explain"},
+    "runners.explaining": set(KINDS) - {"explain"},
+    "runners.reproduce": set(KINDS),
+    "methods.gltr.model": set(KINDS),  # no arm was named
+    "datasets.readers.mars": set(KINDS),
+}
+
+
+def test_code_that_decides_is_there_and_code_that_does_not_is_not() -> None:
+    for name, kinds in MUST.items():
+        assert kinds <= {kind for kind in KINDS if name in MODULES[kind]}, name
+    for name, kinds in MUST_NOT.items():
+        assert HOUSES.file(name), name
+        assert not kinds & {kind for kind in KINDS if name in MODULES[kind]}, name
+    assert not [name for names in MODULES.values() for name in names if name.startswith("reports")]
+
+
+def test_nothing_is_imported_by_a_name_that_only_shows_when_it_runs_unless_the_step_names_it() -> None:
+    """Readers, methods and protocols: `code_digest` takes them as arguments."""
+    names = set().union(*MODULES.values())
+    assert {name for name in names if HOUSES.source(name).dynamic} <= {"datasets", "methods.registry", "protocols"}
+    finders = {"pkgutil", "runpy", "importlib.machinery"}
+    assert {name for name in names if finders & set(HOUSES.source(name).imports)} <= {"methods.registry"}
+
+
+def test_machine_code_that_is_kept_is_found_by_all_that_it_was_made_of() -> None:
+    """numba looks at a kernel's own file alone, so kernels that use others are kept under a digest of all of them."""
+    for file in sorted((HOUSE / "datasets" / "synthwalk").glob("*.py")):
+        used = HOUSES.source(f"datasets.synthwalk.{file.stem}").imports if file.stem != "__init__" else ()
+        if "datasets.synthwalk.compiling.compiled" in used:
+            inner = {HOUSES.module(name) for name in used if name.startswith("datasets.synthwalk.")}
+            names = {str(name).rpartition(".")[2] for name in inner} - {"synthwalk"}
+            assert {file.name, *(f"{name}.py" for name in names)} <= set(KERNELS)
+    own = {"normalising_compiled": "datasets", "counting_compiled": "protocols"}
+    for name, package in own.items():
+        imported = HOUSES.source(f"{package}.{name}").imports
+        assert "numba" in imported
+        assert {HOUSES.module(each) for each in imported} <= {
+            None,
+            package,
+            "protocols.gallery_index",
+            "protocols.inputs",
+        }
+
+
+def test_an_arm_counts_with_all_that_its_network_imports_and_other_papers_do_not() -> None:
+    found = set(closure("stage", HOUSES, arm=GLTR)) - MODULES["stage"]
+    assert found == {"methods.gltr", "methods.gltr.model", "methods.gltr.options", *found}
+    assert {name for name in found if name.startswith("methods.")} >= {"methods.layers.head", "methods.layers.losses"}
+    assert not [name for name in found if name.startswith(("methods.vrstc", "methods.adfd", "methods.cosam"))]
+    with_change = partial(closure, "stage", _with_a_change_in("methods.gltr.model"))
+    assert digest_of("stage", with_change(arm=GLTR)) != code_digest("stage", arm=GLTR)
+    other = GLTR.parent / "cosam"
+    assert digest_of("stage", with_change(arm=other)) == code_digest("stage", arm=other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "other"),
+    [
+        ("stage", datasets.reader_of("mars"), datasets.reader_of("duke")),
+        ("judge", datasets.reader_of("synthwalk-ilids"), datasets.reader_of("prid")),
+        ("judge", protocols.module_of("rgb-snippets"), protocols.module_of("image-to-video")),
+    ],
+)
+def test_what_a_step_names_counts(kind: str, name: str, other: str) -> None:
+    house = _with_a_change_in(name)
+    assert digest_of(kind, closure(kind, house, modules=[name])) != code_digest(kind, modules=[name])
+    assert digest_of(kind, closure(kind, house, modules=[other])) == code_digest(kind, modules=[other])
+
+
+def test_two_modules_that_change_places_are_other_code() -> None:
+    ours, theirs = (HOUSES.file(name).read_text() for name in ("methods.layers.pooling", "methods.layers.packing"))  # type: ignore[union-attr]
+    assert _digests(_edited(methods__layers__pooling=theirs, methods__layers__packing=ours)) != THEN
+
+
+def test_comments_docstrings_and_layout_are_no_code() -> None:
+    text = (HOUSE / "runners" / "training.py").read_text()
+    assert _digests(_edited(runners__training=f"# {text!r}\n" + ast.unparse(ast.parse(text)))) == THEN
+
+
+def test_a_version_counts_where_no_import_shows_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sources.KINDS, "judge", Kind(KINDS["judge"].entries, version=2))
+    now = _digests(HOUSES)
+    assert {kind for kind in KINDS if now[kind] != THEN[kind]} == {"judge"}
+
+
+def _paper(folder: Path, model: str = "from methods.layers import pooling\nfrom .part import WIDTH\n") -> Path:
     folder.mkdir(exist_ok=True)
-    (folder / "a.py").write_text(text)
-    from runners import sources
-
-    sources._tree.cache_clear()
-    return code_digest(folder)
+    for name, text in {"model": model, "options": "LOSSES = ()\n", "part": "WIDTH = 8\n", "unused": "X = 1\n"}.items():
+        (folder / f"{name}.py").write_text(text)
+    return folder
 
 
-def test_comments_docstrings_and_layout_do_not_count(tmp_path: Path) -> None:
-    plain = _digest(tmp_path, "def f(x):\n    return x + 1\n")
-    assert _digest(tmp_path, 'def f( x ):  # adds one\n    """Add one."""\n\n    return (x + 1)\n') == plain
+def test_a_paper_outside_the_repository_counts_with_what_it_imports(tmp_path: Path) -> None:
+    folder = _paper(tmp_path / "my-paper.v2")
+
+    def digest() -> str:
+        return digest_of("stage", closure("stage", Sources.of(), arm=folder))
+
+    found = closure("stage", Sources.of(), arm=folder)
+    assert {name.rpartition(".")[2] for name in found if name.startswith("outside_my_paper_v2.")} == {
+        "model",
+        "options",
+        "part",
+    }
+    assert "methods.layers.pooling" in found
+    plain = digest()
+    (folder / "unused.py").write_text("X = 2\n")
+    (folder / "part.py").write_text('"""Widths."""\n\nWIDTH = 8  # channels\n')
+    assert digest() == plain
+    (folder / "part.py").write_text("WIDTH = 9\n")
+    assert digest() != plain
+    (folder / "model.py").unlink()
+    with pytest.raises(RunError, match=r"outside_my_paper_v2\.model: there is no such module"):
+        digest()
 
 
-def test_behaviour_counts(tmp_path: Path) -> None:
-    plain = _digest(tmp_path, "def f(x):\n    return x + 1\n")
-    assert _digest(tmp_path, "def f(x):\n    return x + 2\n") != plain
-    assert _digest(tmp_path, 'NAME = "a"\ndef f(x):\n    return x + 1\n') != plain
+def test_two_papers_outside_with_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    one, other = _paper(tmp_path / "mine"), _paper(tmp_path / "elsewhere" / "mine", "WIDTH = 9\n")
+    assert code_digest("stage", arm=one) != code_digest("stage", arm=other)
+
+
+def test_an_unknown_kind_or_module_is_refused() -> None:
+    with pytest.raises(RunError, match="no kind of step called 'trian'; known: frames, features, stage"):
+        code_digest("trian")
+    with pytest.raises(RunError, match=r"datasets\.readers\.gone: there is no such module"):
+        code_digest("stage", modules=["datasets.readers.gone"])
+
+
+@pytest.fixture
+def fingerprints(monkeypatch: pytest.MonkeyPatch) -> Iterator[partial[Mapping[str, str]]]:
+    """Gives the fingerprints of steps where one text of the suite reads otherwise."""
+
+    def under(name: str, old: str, new: str) -> Mapping[str, str]:
+        file = HOUSES.file(name)
+        assert file is not None
+        text = file.read_text()
+        assert text.count(old) >= 1
+        house = _edited(**{name.replace(".", "__"): text.replace(old, new)})
+        monkeypatch.setattr(sources, "_everything", lambda: house)
+        sources._digest.cache_clear()
+        arm, told = ArmRun(methods.arm("gltr", "gltr")), setting("gltr")
+        last = plan_stages(arm, 0, told)[-1]
+        protocol = protocols.load("rgb-single-pass").as_dict()
+        raw = PlannedData("raw", "0" * 32)
+        return {
+            "stage": last.step.fingerprint,
+            "judge": judge_step(arm, last, raw, protocol, told).fingerprint,
+            "explain": explain_step(arm, last, told).fingerprint,
+            "examine": examine_step(arm, (64, 32), protocol, told).fingerprint,
+        }
+
+    yield partial(under)
+    sources._digest.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "kinds"),
+    [
+        ("methods.recipe", "def source_of(", "def source_off(", {"stage", "judge", "explain", "examine"}),
+        ("datasets.store_selection", "keep", "kept", {"stage", "judge", "explain", "examine"}),
+        ("protocols.retrieval", '"nan"', '"inf"', {"judge"}),
+        ("protocols.catalogue.rgb_single_pass", '"rgb", ', "", {"judge", "examine"}),  # who may enter
+        ("protocols.ceilings", "0", "1", set()),
+    ],
+)
+def test_steps_have_other_fingerprints(
+    fingerprints: partial[Mapping[str, str]], name: str, old: str, new: str, kinds: set[str]
+) -> None:
+    then = fingerprints("runners.progress", "step_bar", "bar_of")  # decides nothing
+    now = fingerprints(name, old, new)
+    assert {kind for kind in now if now[kind] != then[kind]} == kinds

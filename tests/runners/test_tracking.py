@@ -197,7 +197,7 @@ def test_several_processes_may_open_a_store_that_does_not_exist_yet(tmp_path: Pa
         for _ in range(3)
     ]
     for process in started:
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=900)
         assert process.returncode == 0, err
         assert len(out.split()) == 1
         assert "alembic" not in err

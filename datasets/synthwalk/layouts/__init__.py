@@ -20,7 +20,7 @@ from types import ModuleType
 from datasets.errors import DataError
 from datasets.readers import mars
 from datasets.readers.manifest import RENDERED
-from datasets.synthwalk import presets, writing
+from datasets.synthwalk import presets
 from datasets.synthwalk.presets import World
 
 _VERSION = "1"
@@ -51,6 +51,8 @@ def render_as(
         near = difflib.get_close_matches(layout.lower(), LAYOUTS, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(LAYOUTS)}."
         raise DataError(f"SynthWalk has no layout {layout!r}; {hint}")
+    from datasets.synthwalk import writing  # the compiler loads here, so that naming the layouts is quick
+
     root = Path(root)
     if layout == "mars":
         return writing.render(world, root, workers=workers, progress=progress), world

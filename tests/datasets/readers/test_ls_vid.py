@@ -311,7 +311,7 @@ def test_counting_from_zero_is_found_by_what_makes_a_query(tmp_path: Path) -> No
         (np.array([], dtype=np.int64), "at least one query"),
         (np.array([True, False, True, True, True]), "whole numbers, not bool"),
         (np.ones((2, 2)), "one line number a query"),
-        (np.array([{}], dtype=object), "not a readable NumPy file"),
+        (np.array([{}], dtype=object), "holds Python objects"),
     ],
 )
 def test_bad_numbers_of_queries_are_told(tmp_path: Path, numbers: np.ndarray, words: str) -> None:

@@ -200,7 +200,7 @@ FULL = "person,camera,tracklet,path,part,frame"
         ("9,9,z,v,test,", ("line 3", "the tracklet of line 2 goes on")),
         ("1,1,a,README,test,", ("line 3", "'README' is a file without the ending of an image")),
         ("-3,1,a,v/1.png,test,1", ("person -3",)),
-        ("1.5,1,a,v/1.png,test,1", ("1.5", "all are whole numbers")),
+        ("1.5,1,a,v/1.png,test,1", ("line 3", "'1.5' is a number, but not a whole one")),
     ],
 )
 def test_rows_that_are_refused(tmp_path: Path, row: str, words: tuple[str, ...]) -> None:

@@ -106,7 +106,7 @@ def test_a_damaged_json(root: Path, change: Callable[[Any], Any], words: tuple[s
 
 def test_a_json_that_is_none(root: Path) -> None:
     (root / "splits_prid2011.json").write_bytes(b"\xff\xfe[")
-    refused(root, "splits_prid2011.json is damaged")
+    refused(root, "splits_prid2011.json is no text in UTF-8")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ VRSTC names neither gallery nor AP for MARS. They are those of the official eval
 unit length, as that protocol does, gives Euclidean distances in the order of the cosine.
 """
 
-from .interface import Protocol, Snippets
+from ..interface import Protocol, Snippets
 
 PROTOCOL = Protocol(
     name="occlusion-repaired",

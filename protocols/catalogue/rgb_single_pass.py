@@ -6,7 +6,7 @@ done here. Which frames of a tracklet it takes at test it does not say: here all
 number of them; `rgb-eight-frames` is the other reading.
 """
 
-from .interface import Protocol
+from ..interface import Protocol
 
 PROTOCOL = Protocol(
     name="rgb-single-pass",

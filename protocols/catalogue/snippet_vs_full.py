@@ -39,8 +39,8 @@ network that takes clips of one length only is judged under the choices that it 
 snippets; that is said beside its numbers.
 """
 
-from .choices import Choice, ChoiceRest, LeftOut
-from .interface import Protocol
+from ..choices import Choice, ChoiceRest, LeftOut
+from ..interface import Protocol
 
 LENGTHS = (2, 4, 8, 16, 32)
 DENSE_LENGTHS = (4, 8, 16)

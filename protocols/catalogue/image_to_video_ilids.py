@@ -5,7 +5,7 @@ rank-1 to rank-20 are means over ten splits (see `splits`), and AP says nothing 
 trains and judges each split by itself, with `--dataset ilids` or another set with ten splits whose camera 1 asks.
 """
 
-from .interface import Protocol, Snippets
+from ..interface import Protocol, Snippets
 
 PROTOCOL = Protocol(
     name="image-to-video-ilids",

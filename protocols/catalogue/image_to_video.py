@@ -14,7 +14,7 @@ paper's numbers are Euclidean, while their code L2-normalises and takes the cosi
 scored on every side beside the headline.
 """
 
-from .interface import Protocol, Snippets
+from ..interface import Protocol, Snippets
 
 PROTOCOL = Protocol(
     name="image-to-video",

@@ -10,7 +10,7 @@ A query without positives counts 0: nothing is then lost from sight, and where t
 or DukeMTMC-VideoReID query is without. Ties take their expected value, so that a collapsed model scores at chance.
 """
 
-from .interface import Protocol
+from ..interface import Protocol
 
 PROTOCOL = Protocol(
     name="res50-rgb-single-pass",

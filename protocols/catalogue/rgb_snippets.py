@@ -9,7 +9,7 @@ queries out of the gallery, takes the step AP, skips queries without a match, an
 the last is among the conventions that are scored beside the headline.
 """
 
-from .interface import Protocol, Snippets
+from ..interface import Protocol, Snippets
 
 PROTOCOL = Protocol(
     name="rgb-snippets",

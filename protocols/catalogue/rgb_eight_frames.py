@@ -5,7 +5,7 @@ not say how it tests. A tracklet of fewer frames than parts is repeated up to ei
 `rgb-single-pass`, so that the two differ in what is fed alone.
 """
 
-from .interface import Protocol
+from ..interface import Protocol
 
 PROTOCOL = Protocol(
     name="rgb-eight-frames",

@@ -1,0 +1,25 @@
+"""The words of a command line."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def words(arguments: Sequence[str] | None = None) -> list[str]:
+    """A command's words, with `~` as the home folder where a path begins with it.
+
+    A shell puts the home folder in only at the beginning of a word: not in `--data-root=~/mars`, nor within quotes.
+
+    Args:
+        arguments: the words; None for those that the process was started with.
+
+    Example:
+        >>> words(["--data-root=/data", "--size=64x32"])
+        ['--data-root=/data', '--size=64x32']
+    """
+    return [_at_home(word) for word in (sys.argv[1:] if arguments is None else arguments)]
+
+
+def _at_home(word: str) -> str:
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return f"{option}{equals}{os.path.expanduser(value)}" if value.startswith("~") else word  # noqa: PTH111

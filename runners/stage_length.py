@@ -1,0 +1,13 @@
+"""How long a stage lasts."""
+
+from methods.recipe import Length, Stage
+from runners.errors import RunError
+
+
+def length_of(stage: Stage) -> tuple[int, str]:
+    """Amount and unit of a stage's length."""
+    length: Length = stage.length
+    for unit in ("frames", "epochs", "steps"):
+        if getattr(length, unit):
+            return int(getattr(length, unit)), unit
+    raise RunError(f"the stage {stage.name} has no length; give frames, epochs or steps in its recipe.")
