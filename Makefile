@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help gpu-evidence install reproduce compare regress test test-slow lint bench data list constraints clean
+.PHONY: help gpu-evidence install reproduce compare regress test test-slow fuzz lint bench data list constraints clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -33,6 +33,10 @@ test: $(STAMP)  ## all tests but the slow ones (under 10 minutes on two cores)
 
 test-slow: $(STAMP)  ## the tests that train
 	$(PY) -m pytest -m slow $(ARGS)
+
+N ?= 10000
+fuzz: $(STAMP)  ## N damaged inputs of every format through the commands: make fuzz N=10000
+	REPROID_FUZZ=$(N) OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses=4 tests/fuzz $(ARGS)
 
 regress: $(STAMP)  ## accuracy, cost and time against the stored baseline (under 8 minutes on two cores)
 	$(PY) -m runners.regress --baseline reports/baselines/embedded.json $(ARGS)

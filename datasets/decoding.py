@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from datasets import image_opening, jpeg
 from datasets.errors import DataError
+from datasets.resizing import Filter, resize
 
 Pixels = NDArray[np.uint8]  # [H,W,3] RGB
 
@@ -44,47 +44,35 @@ def decode(data: bytes | memoryview) -> Pixels:
     return image_opening.decode(data)
 
 
-def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resize with an antialiased bilinear filter; an image of the right size is returned untouched.
-
-    Args:
-        pixels: uint8 [H,W,3].
-        size: (height, width) wanted.
-    """
-    if pixels.shape[:2] == size:
-        return pixels
-    height, width = size
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
-
-
-def fit(pixels: Pixels, size: tuple[int, int], crop: float = 1.0) -> Pixels:
+def fit(pixels: Pixels, size: tuple[int, int], crop: float = 1.0, filter_: Filter = "bilinear") -> Pixels:
     """Resize to ``crop`` times a size and cut its centre out, which has that size.
 
     Args:
         pixels: uint8 [H,W,3].
         size: (height, width) of the result.
         crop: 1 or more; ADFD tests at 1.125, on the centre 256x128 of 288x144.
+        filter_: see `datasets.resizing`.
     """
     height, width = size
     larger = (round(height * crop), round(width * crop))
     top, left = (larger[0] - height) // 2, (larger[1] - width) // 2
-    return np.ascontiguousarray(resize(pixels, larger)[top : top + height, left : left + width])
+    return np.ascontiguousarray(resize(pixels, larger, filter_)[top : top + height, left : left + width])
 
 
-def decode_into(data: bytes | memoryview, out: Pixels, crop: float = 1.0) -> None:
+def decode_into(data: bytes | memoryview, out: Pixels, crop: float = 1.0, filter_: Filter = "bilinear") -> None:
     """Decode an image, fitted to the place where its pixels are wanted.
 
     Args:
         data: content of a file, as for `decode`.
         out: contiguous uint8 [H,W,3]; its size is the one wanted. It holds anything after an error.
-        crop: see `fit`.
+        crop, filter_: see `fit`.
 
     Raises:
         ImageFault: as `decode`.
     """
     if crop == 1 and jpeg.is_jpeg(data) and jpeg.decode_into(data, out):
         return
-    out[...] = fit(decode(data), (out.shape[0], out.shape[1]), crop)
+    out[...] = fit(decode(data), (out.shape[0], out.shape[1]), crop, filter_)
 
 
 def read(path: Path, size: tuple[int, int] | None = None, crop: float = 1.0) -> Pixels:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from datasets import progress as progress_bars
 from datasets.packed_frames import PackedFrames
+from datasets.resizing import Filter
 from datasets.store import FrameStore, counted
 from datasets.tracklet import Tracklet
 
@@ -20,6 +21,7 @@ def open_frames(
     *,
     fingerprint: str,
     crop: float = 1.0,
+    resize: Filter = "bilinear",
     decoded_limit: int = DECODED_LIMIT,
     progress: bool = True,
 ) -> FrameStore:
@@ -31,7 +33,7 @@ def open_frames(
         cache: folder for decoded frames. Those that lie there already are used, however many they are.
         size: (height, width).
         fingerprint: of the data set.
-        crop: see `FrameStore.build`.
+        crop, resize: see `FrameStore.build`.
         decoded_limit: bytes; frames that take more when decoded are decoded when asked for, each time.
         progress: show a bar on a terminal while frames are decoded.
 
@@ -40,12 +42,14 @@ def open_frames(
     """
     needed = int(counted(tracklets, root, size).sum()) * size[0] * size[1] * 3
     if needed <= decoded_limit:
-        return FrameStore.build(tracklets, root, cache, size, fingerprint=fingerprint, crop=crop, progress=progress)
-    there = FrameStore.cached(tracklets, cache, size, fingerprint=fingerprint, crop=crop)
+        return FrameStore.build(
+            tracklets, root, cache, size, fingerprint=fingerprint, crop=crop, resize=resize, progress=progress
+        )
+    there = FrameStore.cached(tracklets, root, cache, size, fingerprint=fingerprint, crop=crop, resize=resize)
     if there is not None:
         return there
     progress_bars.say(
         f"frames are decoded when asked for: decoded ones would take {needed / 1e9:.1f} GB, more than the limit of "
         f"{decoded_limit / 1e9:g} GB (--decoded-limit)"
     )
-    return PackedFrames.of(tracklets, root, size, fingerprint=fingerprint, crop=crop)
+    return PackedFrames.of(tracklets, root, size, fingerprint=fingerprint, crop=crop, resize=resize)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from datasets.frame_bytes import FrameBytes
 from datasets.pack.reading import bytes_of
+from datasets.resizing import Filter
 from datasets.store import FrameStore, counted
 from datasets.store_building import decode_block, decoding_threads, refuse_damaged
 from datasets.tracklet import Tracklet
@@ -29,7 +30,13 @@ class PackedFrames(FrameStore):
     """
 
     def __init__(
-        self, lengths: NDArray[np.int64], size: tuple[int, int], source: FrameBytes, *, crop: float = 1.0
+        self,
+        lengths: NDArray[np.int64],
+        size: tuple[int, int],
+        source: FrameBytes,
+        *,
+        crop: float = 1.0,
+        resize: Filter = "bilinear",
     ) -> None:
         """Wrap encoded frames; use `of` for those of tracklets.
 
@@ -37,9 +44,9 @@ class PackedFrames(FrameStore):
             lengths: frames of each tracklet, [N].
             size: (height, width) of the decoded frames.
             source: of all their frames, in this order.
-            crop: see `FrameStore`.
+            crop, resize: see `FrameStore`.
         """
-        super().__init__(lengths, size, crop=crop)
+        super().__init__(lengths, size, crop=crop, resize=resize, source=lambda: source)
         self.source, self.on_demand = source, True
         self.readers = decoding_threads()
 
@@ -52,20 +59,22 @@ class PackedFrames(FrameStore):
         *,
         fingerprint: str,
         crop: float = 1.0,
+        resize: Filter = "bilinear",
     ) -> "PackedFrames":
         """Frames of tracklets; nothing is read yet.
 
         Args:
             tracklets: whose frames, in this order.
             root: folder that their frame paths are relative to; a fresh pack in it is read in their place.
-            size: (height, width); frames of another size are resized (bilinear, antialiased).
+            size: (height, width); frames of another size are resized.
             fingerprint: of the data set.
-            crop: see `FrameStore.build`.
+            crop, resize: see `FrameStore.build`.
 
         Raises:
             DataError: if there is no frame, or the pack cannot be read.
         """
-        return cls(counted(tracklets, root, size), size, bytes_of(tracklets, root, fingerprint), crop=crop)
+        source = bytes_of(tracklets, root, fingerprint)
+        return cls(counted(tracklets, root, size), size, source, crop=crop, resize=resize)
 
     def flat(self) -> Any:
         """All frames, uint8 [F,H,W,3], as something that is indexed like an array and decodes what is asked for."""
@@ -79,11 +88,11 @@ class PackedFrames(FrameStore):
         """
         wanted, places = np.unique(rows, return_inverse=True)  # sorted, so that neighbours are read in one go
         if len(wanted) <= _BLOCK:
-            pixels, problems = decode_block(self.source, wanted, self.size, self.crop)
+            pixels, problems = self._decoded(wanted)
         else:
             parts = [wanted[start : start + _BLOCK] for start in range(0, len(wanted), _BLOCK)]
             with ThreadPoolExecutor(min(self.readers, len(parts))) as pool:
-                done = list(pool.map(lambda part: decode_block(self.source, part, self.size, self.crop), parts))
+                done = list(pool.map(self._decoded, parts))
             pixels = np.concatenate([block for block, _ in done])
             problems = [problem for _, several in done for problem in several]
         refuse_damaged(problems, len(wanted))
@@ -93,13 +102,16 @@ class PackedFrames(FrameStore):
     def _block(self, first: int, end: int) -> NDArray[np.uint8]:
         """One thread decodes one block: others are at work on the next ones."""
         rows = np.arange(first, end, dtype=np.int64)
-        pixels, problems = decode_block(self.source, rows, self.size, self.crop)
+        pixels, problems = self._decoded(rows)
         refuse_damaged(problems, len(rows))
         return pixels
 
+    def _decoded(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint8], list[str]]:
+        return decode_block(self.source, rows, self.size, self.crop, self.resize)
+
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Send where the frames are to a worker process, not the frames."""
-        return (_restore, (type(self), self.lengths, self.size, self.source, self.crop))
+        return (_restore, (type(self), self.lengths, self.size, self.source, self.crop, self.resize))
 
 
 class FramesOnDemand:
@@ -139,5 +151,6 @@ def _restore(
     size: tuple[int, int],
     source: FrameBytes,
     crop: float,
+    resize: Filter,
 ) -> PackedFrames:
-    return kind(lengths, size, source, crop=crop)
+    return kind(lengths, size, source, crop=crop, resize=resize)

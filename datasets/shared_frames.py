@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.opening import DECODED_LIMIT, open_frames
+from datasets.resizing import Filter, Pixels
 from datasets.store import FrameStore
 from datasets.tracklet import Split, Tracklet
 
@@ -31,7 +32,7 @@ class SharedFrames(FrameStore):
             base: the store.
             tracklets: numbers of its tracklets, [N], in the order wanted here.
         """
-        super().__init__(base.lengths[tracklets], base.size, crop=base.crop)
+        super().__init__(base.lengths[tracklets], base.size, crop=base.crop, resize=base.resize)
         self.base = base
         self.tracklets = tracklets
         self.readers, self.on_demand = base.readers, base.on_demand
@@ -41,6 +42,10 @@ class SharedFrames(FrameStore):
     def flat(self) -> Any:
         """All frames, uint8 [F,H,W,3], as something that is indexed like an array and reads what is asked for."""
         return _View(self.base, self._rows)
+
+    def original(self, row: int) -> Pixels | None:
+        """See `FrameStore.original`."""
+        return self.base.original(int(self._rows[row]))
 
     def _block(self, first: int, end: int) -> NDArray[np.uint8]:
         return np.array(self.flat()[first:end])
@@ -87,6 +92,7 @@ def open_shared(
     size: tuple[int, int],
     *,
     crop: float = 1.0,
+    resize: Filter = "bilinear",
     decoded_limit: int = DECODED_LIMIT,
 ) -> FrameStore | None:
     """Open the frames of tracklets of one division as a view of those of another that holds them too.
@@ -96,7 +102,7 @@ def open_shared(
         whole: the division under whose name the frames of all its tracklets are kept.
         cache: as in `datasets.opening.open_frames`.
         size: (height, width).
-        crop: see `FrameStore.build`.
+        crop, resize: see `FrameStore.build`.
         decoded_limit: bytes; of all tracklets of `whole` together.
 
     Returns:
@@ -110,7 +116,14 @@ def open_shared(
     if len(number) < len(everybody) or any(_named(one) not in number for one in tracklets):
         return None
     base = open_frames(
-        everybody, whole.root, cache, size, fingerprint=whole.fingerprint, crop=crop, decoded_limit=decoded_limit
+        everybody,
+        whole.root,
+        cache,
+        size,
+        fingerprint=whole.fingerprint,
+        crop=crop,
+        resize=resize,
+        decoded_limit=decoded_limit,
     )
     return SharedFrames(base, np.array([number[_named(one)] for one in tracklets], dtype=np.int64))
 

@@ -5,6 +5,7 @@ live in a memory-mapped file that any number of processes share; without one the
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,9 +15,13 @@ from numpy.typing import NDArray
 from datasets import contents, decoding
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
+from datasets.frame_bytes import FrameBytes
+from datasets.originals import Originals
 from datasets.pack.reading import bytes_of
 from datasets.reading_ahead import ahead
-from datasets.store_building import decode_frames, write_whole
+from datasets.resizing import Filter, Pixels
+from datasets.store_building import decode_frames
+from datasets.store_file import is_whole, mapped, write_whole
 from datasets.tracklet import Tracklet
 from datasets.tracklet import lengths as frame_counts
 
@@ -31,6 +36,7 @@ class FrameStore:
         offsets: first row of each tracklet in `flat()`, int64 [N+1]; the last entry is the number of frames.
         size: (height, width) of every frame.
         crop: by how much frames were enlarged before their centre was cut out; 1 where they are whole.
+        resize: the filter that brought frames of another size to this one, see `datasets.resizing`.
         path: the cache file, or None where the pixels are in memory.
     """
 
@@ -45,6 +51,8 @@ class FrameStore:
         frames: NDArray[np.uint8] | None = None,
         path: Path | None = None,
         crop: float = 1.0,
+        resize: Filter = "bilinear",
+        source: Callable[[], FrameBytes] | None = None,
     ) -> None:
         """Wrap decoded frames; use `build` to make them.
 
@@ -53,14 +61,18 @@ class FrameStore:
             size: (height, width).
             frames: uint8 [F,H,W,3], or None to map `path`.
             path: the cache file.
-            crop: see the attributes.
+            crop, resize: see the attributes.
+            source: opens the encoded frames; None where there are none, and `original` has nothing to tell.
         """
         self.lengths = lengths
         self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         self.size = size
         self.path = path
         self.crop = crop
+        self.resize: Filter = resize
         self._frames = frames
+        self._source = source
+        self._originals: Originals | None = None
 
     @classmethod
     def build(
@@ -72,6 +84,7 @@ class FrameStore:
         *,
         fingerprint: str,
         crop: float = 1.0,
+        resize: Filter = "bilinear",
         progress: bool = True,
     ) -> Self:
         """Decode all frames, or take them from the cache.
@@ -81,11 +94,12 @@ class FrameStore:
             root: folder that their frame paths are relative to; a fresh pack in it is read in their place.
             cache: folder for the decoded file, made if absent; None decodes into memory. 63 GB for the test
                 half of MARS at 256x128, 4 GB at 64x32.
-            size: (height, width); frames of another size are resized (bilinear, antialiased).
-            fingerprint: of the data set. The cached file is named after it, the size, the tracklets and the
+            size: (height, width); frames of another size are resized.
+            fingerprint: of the data set. The cached file is named after it, the size, the filter, the tracklets and the
                 versions of the decoders, so that it is never taken for another one.
             crop: frames are enlarged by this and their centre cut out, in one resize from the file's own pixels
                 (ADFD tests on the centre of frames enlarged by 1.125); 1 takes them whole.
+            resize: the filter, see `datasets.resizing`.
             progress: show a bar with the remaining time, on a terminal.
 
         Raises:
@@ -95,8 +109,10 @@ class FrameStore:
         counts = counted(tracklets, root, size)
         shape = (int(counts.sum()), *size, 3)
 
+        source = partial(bytes_of, tracklets, root, fingerprint)
+
         def blocks() -> Iterator[NDArray[np.uint8]]:
-            yield from decode_frames(bytes_of(tracklets, root, fingerprint), size, crop=crop, progress=progress)
+            yield from decode_frames(source(), size, crop=crop, resize=resize, progress=progress)
             _refuse_changed(root, fingerprint)
 
         if cache is None:
@@ -111,28 +127,31 @@ class FrameStore:
             for block in blocks():
                 frames[filled : filled + len(block)] = block
                 filled += len(block)
-            return cls(counts, size, frames=frames, crop=crop)
-        store = cls(counts, size, path=_place(tracklets, cache, size, fingerprint, crop), crop=crop)
-        if not store._is_complete(shape):
-            path = store.path
-            assert path is not None  # named in the line before
-            write_whole(path, shape, blocks)
+            return cls(counts, size, frames=frames, crop=crop, resize=resize, source=source)
+        place = _place(tracklets, cache, size, fingerprint, crop, resize)
+        store = cls(counts, size, path=place, crop=crop, resize=resize, source=source)
+        if not is_whole(place, shape):
+            write_whole(place, shape, blocks)
         return store
 
     @classmethod
     def cached(
         cls,
         tracklets: Sequence[Tracklet],
+        root: Path,
         cache: Path,
         size: tuple[int, int],
         *,
         fingerprint: str,
         crop: float = 1.0,
+        resize: Filter = "bilinear",
     ) -> Self | None:
         """The store that `build` made with the same words before; None where it did not."""
         counts = frame_counts(tracklets)
-        store = cls(counts, size, path=_place(tracklets, cache, size, fingerprint, crop), crop=crop)
-        return store if store._is_complete((int(counts.sum()), *size, 3)) else None
+        place = _place(tracklets, cache, size, fingerprint, crop, resize)
+        source = partial(bytes_of, tracklets, root, fingerprint)
+        store = cls(counts, size, path=place, crop=crop, resize=resize, source=source)
+        return store if is_whole(place, (int(counts.sum()), *size, 3)) else None
 
     def __len__(self) -> int:
         """Number of tracklets."""
@@ -156,7 +175,7 @@ class FrameStore:
         """All frames, uint8 [F,H,W,3] RGB, read-only where they are mapped from a file."""
         if self._frames is None:
             assert self.path is not None  # one of the two is always there
-            self._frames = np.load(self.path, mmap_mode="r")
+            self._frames = mapped(self.path)
         return self._frames
 
     def gather(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -184,22 +203,29 @@ class FrameStore:
             )
         return np.asarray(self.flat()[self.offsets[tracklet] + chosen])
 
+    def original(self, row: int) -> Pixels | None:
+        """A frame as its file has it, uint8 [H,W,3], by its row in `flat()`.
+
+        None where it has this store's size, and is what `flat()` holds, or where no file is known: a store that wraps
+        pixels, or was sent to another process, knows none.
+
+        Raises:
+            DataError: naming the file, if it is missing, damaged or cut short.
+        """
+        if self._originals is None:
+            if self._source is None:
+                return None
+            self._originals = Originals(self._source(), self.size)
+        return self._originals.of(row)
+
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Send the file's name to a worker process, not its content."""
         frames = self._frames if self.path is None else None
-        return (_restore, (type(self), self.lengths, self.size, frames, self.path, self.crop))
+        return (_restore, (type(self), self.lengths, self.size, frames, self.path, self.crop, self.resize))
 
     def _block(self, first: int, end: int) -> NDArray[np.uint8]:
         """A copy of the frames of some neighbouring rows."""
         return np.array(self.flat()[first:end])
-
-    def _is_complete(self, shape: tuple[int, ...]) -> bool:
-        assert self.path is not None  # only asked of cached stores
-        try:
-            there = np.load(self.path, mmap_mode="r")
-        except (OSError, ValueError, EOFError):
-            return False  # absent, or damaged: then it is made anew
-        return bool(there.shape == shape and there.dtype == np.uint8)
 
 
 def _restore(
@@ -209,8 +235,9 @@ def _restore(
     frames: NDArray[np.uint8] | None,
     path: Path | None,
     crop: float,
+    resize: Filter,
 ) -> FrameStore:
-    return kind(lengths, size, frames=frames, path=path, crop=crop)
+    return kind(lengths, size, frames=frames, path=path, crop=crop, resize=resize)
 
 
 def _refuse_changed(root: Path, fingerprint: str) -> None:
@@ -234,8 +261,10 @@ def counted(tracklets: Sequence[Tracklet], root: Path, size: tuple[int, int]) ->
     return counts
 
 
-def _place(tracklets: Sequence[Tracklet], cache: Path, size: tuple[int, int], fingerprint: str, crop: float) -> Path:
-    cut = "" if crop == 1 else f"-centre-of-{crop:g}"
+def _place(
+    tracklets: Sequence[Tracklet], cache: Path, size: tuple[int, int], fingerprint: str, crop: float, resize: Filter
+) -> Path:
+    cut = ("" if resize == "bilinear" else f"-{resize}") + ("" if crop == 1 else f"-centre-of-{crop:g}")
     return Path(cache) / f"frames-{size[0]}x{size[1]}{cut}-{_key(tracklets, size, fingerprint)}.npy"
 
 

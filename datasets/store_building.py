@@ -1,11 +1,8 @@
-"""Decoding many frames with threads, and writing them to a file that is whole or absent."""
+"""Decoding many frames with threads."""
 
-import errno
 import os
-import shutil
-import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from datasets.errors import DataError
 from datasets.frame_bytes import FrameBytes
 from datasets.image_opening import ImageFault
 from datasets.pack.reading import bytes_of
+from datasets.resizing import Filter
 from datasets.tracklet import Tracklet
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
@@ -28,7 +26,12 @@ _NAMED = 3  # damaged files that a message names
 
 
 def decode_frames(
-    source: FrameBytes, size: tuple[int, int], *, crop: float = 1.0, progress: bool = True
+    source: FrameBytes,
+    size: tuple[int, int],
+    *,
+    crop: float = 1.0,
+    resize: Filter = "bilinear",
+    progress: bool = True,
 ) -> Iterator[Block]:
     """Decode all frames, in order, in blocks.
 
@@ -36,6 +39,7 @@ def decode_frames(
         source: where their bytes are.
         size: (height, width) of the result.
         crop: frames are enlarged by this before the centre of that size is cut out.
+        resize: the filter, see `datasets.resizing`.
         progress: show a bar on a terminal.
 
     Yields:
@@ -60,7 +64,7 @@ def decode_frames(
             return block
 
         for rows in _blocks(total):
-            waiting.append(pool.submit(decode_block, source, rows, size, crop))
+            waiting.append(pool.submit(decode_block, source, rows, size, crop, resize))
             if len(waiting) >= threads * _AHEAD:
                 yield finish_first()
         while waiting:
@@ -69,7 +73,7 @@ def decode_frames(
 
 
 def decode_block(
-    source: FrameBytes, rows: NDArray[np.int64], size: tuple[int, int], crop: float
+    source: FrameBytes, rows: NDArray[np.int64], size: tuple[int, int], crop: float, resize: Filter = "bilinear"
 ) -> tuple[Block, list[str]]:
     """Decode some frames: uint8 [n,H,W,3], and a sentence for each that cannot be used."""
     block: Block = np.empty((len(rows), *size, 3), dtype=np.uint8)
@@ -78,7 +82,7 @@ def decode_block(
         try:
             if isinstance(content, DataError):
                 raise content
-            decoding.decode_into(content, place, crop)
+            decoding.decode_into(content, place, crop, resize)
         except DataError as error:
             problems.append(str(error))
         except ImageFault as error:
@@ -120,41 +124,6 @@ def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = 
     return found
 
 
-def write_whole(path: Path, shape: tuple[int, ...], blocks: Callable[[], Iterator[Block]]) -> None:
-    """Write blocks as one .npy file, under its final name only when it is complete.
-
-    The bytes are written, not mapped: on a full disk a mapped write kills the process, a plain one reports.
-
-    Args:
-        path: the file.
-        shape: of the whole array [F,H,W,3].
-        blocks: gives the blocks, in order.
-
-    Raises:
-        DataError: if the folder cannot be written or the disk is full.
-    """
-    size = int(np.prod(shape))
-    partial = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
-        free = shutil.disk_usage(path.parent).free
-        if free < size:
-            raise OSError(errno.ENOSPC, f"{size / 1e6:,.1f} MB are needed, {free / 1e6:,.1f} MB are free")
-        try:
-            with partial.open("wb") as file:
-                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                for block in blocks():
-                    file.write(block.data)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{path} cannot be written ({reason}); make room, or name another cache folder") from error
-
-
 def decoding_threads() -> int:
     """How many threads decode at once: one for each core that this process may use, and 16 at most."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -179,22 +148,3 @@ def _damaged(source: FrameBytes, rows: NDArray[np.int64]) -> list[str]:
         except ImageFault as error:
             problems.append(error.sentence(source.name(row)))
     return problems
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Delete what killed processes of this machine left behind for the same file."""
-    host = socket.gethostname()
-    for partial in path.parent.glob(f".{path.name}.{host}.*.partial"):
-        owner = partial.name.split(".")[-2]
-        if owner.isdigit() and not _is_running(int(owner)):
-            partial.unlink(missing_ok=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

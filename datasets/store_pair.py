@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
+from datasets.resizing import Pixels
 from datasets.store import FrameStore
 from datasets.store_selection import Frames
 
@@ -17,6 +18,7 @@ class FramePair:
         lengths: frames of each tracklet, int64 [N].
         offsets: first row of each among all frames, int64 [N+1].
         size: (height, width) of every frame.
+        resize: see `FrameStore`.
     """
 
     def __init__(self, first: FrameStore, second: FrameStore) -> None:
@@ -25,12 +27,12 @@ class FramePair:
         Raises:
             DataError: their frames have different sizes.
         """
-        if first.size != second.size:
+        if (first.size, first.resize) != (second.size, second.resize):
             raise DataError(
-                f"frames of {first.size} and of {second.size} pixels (height, width) form no batch; decode both "
-                "at one size"
+                f"frames of {first.size} and of {second.size} pixels (height, width), resized by {first.resize} and by "
+                f"{second.resize}, form no batch; decode both at one size with one filter"
             )
-        self.first, self.second, self.size = first, second, first.size
+        self.first, self.second, self.size, self.resize = first, second, first.size, first.resize
         self.lengths: NDArray[np.int64] = np.concatenate([first.lengths, second.lengths])
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
 
@@ -50,6 +52,11 @@ class FramePair:
         for store, chosen, shift in ((self.first, rows < ours, 0), (self.second, rows >= ours, ours)):
             found[chosen] = store.gather(rows[chosen] - shift)
         return found
+
+    def original(self, row: int) -> Pixels | None:
+        """See `FrameStore.original`; by row among all frames."""
+        ours = int(self.first.offsets[-1])
+        return self.first.original(row) if row < ours else self.second.original(row - ours)
 
     def clip(self, tracklet: int, frames: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Some frames of one tracklet, numbered from 0: int64 [...] -> uint8 [...,H,W,3].

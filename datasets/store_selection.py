@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
+from datasets.resizing import Pixels
 from datasets.store import FrameStore
 
 
@@ -17,6 +18,7 @@ class FrameSelection:
         lengths: kept frames of each such tracklet, int64 [N'].
         offsets: first row of each among the kept frames, int64 [N'+1].
         size: (height, width) of every frame.
+        resize: see `FrameStore`.
     """
 
     def __init__(self, base: FrameStore, keep: NDArray[np.bool_]) -> None:
@@ -43,7 +45,7 @@ class FrameSelection:
         self.tracklets = np.flatnonzero(kept).astype(np.int64)
         self.lengths: NDArray[np.int64] = kept[self.tracklets]
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
-        self.size = base.size
+        self.size, self.resize = base.size, base.resize
 
     def __len__(self) -> int:
         """Number of tracklets that keep a frame."""
@@ -60,6 +62,10 @@ class FrameSelection:
             IndexError: if a frame does not exist.
         """
         return np.asarray(self.base.flat()[self.rows[rows]])
+
+    def original(self, row: int) -> Pixels | None:
+        """See `FrameStore.original`; by number among all kept frames."""
+        return self.base.original(int(self.rows[row]))
 
     def clip(self, tracklet: int, frames: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Some kept frames of one tracklet.

@@ -4,6 +4,7 @@ A transform is a frozen value; called with a clip and a generator it is a pure f
 a clip share the random choices (`per="clip"`), or each frame draws its own, as some published code does.
 """
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, get_args
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.decoding import fit, resize
+from datasets.decoding import fit
 from datasets.errors import DataError
+from datasets.resizing import Filter, resize
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Pixels = NDArray[np.uint8]
+Original = Callable[[int], "Pixels | None"]
 Normalisation = Literal["imagenet", "half", "bgr-mean"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -46,6 +49,7 @@ class ClipTransform:
         erase_area: smallest and largest share of the area to erase.
         erase_aspect: smallest height/width of the rectangle; the largest is its inverse.
         per: whether the frames of a clip share the choices or draw their own.
+        resize: the filter that enlarges, see `datasets.resizing`.
     """
 
     flip: float = 0.0
@@ -56,6 +60,7 @@ class ClipTransform:
     erase_area: tuple[float, float] = (0.02, 0.4)
     erase_aspect: float = 0.3
     per: Literal["clip", "frame"] = "clip"
+    resize: Filter = "bilinear"
 
     def __post_init__(self) -> None:
         for name in ("flip", "crop_probability", "erase"):
@@ -70,21 +75,27 @@ class ClipTransform:
         if self.per not in ("clip", "frame"):
             raise DataError(f"per={self.per!r} is unknown; take clip or frame")
 
-    def __call__(self, clip: Pixels, rng: np.random.Generator) -> Pixels:
+    def __call__(self, clip: Pixels, rng: np.random.Generator, original: Original | None = None) -> Pixels:
         """Transform a clip.
 
         Args:
             clip: uint8 [T,H,W,3]; it is not changed.
             rng: the source of all choices; see `datasets.randomness.generator`.
+            original: gives a frame of the clip, by its number, at the size that its file has, or None where that is
+                the clip's. An enlarged crop is cut from these, so that its pixels are resampled once.
 
         Returns:
             uint8 [T,H,W,3], contiguous.
         """
+        frames = range(len(clip))
         if self.per == "frame":
-            return np.concatenate([self._together(clip[t : t + 1], rng) for t in range(len(clip))])
-        return self._together(clip, rng)
+            return np.concatenate([self._together(clip, [t], rng, original) for t in frames])
+        return self._together(clip, frames, rng, original)
 
-    def _together(self, clip: Pixels, rng: np.random.Generator) -> Pixels:
+    def _together(
+        self, clip: Pixels, frames: Sequence[int], rng: np.random.Generator, original: Original | None
+    ) -> Pixels:
+        clip = clip[frames[0] : frames[-1] + 1]
         _, height, width, _ = clip.shape
         flips, crops, erases = rng.random(3) < (self.flip, self.crop_probability, self.erase)
         if flips:
@@ -97,7 +108,12 @@ class ClipTransform:
             clip = _crop(padded, height, width, rng)
         if self.crop_scale > 1 and crops:
             larger = (round(height * self.crop_scale), round(width * self.crop_scale))
-            clip = _crop(np.stack([resize(frame, larger) for frame in clip]), height, width, rng)
+            own = [None if original is None or self.pad else original(t) for t in frames]
+            whole = [
+                frame if file is None else file[:, ::-1] if flips else file
+                for frame, file in zip(clip, own, strict=True)
+            ]
+            clip = _crop(np.stack([resize(frame, larger, self.resize) for frame in whole]), height, width, rng)
         if erases:
             clip = self._erased(clip, rng)
         return np.ascontiguousarray(clip)

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numba
 import numba.core.config
 
+_SETTINGS: Any = numba.core.config
 _OPTIONS: Final = {"nogil": True, "error_model": "numpy"}
 
 
@@ -27,20 +28,26 @@ def compiled(kernel: Callable[..., Any], *, beside: Path | None = None, name: st
         beside: a folder of sources, below whose ``__pycache__`` a folder `name` is tried first. Without it, what Numba
             chooses: beside the kernel's own file.
         name: of the folder for machine code, where one is chosen here.
+
+    Raises:
+        ImportError: there is no Numba.
     """
+    from numba import njit
+
+    njit_: Any = njit  # its types know no options that are handed on
     for place in _places(beside, name):
         with _kept_in(place):
             try:
-                return numba.njit(cache=True, **_OPTIONS)(kernel)
+                return njit_(cache=True, **_OPTIONS)(kernel)  # type: ignore[no-any-return]
             except (RuntimeError, OSError):  # "cannot cache function": it cannot be written there
                 continue
-    return numba.njit(**_OPTIONS)(kernel)
+    return njit_(**_OPTIONS)(kernel)  # type: ignore[no-any-return]
 
 
 def _places(beside: Path | None, name: str) -> Iterator[Path | None]:
     """Folders to be tried, None for Numba's own choice."""
-    if numba.core.config.CACHE_DIR:  # type: ignore[attr-defined]
-        yield Path(numba.core.config.CACHE_DIR) / name  # type: ignore[attr-defined]
+    if _SETTINGS.CACHE_DIR:
+        yield Path(_SETTINGS.CACHE_DIR) / name
     elif beside is None:
         yield None
     else:
@@ -72,10 +79,9 @@ class _kept_in:
         self.place = place
 
     def __enter__(self) -> None:
-        self.settings: Any = numba.core.config
-        self.before = self.settings.CACHE_DIR
+        self.before = _SETTINGS.CACHE_DIR
         if self.place is not None:
-            self.settings.CACHE_DIR = str(self.place)
+            _SETTINGS.CACHE_DIR = str(self.place)
 
     def __exit__(self, *error: object) -> None:
-        self.settings.CACHE_DIR = self.before
+        _SETTINGS.CACHE_DIR = self.before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,10 +138,16 @@ def _make(name: str, entry: ArmCard, card: Card, given: dict[str, str], where: s
     folder = method_folder(entry, card)
     offered = choices(folder)
     try:
+        own = offered.resolve(entry.reading, entry.options)
         before = offered.resolve(reading, entry.options)
         after = offered.resolve(reading, {**entry.options, **given})
     except MethodError as error:
-        raise MethodError(f"{where}: {error}") from None
+        others = [other for other, each in card.arms.items() if each.reading == reading]
+        named = f"; arms of {card.key} with that reading: {', '.join(others)}" if others else ""
+        raise MethodError(f"{where}: {error}{named if reading not in offered.readings else ''}") from None
+    recipe = entry.recipe
+    if reading != entry.reading or _differing(own, after, offered.deciding):
+        recipe = _recipe(name, entry, card, reading, after, where)
     order = [field.name for field in fields(after)]
     changed = {key: getattr(after, key) for key in order if getattr(after, key) != getattr(before, key)}
     changed = {key: value for key, value in changed.items() if key in given}
@@ -160,12 +166,63 @@ def _make(name: str, entry: ArmCard, card: Card, given: dict[str, str], where: s
         role=entry.role if not spelled or entry.role in SERVING else "ablation",
         temporal=entry.temporal,
         attention=entry.attention,
-        recipe=reading if entry.recipe == entry.reading else entry.recipe,
+        recipe=recipe,
         train_on=entry.train_on,
         test_on=entry.test_on,
         attributes=entry.attributes,
         folder=folder,
     )
+
+
+def _recipe(name: str, entry: ArmCard, card: Card, reading: str, options: Any, where: str) -> str:
+    """The recipe of an arm whose reading, or an option that recipes depend on, is not that of its card.
+
+    The one that the arm itself names for that reading, if an arm of the card with these deciding options takes it;
+    otherwise that of the nearest such arm, counted in options that differ. Nothing is guessed: where the card has none,
+    or two that are as near, it is refused.
+
+    Raises:
+        MethodError: the card has no recipe for that; the message names the arms that have one.
+    """
+    offered = choices(method_folder(entry, card))
+    named = entry.recipe if reading == entry.reading else entry.recipes.get(reading, "")
+    if not named and entry.recipe == entry.reading and all(reading in recipes for recipes in card.recipes.values()):
+        named = reading
+    alike = {
+        other: offered.resolve(each.reading, each.options)
+        for other, each in card.arms.items()
+        if (each.method, each.reading) == (entry.method, reading)
+    }
+    everything = [field.name for field in fields(options)]
+    if not offered.deciding:
+        if named:
+            return named
+        known = ", ".join(alike) or "no arm of the card has it"
+        raise MethodError(
+            f"{where}: {card.key}'s card has no recipe of {name!r} for reading={reading}; arms with that reading: "
+            f"{known}"
+        )
+    near = {
+        arm: len(_differing(each, options, everything))
+        for arm, each in alike.items()
+        if not _differing(each, options, offered.deciding)
+    }
+    if named in {card.arms[arm].recipe for arm in near}:
+        return named
+    nearest = {card.arms[arm].recipe for arm in near if near[arm] == min(near.values())}
+    if len(nearest) == 1:
+        return nearest.pop()
+    asked = ", ".join(f"{key}={spell(getattr(options, key))}" for key in offered.deciding)
+    known = ", ".join(near if near else alike) or "none"
+    raise MethodError(
+        f"{where}: recipes depend on {', '.join(offered.deciding)}, and {card.key}'s card has "
+        f"{'several' if near else 'none'} for reading={reading}, {asked}; take one of its arms with that reading: "
+        f"{known}"
+    )
+
+
+def _differing(one: Any, other: Any, names: Iterable[str]) -> list[str]:
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
 def spell(value: Any) -> str:

@@ -68,7 +68,9 @@ class ArmCard:
         default: trained when no arms are asked for.
         temporal: claims to use time, so the shuffled and the per-frame controls apply to it.
         attention: weighs frames by learned attention, so the uniform control applies.
-        recipe: name of its recipe in every profile.
+        recipe: name of its recipe in every profile; by default that of its reading.
+        recipes: reading -> name of the recipe that it takes when that reading is asked for in place of its own. An arm
+            whose recipe bears its reading's name takes the one of the other reading's name where none stands here.
         train_on: the data that it learns from: ``raw``, or a repairer (``oracle``, ``drop[tau=0.9]``, an arm of that
             role). Empty: that of the job, which is raw unless told otherwise.
         test_on: the same for the data that it is judged on.
@@ -86,6 +88,7 @@ class ArmCard:
     temporal: bool = False
     attention: bool = False
     recipe: str = ""
+    recipes: Mapping[str, str] = field(default_factory=dict)
     train_on: str = ""
     test_on: str = ""
     attributes: str = ""

@@ -82,12 +82,18 @@ def _check_arm(
         settings = offered.resolve(arm.reading, arm.options)
     except MethodError as error:
         raise MethodError(f"{place}: {error}") from None
-    for profile in PROFILES:
+    for reading in arm.recipes:
+        if reading not in offered.readings or reading == arm.reading:
+            others = [other for other in offered.readings if other != arm.reading]
+            raise MethodError(f"{place}: recipes: {unknown('other reading', reading, others)}")
+    for profile, recipe in (
+        (profile, recipe) for profile in PROFILES for recipe in (arm.recipe, *arm.recipes.values())
+    ):
         known: Mapping[str, Any] = card.recipes[profile]
-        if arm.recipe not in known:
-            raise MethodError(f"{place}: {unknown(f'{profile} recipe', arm.recipe, known)}")
-        for stage in known[arm.recipe].stages:
-            at = f"{where}: recipes.{profile}.{arm.recipe}, stage {stage.name!r} (of arm {name!r})"
+        if recipe not in known:
+            raise MethodError(f"{place}: {unknown(f'{profile} recipe', recipe, known)}")
+        for stage in known[recipe].stages:
+            at = f"{where}: recipes.{profile}.{recipe}, stage {stage.name!r} (of arm {name!r})"
             for loss in (name for turn in stage.all_turns for name in turn.losses):
                 if loss not in offered.losses:
                     raise MethodError(f"{at}: {unknown('loss', loss, offered.losses)}")

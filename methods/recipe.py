@@ -15,6 +15,9 @@ from .fields import fill
 
 PROFILES = ("embedded", "paper")
 
+Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
+Filter = Literal["bilinear", "bicubic", "opencv-linear"]
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -88,6 +91,8 @@ class Augment:
             raise MethodError("flip, crop_chance and erase are chances between 0 and 1")
         if self.pad < 0 or self.crop_scale < 1:
             raise MethodError("pad must not be negative and crop_scale not below 1")
+        if self.pad and self.crop_scale > 1:
+            raise MethodError("pad and crop_scale are two ways to shift a frame; take one of them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +214,6 @@ class Stage:
     augment: Augment = Augment()
     normalise: Literal["imagenet", "bgr-mean"] = "imagenet"
     schedule: Schedule = Schedule()
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
     quick: Length | None = None
 
     def __post_init__(self) -> None:
@@ -259,11 +263,18 @@ class Recipe:
         stages: in the order of training.
         test_crop: frames are enlarged by this before the centre of that size is cut out at test (ADFD: 1.125); 1 takes
             them as they are.
+        resize: the filter that brings frames of another size to ``size``, in training and at test; see
+            `datasets.resizing`. Frames of that size are taken as they are, whatever stands here.
+        precision: in what numbers the networks compute, in training and at test. ``fp32`` is full float32, as all
+            released codes here have it; ``tf32``; ``bf16`` and ``fp16`` mix these with float32; ``auto`` is bf16 where
+            the hardware has it and fp32 elsewhere, so that accuracies depend on the machine.
     """
 
     size: tuple[int, ...]
     stages: tuple[Stage, ...]
     test_crop: float = 1.0
+    resize: Filter = "bilinear"
+    precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
         if len(self.size) != 2 or any(side < 32 for side in self.size):

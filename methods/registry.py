@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import importlib
 import importlib.util
+import operator
 import os
 import sys
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from .card import CARD_FILE, ArmCard, Card, read_card
 from .card_checks import check
 from .errors import MethodError, unknown
-from .fields import fill
+from .fields import field_types, fill
 
 if TYPE_CHECKING:
     from torch import nn
@@ -87,12 +88,14 @@ class Choices:
         readings: reading -> overrides of its defaults.
         losses: names that the method's ``losses`` knows.
         where: the file, for messages.
+        deciding: options that a recipe depends on, so that an arm of other values needs another recipe.
     """
 
     kind: type[Any]
     readings: Mapping[str, Mapping[str, Any]]
     losses: tuple[str, ...]
     where: str
+    deciding: tuple[str, ...] = ()
 
     def resolve(self, reading: str, options: Mapping[str, Any]) -> Any:
         """Options of a reading with overrides, which may be texts; unknown ones are a `MethodError`."""
@@ -113,7 +116,11 @@ def choices(folder: Path) -> Choices:
         raise MethodError(f"{where}: expected READINGS = {{'paper': {{...}}, ...}}")
     if not isinstance(losses, tuple) or not losses:
         raise MethodError(f"{where}: expected LOSSES, a tuple of the names that losses() knows")
-    return Choices(kind, readings, losses, where)
+    deciding = tuple(getattr(module, "DECIDING", ()))
+    for option in deciding:
+        if option not in field_types(kind):
+            raise MethodError(f"{where}: DECIDING: {unknown('option', option, field_types(kind))}")
+    return Choices(kind, readings, losses, where, deciding)
 
 
 def create(
@@ -147,10 +154,7 @@ def create(
 
 def build(folder: Path, num_ids: int, options: Any, frame_size: tuple[int, int] = (256, 128)) -> nn.Module:
     """The network of the folder's ``model.py`` for resolved options; imports torch."""
-    if isinstance(num_ids, bool) or not isinstance(num_ids, int) or num_ids < 1:
-        raise MethodError(
-            f"num_ids = {num_ids!r} is not accepted: expected the number of training identities, at least 1"
-        )
+    num_ids = _count(num_ids)
     module = _load(folder, "model")
     where = f"{folder.name}/model.py"
     if not callable(getattr(module, "build", None)):
@@ -163,6 +167,19 @@ def build(folder: Path, num_ids: int, options: Any, frame_size: tuple[int, int] 
     if not isinstance(network, nn.Module) or not isinstance(network, Method):
         raise MethodError(f"{where}: build() returned no Method; see methods/interface.py for what it must offer")
     return network
+
+
+def _count(num_ids: Any) -> int:
+    """A number of identities, of any whole kind (NumPy's too); a truth value is none."""
+    try:
+        count = -1 if type(num_ids).__name__ in ("bool", "bool_") else operator.index(num_ids)
+    except TypeError:
+        count = -1
+    if count < 1:
+        raise MethodError(
+            f"num_ids = {num_ids!r} is not accepted: expected the number of training identities, at least 1"
+        )
+    return count
 
 
 def _load(folder: Path, name: str) -> ModuleType:

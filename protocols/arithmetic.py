@@ -1,4 +1,4 @@
-"""In what numbers a network computes: full float32, TF32, or bfloat16 beside float32 weights."""
+"""In what numbers a network computes: full float32, TF32, or bfloat16 or float16 beside float32 weights."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import torch
 
 from .errors import ProtocolError
 
-Arithmetic = Literal["fp32", "tf32", "bf16"]
+Arithmetic = Literal["fp32", "tf32", "bf16", "fp16"]
 ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
+
+_MIXED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def why_not(arithmetic: Arithmetic, device: torch.device) -> str | None:
@@ -25,7 +27,11 @@ def why_not(arithmetic: Arithmetic, device: torch.device) -> str | None:
     if arithmetic == "fp32":
         return None
     if device.type != "cuda":
-        return "TF32 is a mode of CUDA's matrix units; there are none on this device" if arithmetic == "tf32" else None
+        if arithmetic == "tf32":
+            return "TF32 is a mode of CUDA's matrix units; there are none on this device"
+        return "float16 with scaled losses is for CUDA; there is none here" if arithmetic == "fp16" else None
+    if arithmetic == "fp16":
+        return None
     if torch.cuda.get_device_capability(device)[0] >= 8:
         return None
     return f"the matrix units of this GPU know no {arithmetic}; compute capability 8.0 or higher does"
@@ -36,11 +42,12 @@ def computing(arithmetic: Arithmetic, device: torch.device) -> Iterator[None]:
     """Computes in these numbers until it ends; torch's switches are put back.
 
     ``fp32`` switches TF32 off for matrix products and for convolutions: torch leaves it on for the latter by default.
+    What a backward pass computes is decided by the switches when it runs, so it belongs into this too.
     """
     matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, conv.allow_tf32
     matmul.allow_tf32 = conv.allow_tf32 = arithmetic == "tf32"
-    mixed: Any = torch.autocast(device.type, torch.bfloat16) if arithmetic == "bf16" else nullcontext()
+    mixed: Any = torch.autocast(device.type, _MIXED[arithmetic]) if arithmetic in _MIXED else nullcontext()
     try:
         with mixed:
             yield

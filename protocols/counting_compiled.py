@@ -30,7 +30,7 @@ def threads() -> int:
     """Processors that this process may use, or what NUMBA_NUM_THREADS or OMP_NUM_THREADS says (torchrun sets it)."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     said = os.environ.get("NUMBA_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or ""
-    return min(usable, int(said)) if said.isdecimal() and int(said) else usable
+    return min(usable, int(said)) if said.isdecimal() and len(said) < 10 and int(said) else usable
 
 
 def tally(rows: Rows, first_query: int, offsets: Ints, values: Rows, parts: tuple[Ints, ...]) -> Ints:

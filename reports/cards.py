@@ -5,10 +5,75 @@ the typed card of the methods floor (``key``, ``title`` ... at the top, arms as 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
+
+from reports.shapes import Known
 
 PAPER_KEYS = ("key", "title", "authors", "venue", "year", "pages", "arxiv", "doi", "code", "code_licence")
 HEADLINE_ORDER = ("proposed", "baseline", "ablation")
+
+
+class ArmForm(TypedDict, total=False):
+    """What reports read of an arm."""
+
+    label: str
+    role: str
+    summary: str
+    temporal: bool
+    attention: bool
+    options: dict[str, Any]
+
+
+class PublishedForm(TypedDict):
+    """A number of the paper, or of another method beside it."""
+
+    arm: NotRequired[str]
+    method: NotRequired[str]
+    dataset: str
+    metric: str
+    value: Known
+    source: NotRequired[str]
+    convention: NotRequired[dict[str, Any]]
+    note: NotRequired[str]
+
+
+class MarginForm(TypedDict):
+    """By how much a claim was published to hold, in points."""
+
+    dataset: str
+    margin: Known
+
+
+class ClaimForm(TypedDict):
+    """What the paper says of two arms."""
+
+    id: str
+    text: str
+    arm: str
+    against: str
+    metric: NotRequired[str]
+    protocol: NotRequired[str]
+    source: NotRequired[str]
+    temporal: NotRequired[bool]
+    within: NotRequired[float]
+    published: NotRequired[list[MarginForm]]
+
+
+class CardForm(TypedDict):
+    """A card as :func:`normalise` gives it."""
+
+    key: NotRequired[str]
+    title: NotRequired[str]
+    authors: NotRequired[list[str]]
+    venue: NotRequired[str]
+    year: NotRequired[int]
+    pages: NotRequired[str]
+    arxiv: NotRequired[str]
+    arms: dict[str, ArmForm]
+    published: list[PublishedForm]
+    context: list[PublishedForm]
+    claims: list[ClaimForm]
+    constraints: dict[str, Any]
 
 
 def normalise(card: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ people of the *target*; an identity's answer is the mean over its frames, yes fr
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ class LabelsRecord(TypedDict):
     target: DomainRecord
     columns: list[ColumnRecord]
     labellers: list[LabellerRecord]
+    left_out: NotRequired[int]
 
 
 @dataclass(frozen=True)

@@ -274,11 +274,13 @@ def _facts(job: Job) -> list[tuple[str, str]]:
     seeds = sorted({seed for group in job.arms() for seed in group.seeds})
     dataset, protocol = first["dataset"], first["protocol"]
     drawn = ", drawn" if dataset["synthetic"] else ""
+    computed = list(dict.fromkeys(group.precision for group in job.groups if group.precision))
     return [
         ("Data set", f"{tables.dataset_label(dataset['name'])} {dataset['version']}{drawn}"),
         ("Protocol", f"{protocol['name']} v{protocol['version']}"),
         ("Profile", first["profile"] + ("" if first["budget"] == "full" else f", {first['budget']} budget")),
         ("Frames", "×".join(map(str, first["size"]))),
+        *([("Computed in", ", ".join(computed))] if computed else []),
         ("Seeds", ", ".join(map(str, seeds))),
         *([("Splits", split_tables.shown(job))] if job.splits else []),
         *([("Finished", job.ended)] if job.ended else []),

@@ -128,9 +128,10 @@ def _legend(axes: "Axes", beyond: bool) -> None:
     from matplotlib.lines import Line2D
 
     handle = Line2D([], [], color=QUIET, marker="D", markersize=5.5, markerfacecolor="none", linestyle="none")
+    words = "not settled: not on the front" + ("; beyond the axis: at its end" if beyond else "")
     axes.legend(
-        [handle], ["not settled: not on the front" + ("; beyond the axis: at its end" if beyond else "")], loc="lower left", bbox_to_anchor=(-0.02, 1.0), fontsize=8,
-        frameon=False, borderaxespad=0.1, handletextpad=0.2,
+        [handle], [words], loc="lower left", bbox_to_anchor=(-0.02, 1.0), fontsize=8, frameon=False,
+        borderaxespad=0.1, handletextpad=0.2,
     )  # fmt: skip
 
 

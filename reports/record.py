@@ -133,13 +133,14 @@ class LatencyRecord(TypedDict):
 
 
 class CostRecord(TypedDict, total=False):
-    """What the arm costs at test time."""
+    """What the arm costs at test time; a control carries the cost of the arm that ``of`` names."""
 
     gmacs_per_frame: float | None
     gflops_per_frame: float | None
     gmacs_per_tracklet: dict[str, float]
     params_m: float | None
     latency: LatencyRecord
+    of: str
     throughput_frames_per_s: float | None
     peak_memory_mb: float | None
 
@@ -211,6 +212,7 @@ class ResultRecord(TypedDict):
     fingerprint: str
     environment: dict[str, Any]
     command: str
+    precision: NotRequired[str]
     fed: NotRequired[str]
     split: NotRequired[SplitRecord]
     data: NotRequired[DataRecord]

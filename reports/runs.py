@@ -123,6 +123,13 @@ class Group:
         return Data(str(found["train"]), str(found["test"]), str(found["base"]))
 
     @property
+    def precision(self) -> str:
+        """In what numbers its networks computed; empty of what has no network, and of old records."""
+        return ", ".join(
+            dict.fromkeys(str(run.result["precision"]) for run in self.runs if run.result.get("precision"))
+        )
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that were recorded, ascending."""
         return tuple(run.seed for run in self.runs)
@@ -252,6 +259,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
     remedy = remedy_of(run)
     with readable(f"card.json of run {parent_id}", remedy):
         card = cards.normalise(reader.json(run, "card.json"))
+        check_form(card, cards.CardForm, f"card.json of run {parent_id}", remedy)
     found: dict[str, list[ArmRun]] = {}
     for child in reader.children(run):
         arm_run = _load_arm(reader, child)
@@ -397,6 +405,7 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
     per_query = load_npz(folder / "per_query.npz", error=ReportError, remedy=remedy)
     with readable(f"result.json of run {run_id}", remedy, result, record.ResultRecord):
         record.check_result(result)
+    with readable(f"per_query.npz of run {run_id}", remedy):
         record.check_per_query(result, per_query)
     result["command"] = without_secrets(result["command"])
     strips: dict[str, Any] = {"size": [], "rows": []}

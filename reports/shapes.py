@@ -4,12 +4,32 @@ import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Any,
+    Literal,
+    NewType,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from files.json import kind
 from reports.errors import ReportError
 
-_PLAIN = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
+Known = NewType("Known", float)
+"""A number that has to be there; a plain ``float`` may be null."""
+_PLAIN = {
+    Known: "a number",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 def check_form(value: object, form: Any, name: str, remedy: str) -> None:
@@ -45,8 +65,10 @@ def readable(name: str, remedy: str, value: object = None, form: Any = Any) -> I
     """
     try:
         yield
-    except ReportError:
-        raise
+    except ReportError as error:
+        if name in str(error):
+            raise
+        raise ReportError(f"{str(error).rstrip('.')} (in {name}); {remedy}") from None
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         check_form(value, form, name, remedy)
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -111,6 +133,8 @@ def _of_union(value: object, forms: tuple[Any, ...], place: str) -> Iterator[tup
 def _fits(value: object, form: Any) -> bool:
     if get_origin(form) is Literal:
         return value in get_args(form) and not isinstance(value, bool)
+    if form is Known:
+        return isinstance(value, int | float) and not isinstance(value, bool)
     if form is float:
         return value is None or (isinstance(value, int | float) and not isinstance(value, bool)) or _is_number(value)
     if form is int:

@@ -9,7 +9,7 @@ from typing import Any
 from files import toml
 from reports import cards
 from reports.errors import ReportError
-from reports.shapes import readable
+from reports.shapes import check_form, readable
 
 SHELF = Path(__file__).resolve().parent.parent / "methods"
 CARD_FILE = "paper.toml"
@@ -26,5 +26,6 @@ def on_shelf(folder: Path | None = SHELF) -> dict[str, dict[str, Any]]:
     for file in sorted(folder.glob(f"*/{CARD_FILE}")) if folder else ():
         with readable(f"the card {file.parent.name}/{file.name}", _REMEDY):
             card = cards.normalise(toml.read(file, error=ReportError, remedy=_REMEDY))
+            check_form(card, cards.CardForm, f"the card {file.parent.name}/{file.name}", _REMEDY)
             found[str(card["key"])] = card
     return found

@@ -17,6 +17,12 @@ DATASET_LABELS = {
 DRAWN_AS = "synthwalk-"  # SynthWalk in the layout of another data set
 
 SHOWN = ("mAP", "rank1")  # metrics that stand in tables with their intervals and published numbers
+PRECISION_WORDS = {
+    "fp32": "fp32 (float32, no TF32)",
+    "tf32": "tf32 (products of float32 rounded to TF32)",
+    "bf16": "bf16 (products in bfloat16, weights in float32)",
+    "fp16": "fp16 (products in float16, weights in float32, losses scaled)",
+}
 SIDE_WORDS = {
     "I2V": "one image asks, videos answer",
     "I2I": "one image asks, images answer",
@@ -82,6 +88,7 @@ def results(job: Job) -> Table:
         Column("gmacs_per_frame", "GMACs a frame", "number", decimals=3),
         Column("params_m", "Params", "number", decimals=2, unit="M"),
         *times.columns(timed),
+        *([Column("precision", "Computed in")] if any(group.precision for group in job.groups) else []),
     ]
     keys = [column.key for column in columns]
     rows = tuple(_result_row(job, group, one, keys, reported) for group, one in zip(job.groups, timed, strict=True))
@@ -91,7 +98,10 @@ def results(job: Job) -> Table:
     notes += _sources(columns, rows)
     notes += _data(job)
     notes += _fed(job)
+    notes += _computed(job)
     notes += _uniform(job)
+    if any(group.first["cost"] for group in job.groups if group.control):
+        notes.append("Controls show the cost of their arm; they were not measured separately.")
     notes += times.notes([group.label for group in job.groups], timed)
     if reported and reported != here:
         notes.append(
@@ -176,6 +186,15 @@ def _fed(job: Job) -> list[str]:
     return [note.replace("Fed for", "Fed to") for note in _told("Fed", found, everybody)]
 
 
+def _computed(job: Job) -> list[str]:
+    """In what numbers the networks were trained and run, as far as it was recorded."""
+    found: dict[str, list[str]] = {}
+    for group in job.groups:
+        if group.precision:
+            found.setdefault(PRECISION_WORDS.get(group.precision, group.precision), []).append(group.label)
+    return _told("Computed", {f"in {words}": labels for words, labels in found.items()}, len(found) == 1)
+
+
 def _uniform(job: Job) -> list[str]:
     """What the control with uniform weights is, where it stands beside an arm that does not claim to use time."""
     owners = [str(group.first["of"]) for group in job.groups if group.control == "uniform"]
@@ -232,6 +251,7 @@ def _result_row(job: Job, group: Group, time: times.Time | None, keys: list[str]
         "rank1": estimate(group, "rank1"),
         **{f"rank{rank}": float(group.values(f"rank{rank}").mean()) for rank in (5, 10, 20)},
         "seeds": len(group.seeds),
+        "precision": group.precision or None,
         "std_mAP": float(precision.std(ddof=1)) if len(precision) > 1 else None,
         "std_rank1": float(first.std(ddof=1)) if len(first) > 1 else None,
         **{f"std_splits_{metric}": over_splits(group, metric) for metric in SHOWN},

@@ -9,7 +9,7 @@ from reports.formats import Table
 from reports.terminal import WIDEST
 
 COLUMNS = ("rank", "method", "paper", "data", "backbone", "rgb_only", "single_pass", "mAP", "rank1", "std_splits",
-           "seeds", "gflops_per_frame")  # fmt: skip
+           "seeds", "gflops_per_frame", "precision")  # fmt: skip
 
 
 def page(built: Mapping[str, Any], width: int | None = None) -> str:

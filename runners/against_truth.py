@@ -3,7 +3,6 @@
 Each answer is a recorded step of its own, made once for an arm or a version of the data, whoever asks.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,8 +13,10 @@ from torch import nn
 
 from datasets.repaired.writing import read_changes
 from datasets.store_selection import FrameSelection
+from files import arrays as npy
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
 from runners import restoring, stages
+from runners.errors import RunError
 from runners.explaining import Explained, explain, has_truth
 from runners.hidden_shares import hidden_shares
 from runners.judging import to_npz
@@ -67,7 +68,7 @@ class AgainstTruth:
             ids, stage = raw.num_train_ids, last.stage
             initial = stages.build_method(last.run, ids, last.seed, last.size, device, last.precision).eval()
             return explain(
-                trained, initial, raw, self.material.raw_store("test", last.size),
+                trained, initial, raw, self.material.raw_store("test", last.size, resize=last.resize),
                 normalise=stage.normalise, device=device, precision=last.precision,
             )  # fmt: skip
 
@@ -84,7 +85,7 @@ class AgainstTruth:
             if not isinstance(trained, Explains):
                 return None
             return weigh(
-                trained, raw, self.material.raw_store("test", last.size, last.crop),
+                trained, raw, self.material.raw_store("test", last.size, last.crop, last.resize),
                 normalise=last.stage.normalise, device=self.material.device, precision=last.precision,
                 names=[group.name for group in last.labels.groups] if last.labels else [],
             )  # fmt: skip
@@ -104,11 +105,11 @@ class AgainstTruth:
         def look(trained: nn.Module) -> Recognised | None:
             if not isinstance(trained, LearnsAttributes) or not isinstance(trained, FrameThenTime):
                 return None
-            store = self.material.raw_store("test", last.size, last.crop)
+            store = self.material.raw_store("test", last.size, last.crop, last.resize)
             file = stages.frame_features(
                 trained, "test", raw, store, last.stage.normalise, steps, device, last.precision
             )
-            features = np.load(file, mmap_mode="r")
+            features = stages.load_features(file)
             return recognise(trained, features, store.offsets, raw, annotation, labels, device)
 
         read = self._once(recognise_step(run, last, self.setting), "attributes", last, look)
@@ -175,7 +176,7 @@ class AgainstTruth:
         material, last = self.material, planned.scorer
         scorer = material.scorer(planned)
         scores = material.scores("test", planned)
-        raw = material.raw_store("test", last.size)
+        raw = material.raw_store("test", last.size, resize=last.resize)
         device, normalise, precision = material.device, last.stage.normalise, last.precision
         key = planned.step.fingerprint
         if key not in self._references:
@@ -184,7 +185,7 @@ class AgainstTruth:
                 file = stages.frame_features(
                     scorer, "test", material.raw, raw, normalise, material.steps, device, precision
                 )
-                features = np.load(file, mmap_mode="r")
+                features = stages.load_features(file)
             self._references[key] = restoring.build_reference(
                 material.raw, raw, scorer, normalise=normalise, device=device, precision=precision, features=features
             )
@@ -197,7 +198,7 @@ class AgainstTruth:
             "seed": seed,
             "calls": f"regions whose score by {self.setting.scorer} lies below {tau:g}" if tested.scores else None,
         }
-        store = material.store("test", last.size, tested)
+        store = material.store("test", last.size, tested, resize=last.resize)
         if isinstance(store, FrameSelection):
             return self._dropped(store, scores, tau, {**about, "detection": detection})
         found = restoring.restore(
@@ -255,13 +256,13 @@ class AgainstTruth:
 
     def _write(self, step: Step, name: str, record: dict[str, Any] | None, arrays: dict[str, NDArray[Any]]) -> None:
         with self.material.steps.running(step) as folder:
-            write_json(folder / f"{name}.json", record)
-            write_bytes(folder / f"{name}.npz", to_npz(arrays))
+            if folder is not None:
+                write_json(folder / f"{name}.json", record)
+                write_bytes(folder / f"{name}.npz", to_npz(arrays))
 
     def _read(self, step: Step, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         folder = self.material.steps.folder(step)
         record = read_json(folder / f"{name}.json")
         if record is None:
             return None
-        with np.load(io.BytesIO((folder / f"{name}.npz").read_bytes())) as file:
-            return record, {key: file[key] for key in file.files}
+        return record, npy.load_npz(folder / f"{name}.npz", error=RunError, remedy=stages.AGAIN)

@@ -14,6 +14,7 @@ from datasets.attributes import GROUPS, Annotation, Attribute, Join
 from datasets.tracklet import Split
 from methods.recipe import PROFILES
 from runners.cli import guarded
+from runners.options import add_precision
 
 DESCRIPTION = """\
 Attributes of people (hat, backpack, top color, ...): show an annotation and count how it joins with a data set, or make
@@ -212,6 +213,7 @@ def _transfer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the training (default 0)")
     parser.add_argument("--profile", choices=PROFILES, default="embedded", help="how it is trained")
     parser.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipe's short length")
+    add_precision(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print what was made as JSON")

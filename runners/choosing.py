@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from files import json as json_files
 from methods.interface import FixedClip, FrameThenTime
 from protocols.choice_cuts import clips_of, fitting, own_snippets
 from protocols.choices import Choice
@@ -38,8 +39,8 @@ from runners.describing import (
 from runners.descriptors import Writer
 from runners.errors import RunError
 from runners.extraction import Floats
-from runners.progress import Bar, step_bar
-from runners.steps import canonical_json, read_json, write_json
+from runners.progress import Bar, note, step_bar
+from runners.steps import canonical_json, write_json
 from runners.trunk_frames import counting_trunk_frames
 
 _FRAMES_A_GROUP = 8192  # of the tracklets whose clips are cut and encoded together, where features are known
@@ -187,8 +188,17 @@ class _Counts:
 
     def __init__(self, scratch: Path | None) -> None:
         self._file = scratch / "trunk_frames.json" if scratch else None
-        there = self._file is not None and self._file.is_file()
-        self.of: dict[str, int | None] = read_json(self._file) if there and self._file else {}
+        self.of: dict[str, int | None] = self._noted() if self._file and self._file.is_file() else {}
+
+    def _noted(self) -> dict[str, int | None]:
+        """What an earlier run wrote down; groups whose count is lost are encoded again."""
+        assert self._file is not None  # asked for where there is one
+        try:
+            found = json_files.read_object(self._file, error=RunError)
+        except RunError as error:
+            note(f"what an interrupted run left is damaged ({error}); its clips are encoded again")
+            return {}
+        return {group: count for group, count in found.items() if count is None or type(count) is int}
 
     def put(self, group: str, frames: int | None) -> None:
         self.of[group] = frames

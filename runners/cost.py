@@ -55,7 +55,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seconds", type=float, default=60.0, help="for each arm and way (default %(default)g)")
     how = p.add_argument_group("how networks are run")
     how.add_argument(
-        "--arithmetic", nargs="+", choices=("fp32", "tf32", "bf16"), default=["fp32"], help="default %(default)s"
+        "--arithmetic",
+        nargs="+",
+        choices=("fp32", "tf32", "bf16", "fp16"),
+        default=["fp32"],
+        help="default %(default)s",
     )
     how.add_argument("--channels-last", action="store_true", help="convolutions with their channels innermost")
     how.add_argument("--compile", action="store_true", help="under torch.compile, for the very shapes of each cell")

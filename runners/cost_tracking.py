@@ -12,6 +12,7 @@ from runners.tracking_runs import cleaned
 
 NOTE = "What arms cost at test time on one device. The step of a metric is the number of frames of a tracklet."
 FILE = "cost.json"
+_AT_ONCE = 1000  # metrics; a server takes no more
 _SETTLED = {"ms_p50": "ms_settled", "ms_p95": "ms_settled", "frames_per_s": "ms_settled", "ratio": "settled"}
 """What says of a figure whether it has settled; one that has not gets another name, as in `tracking_content`."""
 
@@ -70,7 +71,9 @@ def _log(
     }  # fmt: skip
     metrics = [Metric("cost/params_m", grid["params_m"], now, 0)]
     metrics += [Metric(key, value, now, step) for key, value, step in _metrics(record, grid)]
-    client.log_batch(run_id, metrics[:1000], [Param(key, value) for key, value in params.items()])
+    client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+    for start in range(0, len(metrics), _AT_ONCE):
+        client.log_batch(run_id, metrics[start : start + _AT_ONCE])
 
 
 def _metrics(record: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[tuple[str, float, int]]:

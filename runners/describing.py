@@ -292,7 +292,8 @@ def encode(
     """Frames by row ``[B, T]`` -> ``[B, D]``; ``pixels`` are those of the rows, where they were read before."""
     if isinstance(method, FrameThenTime):
         assert feeding.features is not None  # the job extracts them for every such method
-        return method.aggregate(torch.from_numpy(feeding.features[rows]).to(feeding.device), mask)
+        with autocast(feeding.device, "tf32" if feeding.precision == "tf32" else "fp32"):  # of float32 features
+            return method.aggregate(torch.from_numpy(feeding.features[rows]).to(feeding.device), mask)
     with autocast(feeding.device, feeding.precision):
         return torch.as_tensor(method(_pixels(feeding, rows, pixels), mask))
 

@@ -2,24 +2,27 @@
 
 A set ``NAME.descriptors`` holds ``features.npy`` ``[N, D]`` float32, ``tracklets.npz`` (who, where, how long, and
 which rows are queries and which the gallery) and ``descriptors.json`` (what they are of, and a digest of both files).
-While it is being made it is called ``NAME.descriptors.partial`` and notes which rows are done; a run that was killed
-goes on there, and nobody reads it as whole. The move to its name is one rename.
+While it is being made it is called ``NAME.descriptors.partial`` and notes which rows are done, with a checksum of each;
+a run that was killed goes on there with the rows that are still what it wrote, and nobody reads it as whole. The move
+to its name is one rename.
 """
 
 import hashlib
 import shutil
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.tracklet import Split
+from files import arrays
 from runners.errors import RunError
+from runners.progress import note
 from runners.steps import canonical_json, read_json, write_bytes, write_json
 
 FORMAT, VERSION = "reproid-descriptors", 1
@@ -130,23 +133,26 @@ class Writer:
             shutil.rmtree(self._partial, ignore_errors=True)
             self._partial.mkdir(parents=True)
             np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(rows, dim)).flush()
-            write_bytes(notes, _npy(np.zeros(rows, dtype=bool)))
+            write_bytes(notes, _npy(np.zeros(rows, dtype=np.uint64)))
             write_json(self._partial / RECORD, self._state)
         self._map: Any = np.load(file, mmap_mode="r+")
         self.features: Floats = self._map
-        self.done: NDArray[np.bool_] = np.load(notes)
+        self._sums: NDArray[np.uint64] = arrays.load_npy(notes, error=RunError)
+        self.done: NDArray[np.bool_] = self._sums > 0
+        self._check_rows()
 
     def put(self, rows: Ints, values: NDArray[np.floating[Any]]) -> None:
         """Write rows ``[K]`` with values ``[K, D]``; what is done is noted every few seconds."""
         self.features[rows] = values
         self.done[rows] = True
+        self._sums[rows] = _sums_of(self.features, rows)
         if time.monotonic() - self._said > _NOTE_SECONDS:
             self.note()
 
     def note(self) -> None:
         """Write down what is done, after the rows themselves."""
         self._map.flush()
-        write_bytes(self._partial / _DONE, _npy(self.done))
+        write_bytes(self._partial / _DONE, _npy(self._sums))
         self._said = time.monotonic()
 
     def finish(self, tracklets: Tracklets, about: Mapping[str, Any]) -> Path:
@@ -171,6 +177,14 @@ class Writer:
         (self._final / _DONE).unlink()
         return self._final
 
+    def _check_rows(self) -> None:
+        """Count rows that are not what an earlier run wrote as missing."""
+        there = np.flatnonzero(self.done)
+        lost = there[_sums_of(self.features, there) != self._sums[there]]
+        if len(lost):
+            self.done[lost], self._sums[lost] = False, 0
+            note(f"{self._partial}: {len(lost)} of {len(there)} descriptors are not what was written; made again")
+
     def _goes_on(self) -> bool:
         """Whether an earlier run of the same left something that can be continued."""
         record, notes, file = (self._partial / name for name in (RECORD, _DONE, FEATURES))
@@ -180,8 +194,11 @@ class Writer:
         try:
             there = read_json(record)
             same = isinstance(there, dict) and all(there.get(key) == value for key, value in self._state.items())
-            return same and np.load(notes).shape == shape[:1] and np.load(file, mmap_mode="r").shape == shape
-        except (RunError, ValueError, EOFError, OSError):
+            sums, rows = arrays.load_npy(notes, error=RunError), arrays.load_npy(file, mmap=True, error=RunError)
+            kinds = sums.dtype == np.uint64 and rows.dtype == np.float32
+            return same and kinds and sums.shape == shape[:1] and rows.shape == shape
+        except RunError as error:
+            note(f"what an interrupted run left is damaged ({error}); it is made anew")
             return False
 
 
@@ -272,10 +289,7 @@ def _is_whole(folder: Path) -> None:
 
 
 def _features(file: Path, shape: tuple[int, int], again: str) -> Floats:
-    try:
-        features: Floats = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise RunError(f"{file}: cannot be read ({error}); {again}") from None
+    features: Floats = arrays.load_npy(file, mmap=True, error=RunError, remedy=again)
     if features.shape != shape or features.dtype != np.float32:
         raise RunError(
             f"{file}: expected float32 of shape {shape}, found {features.dtype} of shape {features.shape}; {again}"
@@ -284,16 +298,18 @@ def _features(file: Path, shape: tuple[int, int], again: str) -> Floats:
 
 
 def _tracklets(file: Path, rows: int, again: str) -> Tracklets:
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        raise RunError(f"{file}: cannot be read ({error}); {again}") from None
+    stored = arrays.load_npz(file, error=RunError, remedy=again)
     for name, kind in _KINDS.items():
-        if name not in arrays or arrays[name].shape != (rows,) or arrays[name].dtype.kind != kind:
-            found = f"shape {arrays[name].shape}, {arrays[name].dtype}" if name in arrays else "none"
+        if name not in stored or stored[name].shape != (rows,) or stored[name].dtype.kind != kind:
+            found = f"shape {stored[name].shape}, {stored[name].dtype}" if name in stored else "none"
             raise RunError(f"{file}: expected {rows} values of {name}, found {found}; {again}")
-    return Tracklets(**{name: arrays[name] for name in _KINDS})
+    return Tracklets(**{name: stored[name] for name in _KINDS})
+
+
+def _sums_of(features: Floats, rows: Ints) -> NDArray[np.uint64]:
+    """A checksum of each of some rows, never 0: CRC-32 notices every change of up to 32 neighbouring bits."""
+    sums = (zlib.crc32(np.ascontiguousarray(features[row]).data) for row in rows.tolist())
+    return np.fromiter(sums, np.uint64, len(rows)) + np.uint64(1)
 
 
 def _blocks(rows: int, dim: int) -> Iterator[slice]:

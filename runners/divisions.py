@@ -14,7 +14,7 @@ from protocols.interface import Protocol
 from reports.divisions import dataset_of_all
 from runners.errors import NotPossible, RunError
 
-_PART = re.compile(r"(\d+)(?:-(\d+))?")
+_PART = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 def choose_splits(words: Sequence[str] | None, dataset: str) -> tuple[int, ...]:

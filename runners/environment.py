@@ -12,13 +12,14 @@ import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from reports.location import shown
 from runners.errors import NotPossible, RunError
-from runners.sources import HOUSE
+from runners.import_closure import HOUSE
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -36,12 +37,16 @@ LIBRARIES = (
 def choose_device(wanted: str) -> str:
     """``auto`` -> ``cuda`` where there is one, else ``cpu``.
 
+    From then on products of float32 are whole on a GPU; TF32, which torch leaves on for convolutions, is switched on
+    only around a network that computes in it (`protocols.arithmetic.computing`).
+
     Raises:
         NotPossible: a GPU was asked for by name and there is none.
         RunError: the name is not a device.
     """
     import torch
 
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", wanted, re.ASCII):
@@ -57,17 +62,31 @@ def choose_device(wanted: str) -> str:
 
 
 def choose_precision(wanted: str, device: str) -> Precision:
-    """``auto`` -> ``bf16`` where the hardware multiplies it natively, else ``fp32``."""
+    """In what numbers networks compute on a device.
+
+    Args:
+        wanted: one of `PRECISIONS`; or ``auto``: ``bf16`` where the hardware multiplies it natively, else ``fp32``.
+        device: such as ``cpu``.
+
+    Raises:
+        NotPossible: asked for by name, and this device does not compute in them.
+        RunError: there are no such numbers.
+    """
     import torch
 
-    if wanted == "fp32":
-        return "fp32"
-    if wanted == "bf16":
-        return "bf16"
-    if device.startswith("cuda"):
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    flags = _processor()["flags"]
-    return "bf16" if {"avx512_bf16", "amx_bf16"} & flags else "fp32"
+    from protocols.arithmetic import why_not
+
+    if wanted == "auto":
+        if device.startswith("cuda"):
+            return "bf16" if why_not("bf16", torch.device(device)) is None else "fp32"
+        return "bf16" if {"avx512_bf16", "amx_bf16"} & _processor()["flags"] else "fp32"
+    for precision in PRECISIONS:
+        if precision == wanted:
+            reason = why_not(precision, torch.device(device))
+            if reason is not None:
+                raise NotPossible(f"precision {precision} on {device}: {reason}; use --precision fp32.")
+            return precision
+    raise RunError(f"precision {wanted!r} is unknown; expected auto, {', '.join(PRECISIONS)}.")
 
 
 def runtime(device: str) -> dict[str, Any]:

@@ -216,6 +216,8 @@ def evaluate(
         notes = ("No gallery without the queries is scored: 8 of 12 conventions.",)
         if one.apart:
             notes = ("The gallery holds no queries, so that the one without queries is the one without junk.",)
+    if one.about.get("precision"):
+        notes += (f"Encoded in {one.about['precision']}.",)
     note(f"scored {len(rankings)} ways in {time.monotonic() - began:.1f} s")
     return Evaluation(
         one.name, rankings, one.query_ids, one.keys, one.about, notes,

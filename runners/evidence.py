@@ -25,8 +25,8 @@ from runners.errors import NotPossible, RunError
 from runners.evidence_children import remove_behind, run_child
 from runners.evidence_parts import PARTS
 from runners.evidence_plan import SHORTEST, Clock, Part, TimePlan
+from runners.import_closure import HOUSE
 from runners.progress import note
-from runners.sources import HOUSE
 
 TOTAL_SECONDS = 530.0
 CLOSING_SECONDS = 8.0

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from runners.errors import NotPossible
+
 Clock = Callable[[], float]
 DONE = "done"
 """Kind of the last object: whatever the process still does, nothing more is waited for."""
@@ -37,7 +39,12 @@ def run_child(
 
     Returns:
         Nothing if it ended by itself and well, else why it ended.
+
+    Raises:
+        NotPossible: the system hands no descriptors to a child and ends no process groups (Windows).
     """
+    if os.name != "posix":
+        raise NotPossible("parts are run in processes of their own as Linux and macOS have them; run this there.")
     read, write = os.pipe()
     child = subprocess.Popen(
         [*command, str(write)], pass_fds=[write], start_new_session=True, env=environment, stdin=subprocess.DEVNULL

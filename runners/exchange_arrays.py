@@ -58,8 +58,8 @@ def meant(missing: Sequence[str], there: Iterable[str]) -> str:
     """``; perhaps qf is query_features ...`` for names that others write so; empty where there are none."""
     known = {}
     for name in there:
-        part = re.fullmatch(r"(q|query|g|gallery|gal|test)(.*)", re.sub(r"[^a-z0-9]", "", name.lower()))
-        if part and part[1] != "test":
+        part = re.fullmatch(r"(query|q|gallery|gal|g)(.*)", re.sub(r"[^a-z0-9]", "", name.lower()))
+        if part:
             what = next((one for one, words in _SPOKEN.items() if part[2] in words), None)
             known[f"{'query' if part[1].startswith('q') else 'gallery'}_{what}"] = name
     pairs = [f"{known[name]} is {name}" for name in missing if name in known]

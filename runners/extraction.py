@@ -19,8 +19,9 @@ from datasets.transforms import Normalisation, to_tensor
 from methods.interface import FrameThenTime
 from runners.environment import Precision
 from runners.progress import step_bar
+from runners.spans import Spans
 from runners.steps import read_json, write_json
-from runners.training import autocast, laid_out
+from runners.training import autocast, laid_out, mixed
 from runners.trunk_frames import counting_trunk_frames
 
 Floats = NDArray[np.float32]
@@ -59,15 +60,15 @@ def extract_frame_features(
     Frames are read and decoded in threads of their own, ahead of the network, and each of them once.
 
     Beside it ``trunk_frames.json`` says how many frames entered the network on the way, or null where that cannot be
-    counted. Of a pass that was killed, those since its last note are not in it.
+    counted. Of a pass that was killed, those since its last note are not in it. ``done.json`` says how far the pass is,
+    see `runners.spans`.
     """
     total = int(store.offsets[-1])
     batch = frames_per_batch(store.size)
-    target, state, counted = folder / "features.npy", folder / "done.json", folder / TRUNK_FRAMES
-    begin = int(state.read_text()) if state.is_file() and target.is_file() else 0
-    before = read_json(counted) or 0 if begin and counted.is_file() else 0
-    mode = "r+" if begin else "w+"
-    out = np.lib.format.open_memmap(target, mode=mode, dtype=np.float32, shape=(total, method.frame_dim))
+    target, shape = folder / "features.npy", (total, method.frame_dim)
+    spans = Spans(folder / "done.json", target, shape)
+    begin, before = spans.done, spans.trunk_frames or 0
+    out = np.lib.format.open_memmap(target, mode="r+" if begin else "w+", dtype=np.float32, shape=shape)
     assert isinstance(method, nn.Module)  # every method is one
     blocks = store.blocks(batch, begin)
     done = begin
@@ -76,17 +77,14 @@ def extract_frame_features(
             out[done : done + len(features)] = features
             done += len(features)
             bar.update(len(features))
-            if (count + 1) % _BATCHES_A_NOTE == 0:
+            if (count + 1) % _BATCHES_A_NOTE == 0 or done == total:
                 out.flush()
-                write_json(counted, _sum(before, trunk.frames))
-                write_json(state, done)
-    out.flush()
-    write_json(counted, _sum(before, trunk.frames))
-    state.unlink(missing_ok=True)
+                spans.add(out, done, _sum(before, trunk.frames))
+    write_json(folder / TRUNK_FRAMES, spans.trunk_frames)
 
 
 def trunk_frames_of(features: Path) -> int | None:
-    """How many frames entered the network for this file of features; None where it was not counted."""
+    """How many frames entered the network for this file of finished features; None where it was not counted."""
     counted = features.parent / TRUNK_FRAMES
     return read_json(counted) if counted.is_file() else None
 
@@ -119,6 +117,6 @@ def _encode(
 ) -> Tensor:
     """uint8 ``[N, H, W, 3]`` -> ``[N, d]`` on the device."""
     pixels = torch.from_numpy(images).to(device)
-    batch = to_tensor(pixels, normalise, channels_last=precision == "bf16")
+    batch = to_tensor(pixels, normalise, channels_last=mixed(precision))
     with autocast(device, precision):
         return method.frame_features(laid_out(batch, precision)).float()

@@ -5,7 +5,9 @@ what it would have seen.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,9 +162,16 @@ def pixels(picks: Picks, store: TrainingFrames, stage: Stage, seed: int) -> NDAr
         crop_probability=wanted.crop_chance if wanted.crop_scale > 1 else 1.0,
         erase=wanted.erase,
         per=wanted.per,
+        resize=store.resize,
     )
     clips = []
     for row, tracklet in enumerate(picks.tracklets):
         rng = generator(seed, stage.name, "augment", picks.epoch, picks.first + row)
-        clips.append(change(store.clip(int(tracklet), picks.frames[row]), rng))
+        rows = (store.offsets[tracklet] + picks.frames[row]).tolist()
+        clips.append(change(store.clip(int(tracklet), picks.frames[row]), rng, partial(_original, store, rows)))
     return np.stack(clips)
+
+
+def _original(store: TrainingFrames, rows: Sequence[int], frame: int) -> NDArray[np.uint8] | None:
+    """A frame of a clip, whose rows in the store these are, at the size that its file has."""
+    return store.original(rows[frame])

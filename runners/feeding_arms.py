@@ -48,7 +48,7 @@ def feeding_of(
         base = store.base if isinstance(store, FrameSelection) else store
         split = material.raw if selected else material.split(tested)
         file = stages.frame_features(method, "test", split, base, normalise, material.steps, device, last.precision)
-        features = np.load(file, mmap_mode="r")
+        features = stages.load_features(file)
         passed = len(features), trunk_frames_of(file)
         if isinstance(store, FrameSelection):
             features = features[store.rows]

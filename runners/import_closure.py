@@ -42,7 +42,7 @@ class Sources:
     A file is read once, so that a run keeps the names of the code that it began with.
 
     Attributes:
-        packages: name of a top package -> its folder.
+        packages: name of a top package -> its folder, or of a module that lies in no package -> its file.
         read: gives a file's bytes.
     """
 
@@ -58,7 +58,8 @@ class Sources:
 
     def with_outside(self, name: str, folder: Path) -> "Sources":
         """The same and one folder more, under a name of its own; what was read is not read again."""
-        return Sources({**self.packages, name: folder}, self.read, dict(self._files), dict(self._sources))
+        there = {module: file for module, file in self._files.items() if file is not None}
+        return Sources({**self.packages, name: folder}, self.read, there, dict(self._sources))
 
     def file(self, name: str) -> Path | None:
         """The file of a module; of a package its ``__init__.py``, which need not be there. None for other names."""
@@ -69,6 +70,8 @@ class Sources:
     def _find(self, name: str) -> Path | None:
         top, *rest = name.split(".")
         folder = self.packages.get(top)
+        if folder is not None and folder.is_file():
+            return None if rest else folder
         if folder is None or (len(rest) > 1 and self.file(name.rpartition(".")[0]) is None):
             return None
         place = folder.joinpath(*rest)

@@ -16,6 +16,7 @@ from datasets.attributes import Annotation
 from datasets.opening import DECODED_LIMIT
 from datasets.store_selection import Frames
 from datasets.tracklet import Split
+from files import arrays as npy
 from methods.arms import Arm
 from methods.interface import Attends
 from protocols.interface import Protocol
@@ -25,7 +26,7 @@ from runners.annotating import AnnotatedSplit
 from runners.descriptors import Tracklets
 from runners.divisions import about_split, dataset_record
 from runners.environment import describe
-from runners.errors import TurnedAway
+from runners.errors import RunError, TurnedAway
 from runners.explaining import Explained
 from runners.feeding_arms import feeding_of
 from runners.judging_choices import ChoiceResults, judge_choices, load_choices, save_choices
@@ -173,8 +174,10 @@ class Job:
         if fresh:
             examined = self._examine(run, last.size)
             self.material.train(last)
-            store = self.material.store("test", last.size, tested, last.crop)
+            store = self.material.store("test", last.size, tested, last.crop, last.resize)
             with self.steps.running(step) as folder:
+                if folder is None:  # another process has just finished it
+                    return step, False
                 self._judge(run, last, tested, store, step, examined, folder)
         return step, fresh
 
@@ -185,6 +188,7 @@ class Job:
         if tested.fingerprint not in shown:
             shown.add(tested.fingerprint)
             restored = self.truth.restored(run, seed, tested)
+        self.material.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = stages.training_log(last, self.steps)
         found = self._load(step, log, fresh)
         return replace(
@@ -203,7 +207,8 @@ class Job:
         """
         from protocols import cost
 
-        step = examine_step(run, size, self.protocol.as_dict(), self.setting)
+        measured = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
+        step = examine_step(run, size, self.protocol.as_dict(), self.setting, measured)
         if not self.steps.done(step):
             note(f"examine {run.arm.text}: admission to {self.protocol.name}, operations, latency ...")
             began = time.monotonic()
@@ -218,7 +223,9 @@ class Job:
                     reason,
                 )
             with self.steps.running(step) as folder:
-                measured = cost.measure(
+                if folder is None:
+                    return self._examined(step)
+                found_cost = cost.measure(
                     method,
                     size,
                     lengths=COST_LENGTHS,
@@ -226,9 +233,12 @@ class Job:
                     budget_s=COST_SECONDS,
                     snippet=self.protocol.snippets.length if self.protocol.snippets else None,
                 )
-                examined = {"admission": admission.as_dict(), "cost": measured.as_dict()}
+                examined = {"admission": admission.as_dict(), "cost": found_cost.as_dict()}
                 write_json(folder / "examined.json", examined)
             note(f"examine {run.arm.text}: admitted ({time.monotonic() - began:.0f} s)")
+        return self._examined(step)
+
+    def _examined(self, step: Step) -> dict[str, Any]:
         found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
         return found
 
@@ -272,7 +282,7 @@ class Job:
                 "of": run.name if run.control else None,
                 "seed": last.seed,
                 "size": list(last.size),
-                "cost": examined["cost"],  # of a control: that of its arm, whose network it is
+                "cost": examined["cost"] | ({"of": run.name} if run.control else {}),  # controls carry their arm's
                 "admission": examined["admission"],
                 "stages": stages.stage_records(last, self.steps),
                 "fingerprint": step.fingerprint,
@@ -296,6 +306,8 @@ class Job:
         if fresh:
             store = self.material.raw_store("test", size)
             with self.steps.running(step) as folder:
+                if folder is None:
+                    return self._load(step, [], fresh=False)
                 described = judging.colour_described(store, self.protocol)
                 judged = judging.judge(described, self.split, self.protocol, store)
                 self._write(
@@ -371,8 +383,7 @@ class Job:
 
     def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:
         folder = self.steps.folder(step)
-        with np.load(folder / "per_query.npz") as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = npy.load_npz(folder / "per_query.npz", error=RunError, remedy=stages.AGAIN)
         result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
         return Outcome(result, arrays, strips, log, fresh, chosen=load_choices(folder))
 

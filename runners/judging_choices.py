@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.tracklet import Split
+from files import arrays as npy
 from protocols.choices import Choice
 from protocols.interface import Protocol
 from protocols.length_slices import RULE, LengthBin, by_gallery_length, length_bins
 from protocols.ranking import Ranking, rank_features
 from runners.describing import Chosen, Ints
+from runners.errors import RunError
 from runners.extraction import Floats
 from runners.judging import RANKS, Roles, intervals_of, metrics_of, to_npz
 from runners.progress import step_bar
@@ -136,6 +138,5 @@ def load_choices(folder: Path) -> ChoiceResults | None:
     """Read both files; None where the protocol listed no choices."""
     if not (folder / f"{STEM}.json").is_file():
         return None
-    with np.load(folder / f"{STEM}.npz") as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = npy.load_npz(folder / f"{STEM}.npz", error=RunError)
     return ChoiceResults(read_json(folder / f"{STEM}.json"), arrays)

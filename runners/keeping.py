@@ -13,7 +13,10 @@ from runners.describing import Described
 from runners.descriptors import HEADLINE, IMAGE, Tracklets, write
 
 SCRATCH = "clips"  # folder of a judge step, where descriptors of clips gather until all are there
-_TOLD = ("paper", "arm", "label", "control", "of", "seed", "profile", "budget", "size", "protocol", "dataset", "fed")
+_TOLD = (
+    "paper", "arm", "label", "control", "of", "seed", "profile", "budget", "size", "precision", "protocol", "dataset",
+    "fed",
+)  # fmt: skip
 
 
 def keep(folder: Path, described: Described, tracklets: Tracklets, result: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from datasets import attributes
 from datasets.store import FrameStore
 from datasets.tracklet import Split, Tracklet, person_ids
+from files import arrays as npy
 from methods.interface import FrameThenTime, LearnsAttributes
 from runners import recognising, stages
 from runners.errors import RunError
@@ -59,11 +60,13 @@ def label(planned: PlannedLabels, material: Material, folder: Path) -> None:
     last = planned.labeller
     assert last is not None and material.source is not None  # labels that are made have both
     raw, source = material.raw, material.source.split
-    people, chances = _of_people(last, "train", raw, material.raw_store("train", last.size, last.crop), material)
+    people, chances = _of_people(
+        last, "train", raw, material.raw_store("train", last.size, last.crop, last.resize), material
+    )
     arrays: dict[str, NDArray[Any]] = {"person": people, "probability": chances}
     seen = [t for t in source.test if t.person_id > 0]
     if seen:
-        store = material.source_store("test", last.size, last.crop)
+        store = material.source_store("test", last.size, last.crop, last.resize)
         arrays["source_person"], arrays["source_probability"] = _of_people(last, "test", source, store, material)
     write_bytes(folder / PROBABILITIES, to_npz(arrays))
     groups = [group.name for group in planned.groups for _ in group.columns]
@@ -80,7 +83,7 @@ def _of_people(
     file = stages.frame_features(
         network, part, split, store, last.stage.normalise, material.steps, material.device, last.precision
     )
-    chances = recognising.of_frames(network, np.load(file, mmap_mode="r"), material.device)
+    chances = recognising.of_frames(network, stages.load_features(file), material.device)
     tracklets: tuple[Tracklet, ...] = split.train if part == "train" else split.test
     owner = np.repeat(person_ids(tracklets), store.lengths)  # [F]
     people, place = np.unique(owner[owner > 0], return_inverse=True)
@@ -110,12 +113,12 @@ def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], materi
     labellers = []
     for arm, seed, labels in planned:
         assert labels.step is not None and labels.labeller is not None  # an arm labels
-        with np.load(material.steps.folder(labels.step) / PROBABILITIES) as file:
-            arrays["person"] = file["person"]
-            arrays[f"{arm.text}/{seed}/probability"] = file["probability"][:, shared]
-            if "source_person" in file:
-                arrays["source_person"] = file["source_person"]
-                arrays[f"{arm.text}/{seed}/source_probability"] = file["source_probability"][:, shared]
+        told = npy.load_npz(material.steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stages.AGAIN)
+        arrays["person"] = told["person"]
+        arrays[f"{arm.text}/{seed}/probability"] = told["probability"][:, shared]
+        if "source_person" in told:
+            arrays["source_person"] = told["source_person"]
+            arrays[f"{arm.text}/{seed}/source_probability"] = told["source_probability"][:, shared]
         losses = dict(labels.labeller.stage.losses)
         labellers.append({"arm": arm.text, "label": arm.label, "seed": seed, "losses": losses})
     chosen = [ours[names[place]] for place in shared]

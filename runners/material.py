@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 import datasets
 from datasets import attributes, repaired
 from datasets.attributes import Annotation
+from datasets.errors import DataError
 from datasets.opening import DECODED_LIMIT, open_frames
 from datasets.readers.manifest import REPAIRED
-from datasets.repaired import writing
+from datasets.repaired import place, writing
 from datasets.repaired.interface import Repairer
+from datasets.resizing import Filter
 from datasets.shared_frames import open_shared
 from datasets.store import FrameStore
 from datasets.store_pair import FramePair
 from datasets.store_selection import Frames, FrameSelection
 from datasets.tracklet import Split, Tracklet, person_ids
+from files import arrays, stock
 from methods.interface import Repair, ScoresRegions
 from runners import labelling, stages
 from runners.annotating import AnnotatedSplit
@@ -60,7 +63,7 @@ class Material:
     shared: Split | None = None
     _splits: dict[str, Split] = field(default_factory=dict)
     _scorers: dict[str, ScoresRegions] = field(default_factory=dict)
-    _stores: dict[tuple[str, tuple[int, int], str, float], Frames] = field(default_factory=dict)
+    _stores: dict[tuple[str, tuple[int, int], str, float, Filter], Frames] = field(default_factory=dict)
 
     def train(self, last: PlannedStage) -> None:
         """Run all stages up to this one that were not run before."""
@@ -79,7 +82,7 @@ class Material:
             store = self._unoccluded(stage)
             seen = store.tracklets
         else:
-            store = self.store("train", stage.size, stage.data)
+            store = self.store("train", stage.size, stage.data, resize=stage.resize)
             seen = np.arange(len(store))
         targets = None
         if stage.labels:
@@ -90,22 +93,24 @@ class Material:
     def _of_source(self, stage: PlannedStage) -> Lesson:
         """The source's training half alone, or before that of the target, about which nothing is told."""
         assert self.source is not None and stage.labels is not None  # planned for methods that learn attributes only
-        store = self.source_store("train", stage.size)
+        store = self.source_store("train", stage.size, resize=stage.resize)
         told = self.source.annotation.people_targets(person_ids(self.source.split.train))
         if stage.stage.domain == "source":
             none = np.zeros(len(store), dtype=np.int64)  # no stage on a source classifies identities
             return Lesson(self.source.split, store, none, Targets.of(told, store.lengths))
-        target = self.store("train", stage.size, stage.data)
+        target = self.store("train", stage.size, stage.data, resize=stage.resize)
         assert isinstance(target, FrameStore)  # only test halves are selections
         both = FramePair(store, target)
         values = np.concatenate([told, np.full((len(target), told.shape[1]), np.nan, dtype=np.float32)])
         none = np.zeros(len(both), dtype=np.int64)
         return Lesson(self.split(stage.data), both, none, Targets.of(values, both.lengths), len(store))
 
-    def source_store(self, part: str, size: tuple[int, int], crop: float = 1.0) -> FrameStore:
+    def source_store(
+        self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear"
+    ) -> FrameStore:
         """Frames of the ``train`` or ``test`` half of the source."""
         assert self.source is not None  # asked for where something was planned on it
-        return self._frames(self.source.split, part, size, crop)
+        return self._frames(self.source.split, part, size, crop, resize)
 
     def labels(self, planned: PlannedLabels) -> Annotation:
         """The attributes of training people that an arm learns: annotated, or as an arm labels them, now or before."""
@@ -116,7 +121,8 @@ class Material:
             assert planned.labeller is not None  # it has the step
             self.train(planned.labeller)
             with self.steps.running(planned.step) as folder:
-                labelling.label(planned, self, folder)
+                if folder is not None:
+                    labelling.label(planned, self, folder)
         return attributes.load(self.steps.folder(planned.step) / labelling.FILE)
 
     def split(self, data: PlannedData) -> Split:
@@ -124,27 +130,49 @@ class Material:
         if data.repairer is None:
             return self.raw
         if data.fingerprint not in self._splits:
-            self._splits[data.fingerprint] = datasets.load(self.raw.name, self.folder(data))
+            root = self.folder(data)
+            try:
+                split = datasets.load(self.raw.name, root)
+                if split.fingerprint != data.fingerprint:
+                    raise DataError(f"{root} holds other frames than were written")
+            except DataError as error:
+                self._set_aside(root, str(error))
+                split = datasets.load(self.raw.name, self.folder(data))
+            self._splits[data.fingerprint] = split
         return self._splits[data.fingerprint]
 
-    def store(self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0) -> Frames:
-        """Frames of the ``train`` or ``test`` half of a version; ``crop`` as in `FrameStore.build`.
+    def _set_aside(self, root: Path, what: str) -> None:
+        """Give a damaged repaired set of this working folder another name, and say so.
+
+        Raises:
+            DataError: another process is writing it.
+        """
+        with place.locked(root):
+            new = stock.set_aside(root)
+        note(f"the repaired set is damaged: {what}. It is kept as {new.name} and written again.")
+
+    def store(
+        self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0, resize: Filter = "bilinear"
+    ) -> Frames:
+        """Frames of the ``train`` or ``test`` half of a version; ``crop`` and ``resize`` as in `FrameStore.build`.
 
         Test tracklets without their occluded frames are a selection of the raw ones: nothing is written or decoded.
         """
-        key = (part, size, data.fingerprint, crop)
+        key = (part, size, data.fingerprint, crop, resize)
         if key not in self._stores:
             if part == "test" and data.repairer is not None and data.repairer.kind == DROP:
-                self._stores[key] = self._dropped(size, data, crop)
+                self._stores[key] = self._dropped(size, data, crop, resize)
             else:
-                self._stores[key] = self._frames(self.split(data), part, size, crop)
+                self._stores[key] = self._frames(self.split(data), part, size, crop, resize)
         return self._stores[key]
 
-    def _frames(self, split: Split, part: str, size: tuple[int, int], crop: float) -> FrameStore:
+    def _frames(self, split: Split, part: str, size: tuple[int, int], crop: float, resize: Filter) -> FrameStore:
         """Frames of one half of a split: decoded once where that is little, else when they are asked for."""
         tracklets, cache = split.train if part == "train" else split.test, folder_of_frames(self.work)
         if self.shared is not None and split is self.raw:
-            found = open_shared(tracklets, self.shared, cache, size, crop=crop, decoded_limit=self.decoded_limit)
+            found = open_shared(
+                tracklets, self.shared, cache, size, crop=crop, resize=resize, decoded_limit=self.decoded_limit
+            )
             if found is not None:
                 return found
         return open_frames(
@@ -154,12 +182,13 @@ class Material:
             size,
             fingerprint=split.fingerprint,
             crop=crop,
+            resize=resize,
             decoded_limit=self.decoded_limit,
         )
 
-    def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0) -> FrameStore:
+    def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear") -> FrameStore:
         """Decoded frames of the data as they are."""
-        found = self.store(part, size, PlannedData("raw", self.raw.fingerprint), crop)
+        found = self.store(part, size, PlannedData("raw", self.raw.fingerprint), crop, resize)
         assert isinstance(found, FrameStore)  # selections are made of repaired data only
         return found
 
@@ -167,25 +196,25 @@ class Material:
         """Region scores ``[F, K]`` of one half of the raw data."""
         if not self.steps.done(planned.step):
             network = self.scorer(planned)
-            last = planned.scorer
             with self.steps.running(planned.step) as folder:
-                for half in _PARTS:
-                    file = folder / f"scores-{half}.npy"
-                    if file.is_file() and not file.with_suffix(".state.json").is_file() and (folder / half).is_file():
-                        continue
-                    write_scores(
-                        network,
-                        self.raw_store(half, last.size),
-                        last.stage.normalise,
-                        device=self.device,
-                        precision=last.precision,
-                        file=file,
-                        title=f"score regions of the {half} half, seed {last.seed}",
-                    )
-                    (folder / half).write_bytes(b"")  # this half is whole
-                write_json(folder / "regions.json", {"tau": network.region_threshold})
-        found: NDArray[np.float32] = np.load(self.steps.folder(planned.step) / f"scores-{part}.npy", mmap_mode="r")
-        return found
+                if folder is not None:
+                    self._score(network, planned.scorer, folder)
+        file = self.steps.folder(planned.step) / f"scores-{part}.npy"
+        return arrays.load_npy(file, mmap=True, error=RunError, remedy=stages.AGAIN)
+
+    def _score(self, network: ScoresRegions, last: PlannedStage, folder: Path) -> None:
+        """Write the scores of both halves into a step's folder."""
+        for half in _PARTS:
+            write_scores(
+                network,
+                self.raw_store(half, last.size, resize=last.resize),
+                last.stage.normalise,
+                device=self.device,
+                precision=last.precision,
+                file=folder / f"scores-{half}.npy",
+                title=f"score regions of the {half} half, seed {last.seed}",
+            )
+        write_json(folder / "regions.json", {"tau": network.region_threshold})
 
     def scorer(self, planned: PlannedScores) -> ScoresRegions:
         """The network that scores regions, trained now or before.
@@ -227,6 +256,8 @@ class Material:
         own = self.work / "repaired" / f"{name}-{data.fingerprint[:12]}"
         if root is None and (own / REPAIRED).is_file():
             return own
+        if root is None and own.is_dir() and any(own.iterdir()):
+            self._set_aside(own, f"{REPAIRED} is not there")
         repairer, hidden = self._repairer(data), self._hidden(data)
         workers = 1 if data.painter else 2
         return writing.write(self.raw, repairer, hidden, root or own, calls=data.calls, workers=workers)
@@ -261,15 +292,15 @@ class Material:
     def _unoccluded(self, stage: PlannedStage) -> FrameSelection:
         """Training frames in which nothing is called occluded."""
         assert stage.scores is not None  # asked for such stages only
-        base = self.store("train", stage.size, stage.data)
+        base = self.store("train", stage.size, stage.data, resize=stage.resize)
         assert isinstance(base, FrameStore)  # only test halves are selections
         tau = self.scorer(stage.scores).region_threshold
         keep: NDArray[np.bool_] = ~np.asarray(called(self.scores("train", stage.scores), tau).any(axis=1))
         note(f"{stage.run.text}: {int(keep.sum())} of {len(keep)} training frames are unoccluded (scores >= {tau:g})")
         return FrameSelection(base, keep)
 
-    def _dropped(self, size: tuple[int, int], data: PlannedData, crop: float) -> FrameSelection:
-        base = self.raw_store("test", size, crop)
+    def _dropped(self, size: tuple[int, int], data: PlannedData, crop: float, resize: Filter) -> FrameSelection:
+        base = self.raw_store("test", size, crop, resize)
         keep: NDArray[np.bool_] = ~np.asarray(self.calls("test", data).any(axis=1))
         for first, end in zip(base.offsets, base.offsets[1:], strict=False):
             if not keep[first:end].any():

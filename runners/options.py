@@ -1,8 +1,13 @@
 """Options that the commands which train and judge arms have in common."""
 
 import argparse
+from typing import TYPE_CHECKING, get_args
 
 from methods.recipe import PROFILES
+from methods.recipe import Precision as Wanted
+
+if TYPE_CHECKING:
+    from runners.environment import Precision
 
 
 def add_training(group: argparse._ArgumentGroup) -> None:
@@ -36,6 +41,30 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         default="card",
         help="starting weights: as the recipe says, ImageNet through torchvision, or from scratch",
     )
+    add_precision(group)
+
+
+def add_precision(group: argparse._ActionsContainer) -> None:
+    """In what numbers networks compute."""
+    group.add_argument(
+        "--precision",
+        choices=("card", *(one for one in get_args(Wanted) if one != "auto")),
+        default="card",
+        help="in what numbers networks compute, in training and at test: as the recipe says (default; profile paper: "
+        "fp32, full float32; embedded: bf16 where the hardware has it, else fp32), or one of these; tf32 and fp16 need "
+        "a GPU",
+    )
+
+
+def chosen_precision(options: argparse.Namespace, device: str) -> "Precision | None":
+    """What ``--precision`` asked for; None where it leaves it to the recipes.
+
+    Raises:
+        NotPossible: this device does not compute in these numbers.
+    """
+    from runners.environment import choose_precision
+
+    return None if options.precision == "card" else choose_precision(options.precision, device)
 
 
 def add_repair(group: argparse._ArgumentGroup, repairers: str) -> None:

@@ -149,7 +149,7 @@ def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
             start = _plan(other, seed, setting)
             if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")
-        last = _stage(run, _adapted(stage, setting), seed, size, start, data, labels, recipe.test_crop, setting)
+        last = _stage(run, _adapted(stage, setting), seed, size, start, data, labels, recipe, setting)
         planned[stage.name] = last
     assert last is not None  # a recipe without stages is refused when its card is read
     return last
@@ -160,8 +160,6 @@ def _adapted(stage: Stage, setting: Setting) -> Stage:
         stage = replace(stage, length=stage.quick)
     if setting.pretrained != "card" and stage.start in ("scratch", "imagenet"):
         stage = replace(stage, start="imagenet" if setting.pretrained == "imagenet" else "scratch")
-    if setting.precision is not None:
-        stage = replace(stage, precision=setting.precision)
     return shortened(replace(stage, quick=None), setting.lengths)
 
 
@@ -192,11 +190,11 @@ def _stage(
     start: PlannedStage | None,
     data: PlannedData,
     labels: PlannedLabels | None,
-    crop: float,
+    recipe: Recipe,
     setting: Setting,
 ) -> PlannedStage:
     control = _control_in(run, stage)
-    precision = choose_precision(stage.precision, setting.device)
+    precision = choose_precision(setting.precision or recipe.precision, setting.device)
     scores = plan_scores(seed, setting) if stage.seen == "unoccluded" else None
     inputs = {
         "stage": dataclasses.asdict(stage),
@@ -210,6 +208,7 @@ def _stage(
         "labels": labels.fingerprint if labels else None,
         "scores": scores.step.fingerprint if scores else None,
         "size": list(size),
+        "resize": recipe.resize,
         "seed": seed,
         "precision": precision,
         "runtime": dict(setting.runtime),
@@ -218,7 +217,9 @@ def _stage(
     text = run.arm.text + (f"+{control}" if control else "") + (f" on {data.name}" if data.repairer else "")
     step = Step("stage", f"{text} {stage.name} seed {seed}", inputs)
     changed = replace(run, control=control)
-    return PlannedStage(changed, stage, seed, size, precision, start, data, scores, labels, crop, step)
+    return PlannedStage(
+        changed, stage, seed, size, precision, start, data, scores, labels, recipe.test_crop, recipe.resize, step
+    )
 
 
 def plan_scores(seed: int, setting: Setting) -> PlannedScores:
@@ -229,6 +230,7 @@ def plan_scores(seed: int, setting: Setting) -> PlannedScores:
         "weights": last.step.fingerprint,
         "data": setting.data,
         "size": list(last.size),
+        "resize": last.resize,
         "precision": last.precision,
         "runtime": dict(setting.runtime),
         "code": code_digest("regions", arm=run.arm.folder, modules=readers(setting)),

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from datasets.attributes import Group
+from datasets.resizing import Filter
 from methods.arms import Arm
 from methods.card import ANNOTATED, Card
 from methods.recipe import Stage
+from runners.environment import Precision
 from runners.errors import RunError
 from runners.repairers import RAW, RepairerText
 from runners.steps import Step
@@ -56,7 +58,7 @@ class Setting:
         source: other data with annotated attributes, from which labellers learn; None where there are none.
         lengths: every stage lasts this share of what its budget gives it; a small matrix that is run often pins less
             than 1.
-        precision: in place of that of the recipes; None leaves it to them.
+        precision: in place of that of the recipes (`--precision`); None leaves it to them.
 
     Raises:
         RunError: there is nobody to train on.
@@ -76,7 +78,7 @@ class Setting:
     annotation: Annotated | None = None
     source: Annotated | None = None
     lengths: float = 1.0
-    precision: Literal["fp32", "bf16"] | None = None
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         if self.num_ids < 1:
@@ -217,6 +219,7 @@ class PlannedStage:
         scores: says which frames are unoccluded, for a stage that sees no others.
         labels: the attributes that it learns; None for a method that learns none.
         crop: see `methods.recipe.Recipe.test_crop`.
+        resize: see `methods.recipe.Recipe.resize`.
         step: its fingerprint and inputs.
     """
 
@@ -224,12 +227,13 @@ class PlannedStage:
     stage: Stage
     seed: int
     size: tuple[int, int]
-    precision: Literal["fp32", "bf16"]
+    precision: Precision
     start: "PlannedStage | None"
     data: PlannedData
     scores: PlannedScores | None
     labels: PlannedLabels | None
     crop: float
+    resize: Filter
     step: Step
 
     def chain(self) -> "list[PlannedStage]":

@@ -15,6 +15,7 @@ from runners.divisions import check_divisions, dataset_of_job
 from runners.environment import choose_device, command_line, describe, runtime
 from runners.job import Job, Outcome
 from runners.judging import check_answers
+from runners.options import chosen_precision
 from runners.planned import Setting
 from runners.progress import note
 from runners.request import Request, check_slices
@@ -53,6 +54,7 @@ def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str]
         RunError, NotPossible: the divisions cannot be averaged, or the protocol's rules not be kept on them.
     """
     device = choose_device(options.device)  # before the data: a wrong word costs no minute
+    chosen_precision(options, device)
     splits = [load_data(options.dataset, options.data_root, request.size, number) for number in request.splits]
     check_divisions(splits, request.protocol)
     for split in splits:
@@ -90,6 +92,7 @@ def _prepare(
         scorer=options.scorer,
         annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
         source=source.planned() if source else None,
+        precision=chosen_precision(options, device),
     )
     steps = StepStore(request.work)
     limit = DECODED_LIMIT if options.decoded_limit is None else options.decoded_limit

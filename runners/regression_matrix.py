@@ -75,7 +75,7 @@ class Matrix:
     lengths: float = 1.0
     level: float = 0.05
     slower: float = 1.5
-    precision: Literal["", "fp32", "bf16"] = ""
+    precision: Literal["", "fp32", "tf32", "bf16", "fp16"] = ""
 
     def __post_init__(self) -> None:
         if not self.jobs or not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:

@@ -147,12 +147,14 @@ def _some(job: Job, part: str, planned: PlannedStage) -> FrameStore:
     """The first tracklets of one half, as the job decodes them."""
     crop = planned.crop if part == "test" else 1.0
     raw = (
-        job.material.raw_store("test", planned.size, crop)
+        job.material.raw_store("test", planned.size, crop, planned.resize)
         if part == "test"
-        else job.material.store("train", planned.size, planned.data)
+        else job.material.store("train", planned.size, planned.data, resize=planned.resize)
     )
     lengths = raw.lengths[:_TRACKLETS]
-    return FrameStore(lengths, raw.size, frames=np.array(raw.flat()[: int(lengths.sum())]), crop=crop)
+    return FrameStore(
+        lengths, raw.size, frames=np.array(raw.flat()[: int(lengths.sum())]), crop=crop, resize=raw.resize
+    )
 
 
 def _named(seen: NDArray[np.float32]) -> Probe:

@@ -14,6 +14,7 @@ from methods.recipe import PROFILES
 from runners.arms_to_run import choose_seeds, parse_size
 from runners.cli import guarded
 from runners.errors import NotPossible, RunError
+from runners.options import add_precision, chosen_precision
 from runners.request import MARS_LAYOUT
 
 EXAMPLES = """examples:
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0, help="of networks that have to be trained (default 0)")
     p.add_argument("--profile", choices=PROFILES, default="embedded", help="how they are trained")
     p.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipes' short lengths")
+    add_precision(p)
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     p.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")
     p.add_argument("--json", action="store_true", help="print the manifest as JSON")
@@ -115,6 +117,7 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
         device=device,
         runtime=runtime(device),
         scorer=options.scorer,
+        precision=chosen_precision(options, device),
     )
     material = Material(split, StepStore(work), work, device)
     material.folder(plan_data(card, text, seed, setting), options.out)

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.decoding import resize
 from datasets.repaired.interface import Footage, Repaired
+from datasets.resizing import resize
 from datasets.transforms import to_tensor
 from methods.interface import Repair
 from runners.environment import Precision

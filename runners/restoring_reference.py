@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from datasets import decoding
 from datasets.image_opening import ImageFault
+from datasets.resizing import resize
 from datasets.store import FrameStore
 from datasets.synthwalk.truth import HIDDEN, Truth, load_truth
 from datasets.tracklet import Split
@@ -134,7 +135,7 @@ class _Scene:
         for number, twin in enumerate(told.twins):
             if twin is not None:
                 try:
-                    frames[number] = decoding.resize(decoding.decode(twin), size)
+                    frames[number] = resize(decoding.decode(twin), size)
                 except ImageFault as error:
                     raise RunError(
                         f"the twin of a frame {error}; render SynthWalk again into an empty folder"

@@ -110,14 +110,25 @@ def restore_step(tested: PlannedData, scores: PlannedScores, setting: Setting) -
     return Step("restore", tested.name, inputs)
 
 
-def examine_step(run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any], setting: Setting) -> Step:
-    """The step that asks whether a protocol admits an arm and what it costs; weights do not matter to either."""
+def examine_step(
+    run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any], setting: Setting, measured: Mapping[str, Any]
+) -> Step:
+    """The step that asks whether a protocol admits an arm and what it costs; weights do not matter to either.
+
+    Args:
+        run: whose arm is examined.
+        size: (height, width).
+        protocol: its record.
+        setting: of the job.
+        measured: what cost is measured on, and for how long.
+    """
     inputs = {
         "method": run.arm.method,
         "settings": run.arm.settings(),
         "ids": setting.num_ids,
         "size": list(size),
         "protocol": dict(protocol),
+        "measured": dict(measured),
         "runtime": dict(setting.runtime),
         "code": code_digest("examine", arm=run.arm.folder, modules=_protocol(protocol)),
     }

@@ -16,7 +16,7 @@ from methods.interface import ScoresRegions
 from runners.environment import Precision
 from runners.extraction import frames_per_batch
 from runners.progress import step_bar
-from runners.steps import write_json
+from runners.spans import Spans
 from runners.training import autocast, laid_out
 
 Rows = tuple[tuple[int, int], ...]
@@ -42,17 +42,17 @@ def write_scores(
         normalise: of pixels, as in training.
         device: such as ``cpu``.
         precision: of the network.
-        file: an ``.npy`` file; beside it a note of how far it is while it is being written.
+        file: an ``.npy`` file; beside it lies a note of how far it is, see `runners.spans`.
         title: for the bar.
     """
-    state = file.with_suffix(".state.json")
     groups = _groups(store.lengths, frames_per_batch(store.size))
-    begin = int(state.read_text()) if state.is_file() and file.is_file() else 0
     regions = len(scorer.region_rows(store.size[0]))
     shape = (int(store.offsets[-1]), regions)
-    out = np.lib.format.open_memmap(file, mode="r+" if begin else "w+", dtype=np.float32, shape=shape)
-    done = int(store.offsets[groups[begin][0]]) if begin < len(groups) else shape[0]
-    with step_bar(title, shape[0], "frames", done=done) as bar:
+    spans = Spans(file.with_suffix(".done.json"), file, shape)
+    ends = [store.offsets[group[-1] + 1] for group in groups]
+    begin = int(np.searchsorted(ends, spans.done, side="right"))
+    out = np.lib.format.open_memmap(file, mode="r+" if spans.done else "w+", dtype=np.float32, shape=shape)
+    with step_bar(title, shape[0], "frames", done=spans.done) as bar:
         for number, group in enumerate(groups[begin:], begin):
             first, last = store.offsets[group[0]], store.offsets[group[-1] + 1]
             pixels = torch.from_numpy(np.array(store.flat()[first:last])).to(device)
@@ -64,11 +64,9 @@ def write_scores(
                 scores = scorer.region_scores(features[own])
                 out[store.offsets[tracklet] : store.offsets[tracklet + 1]] = scores.float().cpu().numpy()
             bar.update(int(last - first))
-            if (number + 1) % _BATCHES_A_NOTE == 0:
+            if (number + 1) % _BATCHES_A_NOTE == 0 or number + 1 == len(groups):
                 out.flush()
-                write_json(state, number + 1)
-    out.flush()
-    state.unlink(missing_ok=True)
+                spans.add(out, int(last))
 
 
 def called(scores: NDArray[np.float32], tau: float) -> NDArray[np.bool_]:

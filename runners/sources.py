@@ -8,16 +8,16 @@ set, a protocol's file, is named by the step.
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from methods.registry import package_of
 from runners.errors import RunError
-from runners.import_closure import HOUSE, Source, Sources
-
-__all__ = ["HOUSE", "code_digest"]
+from runners.import_closure import ROOTS, Source, Sources
 
 DECIDES_NOTHING: Mapping[str, str] = {
     "datasets.errors": "words of refusals",
@@ -29,7 +29,9 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "files.toml": "reads cards; what a card says is among the inputs",
     "datasets.progress": "bars and lines on a terminal",
     "runners.progress": "bars and lines on a terminal",
-    "datasets.lock_file": "keeps two processes apart; writes nothing",
+    "files.digest": "tells whether a file is what was written",
+    "files.lock": "keeps two processes apart; writes nothing",
+    "files.stock": "tells whether files are what was written",
     "datasets.synthwalk.compiling": "where machine code is kept; it is found again by a digest of its sources",
     "protocols.discovery": "finds protocols; a step names the file of its own",
     "methods.card_checks": "refuses a card or lets it pass; what a card says is among the inputs",
@@ -100,7 +102,8 @@ def code_digest(kind: str, *, arm: Path | None = None, modules: Iterable[str] = 
 
     Args:
         kind: of `KINDS`.
-        arm: folder of the method that the step trains or asks; anywhere.
+        arm: folder of the method that the step trains or asks. One outside the suite counts with all that it imports
+            from its author's own packages; installed ones do not count.
         modules: what is found only while it runs: the reader of the data set, the protocol's file.
 
     Returns:
@@ -135,9 +138,10 @@ def closure(
     entries = [*KINDS[kind].entries, *modules]
     if arm is not None:
         package = package_of(arm) or f"outside_{re.sub(r'[^0-9A-Za-z_]', '_', arm.name)}"
+        methods = [f"{package}.options", f"{package}.model"]
         if package_of(arm) is None:
-            sources = sources.with_outside(package, arm)
-        entries += [f"{package}.options", f"{package}.model"]
+            sources = _with_all_it_imports(sources.with_outside(package, arm), methods)
+        entries += methods
     wanted = (*entries, *(parent for name in entries for parent in _packages(name)))
     left_out = [name for name in (*DECIDES_NOTHING, *BY_FINGERPRINT) if name not in wanted]
     return sources.closure(entries, left_out)
@@ -149,6 +153,33 @@ def digest_of(kind: str, modules: Mapping[str, Source]) -> str:
     for name, source in modules.items():
         digest.update(f"{name} {source.tree}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _with_all_it_imports(sources: Sources, entries: list[str]) -> Sources:
+    """The same and what modules outside the suite import of their author's own: neither Python's nor installed."""
+    seen = set(sys.stdlib_module_names)
+    while True:
+        outside = (each for name, each in sources.closure(entries).items() if name.partition(".")[0] not in ROOTS)
+        tops = {name.partition(".")[0] for each in outside for name in each.imports} - seen - set(sources.packages)
+        if not tops:
+            return sources
+        seen |= tops
+        for top in sorted(tops):
+            place = _place_of(top)
+            if place is not None:
+                sources = sources.with_outside(top, place)
+
+
+def _place_of(top: str) -> Path | None:
+    """Folder or file of a top package or module that is on the import path without being installed."""
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    origin = spec.origin if spec else None
+    if origin is None or not origin.endswith(".py") or {"site-packages", "dist-packages"} & set(Path(origin).parts):
+        return None
+    return Path(origin).parent if Path(origin).name == "__init__.py" else Path(origin)
 
 
 def _packages(name: str) -> list[str]:

@@ -16,11 +16,11 @@ from datasets.store import FrameStore
 from datasets.store_pair import TrainingFrames
 from datasets.tracklet import Split
 from datasets.transforms import Normalisation
+from files import arrays, safetensors
 from methods.interface import FrameThenTime
 from methods.layers.controls import replace_temporal
 from methods.layers.resnet import load_imagenet
 from methods.recipe import Augment
-from runners import weights
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.extraction import extract_frame_features, probe_digest
@@ -30,9 +30,10 @@ from runners.planned import ArmRun, PlannedStage
 from runners.sources import code_digest
 from runners.stage_length import length_of
 from runners.steps import Step, StepStore, read_json, write_json
-from runners.training import FeatureSource, PixelSource, Source, Targets, train_stage
+from runners.training import FeatureSource, PixelSource, Source, Targets, mixed, train_stage
 
 WEIGHTS = "weights.safetensors"
+AGAIN = "run again: what is damaged is made again"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: s
     if steps.done(planned.step):
         return
     with steps.running(planned.step) as folder:
+        if folder is None:
+            return
         num_ids = lesson.split.num_train_ids
         method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
         left_behind = _start(method, planned, steps)
@@ -92,6 +95,7 @@ def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: s
             device=device,
             folder=folder,
             title=f"train {planned.run.text}: {planned.stage.name}, seed {planned.seed}",
+            precision=planned.precision,
         )
         save_weights(method, folder / WEIGHTS)
         write_json(folder / "log.json", log)
@@ -119,7 +123,7 @@ def build_method(
         method = run.arm.build(num_ids, size)
         if run.control == "mlp":
             method = replace_temporal(method)
-    if precision == "bf16":
+    if mixed(precision):
         method = method.to(memory_format=torch.channels_last)
     return method.to(device)
 
@@ -127,13 +131,20 @@ def build_method(
 def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device: str) -> nn.Module:
     """The network of a finished stage, in eval mode."""
     method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
-    method.load_state_dict(_weights(planned, steps))
+    path = steps.folder(planned.step) / WEIGHTS
+    try:
+        method.load_state_dict(_weights(planned, steps))
+    except RuntimeError as error:  # names or shapes of another network
+        told = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{path} holds the weights of another network ({told}); remove the folder {path.parent} and run again."
+        ) from error
     return method.eval()
 
 
 def save_weights(method: nn.Module, path: Path) -> None:
     """Write a state dict as safetensors."""
-    weights.save(method.state_dict(), path)
+    safetensors.save(method.state_dict(), path)
 
 
 def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> Source:
@@ -146,7 +157,7 @@ def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, step
             features = frame_features(
                 method, "train", lesson.split, store, stage.normalise, steps, device, planned.precision
             )
-            return FeatureSource(np.load(features, mmap_mode="r"), store.offsets, device, lesson.targets)
+            return FeatureSource(load_features(features), store.offsets, device, lesson.targets)
     return PixelSource(store, stage, planned.seed, device, planned.precision, lesson.targets)
 
 
@@ -191,6 +202,7 @@ def frame_features(
             "size": list(store.size),
             "normalise": normalise,
             "precision": precision,
+            "resize": store.resize,
             "decoder": decoding.version(),
             "code": code_digest("features", modules=[reader_of(split.name)]),
             **({"crop": store.crop} if store.crop != 1 else {}),
@@ -199,16 +211,26 @@ def frame_features(
     )
     if not steps.done(step):
         with steps.running(step) as folder:
-            extract_frame_features(
-                method,
-                store,
-                normalise,
-                device=device,
-                precision=precision,
-                folder=folder,
-                title=f"extract {step.name}",
-            )
+            if folder is not None:
+                extract_frame_features(
+                    method,
+                    store,
+                    normalise,
+                    device=device,
+                    precision=precision,
+                    folder=folder,
+                    title=f"extract {step.name}",
+                )
     return steps.folder(step) / "features.npy"
+
+
+def load_features(file: Path) -> NDArray[np.float32]:
+    """Frame features ``[F, d]`` of a file that `frame_features` gave, mapped, not loaded.
+
+    Raises:
+        RunError: it was damaged since it was checked.
+    """
+    return arrays.load_npy(file, mmap=True, error=RunError, remedy=AGAIN)
 
 
 def stage_records(planned: PlannedStage, steps: StepStore) -> list[dict[str, object]]:
@@ -249,7 +271,4 @@ def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[s
 
 def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:
     path = steps.folder(planned.step) / WEIGHTS
-    try:
-        return weights.load(path)
-    except Exception as error:  # safetensors raises its own kind for damage and OSError for absence
-        raise RunError(f"{path}: cannot be read ({error}); remove the folder {path.parent} and run again.") from error
+    return safetensors.load(path, error=RunError, remedy=AGAIN)

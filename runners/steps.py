@@ -1,15 +1,16 @@
 """Recorded steps: a folder on disk for each piece of work, named by the fingerprint of all that decides it.
 
-A step is *done* when its folder stands under its final name; until then its files lie in a ``.partial``
-folder, which a later run of the same step finds and goes on from.  The move from the one name to the other is
-a single rename, so a run that is killed anywhere leaves either a whole step or a resumable one.
+A step is *done* when its folder stands under its final name; until then its files lie in a ``.partial`` folder, which a
+later run of the same step finds and goes on from.  The move from the one name to the other is a single rename, so a run
+that is killed anywhere leaves either a whole step or a resumable one.
+
+Each step has a lock that one process holds while it works on it; whether the step is done is asked again inside, so
+that who comes late uses what is there.  ``step.json`` is written last and holds size and digest of every file; a step
+whose files are not what was written is set aside, named on stderr, and counts as not done (`files.stock`).
 """
 
-import fcntl
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from files import json as json_files
+from files import lock, stock
+from files.atomic import write_bytes, write_json
 from runners.errors import RunError
+from runners.progress import note
+
+__all__ = ["RECORD", "Step", "StepStore", "canonical_json", "read_json", "write_bytes", "write_json"]
+
+RECORD = "step.json"
+_SAID = 2 << 30  # bytes from which a check is told: it takes seconds
 
 
 def canonical_json(value: object) -> str:
@@ -46,62 +56,117 @@ class Step:
 
 
 class StepStore:
-    """All steps that were run from one working folder."""
+    """All steps that were run from one working folder; what it says is done was checked once in its lifetime."""
 
     def __init__(self, root: Path) -> None:
         self.root = root / "steps"
+        self._checked: dict[tuple[str, str], tuple[int, ...]] = {}  # step -> its record, as the disk names it
 
     def folder(self, step: Step) -> Path:
         """Where the step's files are once it is done."""
         return self.root / step.kind / step.fingerprint
 
     def done(self, step: Step) -> bool:
-        """Whether the step has been run to its end."""
-        return (self.folder(step) / "step.json").is_file()
+        """Whether the step has been run to its end, and its files are what was written.
+
+        A step that is damaged is set aside under another name, which is told on stderr; then it is not done.
+
+        Raises:
+            RunError: another process is at work on a step that is damaged.
+        """
+        if self._is_sound(step):
+            return True
+        if not self.folder(step).exists():
+            return False
+        with self._held(step):
+            return self._is_sound(step) or self._set_aside(step)
 
     @contextmanager
-    def running(self, step: Step) -> Iterator[Path]:
+    def running(self, step: Step) -> Iterator[Path | None]:
         """Hand out the step's partial folder; on success move it into place whole.
 
         What an earlier, killed run left in the partial folder is still there.  On an error it stays for the
         next run.
 
+        Yields:
+            The folder; None where the step turns out to be done, as another process has just finished it.
+
         Raises:
             RunError: another process is at work on this very step.
         """
         final = self.folder(step)
-        partial = final.with_suffix(".partial")
-        partial.mkdir(parents=True, exist_ok=True)
-        with (self.root / step.kind / f"{step.fingerprint}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunError(
-                    f"another process is at work on {step.kind} '{step.name}' in {final.parent}; wait until it "
-                    "has finished, or give this run a working folder of its own with --work."
-                ) from None
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with self._held(step):
+            if final.exists() and (self._is_sound(step) or self._set_aside(step)):
+                yield None
+                return
+            partial = final.with_suffix(".partial")
             partial.mkdir(exist_ok=True)
             yield partial
-            write_json(partial / "step.json", {"kind": step.kind, "name": step.name, "inputs": dict(step.inputs)})
-            if final.exists():  # left without its step.json by something other than this class
-                shutil.rmtree(final)
+            about = {"kind": step.kind, "name": step.name, "inputs": dict(step.inputs)}
+            (partial / RECORD).unlink(missing_ok=True)
+            write_json(partial / RECORD, {**about, "files": stock.take(partial)})
             partial.replace(final)
-        (self.root / step.kind / f"{step.fingerprint}.lock").unlink(missing_ok=True)
+            self._checked[step.kind, step.fingerprint] = _named_by_disk(final / RECORD)
+
+    @contextmanager
+    def _held(self, step: Step) -> Iterator[None]:
+        """The step's lock; the file of it stays, beside all others of the store."""
+        locks = self.root / "locks"
+
+        def busy(owner: str) -> RunError:
+            return RunError(
+                f"another process{f' ({owner})' if owner else ''} is at work on {step.kind} '{step.name}' in "
+                f"{self.folder(step).parent}; wait until it has finished, or give this run a working folder of its "
+                "own with --work."
+            )
+
+        with lock.held(locks / f"{step.kind}-{step.fingerprint}.lock", busy=busy):
+            yield
+
+    def _is_sound(self, step: Step) -> bool:
+        """Whether the step is done and whole; its files are read once in the life of this store."""
+        record = self.folder(step) / RECORD
+        now, key = _named_by_disk(record), (step.kind, step.fingerprint)
+        if not now:
+            return False
+        if self._checked.get(key) != now:
+            if self._damage(step) is not None:
+                return False
+            self._checked[key] = now
+        return True
+
+    def _damage(self, step: Step) -> str | None:
+        """What is wrong with a finished step, in words that begin with the file's name."""
+        folder = self.folder(step)
+        try:
+            stored = read_json(folder / RECORD)
+        except RunError:
+            return f"{RECORD} cannot be read"
+        same = isinstance(stored, dict) and stored.get("inputs") == json.loads(canonical_json(dict(step.inputs)))
+        if not same or stored.get("kind") != step.kind:
+            return f"{RECORD} is not of this step"
+        size = stock.size(stored.get("files"))
+        if size > _SAID:
+            note(f"checking {step.kind} '{step.name}': {size / 1e9:.1f} GB ...")
+        return stock.damage(folder, stored.get("files"))
+
+    def _set_aside(self, step: Step) -> bool:
+        """Give what stands in a finished step's place another name, and say so; asked with the lock held."""
+        folder = self.folder(step)
+        found = self._damage(step) if (folder / RECORD).is_file() else f"{RECORD} is not there"
+        place = stock.set_aside(folder)
+        note(f"{step.kind} '{step.name}' is damaged: {found} ({folder}). It is kept as {place.name} and made again.")
+        return False
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON whole or not at all; refuses NaN and infinities."""
-    write_bytes(path, (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under another name first, then moved."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+def _named_by_disk(record: Path) -> tuple[int, ...]:
+    """What changes with a file's replacement; empty where it is absent."""
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        found = record.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def read_json(path: Path) -> Any:
@@ -110,9 +175,4 @@ def read_json(path: Path) -> Any:
     Raises:
         RunError: the file is damaged.
     """
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{path}: cannot be read as a step's record ({error}); remove the folder {path.parent} and run again."
-        ) from error
+    return json_files.read(path, error=RunError, remedy=f"remove the folder {path.parent} and run again.")

@@ -116,6 +116,7 @@ def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
         "of": str(result["of"] or "none"),
         "profile": str(result["profile"]),
         "budget": str(result["budget"]),
+        "precision": str(result.get("precision", "none")),
         "seed": str(result["seed"]),
         "split": str(result["split"]["number"] if "split" in result else 0),
         "trained_on": str((result.get("data") or {}).get("train", "raw")),
@@ -144,6 +145,7 @@ def child_params(result: Mapping[str, Any]) -> dict[str, str]:
         "profile": result["profile"],
         "budget": result["budget"],
         "size": "x".join(str(side) for side in result["size"]),
+        "precision": result.get("precision", "none"),
         "config": result["fingerprint"][:12],
     }
     if "split" in result:

@@ -6,7 +6,6 @@ lock, and comes to its place whole.  Write-ahead logging lets readers and the wr
 """
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -15,13 +14,14 @@ from pathlib import Path
 from shutil import copyfile
 from typing import TYPE_CHECKING, Any, cast
 
-from files import leftovers
+from files import leftovers, lock
 from reports.answering import check_answers
 from reports.database import BUSY_SECONDS, state_of
 from reports.errors import NothingToReport, ReportError
 from reports.location import artifact_root, client_uri, sqlite_file, tracking_uri
 from reports.store import ask, quieten
 from runners.errors import NotPossible, RunError
+from runners.progress import note
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -70,7 +70,9 @@ def connect(uri: str | None, busy_seconds: float = BUSY_SECONDS) -> "tuple[Mlflo
 def held(uri: str) -> AbstractContextManager[None]:
     """The lock of a SQLite store while it lasts; nothing for any other store, whose server orders its writers."""
     file = sqlite_file(uri)
-    return _locked(file.with_name(f"{file.name}.lock")) if file else nullcontext()
+    if file is None:
+        return nullcontext()
+    return lock.held(file.with_name(f"{file.name}.lock"), waiting=lambda owner: note(_waiting(file, owner)))
 
 
 @contextlib.contextmanager
@@ -106,15 +108,9 @@ def _make(file: Path) -> None:
             partial.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file beside the database; the system drops it if this process dies."""
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+def _waiting(file: Path, owner: str) -> str:
+    who = f"another process ({owner})" if owner else "another process"
+    return f"{who} is writing to the tracking store {file}; waiting for it ..."
 
 
 def _check_writable(file: Path, busy_seconds: float) -> None:

@@ -6,7 +6,7 @@ No choice is made on test data, or on any held-out data: the weights of the last
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -21,11 +21,13 @@ from datasets.store_pair import TrainingFrames
 from datasets.transforms import to_tensor
 from methods.interface import AttributeTargets, FrameThenTime, Method
 from methods.recipe import Stage, Turn
+from protocols.arithmetic import computing
+from runners import checkpoints
 from runners.environment import Precision
-from runners.errors import TrainingFailed
+from runners.errors import RunError, TrainingFailed
 from runners.feeding import Feed, Picks, pixels
 from runners.optimisation import build_optimizer, learning_rate, milestone_steps, set_trainable
-from runners.progress import step_bar
+from runners.progress import note, step_bar
 
 LOG_ROWS = 60  # points of the training curve
 CHECKPOINT_SECONDS = 45.0
@@ -45,15 +47,18 @@ class Source(Protocol):
 
 
 def autocast(device: str, precision: Precision) -> AbstractContextManager[Any]:
-    """Mixed precision where it was chosen, and nothing otherwise."""
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.split(":", maxsplit=1)[0], torch.bfloat16)
+    """A network's forward pass in these numbers; fp32 is full float32, without the TF32 that torch leaves on."""
+    return computing(precision, torch.device(device))
 
 
 def laid_out(images: Tensor, precision: Precision) -> Tensor:
     """Images ``[N, 3, H, W]`` in the memory order that convolutions of that precision are fastest with."""
-    return images.contiguous(memory_format=torch.channels_last) if precision == "bf16" else images.contiguous()
+    return images.contiguous(memory_format=torch.channels_last if mixed(precision) else torch.contiguous_format)
+
+
+def mixed(precision: Precision) -> bool:
+    """Whether products are made in 16 bits, beside float32 weights."""
+    return precision in ("bf16", "fp16")
 
 
 def encode_frames(method: FrameThenTime, clips: Tensor, mask: Tensor, precision: Precision) -> Tensor:
@@ -171,6 +176,7 @@ def train_stage(
     device: str,
     folder: Path,
     title: str,
+    precision: Precision = "fp32",
     checkpoint_seconds: float | None = None,
 ) -> list[dict[str, float]]:
     """Train in place.
@@ -188,6 +194,8 @@ def train_stage(
         device: such as ``cpu``.
         folder: for the checkpoint; one that lies there is taken up.
         title: for the bar.
+        precision: of the source's networks; of the backward pass, too. With ``fp16`` losses are scaled, and a step
+            whose gradients are not finite only lowers the scale.
         checkpoint_seconds: a checkpoint is written when this much time has passed (default 45).
 
     Returns:
@@ -205,11 +213,13 @@ def train_stage(
     milestones = milestone_steps(stage.schedule, feed, unit)
     log: list[dict[str, float]] = []
     sums: dict[str, float] = {}  # of each loss since the last row
-    begin = _take_up(folder / CHECKPOINT, method, players, log, sums, device)
+    scaler = torch.amp.GradScaler(torch.device(device).type, enabled=precision == "fp16")
+    begin = _take_up(folder / CHECKPOINT, method, players, scaler, log, sums, device)
     every = max(1, steps // LOG_ROWS)
     saved = time.monotonic()
     # Dropout draws from torch's global generator: seeded anew for each step, and given back afterwards.
     with (
+        computing("tf32" if precision == "tf32" else "fp32", torch.device(device)),
         torch.random.fork_rng(),
         ThreadPoolExecutor(1) as ahead,
         step_bar(title, steps * feed.frames_per_step, "frames", done=begin * feed.frames_per_step) as bar,
@@ -236,8 +246,9 @@ def train_stage(
                 if not np.isfinite(list(values.values())).all():
                     raise TrainingFailed(_diagnosis(method, title, step, rate, values, log))
                 player.optimizer.zero_grad(set_to_none=True)
-                total.backward()  # type: ignore[no-untyped-call]  # untyped in torch
-                player.optimizer.step()
+                scaler.scale(total).backward()  # type: ignore[no-untyped-call]  # untyped in torch
+                scaler.step(player.optimizer)
+                scaler.update()
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             if (step + 1) % every == 0 or step + 1 == steps:
@@ -248,9 +259,9 @@ def train_stage(
             bar.set_postfix_str(f"loss {values['loss']:.2f}", refresh=False)
             bar.update(feed.frames_per_step)
             if time.monotonic() - saved > pause and step + 1 < steps:
-                _save(folder / CHECKPOINT, method, players, log, sums, step + 1)
+                _save(folder / CHECKPOINT, method, players, scaler, log, sums, step + 1)
                 saved = time.monotonic()
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    checkpoints.remove(folder / CHECKPOINT)
     method.eval()
     return log
 
@@ -264,36 +275,43 @@ def _save(
     path: Path,
     method: nn.Module,
     players: list[_Player],
+    scaler: torch.amp.GradScaler,
     log: list[dict[str, float]],
     sums: dict[str, float],
     step: int,
 ) -> None:
-    temporary = path.with_suffix(".new")
     state = {
         "method": method.state_dict(),
         "optimizers": [player.optimizer.state_dict() for player in players],
+        "scaler": scaler.state_dict(),
         "log": log,
         "sums": sums,
         "step": step,
     }
-    torch.save(state, temporary)
-    temporary.replace(path)
+    checkpoints.save(path, state)
 
 
 def _take_up(
     path: Path,
     method: nn.Module,
     players: list[_Player],
+    scaler: torch.amp.GradScaler,
     log: list[dict[str, float]],
     sums: dict[str, float],
     device: str,
 ) -> int:
     if not path.is_file():
         return 0
-    state = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state = checkpoints.load(path, device)
+    except RunError as error:
+        note(f"{error}: the stage is trained from its beginning")
+        checkpoints.remove(path)
+        return 0
     method.load_state_dict(state["method"])
     for player, saved in zip(players, state["optimizers"], strict=True):
         player.optimizer.load_state_dict(saved)
+    scaler.load_state_dict(state["scaler"])
     log.extend(state["log"])
     sums.update(state["sums"])
     return int(state["step"])
@@ -317,5 +335,5 @@ def _diagnosis(
     before = f"; the last mean loss was {log[-1]['loss']:.3g}" if log and "loss" in log[-1] else ""
     return (
         f"{title}: the loss {', '.join(wrong)} is not finite at step {step + 1} (learning rate {rate:.3g}; {cause}"
-        f"{before}). Lower the stage's lr or train with precision = 'fp32'; finished steps are kept."
+        f"{before}). Lower the stage's lr or train with --precision fp32; finished steps are kept."
     )

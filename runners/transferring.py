@@ -12,6 +12,7 @@ from methods.arms import Arm
 from methods.card import Card
 from runners.arms_to_run import choose_seeds, parse_size
 from runners.errors import NotPossible, RunError
+from runners.options import chosen_precision
 
 
 def transfer(options: argparse.Namespace) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
         runtime=runtime(device),
         annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
         source=source.planned(),
+        precision=chosen_precision(options, device),
     )
     material = Material(split, StepStore(work), work, device, annotation, source)
     planned = labels_of(arm, seed, setting)

@@ -213,7 +213,7 @@ def _weights(
 
 def _named(name: str, names: Sequence[str]) -> str:
     number = name.removeprefix(f"{MEAN_MAP}/")
-    if number.isdecimal() and 1 <= int(number) <= len(names):
+    if number.isdecimal() and len(number) < 10 and 1 <= int(number) <= len(names):
         return f"{MEAN_MAP}/{names[int(number) - 1]}"
     return name
 

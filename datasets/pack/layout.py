@@ -19,7 +19,8 @@ from files import json as json_files
 FORMAT = 2  # raise when the files' layout changes
 READ = (1, 2)  # formats that can be read
 PACK = "pack.json"
-WRITING = "packing.json"  # lies there, locked, for as long as a pack is being written
+WRITING = "packing.json"  # lies there for as long as a pack is unfinished
+LOCK = "packing.lock"  # held by the process that writes; stays, and holds nothing
 INDEX = ("frames.npy", "tracklets.npy", "keys.npy", "prefixes.npy", "names.npy")
 
 FRAME = np.dtype([("shard", "<u4"), ("size", "<u4"), ("offset", "<u8"), ("crc32", "<u4")])

@@ -17,17 +17,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import contents, lock_file
+from datasets import contents
 from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.frame_bytes import Content, FrameBytes
 from datasets.frames_of_folder import names_array
 from datasets.pack import index, layout
-from datasets.pack.layout import FORMAT, FRAME, INDEX, PACK, TRACKLET, WRITING, Contents, Division, PackReport, Shard
+from datasets.pack.layout import (
+    FORMAT,
+    FRAME,
+    INDEX,
+    LOCK,
+    PACK,
+    TRACKLET,
+    WRITING,
+    Contents,
+    Division,
+    PackReport,
+    Shard,
+)
 from datasets.pack.reading import bytes_of, open_pack
 from datasets.tracklet import Split, Tracklet
 from datasets.tracklet import lengths as frame_counts
+from files import lock
 
 SHARD_BYTES = 256 * 1024 * 1024
 """A new shard begins before a frame that would make the last one larger."""
@@ -318,20 +331,21 @@ def _alone(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     marker = folder / WRITING
-    there = any(path.name not in (WRITING, PACK) for path in folder.iterdir())
+    there = any(path.name not in (WRITING, PACK) and not path.name.startswith(LOCK) for path in folder.iterdir())
     if there and not marker.is_file() and not (folder / PACK).is_file():
         raise DataError(f"{folder} is not empty and holds no pack; name another folder")
-    handle = lock_file.take(
-        marker,
-        f"this pack is unfinished; process {os.getpid()} is or was writing it\n",
-        lambda _: f"another process is writing the pack {folder} right now; wait until it is done",
-    )
-    try:
-        yield
-    finally:
-        if (folder / PACK).is_file():
-            marker.unlink(missing_ok=True)
-        os.close(handle)
+
+    def busy(owner: str) -> DataError:
+        who = f" ({owner})" if owner else ""
+        return DataError(f"another process{who} is writing the pack {folder} right now; wait until it is done")
+
+    with lock.held(folder / LOCK, busy=busy):
+        marker.write_text(f"this pack is unfinished; process {os.getpid()} is or was writing it\n", encoding="utf-8")
+        try:
+            yield
+        finally:
+            if (folder / PACK).is_file():
+                marker.unlink(missing_ok=True)
 
 
 @contextmanager

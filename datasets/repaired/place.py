@@ -6,13 +6,13 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from datasets import lock_file
 from datasets.errors import DataError
 from datasets.readers.manifest import REPAIRED, UNFINISHED
 from files import json as files_json
+from files import lock
 
 
 def holds(root: Path, fingerprint: str) -> bool:
@@ -53,19 +53,16 @@ def locked(root: Path) -> Iterator[None]:
     Raises:
         DataError: where another writer is at work, or the place cannot be written.
     """
-    with writing_to(root):
-        root.parent.mkdir(parents=True, exist_ok=True)
-        file = root.parent / f".{root.name}.repairing.lock"
-        lock = lock_file.take(file, str(os.getpid()), lambda owner: _busy(root, owner))
-    try:
+    with ExitStack() as stack:
+        with writing_to(root):
+            root.parent.mkdir(parents=True, exist_ok=True)
+            file = root.parent / f".{root.name}.repairing.lock"
+            stack.enter_context(lock.held(file, busy=lambda owner: _busy(root, owner)))
         yield
-    finally:
-        file.unlink(missing_ok=True)
-        os.close(lock)
 
 
-def _busy(root: Path, owner: str) -> str:
-    return (
+def _busy(root: Path, owner: str) -> DataError:
+    return DataError(
         f"another process{f' ({owner})' if owner else ''} is writing the repaired set {root} right now: start "
         "the same job again when it has finished"
     )

@@ -108,8 +108,9 @@ def load_truth(root: Path, key: str) -> Truth:
     stored = arrays.load_npz(path, error=DataError, remedy=_RENDER)
     arrays.require(stored, tuple(_SHAPES), path, error=DataError, remedy=_RENDER)
     frames, height, width = stored["labels"].shape if stored["labels"].ndim == 3 else (-1, -1, -1)
+    sides: dict[str | int, int] = {"T": frames, "H": height, "W": width, 2: 2, 3: 3}
     for name, (kinds, shape) in _SHAPES.items():
-        wanted = tuple({"T": frames, "H": height, "W": width}.get(axis, axis) for axis in shape)
+        wanted = tuple(sides[axis] for axis in shape)
         if stored[name].dtype.kind not in kinds or (shape and stored[name].shape != wanted):
             raise DataError(
                 f"{path}: {name!r} is {stored[name].dtype} {list(stored[name].shape)}, which does not fit the labels "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import glob
 import hashlib
 import io
 import json
@@ -25,7 +26,7 @@ from datasets.synthwalk.population import Population, Track, populate, start_pha
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.shooting import Studio, open_studio, take, truth_of
 from files import json as files_json
-from files import matlab_writing
+from files import lock, matlab_writing
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
 MANIFEST = Path("truth") / "manifest.json"
@@ -83,16 +84,21 @@ def place(root: Path, fingerprint: str, manifest: Path, write: Callable[[Path], 
     partial = root.parent / f".{root.name}.partial-{os.getpid()}"
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(root)
-        partial.mkdir()
-        write(partial)
-        partial.replace(root)
+        with lock.held(root.parent / f".{root.name}.rendering.lock", waiting=lambda owner: _wait_for(owner, root)):
+            if _is_rendered(fingerprint, root, manifest):
+                return  # another process rendered the same world meanwhile
+            _sweep(root)
+            partial.mkdir()
+            write(partial)
+            partial.replace(root)
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and _is_rendered(fingerprint, root, manifest):
-            return  # another process rendered the same world meanwhile
         raise DataError(_sentence(root, error)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _wait_for(owner: str, root: Path) -> None:
+    progress_bars.say(f"another process{f' ({owner})' if owner else ''} is writing {root}; waiting for it ...")
 
 
 def _sentence(root: Path, error: OSError) -> str:
@@ -133,23 +139,9 @@ def _is_rendered(fingerprint: str, root: Path, manifest: Path) -> bool:
 
 
 def _sweep(root: Path) -> None:
-    """Remove what renderings that were killed left beside root."""
-    for left in root.parent.glob(f".{root.name}.partial-*"):
-        owner = left.name.rpartition("-")[2]
-        if owner.isdecimal() and int(owner) != os.getpid() and _is_running(int(owner)):
-            continue
+    """Remove what renderings that were killed left beside root: none is under way while its lock is held here."""
+    for left in root.parent.glob(f".{glob.escape(root.name)}.partial-*"):
         shutil.rmtree(left, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    """Whether a process of that number exists."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # it is somebody else's
-    return True
 
 
 def _cores() -> int:

@@ -6,6 +6,7 @@ from typing import Literal
 from ..errors import MethodError
 
 LOSSES = ("cross_entropy", "attributes", "bce", "wbce", "mmd")
+DECIDING = ("network", "depth", "merge")
 PAPER_GROUPS = (4, 6, 21, 14, 13, 8)  # gender and age, head and shoulders, upper body, lower body, shoes, attachments
 
 Entropy = Literal["paper", "binary"]

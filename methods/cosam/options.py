@@ -6,6 +6,7 @@ from typing import Literal
 from ..errors import MethodError
 
 LOSSES = ("cross_entropy", "triplet")
+DECIDING = ("squeeze", "clip", "aggregation")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ stand in a list that begins at block 2 (ResNet-50) or at the stem (SE-ResNet-50)
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from ..errors import MethodError
-from ..layers.checkpoint import take
+from ..layers.checkpoint import state_of, take
 from .model import Network
 
 _COSAM = {"reduce": "dim_reduction", "summary": "spatial_mask_summary", "channel": "channelwise_attention"}
@@ -34,33 +35,33 @@ _RELEASED = {
 }
 
 
-def load_released(method: nn.Module, checkpoint: Mapping[str, Any]) -> None:
+def load_released(method: nn.Module, checkpoint: Mapping[str, Any] | str | Path) -> None:
     """Load a checkpoint of the released code, strictly.
 
     Args:
         method: ``methods.create("cosam", num_ids, reading="released", ...)`` with the backbone (``squeeze``),
             ``blocks``, ``aggregation``, ``clip`` and ``frame_size`` of the checkpoint.
-        checkpoint: the authors' names to tensors, or a dict that holds them under ``state_dict``.
+        checkpoint: its file, or what `methods.load_checkpoint` makes of it: the authors' names to tensors, or a dict
+            that holds them under ``state_dict``.  What is dealt with by itself is listed in
+            `methods.layers.checkpoint`; without both classifier entries the classifier keeps its values.
 
     Raises:
-        MethodError: the method has another structure; entries are missing, unknown or of another shape.  The message
-            names them and the method is unchanged.
+        MethodError: the method has another structure; the checkpoint is none; entries are missing, unknown, of another
+            shape or not finite.  The message names them and the method is unchanged.
     """
     if not isinstance(method, Network) or not _same_structure(method):
         raise MethodError("this checkpoint layout needs methods.create('cosam', ..., reading='released')")
-    state: Mapping[str, Any] = checkpoint.get("state_dict", checkpoint)
-    if not isinstance(state, Mapping):
-        raise MethodError(f"the checkpoint's state_dict is a {type(state).__name__}, expected names and tensors")
     own = method.state_dict()
     names = {theirs(name, method.options.squeeze): name for name in own}
     found = take(
-        state,
-        {key: list(own[name].shape) for key, name in names.items()},
+        state_of(checkpoint, "the checkpoint"),
+        {key: own[name] for key, name in names.items()},
+        classifier=("classifier.weight", "classifier.bias"),
         what=f"the checkpoint is not of the released layout of this network ({len(names)} entries)",
         more="; squeeze, blocks and aggregation must be those of the checkpoint",
         hint=_hint,
     )
-    method.load_state_dict({name: found[key] for key, name in names.items()}, strict=True)
+    method.load_state_dict({**own, **{names[key]: value for key, value in found.items()}}, strict=True)
 
 
 def theirs(name: str, squeeze: bool) -> str:

@@ -6,16 +6,19 @@ Names are those of the published file, with ``layer0.conv1`` and ``layer0.bn1`` 
 26,039,024 parameters.
 """
 
-import pickle
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from files import checkpoint
+
 from ..errors import MethodError
+from ..layers.checkpoint import state_of, take
 
 IMAGENET = "se_resnet50-ce0d4300.pth"
+_WHOSE = "the SE-ResNet-50 weights of Cadene's pretrained-models (ImageNet)"
 REDUCTION = 16
 STAGES = {50: (3, 4, 6, 3), 18: (1, 1, 1, 1)}  # there is no SE-ResNet-18 of bottlenecks: that one is for quick tests
 
@@ -107,21 +110,17 @@ class SEResNet(nn.Module):
         """
         if self.depth != 50:
             raise MethodError("there are no ImageNet weights for an SE-ResNet of depth 18; take depth = 50")
-        state = _imagenet_state(Path(torch.hub.get_dir()) / "checkpoints" / IMAGENET)
+        file = Path(torch.hub.get_dir()) / "checkpoints" / IMAGENET
         own = self.state_dict()
-        ready = {name: state.get(_published(name)) for name in own}
-        # Files of that age have no num_batches_tracked, which no computation here reads.
-        wrong = [
-            _published(name)
-            for name, value in ready.items()
-            if not name.endswith("num_batches_tracked") and (value is None or value.shape != own[name].shape)
-        ]
-        if wrong:
-            raise MethodError(
-                f"{IMAGENET} in {torch.hub.get_dir()}/checkpoints lacks {', '.join(wrong[:3])}, or holds another shape "
-                "there; replace it by the SE-ResNet-50 of Cadene's pretrained-models"
-            )
-        self.load_state_dict({name: own[name] if value is None else value for name, value in ready.items()})
+        state = {name: value for name, value in _imagenet_state(file).items() if not name.startswith("last_linear.")}
+        found = take(
+            state,
+            {_published(name): value for name, value in own.items()},
+            what=f"{file} does not hold {_WHOSE}",
+            entry=f"{file}: ",
+            more="; replace it by theirs",
+        )
+        self.load_state_dict({name: found.get(_published(name), value) for name, value in own.items()})
 
 
 def _stage(channels: int, width: int, blocks: int, stride: int) -> nn.Sequential:
@@ -134,12 +133,9 @@ def _published(name: str) -> str:
     return f"layer0.{name}" if name.startswith(("conv1.", "bn1.")) else name
 
 
-def _imagenet_state(file: Path) -> dict[str, Tensor]:
-    whose = "the SE-ResNet-50 weights of Cadene's pretrained-models (ImageNet)"
+def _imagenet_state(file: Path) -> dict[str, Any]:
     if not file.is_file():
-        raise MethodError(f"{whose} are not here and are not fetched by themselves: put {file.name} into {file.parent}")
-    try:
-        return dict(torch.load(file, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        why = str(error).partition("\n")[0]
-        raise MethodError(f"{file} is no readable weights file ({why}); it should hold {whose}") from error
+        raise MethodError(
+            f"{_WHOSE} are not here and are not fetched by themselves: put {file.name} into {file.parent}"
+        )
+    return state_of(checkpoint.load(file, error=MethodError, remedy=f"replace it by {_WHOSE}"), str(file))

@@ -7,11 +7,13 @@ for TSA.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from ..errors import MethodError
-from ..layers.checkpoint import take
+from ..layers.checkpoint import state_of, take
 from .model import GLTR
 
 _PARTS = {
@@ -26,28 +28,29 @@ _PARTS = {
 _BRANCH = "temporal.pyramid.branches."
 
 
-def load_released(method: nn.Module, state: Mapping[str, Tensor]) -> None:
+def load_released(method: nn.Module, state: Mapping[str, Any] | str | Path) -> None:
     """Load a checkpoint of the released code, strictly.
 
     Args:
         method: ``methods.create("gltr", num_ids, reading="released")``.
-        state: the authors' names to tensors.  Without both classifier entries (a test-only checkpoint) the
-            classifier keeps its values.
+        state: its file, or what `methods.load_checkpoint` makes of it: the authors' names to tensors.  What is dealt
+            with by itself is listed in `methods.layers.checkpoint`; without both classifier entries (a test-only
+            checkpoint) the classifier keeps its values.
 
     Raises:
-        MethodError: the method has another structure; entries are missing, unknown or of another shape.  The
-            message names them and the method is unchanged.
+        MethodError: the method has another structure; the checkpoint is none; entries are missing, unknown, of another
+            shape or not finite.  The message names them and the method is unchanged.
     """
     if not isinstance(method, GLTR) or method.options.rates != (1, 2, 3) or not _same_structure(method):
         raise MethodError("this checkpoint layout needs methods.create('gltr', ..., reading='released')")
     own = method.state_dict()
     names = {theirs(name): name for name in own}
-    without = {"classifier.weight", "classifier.bias"}
-    expected = set(names) if without & set(state) else set(names) - without
     counts = f"{len(names)} entries, {len(names) - 2} without classifier"
     found = take(
-        state,
-        {key: _their_shape(names[key], own[names[key]]) for key in sorted(expected)},
+        state_of(state, "the checkpoint"),
+        {key: own[name] for key, name in names.items()},
+        shapes={key: _their_shape(name, own[name]) for key, name in names.items()},
+        classifier=("classifier.weight", "classifier.bias"),
         what=f"the checkpoint is not of GLTR's released layout ({counts})",
         hint=lambda key: "; create the method with that many num_ids" if key.startswith("classifier") else "",
     )

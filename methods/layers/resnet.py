@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from ..errors import MethodError
+from .checkpoint import take
 
 DEPTHS = (18, 34, 50, 101, 152)
 
@@ -56,12 +57,10 @@ class Trunk(nn.Module):
 
     def load_imagenet(self) -> None:
         """Fill with torchvision's first ImageNet weights; errors as in the function of that name."""
-        state = _imagenet_state(self.depth)
-        missing = [key for key in self.state_dict() if key not in state and not key.endswith("num_batches_tracked")]
-        if missing:
-            raise MethodError(f"the ImageNet file of ResNet-{self.depth} lacks {', '.join(missing[:3])}; replace it")
-        # Older files have no num_batches_tracked, which no computation here reads.
-        self.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")}, strict=False)
+        own, what = self.state_dict(), f"the ImageNet file of ResNet-{self.depth}"
+        state = {name: value for name, value in _imagenet_state(self.depth).items() if not name.startswith("fc.")}
+        found = take(state, own, what=f"{what} is not torchvision's", entry=f"{what}: ", more="; replace it")
+        self.load_state_dict({**own, **found})
 
 
 def _unstride(block: BasicBlock | Bottleneck) -> None:

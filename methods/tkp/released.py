@@ -7,45 +7,54 @@ the numbers ``rank1`` and ``epoch``.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..errors import MethodError
-from ..layers.checkpoint import listed, take
+from ..layers.checkpoint import listed, opened, state_of, take
 from ..layers.nonlocal_block import PLACES
 from .model import TKP
 
 PARTS = {"video": "vid_model_state_dict", "image": "img_model_state_dict", "classifier": "classifier_state_dict"}
+CLASSIFIER = "classifier"
 NUMBERS = ("rank1", "epoch")
 
 _BASE = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}  # 2 and 3 have no entries
 _BLOCK = {"theta": "theta", "phi": "phi.0", "g": "g.0", "out": "W.0", "norm": "W.1"}
 
 
-def load_released(method: nn.Module, checkpoint: Mapping[str, Any]) -> None:
+def load_released(method: nn.Module, checkpoint: Mapping[str, Any] | str | Path) -> None:
     """Load a checkpoint of the released code, strictly.
 
     Args:
         method: ``methods.create("tkp", num_ids)``, in either reading: they differ in training only.
-        checkpoint: the authors' dict, as ``torch.load(file, map_location="cpu")`` gives it.
+        checkpoint: its file, or what ``methods.load_checkpoint(file)`` makes of it: the authors' dict of three state
+            dicts.  A bare ``torch.load`` refuses what their training script writes, as ``rank1`` is a NumPy number.
+            What is dealt with by itself is listed in `methods.layers.checkpoint`; without ``classifier_state_dict``
+            the classifier keeps its values.
 
     Raises:
-        MethodError: the method has another structure; a part is missing or unknown; entries of a part are missing,
-            unknown or of another shape.  The message names them and the method is unchanged.
+        MethodError: the method has another structure; the checkpoint is none; a part is missing or unknown; entries of
+            a part are missing, unknown, of another shape or not finite.  The message names them and the method is
+            unchanged.
     """
     if not isinstance(method, TKP) or not _same_structure(method):
         raise MethodError("this checkpoint layout needs methods.create('tkp', ...) of depth 50 with non-local blocks")
-    missing = [key for key in PARTS.values() if not isinstance(checkpoint.get(key), Mapping)]
-    extra = [key for key in checkpoint if key not in PARTS.values() and key not in NUMBERS]
+    given = opened(checkpoint, "the checkpoint")
+    missing = [key for part, key in PARTS.items() if key not in given and part != CLASSIFIER]
+    extra = [key for key in given if key not in PARTS.values() and key not in NUMBERS]
     if missing or extra:
         raise MethodError(
             f"the checkpoint is not of TKP's released layout, a dict of {', '.join(PARTS.values())}:"
             f" missing {listed(missing)}; unknown {listed(extra)}"
         )
-    ready: dict[str, Tensor] = {}
+    ready = dict(method.state_dict())
     for part, key in PARTS.items():
-        ready |= _part(part, key, method.get_submodule(part), checkpoint[key])
+        ready |= _part(
+            part, key, method.get_submodule(part), state_of(given[key], key, whole=False) if key in given else {}
+        )
     method.load_state_dict(ready, strict=True)
 
 
@@ -79,14 +88,16 @@ def _before(stage: str, number: int) -> int:
     return sum(place < number for place in PLACES[stage])
 
 
-def _part(part: str, key: str, module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _part(part: str, key: str, module: nn.Module, state: Mapping[str, Any]) -> dict[str, Tensor]:
     """One of the three state dicts under our names."""
     own = module.state_dict()
     names = {_NAMES[part](name): name for name in own}
     inflated = {name for name, ours in names.items() if part == "video" and own[ours].ndim == 4}
     found = take(
         state,
-        {name: _shape(own[ours], name in inflated) for name, ours in names.items()},
+        {name: own[ours] for name, ours in names.items()},
+        shapes={name: _shape(own[ours], name in inflated) for name, ours in names.items()},
+        classifier=tuple(names) if part == CLASSIFIER else (),
         what=f"{key} is not of TKP's released layout ({len(names)} entries)",
         entry=f"{key}: ",
         hint=lambda _: "; create the method with that many num_ids" if part == "classifier" else "",

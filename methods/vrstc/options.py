@@ -6,6 +6,7 @@ from typing import Literal
 from ..errors import MethodError
 
 LOSSES = ("cross_entropy", "reconstruction", "adversarial", "identity", "discriminate")
+DECIDING = ("network", "generator", "local_d", "global_d", "identity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Options:
         gan_loss: of the generators: ``minimax`` lowers log(1 - D), ``non-saturating`` raises log D.
         local_input: what the local discriminator sees: the whole frame ``masked``, or a ``crop`` of the region.
         guider_size: rows that frames are resized to before the ID guider (half as many columns); 0 leaves them.
+            ``auto`` is 256 for frames of 128 rows, what it was trained on in the paper, and leaves others.
         ends: where a neighbour is missing: the ``nearest`` on the other side, or the frame ``self``.
         all_hidden: where a tracklet has no frame without hidden pixels: its ``best`` other frame, or each ``alone``.
         whole_frame: frames of which nothing is seen: ``skip`` leaves them as they are, ``complete`` paints them.
@@ -68,7 +70,7 @@ class Options:
     reconstruction: Literal["mean", "sum"] = "mean"
     gan_loss: Literal["minimax", "non-saturating"] = "minimax"
     local_input: Literal["masked", "crop"] = "masked"
-    guider_size: int = 0
+    guider_size: Literal["auto"] | int = "auto"
     ends: Literal["nearest", "self"] = "nearest"
     all_hidden: Literal["best", "alone"] = "best"
     whole_frame: Literal["skip", "complete"] = "skip"
@@ -78,8 +80,9 @@ class Options:
             raise MethodError(f"tau = {self.tau} is a cosine, between -1 and 1")
         if len(self.dilations) != 4 or min(self.dilations) < 1:
             raise MethodError(f"dilations = {list(self.dilations)} must be those of four convolutions, each at least 1")
-        if self.width < 0 or self.guider_size < 0 or self.guider_size % 2:
-            raise MethodError("width must be 0 or more, guider_size an even number of rows or 0")
+        rows = 0 if self.guider_size == "auto" else self.guider_size
+        if self.width < 0 or rows < 0 or rows % 2:
+            raise MethodError("width must be 0 or more, guider_size auto, an even number of rows or 0")
         if self.attention_scale <= 0:
             raise MethodError(f"attention_scale = {self.attention_scale} must be positive")
         judged = self.local_d or self.global_d or self.identity
@@ -88,6 +91,12 @@ class Options:
                 "discriminators and ID guider judge the second generator's frames, and generator = spa has none;"
                 " set local_d, global_d and identity off"
             )
+
+    def guider_rows(self, height: int) -> int:
+        """Rows that frames of that height have when the ID guider sees them; 0 for frames as they are."""
+        if self.guider_size == "auto":
+            return 256 if height == 128 else 0
+        return self.guider_size
 
     def width_at(self, height: int) -> int:
         """Channels of the first convolution for frames of that height."""

@@ -214,7 +214,7 @@ class STCNet(nn.Module):
         return list(self.discriminators.items())
 
     def _for_guider(self, images: Tensor) -> Tensor:
-        rows = self.options.guider_size
+        rows = self.options.guider_rows(images.shape[2])
         if rows:
             images = functional.interpolate(images, (rows, rows // 2), mode="bilinear", align_corners=False)
         return to_normalised(images)

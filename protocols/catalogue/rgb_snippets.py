@@ -5,8 +5,8 @@ frames, the last one filled by repeating its own frames (ten frames: 0 1 2 3, 4 
 A network that is built for another number of frames is cut at its own. Any trunk may enter; the table names it.
 
 The scoring is that of `res50-rgb-single-pass`, so that the two differ in what is fed alone. COSAM itself leaves the
-queries out of the gallery, takes the step AP, skips queries without a match, and compares plain descriptors; all but
-the last is among the conventions that are scored beside the headline.
+queries out of the gallery, takes the step AP, skips queries without a match, and compares plain descriptors; all of
+that is among the conventions that are scored beside the headline.
 """
 
 from ..interface import Protocol, Snippets

@@ -1,7 +1,6 @@
 """Writing a pack: killed at every step, continued, done twice at once, and refused by the disk."""
 
 import errno
-import fcntl
 import json
 import os
 import random
@@ -115,7 +114,7 @@ from datasets.pack import writing
 from tests.datasets.test_pack_interrupted import write
 add = writing._OpenShard.add
 def slow(shard, content):
-    time.sleep(0.002)
+    time.sleep(0.01)
     add(shard, content)
 writing._OpenShard.add = slow
 source = datasets.load("mars", sys.argv[1], counts="any")
@@ -134,7 +133,7 @@ def test_killed_from_outside_again_and_again_it_ends_with_the_same_bytes(tmp_pat
         running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n"
-        time.sleep(moments.uniform(0.0, 0.15))
+        time.sleep(moments.uniform(0.0, 0.4))
         running.send_signal(signal.SIGKILL)
         running.communicate()
         killed += running.returncode == -signal.SIGKILL
@@ -227,7 +226,7 @@ def test_a_second_writer_is_told_and_harms_nothing(
     first.start()
     try:
         assert inside.wait(600)
-        with pytest.raises(DataError, match=r"another process is writing the pack .* right now; wait"):
+        with pytest.raises(DataError, match=r"another process \(.*\) is writing the pack .* right now; wait"):
             write(source, tmp_path / "pack")
     finally:
         go.set()
@@ -256,23 +255,27 @@ def test_many_writers_at_once_leave_one_whole_pack(source: Split, tmp_path: Path
     assert tree(tmp_path / "pack") == tree(tmp_path / "whole")
 
 
-def test_a_lock_that_was_removed_while_it_was_taken_is_taken_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its former holder removes it between opening and locking; a lock on a removed file keeps nobody away."""
-    flock, calls = fcntl.flock, [0]
-
-    def late(handle: int, operation: int) -> None:
-        calls[0] += 1
-        if calls[0] == 1:
-            (tmp_path / layout.WRITING).unlink()
-        flock(handle, operation)
-
-    monkeypatch.setattr(fcntl, "flock", late)
+def test_the_lock_of_a_killed_writer_is_free_and_its_file_stays(tmp_path: Path) -> None:
+    """Who removed the file would let two writers in: one that holds the removed file, one that makes a new one."""
+    code = (
+        "import sys; from pathlib import Path; from datasets.pack import writing\n"
+        "with writing._alone(Path(sys.argv[1])): print('in', flush=True); sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None and other.stdout.readline() == "in\n"
+        with pytest.raises(DataError, match=rf"another process \({other.pid} on "), writing._alone(tmp_path):
+            pass
+    finally:
+        other.kill()
+        other.communicate()
+    lock = (tmp_path / layout.LOCK).stat().st_ino
     with writing._alone(tmp_path):
         assert str(os.getpid()) in (tmp_path / layout.WRITING).read_text()
         with pytest.raises(DataError, match="right now"), writing._alone(tmp_path):
             pass
+    assert (tmp_path / layout.LOCK).stat().st_ino == lock
 
 
 Refuse = Callable[[int], None]
@@ -303,7 +306,11 @@ def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing_half_written(
             write(source, tmp_path / "pack")
     assert "\n" not in str(caught.value)
     names = sorted(path.name for path in (tmp_path / "pack").iterdir())
-    assert names == ["packing.json", *(f"shard-0000{k}.{kind}" for k in (0, 1) for kind in ("bin", "json", "npy"))]
+    assert names == [
+        "packing.json",
+        layout.LOCK,
+        *(f"shard-0000{k}.{kind}" for k in (0, 1) for kind in ("bin", "json", "npy")),
+    ]
     for shard in (0, 1):
         note = json.loads((tmp_path / "pack" / f"shard-0000{shard}.json").read_text())
         assert layout.checksum(tmp_path / "pack" / note["file"]) == note["sha256"]

@@ -3,13 +3,15 @@
 import errno
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import datasets
-from datasets import decoding, store_building
+from datasets import decoding, store_building, store_file
 from datasets.errors import DataError
 from datasets.store import FrameStore
 from tests.datasets import mars_folder
@@ -74,17 +76,43 @@ def test_the_cache_is_never_taken_for_another(
     monkeypatch.setattr(decoding, "version", lambda: "another decoder 1.0")
     paths.append(build(split, tmp_path).path)
     assert len(set(paths)) == 6
-    assert sorted(p.name for p in tmp_path.glob("frames-*")) == sorted(p.name for p in paths if p)
+    assert sorted(p.name for p in tmp_path.glob("frames-*.npy")) == sorted(p.name for p in paths if p)
 
 
-def test_a_damaged_cache_is_made_anew(split: datasets.Split, tmp_path: Path) -> None:
+def test_a_damaged_cache_is_named_and_made_anew(
+    split: datasets.Split, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = build(split, tmp_path).path
     assert path is not None
     whole = path.read_bytes()
-    for content in (b"", whole[: len(whole) // 2], b"junk" * 100):
+    flipped = bytearray(whole)
+    flipped[-40] ^= 16  # one bit of one pixel
+    longer = whole + b"x"
+    for content in (b"", whole[: len(whole) // 2], b"junk" * 100, bytes(flipped), longer):
         path.write_bytes(content)
         assert np.array_equal(build(split, tmp_path).flat(), np.load(path))
         assert path.read_bytes() == whole
+        said = capsys.readouterr().err
+        assert path.name in said and "decoded anew" in said and said.count("\n") == 1
+    for record in ("", "{}", "[]", '{"bytes": 1, "sha256": "0"}'):
+        path.with_suffix(".json").write_text(record)
+        path.touch()
+        assert np.array_equal(build(split, tmp_path).flat(), np.load(path))
+        assert "decoded anew" in capsys.readouterr().err
+
+
+def test_a_sound_cache_is_read_once_in_a_process(
+    split: datasets.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = build(split, tmp_path).path
+    assert path is not None
+    store_file._checked.clear()  # as in a new process
+    read: list[Path] = []
+    real = store_file.digest.sha256
+    monkeypatch.setattr(store_file.digest, "sha256", lambda file: read.append(file) or real(file))
+    for _ in range(3):
+        build(split, tmp_path)
+    assert read == [path]
 
 
 def test_damaged_frames_are_counted_and_named_and_nothing_is_left(split: datasets.Split, tmp_path: Path) -> None:
@@ -99,7 +127,7 @@ def test_damaged_frames_are_counted_and_named_and_nothing_is_left(split: dataset
         assert message.startswith("2 of 15 frames cannot be used")
         assert cut.name in message
         assert gone.name in message
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["locks"]
     assert [name for name in store_building.find_damaged(split.test, split.root) if cut.name in name]
 
 
@@ -141,7 +169,7 @@ def test_too_little_room_is_said_before_decoding(
     split: datasets.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("usage", (), {"free": 100})
-    monkeypatch.setattr(store_building.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(store_file.shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr(decoding, "decode_into", lambda *_: pytest.fail("decoded"))
     with pytest.raises(DataError, match="are needed"):
         build(split, tmp_path)
@@ -154,19 +182,50 @@ def test_a_cache_folder_that_cannot_be_made_is_named(split: datasets.Split, tmp_
 
 
 def test_leftovers_of_a_killed_build_are_removed(split: datasets.Split, tmp_path: Path) -> None:
-    import socket
-
     path = build(split, tmp_path).path
     assert path is not None
     path.unlink()
-    dead, alive = (
-        tmp_path / f".{path.name}.{socket.gethostname()}.{process}.partial" for process in (2**22 + 1, os.getppid())
-    )
-    dead.write_bytes(b"half")
-    alive.write_bytes(b"half")
+    left = tmp_path / f".{path.name}.partial", tmp_path / f".{path.name}.machine.4711.partial"  # now, and formerly
+    for one in left:
+        one.write_bytes(b"half")
     build(split, tmp_path)
-    assert not dead.exists()
-    assert alive.exists()
+    assert not any(one.exists() for one in left)
+
+
+def test_a_file_without_a_record_is_not_finished(split: datasets.Split, tmp_path: Path) -> None:
+    """Killed between the two: the file has its name, and nothing says what it should hold."""
+    path = build(split, tmp_path).path
+    assert path is not None
+    whole = path.read_bytes()
+    path.with_suffix(".json").unlink()
+    path.write_bytes(whole[:-1] + b"x")
+    assert FrameStore.cached(split.test, split.root, tmp_path, SIZE, fingerprint=split.fingerprint) is None
+    build(split, tmp_path)
+    assert path.read_bytes() == whole
+
+
+def test_several_processes_decode_once(split: datasets.Split, tmp_path: Path) -> None:
+    """Who comes second waits, and then finds the frames."""
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "import datasets; from datasets import decoding; from tests.datasets.test_store import build\n"
+        "split, real = datasets.load('mars', sys.argv[1], counts='any'), decoding.decode_into\n"
+        "def slow(*given):\n"
+        "    time.sleep(0.02); print('decoded'); return real(*given)\n"
+        "decoding.decode_into = slow\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "build(split, Path(sys.argv[2]))\n"
+    )
+    command = [sys.executable, "-c", code, str(split.root), str(tmp_path / "cache")]
+    several = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for one in several:
+        assert one.stdout is not None and one.stdout.readline() == "ready\n"
+    for one in several:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    ends = [one.communicate()[0].count("decoded") for one in several]
+    assert sorted(ends) == [0, 0, 15] and all(one.returncode == 0 for one in several)
 
 
 def test_a_worker_gets_the_name_of_the_file_not_its_content(tmp_path: Path) -> None:

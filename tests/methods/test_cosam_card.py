@@ -107,7 +107,7 @@ def test_every_arm_trains_as_long_on_clips_in_the_embedded_profile() -> None:
     stages = [
         recipe.stages[0] for name, recipe in CARD.recipes["embedded"].items() if name not in ("start", "se-start")
     ]
-    assert len(stages) == 7
+    assert len(stages) == 10
     assert {stage.start for stage in stages} == {"arm:start", "arm:se-start"}
     like = {repr(dataclasses.replace(stage, start="scratch", clip=stages[0].clip, fresh=())) for stage in stages}
     assert len(like) == 1
@@ -134,7 +134,9 @@ def test_recipe_of_the_text(name: str, clip: int) -> None:
     assert CARD.recipe(name, "paper").size == (256, 128)
 
 
-@pytest.mark.parametrize(("name", "rate"), [("released", 3e-4), ("se-released", 3e-4), ("released-rnn", 1e-4)])
+@pytest.mark.parametrize(
+    ("name", "rate"), [("released", 3e-4), ("se-released", 3e-4), ("released-rnn", 1e-4), ("se-released-rnn", 1e-4)]
+)
 def test_recipe_of_the_code(name: str, rate: float) -> None:
     (stage,) = CARD.recipe(name, "paper").stages
     assert (stage.optimizer.kind, stage.optimizer.lr, stage.optimizer.weight_decay) == ("adam", rate, 5e-4)

@@ -224,7 +224,7 @@ NAME = "attention_modules.attention_modules"
         (lambda s: s.update({"module.classifier.bias": s.pop("classifier.bias")}), r"unknown module\.classifier\.bias"),
         (lambda s: s.update({"classifier.weight": torch.zeros(9, 2048)}), "with that many num_ids"),
         (lambda s: s.update({"base.0.weight": torch.zeros(64, 3, 3, 3)}), r"base\.0\.weight has shape \[64, 3, 3, 3\]"),
-        (lambda s: s.update({"classifier.bias": 3}), "has shape int"),
+        (lambda s: s.update({"classifier.bias": 3}), "classifier.bias is a int, expected a tensor"),
         (
             lambda s: s.update({f"{NAME}.2.spatial_mask_summary.0.weight": torch.zeros(64, 384, 1, 1)}),
             r"shape \[64, 384, 1, 1\], expected \[64, 24, 1, 1\]; create the method with the checkpoint's clip",
@@ -247,7 +247,9 @@ def test_a_wrong_checkpoint_is_named_and_changes_nothing(
 def test_a_checkpoint_of_another_backbone_is_refused(made: nn.Module) -> None:
     with pytest.raises(methods.MethodError, match=r"squeeze, blocks and aggregation must be those of the checkpoint"):
         load_released(made, entries(True, "tp"))
-    with pytest.raises(methods.MethodError, match="state_dict is a list"):
+    with pytest.raises(
+        methods.MethodError, match="the state_dict of the checkpoint is a list, expected names to tensors"
+    ):
         load_released(made, {"state_dict": [1]})
 
 

@@ -58,6 +58,15 @@ def test_parameters_of_its_parts() -> None:
     assert len(network.state_dict()) == 341
 
 
+def test_parameters_of_self_attention_as_the_text_has_it() -> None:
+    """B and C 384 -> 192 without a bias, which their batch norms would undo; F 384 -> 192 with one; W without one."""
+    with torch.device("meta"):
+        attention = methods.create("gltr", 625).temporal.attention
+    assert count(attention) == 3 * 384 * 192 + 192 + 2 * 2 * 192 + 192 * 384 == 295_872
+    biases = {name for name, _ in attention.named_parameters() if name.endswith("bias") and "norm" not in name}
+    assert biases == {"value.bias"}
+
+
 def test_widths_of_descriptors() -> None:
     with torch.device("meta"):
         assert methods.create("gltr", 5).descriptor_dim == 384

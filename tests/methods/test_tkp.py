@@ -274,7 +274,7 @@ def test_numbers_that_everybody_quotes() -> None:
 
 def test_arms() -> None:
     assert CARD.default_arms() == ("baseline", "tkp")
-    assert len(CARD.arms) == 17
+    assert len(CARD.arms) == 24
     assert not any(arm.temporal or arm.attention for arm in CARD.arms.values())
     assert methods.arm("tkp-released", CARD).settings()["distance_mean"] == "pairs"
     assert methods.arm("tkp[reading=released]", CARD).recipe == "released"
@@ -295,7 +295,11 @@ def test_recipes_have_the_papers_numbers() -> None:
             )
             assert set(stage.losses.values()) == {1.0}
     lengths = {name: found[-1].clip.length for name, found in stages("paper").items()}
-    assert {name: length for name, length in lengths.items() if length != 4} == {"t2": 2, "t3": 3, "t5": 5, "t6": 6}
+    assert {name: length for name, length in lengths.items() if length != 4} == {
+        f"{reading}{name}": frames
+        for reading in ("", "released-")
+        for name, frames in (("t2", 2), ("t3", 3), ("t5", 5), ("t6", 6))
+    }
     assert stages("paper")["paper"][0].clip.short == "loop"
     assert stages("paper")["released"][0].clip.short == "random-sorted"
 

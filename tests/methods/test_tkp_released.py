@@ -177,7 +177,9 @@ VIDEO, IMAGE, HEAD = "vid_model_state_dict", "img_model_state_dict", "classifier
     [
         (lambda c: c.pop(IMAGE), r"missing img_model_state_dict; unknown nothing"),
         (lambda c: c.update(optimizer={}), r"missing nothing; unknown optimizer"),
-        (lambda c: c.update({HEAD: None}), r"missing classifier_state_dict"),
+        (lambda c: c.update({HEAD: None}), r"classifier_state_dict is None, expected names to tensors"),
+        (lambda c: c.update({HEAD: "head.pth"}), r"classifier_state_dict is a str, expected names to tensors"),
+        (lambda c: c.update({IMAGE: torch.nn.Linear(1, 1)}), r"img_model_state_dict is a network .*state_dict\(\)"),
         (drop(VIDEO, "layer3.8.W.1.running_var"), r"vid_model_state_dict .*383.*missing layer3\.8\.W\.1\.running_var"),
         (drop(IMAGE, "base.7.2.bn3.bias"), r"img_model_state_dict .*318.*missing base\.7\.2\.bn3\.bias"),
         (put(VIDEO, "layer2.6.conv1.weight", 1), r"missing nothing; unknown layer2\.6\.conv1\.weight"),

@@ -100,6 +100,33 @@ def test_the_guider_judges_normalised_frames_one_by_one() -> None:
     assert 0.6 < torch.isclose(seen[-1], frame, atol=1e-5).float().mean() < 0.7
 
 
+@pytest.mark.parametrize(
+    ("frames", "asked", "seen"),
+    [((128, 64), {}, (256, 128)), ((64, 32), {}, (64, 32)), ((128, 64), {"guider_size": 0}, (128, 64))],
+)
+def test_the_guider_sees_what_it_was_trained_on(
+    frames: tuple[int, int], asked: dict[str, object], seen: tuple[int, int]
+) -> None:
+    """R is a network for 256 x 128 (the paper's profile); in the embedded one frames and R are both 64 x 32."""
+    network = stcnet(size=frames, **asked)
+    shapes = []
+    network.guider.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape[2:])))
+    clips = torch.randn(2, 3, 3, *frames, generator=torch.Generator().manual_seed(0))
+    network.losses(clips, torch.ones(2, 3, dtype=torch.bool), torch.tensor([0, 1]), ("identity",))
+    assert shapes == [seen]
+
+
+def test_every_generator_with_a_guider_is_made_for_the_papers_sizes() -> None:
+    card = methods.paper("vrstc")
+    guided = [name for name, entry in card.arms.items() if entry.options.get("identity")]
+    assert len(guided) == 4
+    for name in guided:
+        arm = methods.arm(name, card)
+        assert card.recipe(arm.recipe, "paper").size == (128, 64)
+        assert arm.settings()["guider_size"] == "auto"
+    assert card.recipe(card.arms["baseline"].recipe, "paper").size == (256, 128)
+
+
 @torch.no_grad()
 def test_one_seed_hides_the_same_regions_and_another_does_not() -> None:
     network, values = stcnet(), []

@@ -171,6 +171,7 @@ def result(arm: str, control: str | None, of: str | None, seed: int, arrays: dic
             {"name": "head", "fingerprint": f"dd44{arm}{control}{seed}", "frames": 9000, "seconds": 14.2,
              "steps": 140, "final_loss": 0.42}],
         "fingerprint": f"{arm}-{control}-{seed}-f00d", "environment": ENVIRONMENT, "command": COMMAND,
+        **({"precision": "fp32" if arm == "baseline" else "bf16"} if trained else {}),
     }  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def test_artifacts_that_have_to_be_fetched_read_like_those_that_lie_here(
 ) -> None:
     uri, parents = many
     here = load_all(uri, parents=[parents["beta"]])
-    monkeypatch.setattr("reports.store.local_folder", lambda _: None)
+    monkeypatch.setattr("reports.store.artifact_folder", lambda *_: None)
     fetched = load_all(uri, parents=[parents["beta"]])
     for one, other in zip(here.jobs[0].groups, fetched.jobs[0].groups, strict=True):
         assert json.dumps(one.first, sort_keys=True) == json.dumps(other.first, sort_keys=True)

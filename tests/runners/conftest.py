@@ -23,6 +23,7 @@ def short_timing() -> Iterator[None]:
     """Latency of networks that learn nothing is nobody's business here; measuring it well has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "COST_SECONDS", 0.05)
+        patch.setattr(job, "COST_LENGTHS", (2, 8))
         yield
 
 

@@ -1,5 +1,6 @@
 """Every choice against the plain way: one tracklet, one clip at a time; and how many frames enter the trunk."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,6 +231,18 @@ def test_a_run_that_was_killed_goes_on_and_ends_alike(
         np.testing.assert_array_equal(found.features[name], rows)
 
 
+@pytest.mark.parametrize("counts", ["", "[]", '{"0": "many"}'])
+def test_counts_that_are_lost_are_counted_again(
+    store: FrameStore, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: str
+) -> None:
+    monkeypatch.setattr(choosing, "_PIXELS_A_GROUP", 40)
+    method, kept = PixelsAndTime(small).eval(), replace(feeding(store), scratch=tmp_path / "clips")
+    expected = choosing.choose(method, PROTOCOL, kept)
+    (tmp_path / "clips" / "trunk_frames.json").write_text(counts)
+    found = choosing.choose(method, PROTOCOL, kept)
+    assert found.trunk_frames == expected.trunk_frames
+
+
 def test_the_count_of_a_pass_that_was_killed_is_not_lost(store: FrameStore, small: Small, tmp_path: Path) -> None:
     class Killed(Exception):
         pass
@@ -251,7 +264,7 @@ def test_the_count_of_a_pass_that_was_killed_is_not_lost(store: FrameStore, smal
         patch.setattr("runners.extraction._BATCHES_A_NOTE", 1)
         with pytest.raises(Killed):
             extract_frame_features(dies, store, "imagenet", **about)
-        assert trunk_frames_of(tmp_path / "features.npy") == 100
+        assert json.loads((tmp_path / "done.json").read_text())[-1]["trunk_frames"] == 100
         extract_frame_features(small, store, "imagenet", **about)
     assert trunk_frames_of(tmp_path / "features.npy") == LENGTHS.sum()
     assert trunk_frames_of(tmp_path / "elsewhere/features.npy") is None

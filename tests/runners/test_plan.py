@@ -1,5 +1,7 @@
 """What is shared and what is not, from the cards of this repository and without any training."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from runners.arms_to_run import choose_arms, choose_runs, choose_seeds, parse_si
 from runners.errors import RunError
 from runners.plan import controls_for, plan_stages
 from runners.planned import ArmRun, PlannedData, Setting
-from runners.result_steps import judge_step
+from runners.result_steps import judge_step, recognise_step, weigh_step
 from tests.runners.settings import setting
 
 
@@ -55,6 +57,28 @@ def test_seed_and_budget_count_and_judging_differs_where_training_is_shared() ->
     assert len(judged) == 2
     repaired = PlannedData("oracle", "1" * 32)
     assert judge_step(_run("gltr"), last, repaired, {"name": "p"}, _setting()).fingerprint not in judged
+
+
+def test_what_is_cut_out_of_test_frames_counts_wherever_they_are_looked_at_so() -> None:
+    """A recipe's `test_crop` belongs to no stage: it changed accuracies and no fingerprint."""
+    whole = plan_stages(_run("gltr"), 0, _setting())[-1]
+    cut = replace(whole, crop=1.125)
+    steps = [
+        partial(judge_step, _run("gltr"), tested=PlannedData("raw", "0" * 32), protocol={"name": "p"}),
+        partial(weigh_step, _run("gltr")),
+        partial(recognise_step, _run("gltr")),
+    ]
+    for step in steps:
+        assert step(last=whole, setting=_setting()).fingerprint != step(last=cut, setting=_setting()).fingerprint
+
+
+def test_what_says_how_much_of_a_query_is_hidden_counts() -> None:
+    last = plan_stages(_run("gltr"), 0, _setting())[-1]
+    raw = PlannedData("raw", "0" * 32)
+    told = {
+        judge_step(_run("gltr"), last, raw, {"name": "p"}, _setting(), by).fingerprint for by in (None, "truth", "f1")
+    }
+    assert len(told) == 3
 
 
 def test_pretrained_replaces_the_very_first_start_only() -> None:

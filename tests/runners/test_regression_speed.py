@@ -34,7 +34,8 @@ def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine], Machine]:
 
 
 def _measured(machine: Machine, arm: float, trunk: float, seconds: float = 5.0) -> list[float]:
-    return in_turns(partial(machine.work, "arm", arm), partial(machine.work, "trunk", trunk), seconds)
+    calls = partial(machine.work, "arm", arm), partial(machine.work, "trunk", trunk)
+    return in_turns(*calls, seconds, clock=lambda: machine.now)
 
 
 def test_a_machine_that_is_three_times_slower_throughout_gives_the_same_ratio(
@@ -69,7 +70,7 @@ def test_turns_alternate_so_that_neither_side_always_comes_second(on: Callable[[
 
 def test_the_budget_bounds_how_often_it_is_measured(on: Callable[[Machine], Machine]) -> None:
     machine = on(Machine(lambda rng: 1.0))
-    assert len(_measured(machine, 0.3, 0.2, seconds=10.0)) == 20
+    assert len(_measured(machine, 0.375, 0.125, seconds=10.0)) == 19  # and a call of each to warm up
     assert len(_measured(machine, 0.003, 0.002, seconds=1000.0)) == MOST
 
 

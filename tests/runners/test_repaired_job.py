@@ -15,11 +15,12 @@ import pytest
 import datasets
 import methods
 from datasets import decoding
+from datasets.readers.manifest import REPAIRED
 from datasets.repaired.writing import read_changes
 from runners import against_truth, repair, reproduce
 from runners.against_truth import AgainstTruth
 from runners.material import Material
-from runners.plan import plan_scores
+from runners.plan import plan_data, plan_scores
 from runners.planned import Setting
 from runners.steps import StepStore, read_json
 
@@ -194,11 +195,12 @@ def test_killed_and_started_again_ends_with_the_same_numbers(finished: Path, tmp
     command = [sys.executable, "-m", "runners.reproduce", *_job(tmp_path, tiny_world, *SCORER)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(os.environ.get("OMP_NUM_THREADS", ""))}
     kills = 0
-    for wait in (6, 9, 12, 15, 18):
+    for finished_steps in (1, 3, 5, 7, 9):  # by what is done, not by the clock
         process = subprocess.Popen(
             command, cwd=HOUSE, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
-        time.sleep(wait)
+        while len(list(tmp_path.rglob("step.json"))) < finished_steps and process.poll() is None:
+            time.sleep(0.05)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
@@ -211,24 +213,49 @@ def test_killed_and_started_again_ends_with_the_same_numbers(finished: Path, tmp
         assert (_painted(tmp_path) / name).read_bytes() == (_painted(finished) / name).read_bytes()
 
 
+def _setting(split: datasets.Split) -> Setting:
+    return Setting(
+        card=methods.paper(PAPER), profile="embedded", budget="quick", pretrained="card", size=None,
+        num_ids=split.num_train_ids, data=split.fingerprint, reader=datasets.reader_of(split.name),
+        device="cpu", runtime={}, scorer="brief-repair/plain",
+    )  # fmt: skip
+
+
+def test_a_damaged_repaired_set_is_named_set_aside_and_written_again(
+    tmp_path: Path, tiny_world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = datasets.load("synthwalk", tiny_world)
+    setting = _setting(split)
+    data = plan_data(setting.card, "oracle", 0, setting)
+
+    def root() -> Path:
+        material = Material(split, StepStore(tmp_path), tmp_path, "cpu")
+        assert material.split(data).fingerprint == data.fingerprint
+        return material.folder(data)
+
+    def tree() -> dict[str, bytes]:
+        return {str(p.relative_to(where)): p.read_bytes() for p in where.rglob("*") if p.is_file()}
+
+    where = root()
+    whole = tree()
+    frame = sorted((where / "bbox_test").rglob("*.jpg"))[0]
+    assert root() == where and capsys.readouterr().err == ""
+    for number, (file, content) in enumerate([(frame, None), (where / REPAIRED, b""), (where / REPAIRED, None)], 1):
+        file.unlink()
+        if content is not None:
+            file.write_bytes(content)
+        assert root() == where
+        told = capsys.readouterr().err
+        assert told.count("the repaired set is damaged") == 1 and file.name in told and f"damaged-{number} " in told
+        assert tree() == whole
+
+
 def test_where_nobody_knows_the_truth_the_calls_say_how_much_is_hidden(
     tmp_path: Path, tiny_world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(against_truth, "has_truth", lambda split: False)
     split = datasets.load("synthwalk", tiny_world)
-    setting = Setting(
-        card=methods.paper(PAPER),
-        profile="embedded",
-        budget="quick",
-        pretrained="card",
-        size=None,
-        num_ids=split.num_train_ids,
-        data=split.fingerprint,
-        reader=datasets.reader_of(split.name),
-        device="cpu",
-        runtime={},
-        scorer="brief-repair/plain",
-    )
+    setting = _setting(split)
     material = Material(split, StepStore(tmp_path), tmp_path, "cpu")
     assert AgainstTruth(material, setting, calls=False).hidden_shares(0) is None
     found = AgainstTruth(material, setting, calls=True).hidden_shares(0)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def _job(where: Path, world: Path, brief: Path, *more: str) -> list[str]:
 
 def _results(where: Path) -> dict[str, Any]:
     """Arm and control -> result.json of every judged step."""
-    found = [read_json(file) for file in (where / "runs/steps/judge").glob("*/result.json")]
+    found = [read_json(file) for file in (where / "runs/steps/judge").glob("*/result.json") if file.parent.suffix == ""]
     return {f"{r['arm']}+{r['control']} {r['seed']}": r for r in found}
 
 
@@ -49,6 +50,17 @@ def test_it_leaves_results_of_every_arm_control_and_the_colour_row(finished: Pat
         assert 0 <= low <= result["metrics"]["mAP"] <= high <= 100
         assert len(result["conventions"]) == 12
         assert result["admission"]["admitted"]
+
+
+def test_controls_carry_the_cost_of_their_arm_which_was_measured_once(finished: Path) -> None:
+    costs = {name: result["cost"] for name, result in _results(finished).items()}
+    for control in ("shuffled", "mlp", "uniform"):
+        assert costs[f"gltr+{control} 0"] == costs["gltr+None 0"] | {"of": "gltr"}
+    assert costs["baseline+None 0"] != costs["gltr+None 0"]
+    assert costs["gltr+None 0"]["latency"]["ratio"] > 0
+    assert costs["gltr+None 0"]["latency"]["settled"] in (True, False)
+    assert costs["colour+colour 0"] == {}
+    assert len(list((finished / "runs/steps/examine").iterdir())) == 2
 
 
 def test_the_frame_network_is_trained_once_and_passes_over_the_frames_once(finished: Path) -> None:
@@ -103,6 +115,75 @@ def test_the_same_job_elsewhere_gives_the_same_numbers(
     for name, result in again.items():
         assert result["metrics"] == first[name]["metrics"], name
         assert result["fingerprint"] == first[name]["fingerprint"], name
+
+
+def _flip(file: Path) -> None:
+    """One bit in the middle."""
+    with file.open("r+b") as content:
+        content.seek(file.stat().st_size // 2)
+        byte = content.read(1)[0]
+        content.seek(-1, os.SEEK_CUR)
+        content.write(bytes([byte ^ 4]))
+
+
+def _cut(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def _step(where: Path, kind: str, name: str) -> Path:
+    """The folder of a step by its name for people."""
+    (found,) = [
+        file.parent for file in (where / "runs/steps" / kind).glob("*/step.json") if name == read_json(file)["name"]
+    ]
+    return found
+
+
+def test_whatever_is_damaged_is_named_and_made_again_with_the_same_numbers(
+    finished: Path, tiny_world: Path, brief: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Decoded frames, frame features, weights, results and records, all at once; the job notices, and ends alike."""
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    before = _results(tmp_path)
+    frames = sorted((tmp_path / "runs/frames").glob("*.npy"))
+    for file in frames:
+        _flip(file)
+    _flip(_step(tmp_path, "features", "frame features of the test half") / "features.npy")
+    _cut(_step(tmp_path, "features", "frame features of the train half") / "features.npy")
+    _cut(_step(tmp_path, "judge", "gltr seed 0") / "per_query.npz")
+    (_step(tmp_path, "judge", "baseline seed 0") / "result.json").write_text("{}")
+    (_step(tmp_path, "judge", "colour") / "result.json").unlink()
+    (_step(tmp_path, "stage", "gltr head seed 0") / "stage.json").write_text("[]")
+    _flip(_step(tmp_path, "stage", "baseline frames seed 0") / "weights.safetensors")
+    for file in (tmp_path / "runs/steps/examine").glob("*/examined.json"):
+        file.write_bytes(b"")
+    assert main(_job(tmp_path, tiny_world, brief, "--controls", "none")) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "damaged:" in line]
+    for kind, name, what in (
+        ("judge", "gltr seed 0", "per_query.npz has"),
+        ("judge", "baseline seed 0", "result.json has 2 bytes"),
+        ("judge", "colour", "result.json is not there"),
+        ("stage", "gltr head seed 0", "stage.json has 2 bytes"),
+        ("stage", "baseline frames seed 0", "weights.safetensors holds other bytes"),
+        ("features", "frame features of the test half", "features.npy holds other bytes"),
+        ("features", "frame features of the train half", "features.npy has"),
+        ("examine", "gltr", "examined.json has 0 bytes"),
+        ("examine", "baseline", "examined.json has 0 bytes"),
+    ):
+        assert len([line for line in said if f"{kind} '{name}' is damaged: {what}" in line]) == 1, (kind, name, said)
+    assert sum("decoded frames are damaged" in line for line in said) == len(frames) == 2
+    assert len(said) == 11
+    assert len(list((tmp_path / "runs/steps").glob("*/*.damaged-1"))) == 9
+    after = _results(tmp_path)
+    assert {name: result["metrics"] for name, result in after.items()} == {
+        name: result["metrics"] for name, result in before.items()
+    }
+    again = _step(tmp_path, "features", "frame features of the test half")
+    assert (again / "features.npy").read_bytes() == (
+        finished / again.relative_to(tmp_path) / "features.npy"
+    ).read_bytes()
+    assert main(_job(tmp_path, tiny_world, brief, "--controls", "none")) == 0
+    told = capsys.readouterr().err
+    assert "damaged:" not in told and "0 results made now" in told
 
 
 @pytest.mark.slow

@@ -83,7 +83,10 @@ MUST = {
     "datasets.pack.reading": {"frames", "features", "stage"},
     "methods.layers.controls": {"stage", "judge"},
     "runners.material": {"stage", "regions", "labels", "repaired", "judge"},
-    "runners.weights": {"stage", "judge", "explain"},
+    "files.safetensors": {"stage", "judge", "explain"},
+    "datasets.resizing": set(KINDS),
+    "datasets.originals": {"stage", "judge"},
+    "protocols.arithmetic": {"stage", "features", "judge"},
     "protocols.ranking": {"judge"},
     "protocols.counting_compiled": {"judge"},
     "protocols.statistics": {"judge", "explain", "weigh", "restore"},
@@ -219,6 +222,25 @@ def test_a_paper_outside_the_repository_counts_with_what_it_imports(tmp_path: Pa
         digest()
 
 
+def test_a_paper_outside_counts_with_its_authors_own_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = tmp_path / "my_lab_of_networks"
+    lab.mkdir()
+    (lab / "__init__.py").write_text("")
+    (lab / "heads.py").write_text("import my_lab_widths\nWIDTH = my_lab_widths.WIDTH\n")
+    (lab / "unused.py").write_text("")
+    (tmp_path / "my_lab_widths.py").write_text("WIDTH = 8\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = _paper(
+        tmp_path / "mine", "import torch, numpy, json, absent\nfrom my_lab_of_networks.heads import WIDTH\n"
+    )
+    before = closure("stage", Sources.of(), arm=folder)
+    theirs = {name for name in before if name.startswith("my_lab")}
+    assert theirs == {"my_lab_of_networks", "my_lab_of_networks.heads", "my_lab_widths"}
+    assert not [name for name in before if name.startswith(("torch", "numpy", "json"))]
+    (tmp_path / "my_lab_widths.py").write_text("WIDTH = 9\n")
+    assert digest_of("stage", closure("stage", Sources.of(), arm=folder)) != digest_of("stage", before)
+
+
 def test_two_papers_outside_with_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     one, other = _paper(tmp_path / "mine"), _paper(tmp_path / "elsewhere" / "mine", "WIDTH = 9\n")
@@ -252,7 +274,7 @@ def fingerprints(monkeypatch: pytest.MonkeyPatch) -> Iterator[partial[Mapping[st
             "stage": last.step.fingerprint,
             "judge": judge_step(arm, last, raw, protocol, told).fingerprint,
             "explain": explain_step(arm, last, told).fingerprint,
-            "examine": examine_step(arm, (64, 32), protocol, told).fingerprint,
+            "examine": examine_step(arm, (64, 32), protocol, told, {}).fingerprint,
         }
 
     yield partial(under)

@@ -93,6 +93,36 @@ def test_killed_and_started_again_ends_with_the_same_bits(
     assert not (folder / training.CHECKPOINT).exists()
 
 
+@pytest.mark.parametrize("how", ["cut", "empty", "flipped"])
+def test_a_damaged_checkpoint_is_told_and_training_begins_again(
+    store: FrameStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    whole = _train(store, tmp_path / "nothing to take up")
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    real, calls = training.learning_rate, []
+
+    def dies(*args: Any) -> float:
+        calls.append(1)
+        if len(calls) > 3:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "learning_rate", dies)
+        with pytest.raises(KeyboardInterrupt):
+            _train(store, folder, checkpoint_seconds=0.0)
+    file = folder / training.CHECKPOINT
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes({"cut": bytes(content[:-100]), "empty": b"", "flipped": bytes(content)}[how])
+    again = _train(store, folder)
+    assert "checkpoint.pt holds other bytes than were written: the stage is trained from its beginning" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert _bits(again) == _bits(whole) and again.log == whole.log
+
+
 def test_training_leaves_the_global_generator_alone(store: FrameStore, tmp_path: Path) -> None:
     net = _small()
     torch.manual_seed(3)
