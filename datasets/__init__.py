@@ -19,6 +19,7 @@ from datasets.tracklet import Split, Tracklet
 
 if TYPE_CHECKING:
     from datasets.checks import Examination
+    from datasets.contents import Content
 
 __all__ = ["DataError", "Split", "Tracklet", "examine", "load", "names", "num_splits", "reader_of"]
 
@@ -69,22 +70,29 @@ def reader_of(name: str) -> str:
     return _OTHER_SOURCES.get(name) or _reader(name.removeprefix("synthwalk-")).module
 
 
-def load(name: str, root: str | Path, *, split: int = 0, **options: Any) -> Split:
+def load(name: str, root: str | Path, *, split: int = 0, content: "Content" = "known", **options: Any) -> Split:
     """Read a data set from disk, and insist that it is right.
+
+    The fingerprint covers the bytes of every frame. They are read once; later only sizes and times of the files are
+    asked for, as long as these stay the same (`datasets.contents`).
 
     Args:
         name: one of `names()`.
         root: the data set's folder.
         split: which of the `num_splits(name)` divisions, from 0.
-        options: passed to the reader, e.g. `check_images=False`.
+        content: "known" reads the frames that are not remembered, "read" every frame again, "no" none: then the
+            fingerprint is another one, of names and sizes alone.
+        options: passed to the reader, e.g. `check_images=False`, which leaves the frames' content alone too.
 
     Raises:
         DataError: for an unknown name or split, and for everything that is wrong with the folder.
     """
-    return examine(name, root, split=split, **options).require()
+    return examine(name, root, split=split, content=content, **options).require()
 
 
-def examine(name: str, root: str | Path, *, split: int = 0, **options: Any) -> "Examination":
+def examine(
+    name: str, root: str | Path, *, split: int = 0, content: "Content" = "known", **options: Any
+) -> "Examination":
     """Read a data set from disk, and list all checks instead of raising for the first that fails.
 
     Args and errors as for `load`; DataError is left for what cannot be read at all.
@@ -106,7 +114,11 @@ def examine(name: str, root: str | Path, *, split: int = 0, **options: Any) -> "
         if "unexpected keyword argument" in str(error):
             raise DataError(f"the reader of {name} was given an option it does not have: {error}") from error
         raise
-    return result
+    if not options.get("check_images", True):
+        return result
+    from datasets import contents
+
+    return contents.with_content(result, content)
 
 
 def _reader(name: str) -> _Reader:

@@ -71,7 +71,7 @@ class FileBytes:
 def _read(path: str) -> Content | DataError:
     """One file with as few calls as possible: there are very many."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
             size = os.fstat(handle).st_size
             data = os.read(handle, size + 1)

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import decoding
+from datasets import contents, decoding
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.frame_bytes import FrameBytes
@@ -110,6 +110,11 @@ class FrameStore:
         shape = (int(counts.sum()), *size, 3)
 
         source = partial(bytes_of, tracklets, root, fingerprint)
+
+        def blocks() -> Iterator[NDArray[np.uint8]]:
+            yield from decode_frames(source(), size, crop=crop, resize=resize, progress=progress)
+            _refuse_changed(root, fingerprint)
+
         if cache is None:
             try:
                 frames = np.empty(shape, dtype=np.uint8)
@@ -119,16 +124,14 @@ class FrameStore:
                     "give a cache folder, so that they are kept on disk"
                 ) from error
             filled = 0
-            for block in decode_frames(source(), size, crop=crop, resize=resize, progress=progress):
+            for block in blocks():
                 frames[filled : filled + len(block)] = block
                 filled += len(block)
             return cls(counts, size, frames=frames, crop=crop, resize=resize, source=source)
         place = _place(tracklets, cache, size, fingerprint, crop, resize)
         store = cls(counts, size, path=place, crop=crop, resize=resize, source=source)
         if not is_whole(place, shape):
-            write_whole(
-                place, shape, lambda: decode_frames(source(), size, crop=crop, resize=resize, progress=progress)
-            )
+            write_whole(place, shape, blocks)
         return store
 
     @classmethod
@@ -235,6 +238,12 @@ def _restore(
     resize: Filter,
 ) -> FrameStore:
     return kind(lengths, size, frames=frames, path=path, crop=crop, resize=resize)
+
+
+def _refuse_changed(root: Path, fingerprint: str) -> None:
+    """Decoded frames are kept under a fingerprint, so they have to be those that it was made of; DataError if not."""
+    if contents.changed_since_loading(root, fingerprint):
+        raise DataError(f"{root}: frames were changed after the data set was loaded; start the same command again")
 
 
 def counted(tracklets: Sequence[Tracklet], root: Path, size: tuple[int, int]) -> NDArray[np.int64]:

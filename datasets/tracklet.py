@@ -92,11 +92,13 @@ class Split:
         test: every distinct test tracklet.
         query_index: int64 [Q], rows of `test`.
         gallery_index: int64 [G], rows of `test`.
-        fingerprint: 32 hexadecimal digits that change when a file name, size, label or role changes.
+        fingerprint: 32 hexadecimal digits that change when a file's name or content, a label or a role changes.
         version: version of the data set's content.
         synthetic: whether the pixels were rendered.
         number: which of the data set's divisions this is, from 0.
         divisions: how many there are; accuracies are averaged over all of them (ten of iLIDS-VID and PRID-2011).
+        content: digest of what the frames held when they were looked at (`datasets.contents`), part of the
+            fingerprint; empty where they were not.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Split:
     synthetic: bool
     number: int = 0
     divisions: int = 1
+    content: str = ""
 
     def __post_init__(self) -> None:
         for role, index in (("query", self.query_index), ("gallery", self.gallery_index)):

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets import pack
+from datasets import contents, pack
 from datasets.checks import Examination
+from datasets.contents import Content
 from datasets.identifiers import printable, shown
 from datasets.recognition import PACK, recognise
 from datasets.tracklet import Split
@@ -54,19 +55,23 @@ def divisions_of(arguments: argparse.Namespace, name: str) -> list[int]:
     return list(range(datasets.num_splits(name)))
 
 
-def examine(arguments: argparse.Namespace, name: str = "", number: int | None = None) -> Examination:
+def examine(
+    arguments: argparse.Namespace, name: str = "", number: int | None = None, content: Content = "known"
+) -> Examination:
     """Read one division.
 
     Args:
         arguments: of the command line.
         name: of the data set, where it is known already.
         number: of the division; None takes the one asked for, else the first.
+        content: how closely to look at the frames, see `datasets.load`.
     """
     options: dict[str, Any] = {"counts": arguments.counts} if arguments.counts else {}
     return datasets.examine(
         name or name_of(arguments),
         arguments.root,
         split=(arguments.split or 0) if number is None else number,
+        content=content,
         check_images=not getattr(arguments, "no_images", False),
         **options,
     )
@@ -87,9 +92,12 @@ def facts(split: Split) -> dict[str, Any]:
 
 
 def of_names(split: Split, arguments: argparse.Namespace) -> str:
-    """What to say of a fingerprint that the sizes of the files did not enter."""
-    blind = getattr(arguments, "no_images", False) and not split.synthetic
-    return " (of names and tables; with the images it is another)" if blind else ""
+    """What to say of a fingerprint that the content of the frames did not enter."""
+    if pack.is_pack(split.root) or contents.sealed_by(split.root) is not None:
+        return ""  # a pack's index and a manifest tell the content
+    if getattr(arguments, "no_images", False):
+        return " (of names and tables; with the images it is another)"
+    return " (of names and sizes; with the frames' content it is another)" if getattr(arguments, "quick", False) else ""
 
 
 def spoken(name: str) -> str:

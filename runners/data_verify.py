@@ -15,6 +15,8 @@ from datasets import pack
 from datasets.catalogue import entry
 from datasets.census import census
 from datasets.checks import Check, Examination, Problem
+from datasets.contents import Content
+from datasets.errors import DataError
 from datasets.identifiers import printable
 from datasets.inspection import KINDS, Inspection, inspect
 from datasets.official_figures import check_figures
@@ -35,7 +37,8 @@ Check a data set. Four levels, each with all of those before it:
   --pixels      every frame decoded: what is damaged in the middle of a JPEG
 
 A data set with several divisions is checked in each of them unless --split names one; its frames are opened once. A
-pack beside the images, or named itself, is checked by its checksums.
+pack beside the images, or named itself, is checked by its checksums; where it holds other bytes than the images beside
+it, these are named. What a rendered or repaired set holds is compared with its manifest.
 
 examples:
   python -m runners.data verify /data/mars
@@ -50,7 +53,7 @@ exit codes: 0 all checks passed, 1 one failed, 2 it cannot be read at all
 _SHOWN = 20  # problems of a kind that are printed
 _WIDTH = 118  # of a note
 _SIZES = 4  # frame sizes that are printed
-ACCEPTABLE = (*KINDS, "order", "camera", "person", "name", "place", "folder", "copy", "pack")
+ACCEPTABLE = (*KINDS, "order", "camera", "person", "name", "place", "folder", "copy", "content", "pack")
 """Kinds of problems: those of opened files, those that readers tell, and those of packs."""
 
 
@@ -129,7 +132,11 @@ def _check_options(arguments: argparse.Namespace) -> None:
 def _verify(arguments: argparse.Namespace) -> _Verified:
     name = name_of(arguments)
     divisions = divisions_of(arguments, name)
-    examined = [examine(arguments, name, number) for number in divisions]
+    shallow = arguments.no_images or arguments.quick
+    # Of several divisions the first has read every frame again by the time that the others ask.
+    closely: Content = "no" if shallow else "read"
+    further: Content = "no" if shallow else "known"
+    examined = [examine(arguments, name, n, further if n != divisions[0] else closely) for n in divisions]
     first = examined[0]
     checks, problems, figures = list(first.checks), list(first.problems), list[Check]()
     for number, one in zip(divisions[1:], examined[1:], strict=True):
@@ -147,12 +154,13 @@ def _verify(arguments: argparse.Namespace) -> _Verified:
         figures = [check for check in check_figures(name, census(first.split)) if check.what not in named]
     packed = _packed(first.split)
     opened = None
-    if not (arguments.no_images or arguments.quick):
+    if not shallow:
         if packed is not None:
             faults = _faults_of_pack(packed, examined)
             checks.append(Check("faults of the pack", 0, len(faults), str(faults[0]) if faults else "", "pack"))
             problems += faults
-        listed = [problem.file for problem in problems if problem.kind in ("missing", "empty", "pack")]
+        known_kinds = ("missing", "empty", "pack") if packed == first.split.root else ("missing", "empty")
+        listed = [problem.file for problem in problems if problem.kind in known_kinds]
         opened = inspect(first.split, size=_size(arguments, first, name), pixels=arguments.pixels, skip=listed)
         checks += opened.checks()
         told = {(problem.kind, problem.file) for problem in problems}
@@ -166,14 +174,22 @@ def _packed(split: Split) -> Path | None:
 
 
 def _faults_of_pack(folder: Path, examined: Sequence[Examination]) -> list[Problem]:
-    """Damaged files and frames of a pack, and whether it holds other data than the images that it lies beside."""
-    split = examined[0].split
-    place = "" if folder == split.root else f"{folder.name}/"
-    found = [Problem("pack", f"{place}{one.file}", one.found, one.remedy) for one in pack.verify(folder, progress=True)]
-    if not found and split.fingerprint not in pack.open_pack(folder).fingerprints:
+    """Damaged files and frames of a pack, and what differs from the images that it lies beside."""
+    splits = [one.split for one in examined]
+    place = "" if folder == splits[0].root else f"{folder.name}/"
+    try:
+        found = [replace(one, kind="pack", file=f"{place}{one.file}") for one in pack.verify(folder, progress=True)]
+        held = () if found else pack.open_pack(folder).fingerprints
+        others = [split for split in splits if split.fingerprint not in held]
+        if found or not others or not place:
+            return found
         told = "holds other data than the images beside it, so it is not used"
         found.append(Problem("pack", f"{place}{PACK}", told, "remove the pack and write it again"))
-    return found
+        return [*found, *pack.differences(folder, others, progress=True)]
+    except DataError as error:
+        if not place:
+            raise
+        return [Problem("pack", f"{place}{PACK}", f"cannot be used ({error})", "remove the pack and write it again")]
 
 
 def _size(arguments: argparse.Namespace, examined: Examination, name: str) -> tuple[int, int] | None:

@@ -1,6 +1,9 @@
 """Fixtures that several floors share."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# What tests leave in memory is no business of the user's own cache folder.
+os.environ["REPROID_CACHE"] = tempfile.mkdtemp(prefix="reproid-tests-")
+atexit.register(shutil.rmtree, os.environ["REPROID_CACHE"], True)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import contents
 from datasets.annotations.rap_file import RapFile, read_file
 from datasets.annotations.rap_names import WANTED, choose
 from datasets.attributes import YES_NO, Annotation, Attribute
@@ -67,7 +68,8 @@ def load_source(root: str | Path) -> tuple[Split, Annotation]:
     sizes = _sizes(folder / IMAGES, stored.images)
     train, test = stored.partitions[0]
     tracklets = [_tracklet(place, name) for place, name in enumerate(stored.images)]
-    made_of = fingerprint("rap 1", "\n".join(stored.images), sizes, annotated.fingerprint, train, test)
+    named = fingerprint("rap 1", "\n".join(stored.images), sizes, annotated.fingerprint, train, test)
+    held = contents.digests(tracklets, folder)
     split = Split(
         name="rap",
         root=folder,
@@ -75,7 +77,7 @@ def load_source(root: str | Path) -> tuple[Split, Annotation]:
         test=tuple(tracklets[row] for row in test),
         query_index=np.zeros(0, dtype=np.int64),
         gallery_index=np.arange(len(test), dtype=np.int64),
-        fingerprint=made_of,
+        fingerprint=contents.mixed(named, held),
         version=stored.version,
         synthetic=False,
     )

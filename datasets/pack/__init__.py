@@ -20,9 +20,20 @@ HDF5 data set. But safetensors keeps all names in one JSON header, which takes e
 of MARS, where this index is open in a tenth of one. And anybody with NumPy can read it without this suite.
 """
 
-from datasets.pack.checking import verify
+from datasets.pack.checking import differences, verify
 from datasets.pack.layout import PackReport, is_pack
 from datasets.pack.reading import Pack, beside, bytes_of, open_pack
 from datasets.pack.writing import SHARD_BYTES, write
 
-__all__ = ["SHARD_BYTES", "Pack", "PackReport", "beside", "bytes_of", "is_pack", "open_pack", "verify", "write"]
+__all__ = [
+    "SHARD_BYTES",
+    "Pack",
+    "PackReport",
+    "beside",
+    "bytes_of",
+    "differences",
+    "is_pack",
+    "open_pack",
+    "verify",
+    "write",
+]

@@ -1,6 +1,7 @@
-"""Is a pack what was written? Every byte is read again."""
+"""Is a pack what was written, and do the images beside it hold the same? Every byte is read again."""
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import numpy as np
 from datasets import progress as progress_bars
 from datasets.checks import Problem
 from datasets.errors import DataError
+from datasets.frame_bytes import FileBytes
 from datasets.pack import layout
 from datasets.pack.layout import Contents, Shard
 from datasets.pack.reading import Pack, open_pack
+from datasets.tracklet import Split, Tracklet
 
 _THREADS = 4
 _BLOCK = 256  # frames read at once where a shard is damaged
+_UNLIKE = "copy the image again if it is the wrong one, else remove the pack and write it again"
 _REMEDY = "remove the pack and write it again (`python -m runners.data pack`)"
 
 
@@ -57,6 +61,53 @@ def verify(folder: Path | str, *, progress: bool = False) -> list[Problem]:
         else:
             frames = [Problem("damaged", name, f"differs in {shard.file}", _REMEDY) for name in _bad(folder, number)]
             found += frames or [Problem("damaged", shard.file, "differs from its checksum", _REMEDY)]
+    return found
+
+
+def differences(folder: Path | str, splits: Sequence[Split], *, progress: bool = False) -> list[Problem]:
+    """Compare a sound pack with the image files that it lies beside.
+
+    Args:
+        folder: of the pack.
+        splits: divisions of the data set beside it, as its reader gave them.
+        progress: show a bar on a terminal.
+
+    Returns:
+        One problem for every image that is not in the pack, or there with other bytes, in order.
+
+    Raises:
+        DataError: the pack cannot be opened.
+    """
+    opened = open_pack(folder)
+    rows = opened.rows_by_name()
+    tracklets = {tracklet.key: tracklet for split in splits for tracklet in (*split.train, *split.test)}
+    root = splits[0].root
+    found: list[Problem] = []
+    bar = progress_bars.bar(
+        total=len(tracklets), desc="comparing with the pack", unit="tracklet", leave=False,
+        disable=None if progress else True,
+    )  # fmt: skip
+    with ThreadPoolExecutor(_THREADS) as pool, bar:
+        for some in pool.map(lambda each: _unlike(each, root, opened, rows), tracklets.values()):
+            found += some
+            bar.update(1)
+    return found
+
+
+def _unlike(tracklet: Tracklet, root: Path, opened: Pack, rows: dict[str, int]) -> list[Problem]:
+    found: list[Problem] = []
+    frames = np.arange(len(tracklet), dtype=np.int64)
+    for name, content in zip(tracklet.frames, FileBytes([tracklet], root).read(frames), strict=True):
+        row = rows.get(name)
+        if row is None:
+            found.append(Problem("pack", name, "is not in the pack beside it", _UNLIKE))
+        elif not isinstance(content, DataError):  # one that cannot be read is told otherwise
+            size, crc = int(opened.frames["size"][row]), int(opened.frames["crc32"][row])
+            if len(content) != size:
+                told = f"has {len(content):,} bytes, but {size:,} in the pack beside it"
+                found.append(Problem("pack", name, told, _UNLIKE))
+            elif zlib.crc32(content) != crc:
+                found.append(Problem("pack", name, "holds other bytes than in the pack beside it", _UNLIKE))
     return found
 
 

@@ -6,22 +6,24 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import contents as frame_contents
 from datasets import progress
 from datasets.errors import DataError
 from datasets.frame_bytes import Content, FileBytes, FrameBytes
 from datasets.frames_of_folder import ListedFrames
+from datasets.pack import index
 from datasets.pack.layout import FRAME, TRACKLET, Contents, Division, is_pack
 from datasets.tracklet import Split, Tracklet
 
 BESIDE = "pack"
 """Name of a pack that lies in the folder of the very data it holds."""
 
-_DAMAGED = "run `python -m runners.data verify` on the pack, then pack the data again"
 _GAP = 1 << 16  # bytes between two frames that are read along rather than skipped
 
 
@@ -36,23 +38,25 @@ class Pack:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open a pack; only its index is read.
+        """Open a pack; only its index is read, and held against its checksums.
 
         Raises:
-            DataError: there is none, it is unfinished, or its files do not fit together.
+            DataError: there is none, it is unfinished, a file of its index is damaged, or shards are absent or cut.
         """
         self.folder = Path(folder)
-        self.contents = Contents.read(self.folder)
-        for shard in self.contents.shards:
-            self._expect_size(shard.file, shard.bytes)
-        self.frames: NDArray[Any] = self._array("frames.npy", self.contents.frames, FRAME)
-        self.tracklets: NDArray[Any] = self._array("tracklets.npy", self.contents.tracklets, TRACKLET)
+        self.contents = told = Contents.read(self.folder)
+        for shard in told.shards:
+            index.expect_size(self.folder / shard.file, shard.bytes)
+        self.frames: NDArray[Any] = index.array(self.folder, told, "frames.npy", told.frames, FRAME)
+        self.tracklets: NDArray[Any] = index.array(self.folder, told, "tracklets.npy", told.tracklets, TRACKLET)
+        index.check_places(self.folder, told, self.frames, self.tracklets)
         self._files: dict[int, int] = {}  # number of a shard -> open file
+        self._opening = Lock()
 
-    @property
+    @cached_property
     def fingerprints(self) -> tuple[str, ...]:
         """Fingerprints of the divisions that it holds."""
-        return tuple(division.fingerprint for division in self.contents.divisions)
+        return tuple(self._fingerprint(division) for division in self.contents.divisions)
 
     @property
     def fingerprint(self) -> str:
@@ -85,6 +89,15 @@ class Pack:
                 "all divisions of the data set"
             )
         return self._split(held[wanted])
+
+    def read_index(self) -> None:
+        """Read all of the index now, which else is read when it is asked for.
+
+        Raises:
+            DataError: a file of it is damaged.
+        """
+        for division in self.contents.divisions:
+            self._split(division)
 
     def name(self, row: int) -> str:
         """Path of a frame in the original folder."""
@@ -129,6 +142,11 @@ class Pack:
             each.append(np.arange(start, start + len(mine), dtype=np.int64))
         return np.concatenate(each) if each else np.empty(0, dtype=np.int64)
 
+    def rows_by_name(self) -> dict[str, int]:
+        """Number of each frame under its path in the original folder; of several with one path the first."""
+        names = [name for tracklet in self._all for name in tracklet.frames]
+        return {name: row for row, name in reversed(list(enumerate(names)))}
+
     def __reduce__(self) -> "tuple[Callable[[Path], Pack], tuple[Path]]":
         """Send the folder's name to a worker process, not the index."""
         return (type(self), (self.folder,))
@@ -140,9 +158,9 @@ class Pack:
     @cached_property
     def _all(self) -> tuple[Tracklet, ...]:
         """Every tracklet of the pack."""
-        keys = self._array("keys.npy", self.contents.tracklets).tolist()
-        prefixes = self._array("prefixes.npy", self.contents.tracklets).tolist()
-        names = self._array("names.npy", self.contents.frames)
+        keys = index.array(self.folder, self.contents, "keys.npy", self.contents.tracklets).tolist()
+        prefixes = index.array(self.folder, self.contents, "prefixes.npy", self.contents.tracklets).tolist()
+        names = index.array(self.folder, self.contents, "names.npy", self.contents.frames)
         starts = self.tracklets["start"].tolist()
         ends = [*starts[1:], self.contents.frames]
         people, cameras = self.tracklets["person"].tolist(), self.tracklets["camera"].tolist()
@@ -157,10 +175,18 @@ class Pack:
     def _numbers(self) -> dict[str, int]:
         return {tracklet.key: number for number, tracklet in enumerate(self._all)}
 
+    def _fingerprint(self, division: Division) -> str:
+        """As `pack.json` tells it; a pack of format 1 told that of names and sizes, to which its content is added."""
+        whole = division.name == "synthwalk" or ", repaired by " in division.version  # their manifest covers content
+        if self.contents.format > 1 or whole:
+            return division.fingerprint
+        train, test, _, _ = index.rows_of(self.folder, self.contents, division)
+        every = index.held(self.frames, self.tracklets)
+        held = [every[row] for row in (*train.tolist(), *test.tolist())]
+        return frame_contents.mixed(division.fingerprint, held)
+
     def _split(self, division: Division) -> Split:
-        rows = self._array(division.file, division.rows, np.dtype("<i8"))
-        sizes = (division.train, division.test, division.query, division.gallery)
-        train, test, query, gallery = np.split(rows, np.cumsum(sizes)[:-1])
+        train, test, query, gallery = index.rows_of(self.folder, self.contents, division)
         return Split(
             name=division.name,
             root=self.folder,
@@ -168,7 +194,7 @@ class Pack:
             test=tuple(self._all[row] for row in test),
             query_index=query.astype(np.int64),
             gallery_index=gallery.astype(np.int64),
-            fingerprint=division.fingerprint,
+            fingerprint=self._fingerprint(division),
             version=division.version,
             synthetic=division.synthetic,
             number=division.number,
@@ -180,7 +206,7 @@ class Pack:
         end = int(wanted["offset"][-1]) + int(wanted["size"][-1])
         file = self.contents.shards[shard].file
         try:
-            data = memoryview(os.pread(self._file(shard), end - begin, begin))
+            data = memoryview(self._pread(shard, begin, end - begin))
         except OSError as error:
             return [self._refused(file, row, error.strerror or "read error") for row in rows.tolist()]
         found: list[Content | DataError] = []
@@ -193,36 +219,24 @@ class Pack:
         return found
 
     def _refused(self, file: str, row: int, why: str) -> DataError:
-        return DataError(f"{self.folder / file}: the frame {self.name(row)} cannot be read ({why}); {_DAMAGED}")
+        return DataError(f"{self.folder / file}: the frame {self.name(row)} cannot be read ({why}); {index.DAMAGED}")
+
+    def _pread(self, shard: int, begin: int, count: int) -> Content:
+        handle = self._file(shard)
+        if hasattr(os, "pread"):
+            return os.pread(handle, count, begin)
+        with self._opening:  # Windows: the place in a file is all threads' own
+            os.lseek(handle, begin, os.SEEK_SET)
+            return os.read(handle, count)
 
     def _file(self, shard: int) -> int:
         handle = self._files.get(shard)
         if handle is None:
-            opened = os.open(self.folder / self.contents.shards[shard].file, os.O_RDONLY)
+            opened = os.open(self.folder / self.contents.shards[shard].file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             handle = self._files.setdefault(shard, opened)
             if handle != opened:  # another thread was quicker
                 os.close(opened)
         return handle
-
-    def _expect_size(self, file: str, size: int) -> None:
-        path = self.folder / file
-        try:
-            found = path.stat().st_size
-        except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror}); {_DAMAGED}") from error
-        if found != size:
-            raise DataError(f"{path} has {found:,} bytes, expected {size:,}; {_DAMAGED}")
-
-    def _array(self, file: str, rows: int, kind: "np.dtype[Any] | None" = None) -> NDArray[Any]:
-        path = self.folder / file
-        try:
-            array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False) if rows else np.load(path)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path} cannot be read ({error}); {_DAMAGED}") from error
-        fits = array.dtype == kind if kind is not None else array.dtype.kind == "S"
-        if array.shape != (rows,) or not fits:
-            raise DataError(f"{path} holds {array.dtype} {list(array.shape)}, expected {rows} rows; {_DAMAGED}")
-        return array.view(np.ndarray)
 
 
 class PackedBytes:
@@ -293,6 +307,7 @@ def _fresh(root: Path, fingerprint: str) -> Pack | None:
         return None
     try:
         pack = open_pack(folder)
+        pack.read_index()
     except DataError as error:
         progress.say(f"the image files are read, as the pack beside them cannot be used: {error}")
         return None

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import contents
 from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.frame_bytes import Content, FrameBytes
 from datasets.frames_of_folder import names_array
-from datasets.pack import layout
+from datasets.pack import index, layout
 from datasets.pack.layout import (
     FORMAT,
     FRAME,
@@ -77,15 +78,15 @@ def write(
     plan = _Plan.of(splits, shard_bytes)
     with _on_disk(folder), _alone(folder):
         if (folder / PACK).is_file():
-            contents, resumed = _already(folder, plan), None
+            written, resumed = _already(folder, plan), None
         else:
             source = bytes_of(plan.tracklets, splits[0].root)  # never a pack beside them, which may be an old one
             shards, resumed = _write_shards(plan, source, folder, progress)
-            contents = _finish(plan, shards, folder)
-        _remove_notes(folder, len(contents.shards))
-    count = len(contents.shards)
+            written = _finish(plan, shards, folder)
+        _remove_notes(folder, len(written.shards))
+    count = len(written.shards)
     done = count if resumed is None else resumed
-    return PackReport(contents.frames, contents.size, time.monotonic() - began, done, count)
+    return PackReport(written.frames, written.size, time.monotonic() - began, done, count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +248,7 @@ def _finish(plan: _Plan, shards: list[Shard], folder: Path) -> Contents:
     tracklets["start"] = np.cumsum(counts) - counts
     tracklets["person"] = [tracklet.person_id for tracklet in plan.tracklets]
     tracklets["camera"] = [tracklet.camera_id for tracklet in plan.tracklets]
+    _expect_what_was_loaded(plan, index.held(frames, tracklets), folder)
     prefixes = [_prefix(list(tracklet.frames)) for tracklet in plan.tracklets]
     names = [
         names_array([name[len(prefix) :] for name in tracklet.frames])
@@ -261,9 +263,23 @@ def _finish(plan: _Plan, shards: list[Shard], folder: Path) -> Contents:
     for file, array in files.items():
         layout.put_whole(folder / file, layout.npy(array))
     sums = {file: layout.checksum(folder / file) for file in files}
-    contents = Contents(len(frames), len(tracklets), tuple(shards), sums, tuple(divisions))
-    layout.put_whole(folder / PACK, contents.as_json())
-    return contents
+    written = Contents(len(frames), len(tracklets), tuple(shards), sums, tuple(divisions))
+    layout.put_whole(folder / PACK, written.as_json())
+    return written
+
+
+def _expect_what_was_loaded(plan: _Plan, held: list[bytes], folder: Path) -> None:
+    """The frames that were packed are those whose content entered the fingerprint; else the pack is begun anew."""
+    for split, rows in zip(plan.splits, plan.rows, strict=True):
+        if not split.content:
+            continue  # a pack, or a data set whose frames nobody looked at
+        if contents.sealed_by(split.root) is not None:  # its digest covers more than the frames
+            same = contents.is_still(split)
+        else:
+            same = contents.digest([held[row] for row in rows[: len(split.train) + len(split.test)]]) == split.content
+        if not same:
+            _remove_notes(folder, 0)
+            raise DataError(f"{split.root}: frames were changed while they were packed; run the same command again")
 
 
 def _prefix(names: list[str]) -> str:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import decoding, jpeg
+from datasets import contents, decoding, jpeg
 from datasets import progress as progress_bars
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
@@ -170,6 +170,7 @@ def _write(
         "encoder": encoder(),
         "format": FORMAT,
         "totals": {half: _totals(records) for half, records in done.items()},
+        "content": contents.seal((*written.train, *written.test), job.folder, progress=progress),
     }
     with place.writing_to(job.root):
         place.put_whole(job.folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
@@ -332,6 +333,7 @@ def _written(job: _Job, done: dict[str, list[_Done]], fingerprint: str) -> Split
         root=job.root,
         fingerprint=fingerprint,
         version=f"{source.version}, repaired by {job.repairer.name}",
+        content="",
     )
 
 

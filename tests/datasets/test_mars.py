@@ -103,7 +103,7 @@ def write_manifest(root: Path, **changes: object) -> None:
 def test_a_manifest_replaces_the_official_counts(mars_root: Path) -> None:
     write_manifest(mars_root)
     for name in ("mars", "synthwalk"):
-        split = datasets.load(name, mars_root)
+        split = datasets.load(name, mars_root, check_images=False)
         assert (split.name, split.version, split.fingerprint) == ("synthwalk", "3", "ab" * 16)
         assert split.synthetic
 
