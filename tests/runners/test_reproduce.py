@@ -132,9 +132,8 @@ def _cut(file: Path) -> None:
 
 def _step(where: Path, kind: str, name: str) -> Path:
     """The folder of a step by its name for people."""
-    (found,) = [
-        file.parent for file in (where / "runs/steps" / kind).glob("*/step.json") if name == read_json(file)["name"]
-    ]
+    there = [file.parent for file in (where / "runs/steps" / kind).glob("*/step.json") if not file.parent.suffix]
+    (found,) = [folder for folder in there if name == read_json(folder / "step.json")["name"]]
     return found
 
 
