@@ -57,9 +57,11 @@ def held(
             note.write_text(f"{os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         yield
     finally:
-        with suppress(OSError):
-            note.unlink(missing_ok=True)
-        lock.release()
+        try:
+            with suppress(OSError):
+                note.unlink(missing_ok=True)
+        finally:
+            lock.release()
 
 
 def owner_of(path: Path) -> str:

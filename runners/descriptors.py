@@ -243,6 +243,8 @@ def read(folder: Path, *, fingerprint: str | None = None, whole: bool = True) ->
     lacking = {"fingerprint", "rows", "dim", "done", "features", "tracklets", "about"} - record.keys()
     if lacking or record["done"] != record["rows"]:
         raise RunError(f"{folder / RECORD}: lacks {', '.join(sorted(lacking)) or 'rows'}; {again}")
+    if not isinstance(record["about"], dict):
+        raise RunError(f"{folder / RECORD}: about is no JSON object; {again}")
     if fingerprint is not None and record["fingerprint"] != fingerprint:
         raise RunError(
             f"{folder} was made from {record['fingerprint']}, but {fingerprint} is wanted: data, weights or code "

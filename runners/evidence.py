@@ -1,9 +1,9 @@
 """Evidence from a GPU: what all arms cost there, and what the embedded matrix reaches, in under nine minutes.
 
-Needs torch, torchvision, numpy, Pillow and this project, and no network. Every part runs in a process of its own and is
-ended when its time is up; the file is written anew after each result, so nothing is lost. Networks are measured at
-256x128 in float32, TF32 and bfloat16, channels first and last, and the main ones against frames and batch and under
-torch.compile; then the embedded matrix is trained at 128x64 and judged under each paper's own protocol.
+Needs torch, torchvision, NumPy, SciPy, Pillow, safetensors and this project, and no network. Every part runs in a process
+of its own and is ended when its time is up; the file is written anew after each result, so nothing is lost. Networks are
+measured at 256x128 in float32, TF32 and bfloat16, channels first and last, and the main ones against frames and batch and
+under torch.compile; then the embedded matrix is trained at 128x64 and judged under each paper's own protocol.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from runners.progress import note
 TOTAL_SECONDS = 530.0
 CLOSING_SECONDS = 8.0
 _PLAN = (Part("costs", 150), Part("training", 195), Part("curves", 70), Part("compiled", 95))
+NEEDED = ("torch", "torchvision", "numpy", "scipy", "PIL", "safetensors")
 _QUICK_SECONDS = 120.0
 _TOGETHER = "all parts"
 
@@ -73,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.device == "cpu" and not options.quick:
         raise NotPossible("this evidence is about CUDA GPUs; on a CPU only the dry run is possible: add --quick.")
+    absent = [name for name in NEEDED if find_spec(name) is None]
+    if absent:
+        raise NotPossible(f"{' and '.join(absent)} must be installed for this, with {sys.executable}.")
     if options.device == "cuda" and not _has_gpu():
         raise NotPossible(
             "no CUDA GPU was found, so there is nothing to give evidence of; run it where there is one, or try the "

@@ -199,7 +199,7 @@ def test_labels_that_are_half_there_or_torn_are_refused(tmp_path: Path) -> None:
     folder = Path(store.client.get_run(parent).info.artifact_uri.removeprefix("file://"))
     whole = (folder / "labels.npz").read_bytes()
     (folder / "labels.npz").write_bytes(whole[:100])
-    with pytest.raises(ReportError, match=r"labels\.npz of run .* cannot be read"):
+    with pytest.raises(ReportError, match=r"labels\.npz cannot be read .*; it belongs to run .* record it again"):
         load_job(open_reader(uri), fake_adfd.EXPERIMENT)
     (folder / "labels.npz").unlink()
     with pytest.raises(ReportError, match=r"has the artifact labels\.json, but not the other"):

@@ -306,7 +306,7 @@ def test_half_an_explanation_and_seeds_that_looked_elsewhere_are_refused(tmp_pat
     with pytest.raises(ReportError, match="seeds of cosam explained other tracklets"):
         load_job(open_reader(uri), fake_cosam.EXPERIMENT)
     (folder / "explain.npz").write_bytes(b"PK\x03\x04 torn")
-    with pytest.raises(ReportError, match=r"explain\.npz of run .* cannot be read"):
+    with pytest.raises(ReportError, match=r"explain\.npz cannot be read .*; it belongs to run .* record it again"):
         load_job(open_reader(uri), fake_cosam.EXPERIMENT)
     (folder / "explain.npz").unlink()
     with pytest.raises(ReportError, match=r"has the artifact explain\.json, but not the other"):

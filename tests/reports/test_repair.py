@@ -102,14 +102,14 @@ def test_files_that_are_half_torn_or_of_other_tracklets_are_refused(tmp_path: Pa
     with pytest.raises(ReportError, match="measured stcnet-gen on other tracklets each"):
         load_job(open_reader(uri), fake_vrstc.EXPERIMENT)
     (folder / "repair.npz").write_bytes(b"PK\x03\x04 torn")
-    with pytest.raises(ReportError, match=r"repair\.npz of run .* cannot be read"):
+    with pytest.raises(ReportError, match=r"repair\.npz cannot be read .*; it belongs to run .* record it again"):
         load_job(open_reader(uri), fake_vrstc.EXPERIMENT)
     (folder / "repair.npz").unlink()
     with pytest.raises(ReportError, match=r"has the artifact repair\.json, but not the other"):
         load_job(open_reader(uri), fake_vrstc.EXPERIMENT)
     np.savez(folder / "repair.npz", **arrays)
     (folder / "repair.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ReportError, match=r"repair\.json of run .* is not JSON"):
+    with pytest.raises(ReportError, match=r"repair\.json cannot be read as JSON .*; it belongs to run "):
         load_job(open_reader(uri), fake_vrstc.EXPERIMENT)
 
 

@@ -16,7 +16,7 @@ from runners.evidence_plan import Part, TimePlan
 
 HOUSE = Path(__file__).resolve().parents[2]
 ABSENT = (
-    "mlflow", "fvcore", "numba", "simplejpeg", "scipy", "safetensors", "tqdm", "jinja2", "pandas", "matplotlib",
+    "mlflow", "fvcore", "numba", "simplejpeg", "h5py", "tqdm", "jinja2", "pandas", "matplotlib",
     "seaborn", "skimage",
 )  # fmt: skip
 WITHOUT = """
@@ -308,7 +308,7 @@ def test_main_arms_come_first_and_every_encoder_is_among_the_arms():
 
 
 def test_the_miniature_runs_where_hardly_anything_is_installed(tmp_path):
-    """Renders, trains, judges and measures without MLflow, fvcore, Numba, simplejpeg, SciPy and all the others."""
+    """Renders, trains, judges and measures without MLflow, fvcore, Numba, simplejpeg, h5py and all the others."""
     (tmp_path / "sitecustomize.py").write_text(WITHOUT.format(absent=set(ABSENT)))
     out = tmp_path / "found.json"
     command = [sys.executable, "-m", "runners.evidence", "--device", "cpu", "--quick", "--out", str(out)]
