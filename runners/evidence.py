@@ -1,9 +1,10 @@
 """Evidence from a GPU: what all arms cost there, and what the embedded matrix reaches, in under nine minutes.
 
-Needs torch, torchvision, NumPy, SciPy, Pillow, safetensors and this project, and no network. Every part runs in a process
-of its own and is ended when its time is up; the file is written anew after each result, so nothing is lost. Networks are
-measured at 256x128 in float32, TF32 and bfloat16, channels first and last, and the main ones against frames and batch and
-under torch.compile; then the embedded matrix is trained at 128x64 and judged under each paper's own protocol.
+Needs torch, torchvision, NumPy, SciPy, Pillow, safetensors and this project, and no network. Every part runs in a
+process of its own and is ended when its time is up; the file is written anew after each result, so nothing is lost.
+Networks are measured at 256x128 in float32, TF32 and bfloat16, channels first and last, and the main ones against
+frames and batch and under torch.compile; then the embedded matrix is trained at 128x64 and judged under each paper's
+own protocol.
 """
 
 import argparse
