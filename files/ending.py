@@ -126,8 +126,18 @@ def ascii_name(name: Any) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's message without line breaks."""
-    return " ".join(str(error).split())
+    """An error's message without line breaks; of a word longer than any path, such as a damaged cell, its two ends."""
+    return " ".join(_shortened(word) for word in str(error).split())
+
+
+def _shortened(word: str) -> str:
+    if len(word) <= _LONGEST:
+        return word
+    return f"{word[:_SHOWN]}...({len(word):,} characters)...{word[-_SHOWN:]}"
+
+
+_LONGEST: Final = 1000
+_SHOWN: Final = 100
 
 
 def prepare_output() -> None:

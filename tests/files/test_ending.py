@@ -29,6 +29,7 @@ def ends(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int,
     ("error", "code", "words"),
     [
         (Known("two\nlines"), 2, "error: two lines"),
+        (Known(f"no part {'9' * 5000}; correct it"), 2, "99...(5,001 characters)...99"),
         (OSError(errno.ENOSPC, "No space left", "a.bin"), 2, "a.bin: no space left; nothing is lost"),
         (PermissionError(errno.EACCES, "Permission denied", "a"), 2, "once there is permission"),
         (OSError(errno.EROFS, "Read-only file system", "a"), 2, "once there is permission"),
