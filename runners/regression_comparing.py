@@ -262,16 +262,9 @@ def _probe(name: str, before: Probe, now: Probe) -> Row:
         return Row("probe", name, "equal", "", "", f"at most {largest:.1g} apart", None, against)
     worst = max(beyond, key=lambda key: apart[key])
     words = f"{worst}; {len(beyond)} of {len(apart)} numbers differ"
-    if len(beyond) <= _SWAPPED * len(apart) and apart[worst] <= _BY_A_SWAP * scale:
-        words += ", as little as equal distances do that another processor rounds apart"
-        return Row("probe", name, "equal", "", "", words, None, against)
     return Row(
         "probe", name, "changed", f"{before.numbers[worst]:.4g}", f"{now.numbers[worst]:.4g}", words, None, against
     )
-
-
-_SWAPPED = 0.01  # of the queries: two gallery rows at nearly one distance change places on another processor
-_BY_A_SWAP = 0.002  # of the largest number
 
 
 def _table(seeds: Mapping[int, NDArray[np.float64]]) -> tuple[list[int], NDArray[np.float64]]:

@@ -198,16 +198,3 @@ def test_other_data_or_another_protocol_end_with_one_sentence_and_the_remedy() -
         require_comparable(replace(file, matrix=replace(MATRIX, lengths=0.5)), "d" * 32, today)
     with pytest.raises(RunError, match="holds no results yet"):
         require_comparable(replace(file, measured=None), "d" * 32, today)
-
-
-def test_a_swap_of_two_near_answers_on_another_processor_is_no_change_and_more_is() -> None:
-    from runners.regression_comparing import _probe
-
-    before = {f"q{i}": 50.0 + i / 4 for i in range(200)}
-
-    def verdict(moved: int, by: float) -> str:
-        now = {key: value + by * (int(key[1:]) < moved) for key, value in before.items()}
-        return _probe("colour row", Probe("", before, 1e-4), Probe("", now, 1e-4)).verdict
-
-    found = [verdict(0, 1), verdict(2, 0.1), verdict(3, 0.1), verdict(1, 1.0)]
-    assert found == ["equal", "equal", "changed", "changed"]
