@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.synthwalk import elementary
 from datasets.synthwalk.gait import Style, stride_length
 from datasets.synthwalk.population import Track
 from datasets.synthwalk.presets import World
@@ -107,8 +108,8 @@ def build_camera(world: World, number: int) -> Camera:
         scene=(int(style.view[0] * focal), int(style.view[1] * focal)),
         skew=skew,
         headings=tuple(float(base[i]) for i in chosen),
-        gain=style.gain * float(np.exp(spread * 0.016 * rng.standard_normal())),
-        gamma=style.gamma * float(np.exp(spread * 0.016 * rng.standard_normal())),
+        gain=style.gain * float(elementary.exp(spread * 0.016 * rng.standard_normal())),
+        gamma=style.gamma * float(elementary.exp(spread * 0.016 * rng.standard_normal())),
         cast=(float(cast[0]), float(cast[1]), float(cast[2])),
         blur=float(rng.uniform(*style.blur)),
         noise=float(rng.uniform(*style.noise)),
@@ -144,30 +145,30 @@ def walk(world: World, camera: Camera, track: Track, bones: Bones, style: Style,
     walked = (cycles - cycles[0]) * stride
     walked = walked - 0.5 * walked[-1]
     direction = heading + bend * walked
-    across = float(rng.uniform(-0.24, 0.24)) * place.distance + walked * np.cos(heading)
-    depth = float(rng.uniform(place.near + 1.5, place.beyond - 1.5)) + walked * np.sin(heading)
+    across = float(rng.uniform(-0.24, 0.24)) * place.distance + walked * elementary.cos(heading)
+    depth = float(rng.uniform(place.near + 1.5, place.beyond - 1.5)) + walked * elementary.sin(heading)
     depth = np.clip(depth, place.near - 1.0, place.beyond + 2.0)
-    bearing = np.arctan2(across, depth)
-    yaw = np.arctan2(
-        np.cos(direction) * np.cos(bearing) - np.sin(direction) * np.sin(bearing),
-        -np.cos(direction) * np.sin(bearing) - np.sin(direction) * np.cos(bearing),
+    bearing = elementary.arctan2(across, depth)
+    yaw = elementary.arctan2(
+        elementary.cos(direction) * elementary.cos(bearing) - elementary.sin(direction) * elementary.sin(bearing),
+        -elementary.cos(direction) * elementary.sin(bearing) - elementary.sin(direction) * elementary.cos(bearing),
     )
     distance = np.hypot(across, depth)
     column, row, scale = project(camera, across, depth, 0.0)
     tall = bones.leg + bones.trunk + bones.neck + 1.3 * bones.head
     drift = _wander(rng, count, 0.02)
     junk = track.role == "junk"
-    size = float(np.exp(rng.normal(0.0, 0.32 if junk else 0.035)))
+    size = float(elementary.exp(rng.normal(0.0, 0.32 if junk else 0.035)))
     offset = rng.normal(0.0, (0.22, 0.2) if junk else (0.015, 0.012))
-    elevation = np.arctan2(camera.height - 0.9, distance)
+    elevation = elementary.arctan2(camera.height - 0.9, distance)
     return Walk(
         yaw=yaw,
         elevation=elevation,
         scale=scale,
         foot=np.stack([column, row], axis=1),
-        box=place.margin * tall * np.cos(elevation) * size * np.exp(drift[:, 0]),
+        box=place.margin * tall * elementary.cos(elevation) * size * elementary.exp(drift[:, 0]),
         shift=offset + drift[:, 1:] * (0.6, 0.5),
-        slide=float(np.cos(heading)) * stride / 12.0,
+        slide=float(elementary.cos(heading)) * stride / 12.0,
         distance=float(distance.mean()),
     )
 

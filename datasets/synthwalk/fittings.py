@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from datasets.synthwalk import noise
+from datasets.synthwalk import elementary, noise
 from datasets.synthwalk.canvas import Canvas, Sprite, rounded
 
 _GOODS: Final = np.array(
@@ -91,7 +91,7 @@ def _rack(rng: np.random.Generator, resolution: float) -> Sprite:
     number = np.floor((c.x + 9.0) / 0.11).astype(np.int64) % 64
     length, kinds = rng.uniform(0.55, 1.0, size=64), rng.integers(len(_GOODS), size=64)
     hung = (np.abs(c.x) < 0.5 * wide - 0.1) & (c.y < 1.42) & (c.y > 1.42 - length[number])
-    fold = 0.78 + 0.3 * np.sin(np.pi * np.mod(c.x + 9.0, 0.11) / 0.11)
+    fold = 0.78 + 0.3 * elementary.sin(np.pi * np.mod(c.x + 9.0, 0.11) / 0.11)
     for kind in np.unique(kinds[np.unique(number)]):
         c.fill(hung & (kinds[number] == kind), tuple(_GOODS[kind]), fold)
     return c.done()

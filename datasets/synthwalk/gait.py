@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.synthwalk import elementary
+
 Floats = NDArray[np.float64]
 
 BASE_CADENCE: Final = 1.0 / 12.0
@@ -75,7 +77,7 @@ def phases(tempo: Tempo, start: float, wobble: float, frames: int) -> Floats:
     time = np.arange(frames, dtype=np.float64)
     turn = 2.0 * np.pi * (time / tempo.rhythm + wobble)
     swing = tempo.halting * tempo.rhythm / (2.0 * np.pi)
-    return start + tempo.cadence * (time + swing * (np.cos(2.0 * np.pi * wobble) - np.cos(turn)))
+    return start + tempo.cadence * (time + swing * (elementary.cos(2.0 * np.pi * wobble) - elementary.cos(turn)))
 
 
 def joint_angles(style: Style, phase: Floats) -> Floats:
@@ -95,7 +97,7 @@ def joint_angles(style: Style, phase: Floats) -> Floats:
     for side, shift, size in ((0, 0.0, 1.0 - style.limp), (1, 0.5, 1.0)):
         leg = phase + shift
         cycle = 2.0 * np.pi * leg
-        out[:, side] = size * style.hip * (0.92 * np.cos(cycle) + 0.10 * np.cos(2 * cycle + 2.6)) + 0.10
+        out[:, side] = size * style.hip * (0.92 * elementary.cos(cycle) + 0.10 * elementary.cos(2 * cycle + 2.6)) + 0.10
         out[:, 2 + side] = 0.07 + size * style.knee * (0.22 * _bump(leg, 0.13, 5.0) + _bump(leg, 0.72, 4.0))
         out[:, 4 + side] = size * (0.16 * _bump(leg, 0.44, 5.0) - 0.34 * _bump(leg, 0.62, 9.0))
     body = 2.0 * np.pi * phase
@@ -103,21 +105,21 @@ def joint_angles(style: Style, phase: Floats) -> Floats:
         (6, style.arm_left, style.elbow_left, -1.0),
         (7, style.arm_right, style.elbow_right, 1.0),
     ):
-        out[:, side] = swing * (sign * np.cos(body - 0.25) - 0.1)
-        out[:, side + 2] = bend + 0.45 * swing * (1.0 + sign * np.cos(body - 0.45))
-    out[:, 10] = 0.55 * style.twist * np.cos(body)
-    out[:, 11] = -style.twist * np.cos(body - 0.2)
-    out[:, 12] = style.lean + 0.02 * np.cos(2 * body + 0.6)
-    out[:, 13] = style.sway * np.sin(body)
-    out[:, 14] = style.stoop + 0.03 * np.cos(2 * body)
+        out[:, side] = swing * (sign * elementary.cos(body - 0.25) - 0.1)
+        out[:, side + 2] = bend + 0.45 * swing * (1.0 + sign * elementary.cos(body - 0.45))
+    out[:, 10] = 0.55 * style.twist * elementary.cos(body)
+    out[:, 11] = -style.twist * elementary.cos(body - 0.2)
+    out[:, 12] = style.lean + 0.02 * elementary.cos(2 * body + 0.6)
+    out[:, 13] = style.sway * elementary.sin(body)
+    out[:, 14] = style.stoop + 0.03 * elementary.cos(2 * body)
     return out
 
 
 def _bump(phase: Floats, centre: float, sharpness: float) -> Floats:
     """A smooth periodic bump of height 1 at `centre` (cycles)."""
-    return np.exp(sharpness * (np.cos(2.0 * np.pi * (phase - centre)) - 1.0))
+    return elementary.exp(sharpness * (elementary.cos(2.0 * np.pi * (phase - centre)) - 1.0))
 
 
 def stride_length(style: Style, leg: float) -> float:
     """Metres of ground covered in a full cycle by a walker with legs of `leg` metres."""
-    return 4.0 * leg * float(np.sin(0.92 * style.hip)) * (1.0 - 0.5 * style.limp)
+    return 4.0 * leg * float(elementary.sin(0.92 * style.hip)) * (1.0 - 0.5 * style.limp)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk import noise
+from datasets.synthwalk import elementary, noise
 from datasets.synthwalk.smoothing import gaussian_blur
 from datasets.synthwalk.walls import Sight, grain, joints, lit
 
@@ -161,7 +161,7 @@ def _counter(rng: np.random.Generator, x: Floats, y: Floats, tiles: Tiles) -> Fl
 def _shutter(rng: np.random.Generator, x: Floats, y: Floats, tiles: Tiles) -> Floats:
     """A closed shop."""
     grey = float(rng.uniform(0.5, 0.66))
-    slats = 0.92 + 0.14 * np.sin(2.0 * np.pi * y / 0.11)
+    slats = 0.92 + 0.14 * elementary.sin(2.0 * np.pi * y / 0.11)
     return lit((grey, grey, 1.02 * grey), slats + grain(tiles, x, y))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.synthwalk import elementary
 from datasets.synthwalk.streams import stream
 
 Ints = NDArray[np.int64]
@@ -68,7 +69,8 @@ def lengths(seed: int, part: str, number: int) -> Ints:
     if not number:
         return np.zeros(0, dtype=np.int64)
     places = (np.arange(number) + 0.5) / number
-    found = np.rint(np.exp(np.interp(1000 * places, _PERMILLE, np.log(_LENGTHS[part])))).astype(np.int64)
+    typical = elementary.exp(np.interp(1000 * places, _PERMILLE, elementary.log(_LENGTHS[part])))
+    found = np.rint(typical).astype(np.int64)
     found[-1] = _LENGTHS[part][-1]
     frames, tracklets = _FRAMES_AND_TRACKLETS[part]
     missing = round(number * frames / tracklets) - int(found.sum())

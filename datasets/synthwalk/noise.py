@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.synthwalk import elementary
+
 Floats = NDArray[np.float64]
 
 
@@ -13,7 +15,7 @@ def tile(rng: np.random.Generator, size: int, cells: float, across: float | None
     spectrum = np.fft.rfft2(rng.standard_normal((size, size)))
     rows = np.fft.fftfreq(size)[:, None] * size / cells
     columns = np.fft.rfftfreq(size)[None] * size / (cells if across is None else across)
-    field = np.fft.irfft2(spectrum * np.exp(-(rows**2) - columns**2), s=(size, size))
+    field = np.fft.irfft2(spectrum * elementary.exp(-(rows**2) - columns**2), s=(size, size))
     return np.clip(field / (2.0 * field.std()), -1.0, 1.0)
 
 

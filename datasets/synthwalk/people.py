@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from datasets.synthwalk import elementary
 from datasets.synthwalk.gait import BASE_CADENCE, Style, Tempo
 
 Colour = tuple[float, float, float]
@@ -105,7 +106,7 @@ def _pick(rng: np.random.Generator, options: tuple[str, ...], odds: tuple[float,
 def draw_outfit(rng: np.random.Generator, top_colours: int, bottom_colours: int) -> Outfit:
     """An outfit in the few colours of the world."""
     top = _pick(rng, TOP_KINDS, (0.27, 0.27, 0.2, 0.16, 0.1))
-    odds = 0.8 ** np.arange(top_colours)
+    odds = elementary.power(0.8, np.arange(top_colours))
     colour, other = rng.choice(top_colours, size=2, replace=False, p=odds / odds.sum())
     return Outfit(
         top=top,
@@ -116,8 +117,8 @@ def draw_outfit(rng: np.random.Generator, top_colours: int, bottom_colours: int)
         bottom=_pick(rng, BOTTOM_KINDS, (0.78, 0.12, 0.10)),
         bottom_colour=int(rng.integers(bottom_colours)),
         shoes=int(rng.integers(len(SHOE_COLOURS))),
-        top_shade=float(np.exp(rng.normal(0.0, SHADES))),
-        bottom_shade=float(np.exp(rng.normal(0.0, SHADES))),
+        top_shade=float(elementary.exp(rng.normal(0.0, SHADES))),
+        bottom_shade=float(elementary.exp(rng.normal(0.0, SHADES))),
         fold_a=float(rng.uniform(0, 128)),
         fold_b=float(rng.uniform(0, 128)),
     )
@@ -129,7 +130,7 @@ def draw_build(rng: np.random.Generator, skirt: bool) -> Build:
     height = rng.normal(1.63, 0.06) if woman else rng.normal(1.75, 0.07)
     return Build(
         height=float(np.clip(height, 1.48, 1.95)),
-        girth=float(np.clip(np.exp(rng.normal(0.08, 0.17)), 0.8, 1.55)),
+        girth=float(np.clip(elementary.exp(rng.normal(0.08, 0.17)), 0.8, 1.55)),
         legs=float(np.clip(rng.normal(1.0, 0.045), 0.9, 1.1)),
         shoulders=float(np.clip(rng.normal(0.92 if woman else 1.06, 0.07), 0.78, 1.25)),
         head=float(np.clip(rng.normal(1.0, 0.05), 0.9, 1.12)),

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.synthwalk import elementary
 from datasets.synthwalk.exposure import OVERSAMPLING, Actor, Sensor, Thing
 from datasets.synthwalk.plain_raster import place, see, shade
 from datasets.synthwalk.raster import STRETCH
@@ -84,7 +85,7 @@ def _street(scene: Bytes, window: Floats, shape: tuple[int, int]) -> Floats:
 def _shadow(sight: Floats, sensor: Sensor, rgb: Floats) -> None:
     """A soft shadow on the ground, drawn out away from the light."""
     h, w = rgb.shape[:2]
-    ppm, flat = sight[2], max(0.12, np.sin(sight[1]))
+    ppm, flat = sight[2], max(0.12, elementary.sin(sight[1]))
     a, b = 0.36 * STRETCH * ppm, 0.36 * ppm * flat + 0.02 * ppm
     lean = -1.1 * sensor.light[0] * STRETCH * ppm
     strength = 0.25 + 0.35 * sensor.light[4]
@@ -96,7 +97,7 @@ def _shadow(sight: Floats, sensor: Sensor, rgb: Floats) -> None:
         return
     y = ((np.arange(r0, r1) + 0.5 - c1) / b)[:, None]
     x = ((np.arange(left, right) + 0.5 - c0) / (a + 0.5 * abs(lean)))[None]
-    rgb[r0:r1, left:right] *= (1.0 - strength * np.exp(-1.2 * (x * x + y * y)))[..., None]
+    rgb[r0:r1, left:right] *= (1.0 - strength * elementary.exp(-1.2 * (x * x + y * y)))[..., None]
 
 
 def _stand(thing: Thing, t: int, sensor: Sensor, rgb: Floats, mark: Bytes) -> bool:

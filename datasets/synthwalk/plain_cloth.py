@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.synthwalk import elementary
 from datasets.synthwalk import materials as m
 
 Floats = NDArray[np.float64]
@@ -132,7 +133,7 @@ def _leg(p: Points, dress: m.Dress, folds: Floats) -> None:
 
 
 def _flap(p: Points, dress: m.Dress, folds: Floats) -> None:
-    p.dim[:] = 1.0 + 0.09 * np.sin(9.0 * p.across + 3.0 * p.front + dress.fold_a)
+    p.dim[:] = 1.0 + 0.09 * elementary.sin(9.0 * p.across + 3.0 * p.front + dress.fold_a)
     coat = (p.part[:, m.MADE_OF] == m.M_TOP) & (p.front > 0.0)
     p.put(coat & (np.abs(p.across) < 0.07 + 0.25 * dress.open), m.M_BOTTOM, 0.8)
 

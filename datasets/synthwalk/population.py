@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk import gait, mars_sizes, people
+from datasets.synthwalk import elementary, gait, mars_sizes, people
 from datasets.synthwalk.gait import Style, Tempo
 from datasets.synthwalk.people import Appearance
 from datasets.synthwalk.presets import World
@@ -162,7 +162,7 @@ def _members(world: World, kind: Kind, size: int, place: tuple[int, int]) -> lis
 
 def draw_length(world: World, rng: np.random.Generator) -> int:
     """Frames of a tracklet: log-normal, clipped."""
-    length = world.length_median * np.exp(world.length_spread * rng.standard_normal())
+    length = world.length_median * elementary.exp(world.length_spread * rng.standard_normal())
     return int(np.clip(np.rint(length), world.length_min, world.length_max))
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk import hall, noise, sprites, street
+from datasets.synthwalk import elementary, hall, noise, sprites, street
 from datasets.synthwalk.cameras import Camera, project
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.smoothing import gaussian_blur
@@ -99,8 +99,8 @@ def _even_out(picture: Floats, focal: float, style: RenderingStyle) -> Floats:
     full = np.stack([np.interp(at_row, np.arange(rows), line) for line in wide.T], axis=1)
     return (
         picture
-        * ((style.level / full) ** style.evenness)[..., None]
-        / (picture.mean(axis=(0, 1)) / picture.mean()) ** 0.35
+        * elementary.power(style.level / full, style.evenness)[..., None]
+        / elementary.power(picture.mean(axis=(0, 1)) / picture.mean(), 0.35)
     )
 
 
@@ -112,4 +112,4 @@ def _ground_shadow(picture: Floats, column: float, row: float, half: float, dept
         return
     y = (np.arange(r0, r1) - row)[:, None] / max(depth, 1.0)
     x = (np.arange(c0, c1) - column)[None] / max(half, 1.0)
-    picture[r0:r1, c0:c1] *= (1.0 - 0.45 * np.exp(-1.4 * (x * x + y * y)))[..., None]
+    picture[r0:r1, c0:c1] *= (1.0 - 0.45 * elementary.exp(-1.4 * (x * x + y * y)))[..., None]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk import compiling, exposure, gait, noise, people, plain, scenery, skeleton, sprites
+from datasets.synthwalk import compiling, elementary, exposure, gait, noise, people, plain, scenery, skeleton, sprites
 from datasets.synthwalk.cameras import Camera, Walk, build_camera, walk
 from datasets.synthwalk.canvas import Sprite
 from datasets.synthwalk.exposure import OVERSAMPLING, Actor, Sensor, Thing
@@ -119,14 +119,16 @@ def _actor(figure: Figure, angles: Floats, view: Floats, present: bool) -> Actor
 
 def _sensor(world: World, camera: Camera, rng: np.random.Generator) -> tuple[Sensor, int]:
     """The camera's sensor with the small changes of one tracklet: sun, cloud, focus."""
-    sun = float(np.exp(0.03 * world.camera_spread * rng.standard_normal()))
+    sun = float(elementary.exp(0.03 * world.camera_spread * rng.standard_normal()))
     level = np.linspace(0.0, 1.0, 1024)
     style = STYLES[world.style]
-    tones = [np.clip(level * camera.gain * sun * cast, 0.0, 1.0) ** camera.gamma for cast in camera.cast]
+    tones = [
+        elementary.power(np.clip(level * camera.gain * sun * cast, 0.0, 1.0), camera.gamma) for cast in camera.cast
+    ]
     tones = [style.black + (style.white - style.black) * tone for tone in tones]
-    blur = camera.blur * world.height * float(np.exp(0.2 * rng.standard_normal()))
+    blur = camera.blur * world.height * float(elementary.exp(0.2 * rng.standard_normal()))
     reach = max(1, min(math.ceil(2.5 * blur), 8))
-    taps = np.exp(-0.5 * (np.arange(reach + 1) / max(blur, 0.15)) ** 2)
+    taps = elementary.exp(-0.5 * (np.arange(reach + 1) / max(blur, 0.15)) ** 2)
     taps /= taps[0] + 2.0 * taps[1:].sum()
     light = np.array([*camera.light, camera.ambient, camera.diffuse])
     key = np.uint64(rng.integers(2**63))
@@ -174,7 +176,7 @@ def _passing(path: Walk, view: Floats, rng: np.random.Generator, nearer: float, 
     middle = rng.uniform(0, count) if count > 1 else 0.5
     across = relative * (np.arange(count) - middle) + rng.normal(0.0, 0.15)
     ppm = view[:, 2]
-    row = view[:, 4] + ppm * nearer * np.sin(view[:, 1])
+    row = view[:, 4] + ppm * nearer * elementary.sin(view[:, 1])
     return np.ascontiguousarray(np.stack([ppm * zoom, view[:, 3] + STRETCH * ppm * across, row], axis=1))
 
 

@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.synthwalk import elementary
+
 Floats = NDArray[np.float64]
 
 PELVIS, WAIST, NECK, HEAD, CROWN = 0, 1, 2, 3, 4
@@ -107,21 +109,21 @@ def pose(angles: Floats, bones: Bones) -> tuple[Floats, Floats]:
 
 def _sagittal(angle: Floats) -> Floats:
     """Unit vectors [T, 3] that hang down and swing forward by the angle."""
-    return np.stack([np.sin(angle), np.zeros_like(angle), -np.cos(angle)], axis=1)
+    return np.stack([elementary.sin(angle), np.zeros_like(angle), -elementary.cos(angle)], axis=1)
 
 
 def _arm(angle: Floats, spread: Floats) -> Floats:
     """As `_sagittal`, turned outwards by a small angle."""
-    out = np.cos(spread)
-    return np.stack([np.sin(angle) * out, np.sin(spread), -np.cos(angle) * out], axis=1)
+    out = elementary.cos(spread)
+    return np.stack([elementary.sin(angle) * out, elementary.sin(spread), -elementary.cos(angle) * out], axis=1)
 
 
 def _frame(twist: Floats, lean: Floats, roll: Floats) -> Floats:
     """Rows forward, left, up [T, 3, 3] after a twist about z, a lean forward and a roll to the right."""
-    ct, st = np.cos(twist), np.sin(twist)
-    cl, sl = np.cos(lean), np.sin(lean)
+    ct, st = elementary.cos(twist), elementary.sin(twist)
+    cl, sl = elementary.cos(lean), elementary.sin(lean)
     forward = np.stack([ct * cl, st * cl, -sl], axis=1)
     level = np.stack([-st, ct, np.zeros_like(twist)], axis=1)
     rise = np.cross(forward, level)
-    cr, sr = np.cos(roll)[:, None], np.sin(roll)[:, None]
+    cr, sr = elementary.cos(roll)[:, None], elementary.sin(roll)[:, None]
     return np.stack([forward, cr * level + sr * rise, cr * rise - sr * level], axis=1)

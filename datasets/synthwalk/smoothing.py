@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.synthwalk import elementary
+
 Floats = NDArray[np.float64]
 
 _TRUNCATE = 4.0  # standard deviations after which the kernel ends
@@ -31,7 +33,7 @@ def _kernel(sigma: float) -> Floats:
     """Half of the symmetric kernel, its middle first."""
     radius = int(_TRUNCATE * sigma + 0.5)
     places = np.arange(-radius, radius + 1)
-    weights = np.exp(-0.5 / (sigma * sigma) * places**2)
+    weights = elementary.exp(-0.5 / (sigma * sigma) * places**2)
     half: Floats = (weights / weights.sum())[radius:]
     return half
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk import fittings, noise, styles
+from datasets.synthwalk import elementary, fittings, noise, styles
 from datasets.synthwalk.canvas import Canvas, Sprite, rounded
 from datasets.synthwalk.styles import RenderingStyle
 
@@ -57,8 +57,8 @@ def _sign(rng: np.random.Generator, resolution: float) -> Sprite:
 def _trunk(rng: np.random.Generator, resolution: float) -> Sprite:
     c = Canvas(0.8, 3.4, resolution)
     bark = noise.tile(rng, 128, 5, 26)
-    lean = 0.05 * np.sin(1.3 * c.y + rng.uniform(0, 6))
-    half = float(rng.uniform(0.11, 0.19)) * (1.0 + 0.35 * np.exp(-4.0 * c.y))
+    lean = 0.05 * elementary.sin(1.3 * c.y + rng.uniform(0, 6))
+    half = float(rng.uniform(0.11, 0.19)) * (1.0 + 0.35 * elementary.exp(-4.0 * c.y))
     across = (c.x - lean) / half
     rough = 0.2 * noise.look_up(bark, c.y * 30, c.x * 128)
     where = np.abs(across + 0.3 * rough) < 1.0
@@ -125,7 +125,7 @@ def _car(rng: np.random.Generator, resolution: float) -> Sprite:
     ends = np.clip((2.2 - np.abs(c.x)) * 6.0, 0.0, 1.0) ** 0.5
     body = (c.y < roof) & (c.y > 0.24 + 0.16 * (1.0 - ends)) & (np.abs(c.x) < 2.19)
     paint = _PAINT[int(rng.integers(len(_PAINT)))]
-    flank = 0.86 + 0.30 * np.exp(-(((c.y - 0.78) / 0.10) ** 2)) - 0.35 * np.clip(0.45 - c.y, 0.0, 1.0)
+    flank = 0.86 + 0.30 * elementary.exp(-(((c.y - 0.78) / 0.10) ** 2)) - 0.35 * np.clip(0.45 - c.y, 0.0, 1.0)
     c.fill(body, paint, flank + 0.35 * np.clip((c.y - roof + 0.08) / 0.08, 0.0, 1.0) * (c.y > 0.8))
     glass = body & (c.y > 0.95) & (c.y < roof - 0.075) & (c.x > -0.92) & (c.x < (1.85 if estate else 1.42))
     c.fill(glass, (0.13, 0.15, 0.17), 0.8 + 0.9 * np.clip(c.y - 0.95, 0, 1) + 0.35 * (((c.x + 0.6 * c.y) % 1.1) < 0.25))
@@ -142,8 +142,8 @@ def _car(rng: np.random.Generator, resolution: float) -> Sprite:
         r = np.hypot(c.x - axle, c.y - 0.33)
         c.fill((r < 0.40) & body, (0.05, 0.05, 0.05))
         c.fill(r < 0.33, (0.08, 0.08, 0.085))
-        turn = np.arctan2(c.y - 0.33, c.x - axle)
-        c.fill(r < 0.21, (0.50, 0.51, 0.52), 0.8 + 0.3 * np.cos(5.0 * turn))
+        turn = elementary.arctan2(c.y - 0.33, c.x - axle)
+        c.fill(r < 0.21, (0.50, 0.51, 0.52), 0.8 + 0.3 * elementary.cos(5.0 * turn))
         c.fill(r < 0.05, (0.25, 0.25, 0.26))
     return c.done()
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk import noise
+from datasets.synthwalk import elementary, noise
 from datasets.synthwalk.walls import Sight, build_houses, grain, joints, lit
 
 Floats = NDArray[np.float64]
@@ -64,4 +64,4 @@ def _ground(
         out = np.where(kerb[..., None], lit((0.60, 0.59, 0.56), bright), out)
     shade = noise.look_up(tiles["broad"], 6.0 * along + 40.0, 9.0 * into)
     dapple = noise.look_up(tiles["mid"], 22.0 * along, 30.0 * into)
-    return out * (1.0 - 0.17 / (1.0 + np.exp(-7.0 * (shade + 0.35 * dapple))))[..., None]
+    return out * (1.0 - 0.17 / (1.0 + elementary.exp(-7.0 * (shade + 0.35 * dapple))))[..., None]

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.synthwalk import gait, people
+from datasets.synthwalk import elementary, gait, people
 from datasets.synthwalk.cameras import Camera
 from datasets.synthwalk.gait import Style, Tempo
 from datasets.synthwalk.population import Identity, Population, Track
@@ -170,7 +170,8 @@ def read_json(root: Path, name: str) -> dict[str, Any]:
 def attribute_row(track: Track, truth: Truth, crowded: bool) -> list[int]:
     """A tracklet's line of `attributes.csv`."""
     look, outfit, d = track.who.look, track.who.look.outfit, track.who.look.details
-    turn = np.abs(np.angle(np.exp(1j * truth.yaw.astype(np.float64))))
+    yaw = truth.yaw.astype(np.float64)
+    turn = np.abs(elementary.arctan2(elementary.sin(yaw), elementary.cos(yaw)))
     various = turn.max() - turn.min() > np.pi / 3
     pose = 5 if various else int(np.clip(np.rint(turn.mean() / (np.pi / 4)), 0, 4))
     complex_top = outfit.pattern in ("stripes", "upright stripes", "checks", "panel")
