@@ -65,7 +65,7 @@ def test_no_repair_is_the_source_to_the_byte(walk: Split, tmp_path: Path) -> Non
     assert split.query_index.tolist() == walk.query_index.tolist()
     assert split.gallery_index.tolist() == walk.gallery_index.tolist()
     assert (split.name, split.synthetic) == ("synthwalk", True)
-    assert split.version == "1, repaired by none"
+    assert split.version == f"{synthwalk.VERSION}, repaired by none"
     assert split.fingerprint != walk.fingerprint
     assert frames_of(split) == frames_of(walk)
     for name in ("train_name.txt", "test_name.txt"):
@@ -235,7 +235,7 @@ def test_a_repaired_set_may_be_repaired_again(walk: Split, tmp_path: Path) -> No
     second = write(first, repaired.make("temporal-median", first), still, tmp_path / "both")
     assert datasets.load("synthwalk", second.root).fingerprint == second.fingerprint
     assert [len(t) for t in second.test] == [len(t) for t in first.test]
-    assert second.version == "1, repaired by drop, repaired by temporal-median"
+    assert second.version == f"{walk.version}, repaired by drop, repaired by temporal-median"
     assert len({walk.fingerprint, first.fingerprint, second.fingerprint}) == 3
     with pytest.raises(DataError, match="no truth"):
         repaired.make("oracle", first)
