@@ -24,15 +24,7 @@ from methods.layers.controls import PerFrameMLP, replace_temporal
 from tests.methods.cases import ARMS, LENGTHS, NUM_IDS, Case, assert_close, made, stages, told, total, turns
 
 
-def _often(card: methods.card.Card, name: str) -> list[pytest.MarkDecorator]:
-    """Ablations under the authors' recipe are the text's networks or near them: looked at with the slow tests."""
-    return [pytest.mark.slow] if name.endswith("-released") and name != f"{card.key}-released" else []
-
-
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(arm, marks=_often(*arm), id=f"{arm[0].key}/{arm[1]}") for arm in ARMS],
-)
+@pytest.fixture(scope="module", params=ARMS, ids=[f"{card.key}/{name}" for card, name in ARMS])
 def case(request: pytest.FixtureRequest) -> Case:
     return made(*request.param)
 

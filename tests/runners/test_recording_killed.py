@@ -77,7 +77,6 @@ def _try(
         assert contents(uri, place / "out") == whole[1], f"killed at write {moment:g}, {writes[int(moment)]}"
 
 
-@pytest.mark.slow
 def test_killed_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple[list[str], dict[str, Any]]
 ) -> None:
