@@ -35,8 +35,8 @@ from datasets.contents_memory import Memory
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.readers.manifest import MANIFEST, REPAIRED
 from datasets.tracklet import Split, Tracklet
-from files import json as json_files
 from files.errors import FileError
+from files.formats import json as json_files
 
 Content = Literal["known", "read", "no"]
 """How closely to look: read what is not remembered, read every byte again, or leave the frames alone."""

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from files import matlab
+from files.formats import matlab
 
 _AGAIN = "copy it again"
 

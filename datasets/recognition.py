@@ -7,7 +7,7 @@ import datasets
 from datasets.errors import DataError
 from datasets.readers.companions import folders_in
 from datasets.readers.manifest import MANIFEST, RENDERED
-from files import json
+from files.formats import json
 
 PACK = Path("pack.json")
 """What a packed data set says about itself."""

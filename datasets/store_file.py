@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from datasets import progress as progress_bars
 from datasets.errors import DataError
-from files import arrays, atomic, digest, json, lock
+from files import atomic, digest, lock
+from files.formats import arrays, json
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
 

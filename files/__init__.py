@@ -1,6 +1,4 @@
-"""What lies on disk, a module a format: the floor below all others.
+"""The floor below all others: what lies on disk, and how a command begins and ends.
 
-Each format is opened in one place.  Whatever is wrong with a file's bytes, the reader raises one sentence of the
-caller's own error class that names the file, says what was expected and what to do; sizes are checked before memory is
-taken for them.  The modules import nothing of this project but each other.
+The formats have a room of their own, `files.formats`. The modules import nothing of this project but each other.
 """

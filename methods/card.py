@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from files import toml
+from files.formats import toml
 
 from .errors import MethodError, unknown
 from .fields import convert, fill

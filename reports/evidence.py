@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from files import json as json_files
+from files.formats import json as json_files
 from reports.errors import ReportError
 from reports.location import without_secrets
 

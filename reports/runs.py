@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from files.arrays import load_npz
+from files.formats.arrays import load_npz
 from reports import cards, cost_store, record
 from reports.attributes import Attributes, AttributesRecord, check_attributes
 from reports.choice_records import Choices, ChoicesRecord, check_choices

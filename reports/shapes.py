@@ -17,7 +17,7 @@ from typing import (
     is_typeddict,
 )
 
-from files.json import kind
+from files.formats.json import kind
 from reports.errors import ReportError
 
 Known = NewType("Known", float)

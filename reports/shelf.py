@@ -6,7 +6,7 @@ A card is data, a TOML file in a folder of its own; it is read as such, and noth
 from pathlib import Path
 from typing import Any
 
-from files import toml
+from files.formats import toml
 from reports import cards
 from reports.errors import ReportError
 from reports.shapes import readable

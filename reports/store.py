@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from files import json as json_files
 from files import leftovers
+from files.formats import json as json_files
 from reports.answering import check_answers
 from reports.database import check_readable
 from reports.errors import NothingToReport, ReportError

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from files import json as json_files
+from files.formats import json as json_files
 from reports import claims, claims_page, comparison_page, design, protocol_ledger_page
 from reports.across import Across, Progress, load_all, paper_of
 from reports.build import compose

@@ -13,7 +13,7 @@ from torch import nn
 
 from datasets.repaired.writing import read_changes
 from datasets.store_selection import FrameSelection
-from files import arrays as npy
+from files.formats import arrays as npy
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
 from runners import restoring, stages
 from runners.errors import RunError

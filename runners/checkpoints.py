@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from files import checkpoint, digest
+from files import digest
+from files.formats import checkpoint
 from runners.errors import RunError
 
 _DIGEST = hashlib.sha256().digest_size

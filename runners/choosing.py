@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from files import json as json_files
+from files.formats import json as json_files
 from methods.interface import FixedClip, FrameThenTime
 from protocols.choice_cuts import clips_of, fitting, own_snippets
 from protocols.choices import Choice

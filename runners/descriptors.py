@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.tracklet import Split
-from files import arrays
+from files.formats import arrays
 from runners.errors import RunError
 from runners.progress import note
 from runners.steps import canonical_json, read_json, write_bytes, write_json

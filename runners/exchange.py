@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.tracklet import Split, camera_ids, person_ids
-from files import atomic, matlab
+from files import atomic
+from files.formats import matlab
 from protocols.conventions import Gallery
 from protocols.gallery_index import answered
 from protocols.sharding import slice_of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from files import arrays, matlab
+from files.formats import arrays, matlab
 from runners.descriptors import SUFFIX
 from runners.errors import RunError
 

@@ -16,7 +16,7 @@ from datasets.attributes import Annotation
 from datasets.opening import DECODED_LIMIT
 from datasets.store_selection import Frames
 from datasets.tracklet import Split
-from files import arrays as npy
+from files.formats import arrays as npy
 from methods.arms import Arm
 from methods.interface import Attends
 from protocols.interface import Protocol

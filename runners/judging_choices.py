@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.tracklet import Split
-from files import arrays as npy
+from files.formats import arrays as npy
 from protocols.choices import Choice
 from protocols.interface import Protocol
 from protocols.length_slices import RULE, LengthBin, by_gallery_length, length_bins

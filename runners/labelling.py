@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from datasets import attributes
 from datasets.store import FrameStore
 from datasets.tracklet import Split, Tracklet, person_ids
-from files import arrays as npy
+from files.formats import arrays as npy
 from methods.interface import FrameThenTime, LearnsAttributes
 from runners import recognising, stages
 from runners.errors import RunError

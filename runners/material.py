@@ -20,7 +20,8 @@ from datasets.store import FrameStore
 from datasets.store_pair import FramePair
 from datasets.store_selection import Frames, FrameSelection
 from datasets.tracklet import Split, Tracklet, person_ids
-from files import arrays, stock
+from files import stock
+from files.formats import arrays
 from methods.interface import Repair, ScoresRegions
 from runners import labelling, stages
 from runners.annotating import AnnotatedSplit

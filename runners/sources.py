@@ -26,7 +26,7 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "runners.errors": "words of refusals",
     "files.atomic": "writes a file whole or not at all",
     "files.errors": "words of refusals",
-    "files.toml": "reads cards; what a card says is among the inputs",
+    "files.formats.toml": "reads cards; what a card says is among the inputs",
     "datasets.progress": "bars and lines on a terminal",
     "runners.progress": "bars and lines on a terminal",
     "files.digest": "tells whether a file is what was written",

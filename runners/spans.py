@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from files import arrays
-from files import json as json_files
 from files.atomic import write_json
+from files.formats import arrays
+from files.formats import json as json_files
 from runners.errors import RunError
 from runners.progress import note
 

@@ -16,7 +16,7 @@ from datasets.store import FrameStore
 from datasets.store_pair import TrainingFrames
 from datasets.tracklet import Split
 from datasets.transforms import Normalisation
-from files import arrays, safetensors
+from files.formats import arrays, safetensors
 from methods.interface import FrameThenTime
 from methods.layers.controls import replace_temporal
 from methods.layers.resnet import load_imagenet

@@ -18,9 +18,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from files import json as json_files
 from files import lock, stock
 from files.atomic import write_bytes, write_json
+from files.formats import json as json_files
 from runners.errors import RunError
 from runners.progress import note
 

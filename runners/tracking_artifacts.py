@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from files import arrays as array_files
 from files import atomic, leftovers
-from files import json as json_files
+from files.formats import arrays as array_files
+from files.formats import json as json_files
 from reports.location import artifact_folder
 from runners.errors import RunError
 

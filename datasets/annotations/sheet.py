@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from datasets import identifiers
 from datasets.errors import DataError
-from files import csv
+from files.formats import csv
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datasets.contents import of_frames
 from datasets.errors import DataError
 from datasets.pack import layout
 from datasets.pack.layout import Contents, Division
-from files import arrays
+from files.formats import arrays
 
 DAMAGED: Final = "run `python -m runners.data verify` on the pack, then pack the data again"
 """What to do about a damaged pack."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import DataError
 from files import digest
-from files import json as json_files
+from files.formats import json as json_files
 
 FORMAT = 2  # raise when the files' layout changes
 READ = (1, 2)  # formats that can be read

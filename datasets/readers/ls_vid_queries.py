@@ -21,7 +21,7 @@ from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.matlab import read_variable
 from datasets.readers.image_files import name_some
-from files import arrays
+from files.formats import arrays
 
 MATLAB = Path("test") / "data" / "info_test.mat"
 NUMPY = Path("test") / "query.npy"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from datasets.errors import DataError
-from files import json
+from files.formats import json
 
 Counts = Literal["official", "manifest", "any"]
 

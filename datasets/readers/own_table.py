@@ -29,7 +29,7 @@ from datasets.readers.image_files import list_images
 from datasets.readers.natural_order import natural_key
 from datasets.readers.own_folders import frames_in
 from datasets.readers.own_tracklets import IMAGES, PARTS, TEST, Found, Written, frames_of, is_image, same_place
-from files import csv
+from files.formats import csv
 
 NEEDED = ("person", "camera", "tracklet", "path")
 OPTIONAL = ("part", "frame")

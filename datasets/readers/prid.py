@@ -43,7 +43,7 @@ from datasets.readers.two_cameras import (
     halves,
     told_by,
 )
-from files import json
+from files.formats import json
 
 OFFICIAL_COMMON = 200
 OFFICIAL_LEFT_OUT = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from datasets.errors import DataError
 from datasets.repaired.interface import Mask, Numbers, Repaired
-from files import arrays
+from files.formats import arrays
 
 _AGAIN = "remove the repaired set and write it again"
 _NAMES = ("shape", "changed", "kept", "source_frames", "kept_whole")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from datasets.repaired.place import put
 from datasets.tracklet import Split, Tracklet, camera_ids, lengths, person_ids
-from files import matlab_writing
+from files.formats import matlab_writing
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by Reproid"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from datasets.errors import DataError
 from datasets.readers.manifest import REPAIRED, UNFINISHED
-from files import json as files_json
 from files import lock
+from files.formats import json as files_json
 
 
 def holds(root: Path, fingerprint: str) -> bool:

@@ -29,7 +29,7 @@ from datasets.synthwalk import elementary, gait, people
 from datasets.synthwalk.cameras import Camera
 from datasets.synthwalk.gait import Style, Tempo
 from datasets.synthwalk.population import Identity, Population, Track
-from files import arrays, json
+from files.formats import arrays, json
 
 TOP_CODES: Final = ("black", "purple", "green", "blue", "gray", "white", "yellow", "red", "complex")
 BOTTOM_CODES: Final = ("white", "purple", "black", "green", "gray", "pink", "yellow", "blue", "brown", "complex")

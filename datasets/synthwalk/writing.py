@@ -25,8 +25,9 @@ from datasets.synthwalk import compiling, materials, presets, sprites, truth
 from datasets.synthwalk.population import Population, Track, populate, start_phases
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.shooting import Studio, open_studio, take, truth_of
-from files import json as files_json
-from files import lock, matlab_writing
+from files import lock
+from files.formats import json as files_json
+from files.formats import matlab_writing
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
 MANIFEST = Path("truth") / "manifest.json"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from files import checkpoint
+from files.formats import checkpoint
 
 from ..errors import MethodError
 from ..layers.checkpoint import state_of, take

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from files import arrays
+from files.formats import arrays
 from runners import checkpoints, extraction
 from runners.descriptors import Writer, partial_of
 from runners.errors import RunError

@@ -83,7 +83,7 @@ MUST = {
     "datasets.pack.reading": {"frames", "features", "stage"},
     "methods.layers.controls": {"stage", "judge"},
     "runners.material": {"stage", "regions", "labels", "repaired", "judge"},
-    "files.safetensors": {"stage", "judge", "explain"},
+    "files.formats.safetensors": {"stage", "judge", "explain"},
     "datasets.resizing": set(KINDS),
     "datasets.originals": {"stage", "judge"},
     "protocols.arithmetic": {"stage", "features", "judge"},

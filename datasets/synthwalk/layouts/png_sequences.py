@@ -17,7 +17,7 @@ from datasets.readers.two_cameras import DIVISIONS
 from datasets.synthwalk import writing
 from datasets.synthwalk.presets import World
 from datasets.tracklet import Split, Tracklet
-from files import matlab_writing
+from files.formats import matlab_writing
 
 _HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
 _HEADER_BYTES = 128

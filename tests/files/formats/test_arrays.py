@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from files import arrays
 from files.errors import FileError
+from files.formats import arrays
 
 ARRAYS: list[Any] = [
     np.arange(12, dtype=np.int32).reshape(3, 4),

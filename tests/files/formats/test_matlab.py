@@ -15,8 +15,8 @@ import pytest
 from scipy.io import loadmat, savemat
 from scipy.sparse import csc_matrix
 
-from files import matlab, matlab_writing
 from files.errors import FileError
+from files.formats import matlab, matlab_writing
 
 # 296 bytes that end the process in scipy.io.loadmat by a segmentation fault
 DEADLY = base64.b64decode(

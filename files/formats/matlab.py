@@ -1,8 +1,8 @@
 """MATLAB files, version 4 to 7.3: read in a child process, checked there, and handed back as plain arrays.
 
 `scipy.io.loadmat` can be brought down by a damaged file: the whole process ends with a segmentation fault. So files
-are opened in a child (`files.matlab_worker`), which is started at the first file, kept for the next ones, held to a
-limit of memory and time, and started again where a file ended it. Version 7.3 is HDF5; there its axes are turned
+are opened in a child (`files.formats.matlab_worker`), which is started at the first file, kept for the next ones, held
+to a limit of memory and time, and started again where a file ended it. Version 7.3 is HDF5; there its axes are turned
 around and are turned back, so that an array is what MATLAB shows.
 
 Numbers keep their type. Text is an array of strings, cells an object array, a struct a structured array of objects:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from files import atomic, checkpoint, csv, json, safetensors, toml
+from files import atomic
 from files.errors import FileError
+from files.formats import checkpoint, csv, json, safetensors, toml
 
 
 class OwnError(ValueError):
@@ -134,7 +135,7 @@ def test_files_import_no_floor() -> None:
     import subprocess
 
     code = (
-        "import sys, files.json, files.toml, files.csv, files.atomic; "
+        "import sys, files.formats.json, files.formats.toml, files.formats.csv, files.atomic; "
         "print([n for n in sys.modules if n.split('.')[0] in "
         "('methods', 'datasets', 'protocols', 'reports', 'runners', 'torch', 'numpy')])"
     )

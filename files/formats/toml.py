@@ -5,8 +5,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from files import text
 from files.errors import FileError, unreadable
+from files.formats import text
 
 LARGEST: Final = 2**20
 """Bytes of a TOML file; the largest card of a paper has a twentieth of it."""

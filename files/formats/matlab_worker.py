@@ -1,4 +1,4 @@
-"""The child process that opens MATLAB files for `files.matlab`: a damaged file that ends it ends no command.
+"""The child process that opens MATLAB files for `files.formats.matlab`: a damaged file that ends it ends no command.
 
 It is started by its path and imports nothing of the suite. A request is one line of JSON on standard input. A reply is
 eight bytes that count the bytes of a JSON text, eight that count those of its arrays, the text, and the arrays. After

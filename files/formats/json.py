@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from files import text
 from files.errors import COPY_AGAIN, FileError, unreadable
+from files.formats import text
 
 if TYPE_CHECKING:
     from pathlib import Path
