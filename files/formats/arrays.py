@@ -3,13 +3,15 @@
 Source: ``numpy.lib.format`` (versions 1 to 3 of .npy), and the ZIP format, whose deflate reaches 1,032 : 1 at best.
 """
 
+import ast
+import io
 import math
-import tokenize
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +22,28 @@ LONGEST_HEADER: Final = 2**16
 """Bytes of a header: a plain array needs a hundred, a structured one a few thousand."""
 BEST_DEFLATE: Final = 1032
 """No byte of a deflated member becomes more bytes than this."""
-_ARRAY = "a NumPy array (.npy)"
-_ARCHIVE = "NumPy arrays (.npz)"
+_ARRAY: Final = "a NumPy array (.npy)"
+_ARCHIVE: Final = "NumPy arrays (.npz)"
+_BLOCK: Final = 16 * 2**20  # bytes that are read at once
+_VERSIONS: Final = {(1, 0): (2, "latin1"), (2, 0): (4, "latin1"), (3, 0): (4, "utf-8")}
+"""Bytes that count those of the header, and its encoding."""
+_LONG: Final = re.compile(r"(?<=\d)L(?=[,)])")
+"""How Python 2 wrote some lengths: ``(10L, 3L)``."""
+_WRONG: Final = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and zipfile answer bad bytes with, as fuzzing showed; all of it comes from the bytes of the file."""
 
 
 def load_npy(
@@ -98,7 +120,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     """One array of an archive."""
     if member.file_size > BEST_DEFLATE * max(member.compress_size, 1) + LONGEST_HEADER:
         raise ValueError(f"{member.filename} claims {member.file_size:,} bytes in {member.compress_size:,}")
-    with archive.open(member) as file:
+    with cast("io.BufferedIOBase", archive.open(member)) as file:  # as its stubs do not say
         shape, fortran, dtype = _header(file)
         wanted = math.prod(shape) * dtype.itemsize
         there = member.file_size - file.tell()
@@ -110,26 +132,44 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         return array
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(file: io.BufferedIOBase) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether columns come first, and type of numbers."""
     version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0), (3, 0)):
+    if version not in _VERSIONS:
         raise ValueError(f"version {version[0]}.{version[1]} of .npy is not known")
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=LONGEST_HEADER)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file, max_header_size=LONGEST_HEADER)
-    else:  # as version 2, its text in UTF-8; NumPy has no public reader of it alone
-        read: Any = np.lib._format_impl._read_array_header  # type: ignore[attr-defined]
-        shape, fortran, dtype = read(file, version=version, max_header_size=LONGEST_HEADER)
+    counting, encoding = _VERSIONS[version]
+    length = int.from_bytes(_exactly(file, counting), "little")
+    if length > LONGEST_HEADER:
+        raise ValueError(f"its header has {length:,} bytes, more than {LONGEST_HEADER:,}")
+    told = _literal(_exactly(file, length).decode(encoding))
+    if not isinstance(told, dict) or told.keys() != {"descr", "fortran_order", "shape"}:
+        raise ValueError("its header does not give type, order and shape")
+    shape, fortran = told["shape"], told["fortran_order"]
+    if type(shape) is not tuple or any(type(length) is not int or length < 0 for length in shape):
+        raise ValueError(f"the shape {shape} is none")
+    if type(fortran) is not bool:
+        raise ValueError(f"the order {fortran} is none")
+    dtype = np.lib.format.descr_to_dtype(told["descr"])
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are never loaded")
-    if any(type(length) is not int or length < 0 for length in shape):
-        raise ValueError(f"the shape {shape} is none")
     return shape, fortran, dtype
 
 
-def _numbers(file: IO[bytes], shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _exactly(file: io.BufferedIOBase, size: int) -> bytes:
+    data = file.read(size)
+    if len(data) < size:
+        raise ValueError("it ends within its header")
+    return data
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except SyntaxError:
+        return ast.literal_eval(_LONG.sub("", text))
+
+
+def _numbers(file: io.BufferedIOBase, shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any]) -> NDArray[Any]:
     """What stands behind a header."""
     array = np.empty(shape[::-1] if fortran else shape, dtype)
     if array.nbytes:
@@ -137,33 +177,11 @@ def _numbers(file: IO[bytes], shape: tuple[int, ...], fortran: bool, dtype: np.d
     return array.T if fortran else array
 
 
-def _fill(file: IO[bytes], array: NDArray[Any]) -> None:
+def _fill(file: io.BufferedIOBase, array: NDArray[Any]) -> None:
     place = array.reshape(-1).view(np.uint8).data
     at = 0
     while at < len(place):
-        got = file.readinto(place[at : at + _BLOCK])  # type: ignore[attr-defined]
+        got = file.readinto(place[at : at + _BLOCK])
         if not got:
             raise ValueError(f"it ends {len(place) - at:,} bytes too early")
         at += got
-
-
-_BLOCK = 16 * 2**20  # bytes that are read at once
-_WRONG = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-)
-"""What NumPy and zipfile answer bad bytes with, as fuzzing showed; all of it comes from the bytes of the file."""

@@ -43,9 +43,23 @@ def test_what_numpy_writes_comes_back(tmp_path: Path, array: Any, mmap: bool) ->
     np.testing.assert_array_equal(both["y"], [0, 1, 2])
 
 
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_npy_is_read(tmp_path: Path, version: tuple[int, int]) -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array(file, array, version)
+    np.testing.assert_array_equal(arrays.load_npy(tmp_path / "a.npy"), array)
+
+
 def header(text: str) -> bytes:
     raw = text.encode()
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(raw)) + raw
+
+
+def test_lengths_as_python_2_wrote_them_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    path.write_bytes(header("{'descr': '<f4', 'fortran_order': False, 'shape': (1L, 2L), }\n") + bytes(8))
+    np.testing.assert_array_equal(arrays.load_npy(path), np.zeros((1, 2), np.float32))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +68,12 @@ def header(text: str) -> bytes:
         b"",
         b"\x93NUMPY",
         b"\x93NUMPY\7\0",
+        b"\x93NUMPY\2\0" + struct.pack("<I", 2**32 - 1),
+        b"\x93NUMPY\3\0" + struct.pack("<I", 2) + b"\xff\xff",
+        header("[]"),
+        header("{'descr': '<f4', 'fortran_order': False}"),
+        header("{'descr': '<f4', 'fortran_order': 0, 'shape': (1,), }\n") + bytes(4),
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': [1], }\n") + bytes(4),
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }\n"),
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }\n"),
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (True,), }\n") + bytes(4),
