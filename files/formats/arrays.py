@@ -118,6 +118,8 @@ def require(
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     """One array of an archive."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is compressed in a way that NumPy does not write")
     if member.file_size > BEST_DEFLATE * max(member.compress_size, 1) + LONGEST_HEADER:
         raise ValueError(f"{member.filename} claims {member.file_size:,} bytes in {member.compress_size:,}")
     with cast("io.BufferedIOBase", archive.open(member)) as file:  # as its stubs do not say

@@ -102,6 +102,19 @@ def test_a_member_that_claims_more_than_its_bytes_can_hold_is_refused_before_mem
         arrays.load_npz(path)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_numpy_would_not_write_is_refused(tmp_path: Path, method: int) -> None:
+    """Each way of compressing has an error of its own, and a bound of its own on what its bytes can hold."""
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("x.npy", bytes(100))
+    content = bytearray(path.read_bytes())
+    content[52] ^= 255  # among the compressed bytes
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=r"a\.npz cannot be read as NumPy arrays \(\.npz\) \(x\.npy is compressed in"):
+        arrays.load_npz(path)
+
+
 def test_a_missing_file_and_a_missing_name(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"a\.npy is missing"):
         arrays.load_npy(tmp_path / "a.npy")
