@@ -41,10 +41,10 @@ def _numbers_of_numpy() -> tuple[Any, ...]:
     """What a pickled NumPy number is made of: authors store ``cmc[0]`` beside the weights."""
     import numpy as np
 
-    core: Any = np._core.multiarray  # type: ignore[attr-defined]
+    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
     named = [
-        (made, f"{package}.multiarray.{made.__name__}")
-        for made in (core.scalar, core._reconstruct)
+        (made, f"{package}.multiarray.{name}")
+        for made, name in ((scalar, "scalar"), (reconstruct, "_reconstruct"))
         for package in ("numpy.core", "numpy._core")  # before NumPy 2, and since
     ]
     kinds = {type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["AllFloat"] + "?SU"}
