@@ -261,7 +261,7 @@ def _read_all(files: _Files, whole: bool) -> bytes:
 def _stat(path: str) -> tuple[int, int, int]:
     """Size, and when content and inode were changed last, in nanoseconds."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - a Path takes as long as the call itself
+        found = os.stat(path)  # noqa: PTH116 - 3 µs a frame; by way of a Path 9, and there are a million
     except (OSError, ValueError):
         return _MISSING
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns) if stat.S_ISREG(found.st_mode) else _MISSING
