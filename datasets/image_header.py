@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Self
 
-from datasets.image_opening import ImageFault, check_size, fault_of, open_image, several_pictures
+from datasets.image_opening import ImageFault, check_size, one_error, open_image, several_pictures
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _END_OF_IMAGE = b"\xff\xd9"
@@ -120,9 +120,9 @@ def _png(data: bytes) -> Header:
 
 def _other(data: bytes) -> Header:
     try:
-        with open_image(data) as image:
+        with open_image(data) as image, one_error():
             size = (image.height, image.width)
             image.verify()
-    except Exception as error:
-        return Header.of_fault(fault_of(error))
+    except ImageFault as fault:
+        return Header.of_fault(fault)
     return Header(size)

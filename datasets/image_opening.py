@@ -13,9 +13,11 @@ What is decided here holds for folders, packs and checks alike:
 Whatever a damaged file makes of the libraries, one error comes out.
 """
 
+import contextlib
 import functools
 import io
 import warnings
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -75,6 +77,15 @@ def fault_of(error: BaseException) -> ImageFault:
     return ImageFault(f"cannot be decoded ({said})")
 
 
+@contextlib.contextmanager
+def one_error() -> Iterator[None]:
+    """Whatever a library answers damaged bytes with, as an `ImageFault`."""
+    try:
+        yield
+    except Exception as error:  # each format of Pillow has its own: KeyError, IndexError, struct.error, zlib.error, ...
+        raise fault_of(error) from error
+
+
 def check_size(height: int, width: int) -> None:
     """Refuse a picture without pixels, and one with more than a frame can have.
 
@@ -99,26 +110,23 @@ def open_image(data: bytes | memoryview) -> Image.Image:
     Raises:
         ImageFault: it is no image of `FORMATS`, too large, several pictures in one, or of pixels without a range.
     """
+    with one_error():
+        try:
+            image = Image.open(io.BytesIO(data), formats=_formats())
+        except UnidentifiedImageError as error:
+            raise ImageFault(f"is no image: it begins with the bytes {bytes(data[:_SHOWN]).hex(' ')}") from error
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageFault(
+                f"claims to have more than the {MOST_PIXELS:,} pixels of an 8K frame",
+                remedy="copy it again, or store a smaller picture",
+            ) from error
     try:
-        image = Image.open(io.BytesIO(data), formats=_formats())
-    except UnidentifiedImageError as error:
-        raise ImageFault(f"is no image: it begins with the bytes {bytes(data[:_SHOWN]).hex(' ')}") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageFault(
-            f"claims to have more than the {MOST_PIXELS:,} pixels of an 8K frame",
-            remedy="copy it again, or store a smaller picture",
-        ) from error
-    except Exception as error:
-        raise fault_of(error) from error
-    try:
-        check_size(image.height, image.width)
-        _check_kind(image)
+        with one_error():
+            check_size(image.height, image.width)
+            _check_kind(image)
     except ImageFault:
         image.close()
         raise
-    except Exception as error:
-        image.close()
-        raise fault_of(error) from error
     return image
 
 
@@ -128,16 +136,13 @@ def decode(data: bytes | memoryview) -> Pixels:
     Raises:
         ImageFault: as `open_image`, and where it is damaged or cut short; half a picture is never returned.
     """
-    with open_image(data) as image:
-        try:
-            image.load()
-            if image.mode in _SIXTEEN:
-                return np.repeat(_grey(image)[..., None], 3, axis=2)
-            if image.mode == "I":  # Pillow scales the 16-bit greys of PPM to 0 to 65,535
-                return np.repeat(_in_range(np.asarray(image), 65_535)[..., None], 3, axis=2)
-            return np.asarray(image.convert("RGB"))
-        except Exception as error:
-            raise fault_of(error) from error
+    with open_image(data) as image, one_error():
+        image.load()
+        if image.mode in _SIXTEEN:
+            return np.repeat(_grey(image)[..., None], 3, axis=2)
+        if image.mode == "I":  # Pillow scales the 16-bit greys of PPM to 0 to 65,535
+            return np.repeat(_in_range(np.asarray(image), 65_535)[..., None], 3, axis=2)
+        return np.asarray(image.convert("RGB"))
 
 
 def _check_kind(image: Image.Image) -> None:

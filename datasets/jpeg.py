@@ -20,6 +20,8 @@ except ImportError:
 
 Pixels = NDArray[np.uint8]  # [H,W,3] RGB
 _START = b"\xff\xd8\xff"
+_WRONG = (LookupError, MemoryError, RuntimeError, ValueError)
+"""What simplejpeg answers bad bytes with; a sampling of colours that it has no name for is a KeyError."""
 
 
 def library() -> str:
@@ -45,7 +47,7 @@ def decode(data: bytes | memoryview) -> Pixels:
         height, width, *_ = simplejpeg.decode_jpeg_header(data)
         image_opening.check_size(height, width)
         pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB")
-    except Exception as error:
+    except _WRONG as error:
         raise image_opening.fault_of(error) from error
     return pixels
 
@@ -70,7 +72,7 @@ def decode_into(data: bytes | memoryview, out: Pixels) -> bool:
         if (height, width, 3) != out.shape:
             return False
         simplejpeg.decode_jpeg(data, colorspace="RGB", buffer=out)
-    except Exception as error:
+    except _WRONG as error:
         raise image_opening.fault_of(error) from error
     return True
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from datasets import decoding
 from datasets.errors import DataError
+from datasets.image_opening import ImageFault
 from tests.datasets.mars_folder import picture
 
 
@@ -59,6 +60,16 @@ def test_a_jpeg_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
         path.write_bytes(data[:length])
         with pytest.raises(DataError, match=r"cut\.jpg (cannot be decoded|is no image).*; copy it again$"):
             decoding.read(path)
+
+
+def test_a_jpeg_of_a_sampling_without_a_name_is_refused(tmp_path: Path) -> None:
+    data = bytearray(picture(3, 32, 16))
+    data[data.index(b"\xff\xc0") + 11] = 0x14
+    (tmp_path / "odd.jpg").write_bytes(data)
+    with pytest.raises(DataError, match=r"odd\.jpg cannot be decoded"):
+        decoding.read(tmp_path / "odd.jpg")
+    with pytest.raises(ImageFault, match="cannot be decoded"):
+        decoding.decode_into(bytes(data), np.empty((32, 16, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\xff\xd8\xff"])
