@@ -1,8 +1,8 @@
 """The words of a command line."""
 
-import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def words(arguments: Sequence[str] | None = None) -> list[str]:
@@ -22,4 +22,9 @@ def words(arguments: Sequence[str] | None = None) -> list[str]:
 
 def _at_home(word: str) -> str:
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-    return f"{option}{equals}{os.path.expanduser(value)}" if value.startswith("~") else word  # noqa: PTH111
+    if not value.startswith("~"):
+        return word
+    try:
+        return f"{option}{equals}{Path(value).expanduser()}"
+    except RuntimeError:  # nobody of that name
+        return word

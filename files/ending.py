@@ -9,6 +9,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 BAD_INPUT: Final = 2
@@ -55,7 +56,7 @@ def _answered(run: Callable[[], int], answers: Mapping[type[BaseException], tupl
         return _say(f"{word}{one_line(error)}", code)
     except KeyboardInterrupt:
         return _say(interrupted, INTERRUPTED)
-    except Exception as error:
+    except Exception as error:  # what the machine answers is told in a sentence; the rest goes on as it came
         told = sentence(error)
         if told is None:
             error.add_note(REPORT)
@@ -146,7 +147,8 @@ def prepare_output() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None or getattr(stream, "closed", False):
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8", errors="reproid"))  # noqa: PTH123, SIM115
+            nowhere = Path(os.devnull).open("w", encoding="utf-8", errors="reproid")  # noqa: SIM115 - open to the end
+            setattr(sys, name, nowhere)
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="reproid")
 

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -209,7 +210,7 @@ def _texts(values: Any) -> Any:
 
 def _is_hdf5(path: str) -> bool:
     """Whether the signature of HDF5 stands where it may: at the start, at byte 512, 1024, 2048."""
-    with open(path, "rb") as file:  # noqa: PTH123
+    with Path(path).open("rb") as file:
         head = file.read(4096)
     return any(head.startswith(_SIGNATURE, at) for at in (0, 512, 1024, 2048))
 
@@ -238,8 +239,7 @@ def limit_memory(further: int) -> None:
     try:
         import resource
 
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-            now = int(file.read().split()[0]) * resource.getpagesize()
+        now = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         wanted = now + further
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
