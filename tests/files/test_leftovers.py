@@ -48,7 +48,15 @@ def test_scratch_folders_of_dead_processes_go_when_the_next_is_made(
 
 def test_processes_are_told_apart() -> None:
     assert leftovers.is_running(os.getpid())
-    assert leftovers.is_running(1) == (os.name != "nt")
+    assert leftovers.is_running(1)
     assert not leftovers.is_running(gone())
     assert not leftovers.is_running(0)
     assert not leftovers.is_running(10**20)
+
+
+def test_on_windows_no_process_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = gone()
+    with monkeypatch.context() as there:
+        there.setattr(leftovers.os, "name", "nt")
+        there.setattr(leftovers.os, "kill", None)
+        assert leftovers.is_running(dead)
