@@ -10,17 +10,20 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numba
 import numba.core.config
 
+Kernel = Callable[..., Any]
+
 _SETTINGS: Any = numba.core.config
-_OPTIONS: Final = {"nogil": True, "error_model": "numpy"}
+_jit: Final[Callable[..., Callable[[Kernel], Kernel]]] = partial(numba.njit, nogil=True, error_model="numpy")
 
 
-def compiled(kernel: Callable[..., Any], *, beside: Path | None = None, name: str = "kernels") -> Callable[..., Any]:
+def compiled(kernel: Kernel, *, beside: Path | None = None, name: str = "kernels") -> Kernel:
     """Compile a kernel at its first call, without the interpreter's lock; floats keep their order of operations.
 
     Args:
@@ -28,20 +31,14 @@ def compiled(kernel: Callable[..., Any], *, beside: Path | None = None, name: st
         beside: a folder of sources, below whose ``__pycache__`` a folder `name` is tried first. Without it, what Numba
             chooses: beside the kernel's own file.
         name: of the folder for machine code, where one is chosen here.
-
-    Raises:
-        ImportError: there is no Numba.
     """
-    from numba import njit
-
-    njit_: Any = njit  # its types know no options that are handed on
     for place in _places(beside, name):
         with _kept_in(place):
             try:
-                return njit_(cache=True, **_OPTIONS)(kernel)  # type: ignore[no-any-return]
+                return _jit(cache=True)(kernel)
             except (RuntimeError, OSError):  # "cannot cache function": it cannot be written there
                 continue
-    return njit_(**_OPTIONS)(kernel)  # type: ignore[no-any-return]
+    return _jit()(kernel)
 
 
 def _places(beside: Path | None, name: str) -> Iterator[Path | None]:
