@@ -68,17 +68,26 @@ class FileBytes:
         return f"{self._root}/{self._tracklets[owner].frames[int(row - self._offsets[owner])]}"
 
 
-def _read(path: str) -> Content | DataError:
-    """One file with as few calls as possible: there are very many."""
+def read_whole(path: str) -> bytes:
+    """A file with as few calls as possible: there are very many, and a `Path` takes as long as the reading itself.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            size = os.fstat(handle).st_size
-            data = os.read(handle, size + 1)
-            while more := os.read(handle, size + 1):  # rarely: a file may come in pieces
-                data += more
-        finally:
-            os.close(handle)
+        size = os.fstat(handle).st_size
+        data = os.read(handle, size + 1)
+        while more := os.read(handle, size + 1):  # rarely: a file may come in pieces
+            data += more
+    finally:
+        os.close(handle)
+    return data
+
+
+def _read(path: str) -> Content | DataError:
+    try:
+        data = read_whole(path)
     except FileNotFoundError:
         return DataError(f"{path} is missing; copy it again")
     except OSError as error:

@@ -5,7 +5,6 @@ its read, a look at its header and a hash of its bytes; its pixels are decoded o
 """
 
 import itertools
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from datasets import decoding, equal_frames, pack
 from datasets import progress as progress_bars
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
+from datasets.frame_bytes import read_whole
 from datasets.image_header import read_header
 from datasets.image_opening import ImageFault
 from datasets.recognition import PACK
@@ -42,7 +42,6 @@ _LISTED = ("missing", "empty", "unreadable", "unsupported")
 _FEW_PIXELS = 512  # frames with fewer, such as 16x8, come out the same twice where somebody hardly moves
 
 _AGAIN = "copy it again"
-_FIRST_READ = 1 << 20  # bytes: a frame comes in one call
 _BLOCK = 256  # frames that one task reads
 _AHEAD = 4  # tasks in flight for each thread
 _THREADS = 16  # reading waits for the disk, most of all for a network disk
@@ -235,16 +234,9 @@ def _read_packed(tracklets: Sequence[Tracklet], root: Path) -> _Reading:
 
 
 def _file(path: str, name: str) -> bytes | Problem:
-    """All bytes of a file, or why there are none; without `Path`, which takes as long as the reading itself."""
+    """All bytes of a file, or why there are none."""
     try:
-        file = os.open(path, os.O_RDONLY)
-        try:
-            data = os.read(file, _FIRST_READ)
-            if len(data) == _FIRST_READ:
-                while more := os.read(file, _FIRST_READ):
-                    data += more
-        finally:
-            os.close(file)
+        data = read_whole(path)
     except FileNotFoundError:
         return Problem("missing", name, "is listed but not there", _AGAIN)
     except OSError as error:
