@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from datasets import decoding, pack
 from datasets.errors import DataError
+from datasets.frame_bytes import decoded
 from datasets.identifiers import printable
-from datasets.image_opening import ImageFault
 from datasets.sampling import evenly
 from datasets.tracklet import Split, Tracklet
 
@@ -115,12 +115,7 @@ def _frames(tracklet: Tracklet, root: Path, frames: NDArray[np.int64]) -> Iterat
     """Some frames of a tracklet, decoded, out of a pack where the folder is one."""
     source = pack.bytes_of([tracklet], root)
     for frame, content in zip(frames.tolist(), source.read(frames), strict=True):
-        if isinstance(content, DataError):
-            raise content
-        try:
-            yield decoding.decode(bytes(content))
-        except ImageFault as error:
-            raise DataError(error.sentence(source.name(frame))) from error
+        yield decoded(source, frame, content, decoding.decode)
 
 
 def _scaled(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:

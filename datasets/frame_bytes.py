@@ -4,17 +4,20 @@ Whoever decodes frames asks one of these for rows: numbers of frames, counted ov
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
+from datasets.image_opening import ImageFault
 from datasets.tracklet import Tracklet
 from datasets.tracklet import lengths as frame_counts
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Content = bytes | memoryview
 """What an image file holds."""
 
@@ -33,6 +36,34 @@ class FrameBytes(Protocol):
     def name(self, row: int) -> str:
         """What to call a frame in a message."""
         ...
+
+
+def decoded(
+    source: FrameBytes,
+    row: int,
+    content: Content | DataError,
+    decode: Callable[Concatenate[Content, P], T],
+    *given: P.args,
+    **named: P.kwargs,
+) -> T:
+    """What becomes of a frame's bytes.
+
+    Args:
+        source: where they are from.
+        row: of the frame there.
+        content: as `FrameBytes.read` gave it.
+        decode: what is done with it.
+        given, named: what else `decode` takes.
+
+    Raises:
+        DataError: naming the frame, if its bytes cannot be had or decoded.
+    """
+    if isinstance(content, DataError):
+        raise content
+    try:
+        return decode(content, *given, **named)
+    except ImageFault as error:
+        raise DataError(error.sentence(source.name(row))) from error
 
 
 class FileBytes:

@@ -3,10 +3,8 @@
 import numpy as np
 
 from datasets import decoding
-from datasets.errors import DataError
-from datasets.frame_bytes import FrameBytes
+from datasets.frame_bytes import Content, FrameBytes, decoded
 from datasets.image_header import read_header
-from datasets.image_opening import ImageFault
 from datasets.resizing import Pixels
 
 _UNKNOWN, _SAME, _OTHER = range(3)
@@ -34,13 +32,9 @@ class Originals:
         if self._seen[row] == _SAME:
             return None
         content = self._source.read(np.array([row], dtype=np.int64))[0]
-        if isinstance(content, DataError):
-            raise content
+        return decoded(self._source, row, content, self._unlike, row)
+
+    def _unlike(self, content: Content, row: int) -> Pixels | None:
         if self._seen[row] == _UNKNOWN:
             self._seen[row] = _SAME if read_header(bytes(content)).size == self._size else _OTHER
-            if self._seen[row] == _SAME:
-                return None
-        try:
-            return decoding.decode(content)
-        except ImageFault as error:
-            raise DataError(error.sentence(self._source.name(row))) from error
+        return None if self._seen[row] == _SAME else decoding.decode(content)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from datasets import decoding
 from datasets import progress as progress_bars
 from datasets.errors import DataError
-from datasets.frame_bytes import FrameBytes
-from datasets.image_opening import ImageFault
+from datasets.frame_bytes import FrameBytes, decoded
 from datasets.pack.reading import bytes_of
 from datasets.resizing import Filter
 from datasets.tracklet import Tracklet
@@ -80,13 +79,9 @@ def decode_block(
     problems: list[str] = []
     for row, content, place in zip(rows.tolist(), source.read(rows), block, strict=True):
         try:
-            if isinstance(content, DataError):
-                raise content
-            decoding.decode_into(content, place, crop, resize)
+            decoded(source, row, content, decoding.decode_into, place, crop, resize)
         except DataError as error:
             problems.append(str(error))
-        except ImageFault as error:
-            problems.append(error.sentence(source.name(row)))
     return block, problems
 
 
@@ -140,11 +135,7 @@ def _damaged(source: FrameBytes, rows: NDArray[np.int64]) -> list[str]:
     problems: list[str] = []
     for row, content in zip(rows.tolist(), source.read(rows), strict=True):
         try:
-            if isinstance(content, DataError):
-                raise content
-            decoding.decode(content)
+            decoded(source, row, content, decoding.decode)
         except DataError as error:
             problems.append(str(error))
-        except ImageFault as error:
-            problems.append(error.sentence(source.name(row)))
     return problems
