@@ -48,7 +48,7 @@ class SharedFrames(FrameStore):
         return self.base.original(int(self._rows[row]))
 
     def _block(self, first: int, end: int) -> NDArray[np.uint8]:
-        return np.array(self.flat()[first:end])
+        return np.asarray(self.flat()[first:end])  # which is a copy already
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Send a worker process the store's own way to its frames."""
