@@ -53,7 +53,7 @@ def read_queries(root: Path, people: NDArray[np.int64], cameras: NDArray[np.int6
     """
     found: dict[Path, NDArray[np.int64]] = {}
     if (root / MATLAB).is_file():
-        found[MATLAB] = _rows(root / MATLAB, _matlab(root / MATLAB), len(people), first=1)
+        found[MATLAB] = _rows(root / MATLAB, _whole(root / MATLAB, _matlab(root / MATLAB)), len(people), first=1)
     if (root / NUMPY).is_file():
         numbers = _whole(root / NUMPY, _numpy(root / NUMPY))
         first = _first_number(root / NUMPY, numbers, people, cameras)
@@ -79,7 +79,7 @@ def read_queries(root: Path, people: NDArray[np.int64], cameras: NDArray[np.int6
 
 def _rows(path: Path, numbers: NDArray[np.int64], tracklets: int, *, first: int) -> NDArray[np.int64]:
     """Rows from 0 out of line numbers that begin with `first`."""
-    rows = _whole(path, numbers) - first
+    rows = numbers - first
     outside = np.flatnonzero((rows < 0) | (rows >= tracklets))
     if outside.size:
         entry = int(outside[0])
@@ -94,13 +94,13 @@ def _rows(path: Path, numbers: NDArray[np.int64], tracklets: int, *, first: int)
 
 def _whole(path: Path, values: NDArray[Any], what: str = "the queries") -> NDArray[np.int64]:
     """Values as whole numbers; those written as text (a table with names in another column) will do."""
-    return identifiers.whole_numbers(values, f"{path}: {what}", "copy it again")
+    return identifiers.whole_numbers(values, f"{path}: {what}", _REMEDY)
 
 
 def _matlab(path: Path) -> NDArray[Any]:
     values = read_variable(path, "query", "copy it from your release of LS-VID")
     if values.ndim != 2:
-        raise DataError(f"{path}: 'query' has {values.ndim} dimensions, expected a row of line numbers; copy it again")
+        raise DataError(f"{path}: 'query' has {values.ndim} dimensions, expected a row of line numbers; {_REMEDY}")
     return values.reshape(-1) if 1 in values.shape else values[:, 0]
 
 
@@ -109,7 +109,7 @@ def _numpy(path: Path) -> NDArray[Any]:
     if values.ndim == 2 and 1 in values.shape:
         values = values.reshape(-1)
     if values.ndim != 1:
-        raise DataError(f"{path} has the shape {list(values.shape)}, expected one line number a query; copy it again")
+        raise DataError(f"{path} has the shape {list(values.shape)}, expected one line number a query; {_REMEDY}")
     return values
 
 
