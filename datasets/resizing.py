@@ -2,9 +2,9 @@
 
 ``bilinear`` and ``bicubic`` are Pillow's: they average over all pixels that an output pixel covers (antialiasing), as
 torchvision's ``Resize`` on images does too; bicubic goes across first, as Pillow did before it chose the cheaper order.
-``opencv-linear`` is ``cv2.resize`` with its default ``INTER_LINEAR`` on
-bytes: four neighbours of the output pixel's centre, whatever the factor, in fixed point. It is computed here, bit for
-bit as OpenCV's C++ does it (``modules/imgproc/src/resize.cpp``: ``HResizeLinear``, ``VResizeLinear``).
+``opencv-linear`` is ``cv2.resize`` with its default ``INTER_LINEAR`` on bytes: four neighbours of the output pixel's
+centre, whatever the factor, in fixed point. It is computed here, bit for bit as OpenCV's C++ does it
+(``modules/imgproc/src/resize.cpp``: ``HResizeLinear``, ``VResizeLinear``).
 """
 
 from functools import cache

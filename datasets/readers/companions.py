@@ -6,7 +6,6 @@ Thumbs.db  desktop.ini                  Windows
 .nfs...  .directory  .Trash-1000/       others: whatever begins with a dot is hidden
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from datasets.checks import Check
@@ -35,13 +34,6 @@ def checks(found: int, part: str = "") -> list[Check]:
     """
     what = "companion files of systems (Thumbs.db ...), passed over"
     return [Check(f"{part} {what}".strip(), None, found)] if found else []
-
-
-def without(names: Iterable[str]) -> tuple[list[str], int]:
-    """The other names in their order, and how many were left by a system."""
-    every = list(names)
-    kept = [name for name in every if not is_companion(name)]
-    return kept, len(every) - len(kept)
 
 
 def folders_in(root: Path) -> list[Path]:

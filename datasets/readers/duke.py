@@ -210,7 +210,7 @@ def _find_root(root: Path) -> Path:
     there = [part for part in PARTS if (root / part).is_dir()]
     if len(there) == len(PARTS):
         return root
-    inside = sorted(child for child in folders_in(root) if all((child / part).is_dir() for part in PARTS))
+    inside = [child for child in folders_in(root) if all((child / part).is_dir() for part in PARTS)]
     if len(inside) == 1:
         return inside[0]
     if inside:
