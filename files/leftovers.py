@@ -39,8 +39,8 @@ def _remove(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
     with contextlib.suppress(OSError):
         for entry in list(folder.iterdir()):
             found = pattern.fullmatch(entry.name)
-            if found and not is_running(int(found["owner"])) and _is_own(entry):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # another process was quicker, or it is not ours
+                if found and not is_running(int(found["owner"])) and _is_own(entry):
                     shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
                     removed.append(entry)
     return removed

@@ -28,6 +28,14 @@ def test_only_what_dead_processes_left_is_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
+def test_what_another_process_removed_meanwhile_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = gone()
+    first, second = (tmp_path / f".{name}.{dead}" for name in "ab")
+    second.touch()
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter([first, second]))
+    assert leftovers.remove(tmp_path) == [second]
+
+
 def test_a_folder_that_is_not_there_holds_none(tmp_path: Path) -> None:
     assert leftovers.remove(tmp_path / "none") == []
 
