@@ -11,6 +11,7 @@ from datasets.contents import of_frames
 from datasets.errors import DataError
 from datasets.pack import layout
 from datasets.pack.layout import Contents, Division
+from files import digest
 from files.formats import arrays
 
 DAMAGED: Final = "run `python -m runners.data verify` on the pack, then pack the data again"
@@ -50,7 +51,7 @@ def array(folder: Path, contents: Contents, file: str, rows: int, kind: "np.dtyp
     if found.shape != (rows,) or not fits:
         raise DataError(f"{path} holds {found.dtype} {list(found.shape)}, expected {rows} rows; {DAMAGED}")
     try:
-        sound = layout.checksum(path) == contents.index[file]
+        sound = digest.sha256(path) == contents.index[file]
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); {DAMAGED}") from error
     if not sound:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from files import digest
 from files.formats import json as json_files
 
 FORMAT = 2  # raise when the files' layout changes
@@ -233,15 +232,6 @@ def is_pack(folder: Path) -> bool:
 def shard_name(number: int) -> str:
     """Name of a file of frames."""
     return f"shard-{number:05d}.bin"
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return digest.sha256(path)
 
 
 def put_whole(path: Path, content: bytes, *, lasting: bool = True) -> None:

@@ -40,7 +40,8 @@ from datasets.pack.layout import (
 from datasets.pack.reading import bytes_of, open_pack
 from datasets.tracklet import Split, Tracklet
 from datasets.tracklet import lengths as frame_counts
-from files import lock
+from files import digest, lock
+from files.formats import json as json_files
 
 SHARD_BYTES = 256 * 1024 * 1024
 """A new shard begins before a frame that would make the last one larger."""
@@ -227,14 +228,14 @@ def _finished(plan: _Plan, folder: Path) -> list[Shard]:
     while True:
         number = len(found)
         try:
-            note = json.loads(_note_file(folder, number).read_text(encoding="utf-8"))
+            note = json_files.read_object(_note_file(folder, number))
             ours = note.pop("plan") == plan.digest and note.pop("first") == done
             rows, shard = note.pop("rows"), Shard(**note)
             path = folder / layout.shard_name(number)
-            sums = (layout.checksum(_rows_file(folder, number)), layout.checksum(path)) if ours else None
+            sums = (digest.sha256(_rows_file(folder, number)), digest.sha256(path)) if ours else None
             if shard.file != path.name or sums != (rows, shard.sha256):
                 return found
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return found
         found.append(shard)
         done += shard.frames
@@ -262,7 +263,7 @@ def _finish(plan: _Plan, shards: list[Shard], folder: Path) -> Contents:
     }
     for file, array in files.items():
         layout.put_whole(folder / file, layout.npy(array))
-    sums = {file: layout.checksum(folder / file) for file in files}
+    sums = {file: digest.sha256(folder / file) for file in files}
     written = Contents(len(frames), len(tracklets), tuple(shards), sums, tuple(divisions))
     layout.put_whole(folder / PACK, written.as_json())
     return written

@@ -23,6 +23,7 @@ from datasets.repaired import writing
 from datasets.store import FrameStore
 from datasets.synthwalk import presets
 from datasets.tracklet import Split, Tracklet
+from files import digest
 from tests.datasets import rap_folder
 
 FORMATS = ("bmp", "ppm", "tif", "png", "jpg")
@@ -302,7 +303,7 @@ def test_an_index_that_points_nowhere_is_told(mars_root: Path, tmp_path: Path) -
             table = np.load(tmp_path / "sound" / file)
             table[field][3] = value
             np.save(tmp_path / "spoilt" / file, table)
-            sums = sound.contents.index | {file: pack.layout.checksum(tmp_path / "spoilt" / file)}
+            sums = sound.contents.index | {file: digest.sha256(tmp_path / "spoilt" / file)}
             (tmp_path / "spoilt" / "pack.json").write_bytes(replace(sound.contents, index=sums).as_json())
             with pytest.raises(DataError, match=rf"{file} points outside of the"):
                 pack.open_pack(tmp_path / "spoilt")
