@@ -14,6 +14,7 @@ import datasets
 from datasets import decoding, store_building, store_file
 from datasets.errors import DataError
 from datasets.store import FrameStore
+from files import digest
 from tests.datasets import mars_folder
 
 SIZE = (16, 8)
@@ -108,8 +109,8 @@ def test_a_sound_cache_is_read_once_in_a_process(
     assert path is not None
     store_file._checked.clear()  # as in a new process
     read: list[Path] = []
-    real = store_file.digest.sha256
-    monkeypatch.setattr(store_file.digest, "sha256", lambda file: read.append(file) or real(file))
+    real = digest.sha256
+    monkeypatch.setattr(digest, "sha256", lambda file: read.append(file) or real(file))
     for _ in range(3):
         build(split, tmp_path)
     assert read == [path]
