@@ -133,12 +133,12 @@ def list_root(root: Path, *, sizes: bool = True) -> Listing:
     parts: dict[str, FolderListing] = {}
     misplaced = companions = 0
     for part in PARTS:
-        people = subfolders(root, part)
+        people = subfolders(root, part, _is_image)
         misplaced += people.images
         companions += people.companions
         folders: list[str] = []
         for person in people.folders:
-            inside = subfolders(root, f"{part}/{person}")
+            inside = subfolders(root, f"{part}/{person}", _is_image)
             misplaced += inside.images
             companions += inside.companions
             folders += [f"{part}/{person}/{tracklet}" for tracklet in inside.folders]
@@ -202,6 +202,10 @@ def _counted(split: Split, expected: dict[str, int] | None, expectation: Counts,
     if expectation != "official":
         return checks
     return tuple(replace(check, detail=_PUBLISHED) if check.what == _UNCONFIRMED else check for check in checks)
+
+
+def _is_image(name: str) -> bool:
+    return name.endswith(".jpg")
 
 
 def _find_root(root: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,15 +89,21 @@ class FolderListing:
 
 
 class Entries(NamedTuple):
-    """Names in a folder, sorted: its folders, how many images lie beside them, and what a system left."""
+    """Names of the folders in a folder, sorted, and how many images, other files and things of systems lie there."""
 
     folders: list[str]
     images: int
+    others: int
     companions: int
 
 
-def subfolders(root: Path, folder: str, suffix: str = ".jpg") -> Entries:
+def subfolders(root: Path, folder: str, is_image: Callable[[str], bool]) -> Entries:
     """The folders in a folder; those that a system left are not looked at.
+
+    Args:
+        root: the data set's folder.
+        folder: path relative to it.
+        is_image: whether a file of this name is an image.
 
     Raises:
         DataError: the folder is missing or may not be read.
@@ -109,8 +115,8 @@ def subfolders(root: Path, folder: str, suffix: str = ".jpg") -> Entries:
         raise _unreadable(root / folder, error) from error
     kept = [(name, is_folder) for name, is_folder in there if not is_companion(name)]
     folders = sorted(name for name, is_folder in kept if is_folder)
-    images = sum(not is_folder and name.endswith(suffix) for name, is_folder in kept)
-    return Entries(folders, images, len(there) - len(kept))
+    images = sum(not is_folder and is_image(name) for name, is_folder in kept)
+    return Entries(folders, images, len(kept) - len(folders) - images, len(there) - len(kept))
 
 
 def list_folders(

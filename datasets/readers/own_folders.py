@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import identifiers
@@ -10,29 +9,12 @@ from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.frames_of_folder import ListedFrames, names_array
 from datasets.readers import companions, image_files
-from datasets.readers.folder_listing import MISSING, FolderListing, list_folders
+from datasets.readers.folder_listing import MISSING, FolderListing, list_folders, subfolders
 from datasets.readers.natural_order import Key, natural_key
 from datasets.readers.own_tracklets import PARTS, Found, Written, in_order, is_image
 
 _LAYOUT = "<part>/<person>/<camera>/<tracklet>/<frame>, with the parts train, query and gallery, or train and test"
 _LEVELS = ("part", "person", "camera")
-
-
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """What lies in a folder.
-
-    Attributes:
-        folders: names in natural order.
-        images: how many images.
-        others: how many other files.
-        companions: what a system left there.
-    """
-
-    folders: list[str]
-    images: int
-    others: int
-    companions: int
 
 
 def read(root: Path, sizes: bool) -> Found:
@@ -53,12 +35,12 @@ def read(root: Path, sizes: bool) -> Found:
         deeper: list[tuple[str, ...]] = []
         for one in labels:
             folder = "/".join(one)
-            inside = look_into(root / folder)
+            inside = subfolders(root, folder, is_image)
             others += inside.others
             left_by_systems += inside.companions
             if inside.images:
                 problems.append(_misplaced(folder, level, inside.images))
-            deeper += [(*one, name) for name in inside.folders]
+            deeper += [(*one, name) for name in sorted(inside.folders, key=_by_nature)]
         labels = deeper
     if not labels:
         raise DataError(f"{root} holds no folder of a tracklet, expected {_LAYOUT}; put the frames there")
@@ -120,24 +102,6 @@ def frames_in(listing: FolderListing, row: int, problems: list[Problem]) -> tupl
             elif size == MISSING:
                 problems.append(Problem("missing", f"{folder}/{name}", "is a link that leads nowhere", "copy it again"))
     return ListedFrames(f"{folder}/", names_array(names)), chosen, len(rows) - sum(map(is_image, rows))
-
-
-def look_into(folder: Path) -> Inside:
-    """The folders and files of a folder; what a system left is not looked at.
-
-    Raises:
-        DataError: it may not be read.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            there = [(entry.name, entry.is_dir()) for entry in entries]
-    except OSError as error:
-        raise DataError(f"{folder} cannot be listed ({error.strerror}); make it readable") from error
-    kept = [(name, is_folder) for name, is_folder in there if not companions.is_companion(name)]
-    folders = sorted((name for name, is_folder in kept if is_folder), key=_by_nature)
-    files = [name for name, is_folder in kept if not is_folder]
-    images = sum(map(is_image, files))
-    return Inside(folders, images, len(files) - images, len(there) - len(kept))
 
 
 def _by_nature(name: str) -> tuple[Key, str]:
