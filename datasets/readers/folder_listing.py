@@ -1,7 +1,6 @@
 """What lies in many folders: names and sizes of their images as arrays, for layouts that have no list of names."""
 
 import os
-import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ from datasets.errors import DataError
 from datasets.frames_of_folder import names_array
 from datasets.readers.companions import checks as companion_checks
 from datasets.readers.companions import is_companion
-from datasets.readers.image_files import name_some, strays
+from datasets.readers.image_files import MISSING, Scanned, name_some, scan, strays
 
-MISSING = -1  # size of a link that leads nowhere
 _THREADS = 4  # listing waits for the disk, most of all for a network disk
 _AGAIN = "copy it again"
 
@@ -143,8 +141,9 @@ def list_folders(
     with ThreadPoolExecutor(_THREADS) as pool, bar:
         listed = pool.map(lambda folder: _list(root / folder, suffix, sizes), folders)
         for folder, found in zip(folders, listed, strict=True):
-            names.append(found.names)
-            bytes_of.append(found.sizes)
+            images = sorted(found.sizes.items())
+            names.append(names_array([name for name, _ in images]))
+            bytes_of.append(np.array([size for _, size in images], dtype=np.int64))
             others += found.others
             companions += found.companions
             capitals += [f"{folder}/{name}" for name in found.capitals]
@@ -165,48 +164,11 @@ def list_folders(
     )
 
 
-class _Listed(NamedTuple):
-    names: NDArray[np.bytes_]
-    sizes: NDArray[np.int64]
-    others: int
-    companions: int
-    capitals: list[str]
-    deeper: list[str]
-
-
-def _list(folder: Path, suffix: bytes, sizes: bool) -> _Listed:
-    found: list[tuple[bytes, int]] = []
-    others = companions = 0
-    capitals: list[str] = []
-    deeper: list[str] = []
+def _list(folder: Path, suffix: bytes, sizes: bool) -> Scanned:
     try:
-        with os.scandir(os.fsencode(folder)) as entries:
-            for entry in entries:
-                if is_companion(entry.name):
-                    companions += 1
-                elif not entry.name.endswith(suffix) or (not suffix and entry.is_dir()):
-                    others += 1
-                    if entry.is_dir():
-                        deeper.append(os.fsdecode(entry.name))
-                    elif entry.name.lower().endswith(suffix):
-                        capitals.append(os.fsdecode(entry.name))
-                elif sizes:
-                    found.append((entry.name, _size(entry)))
-                else:
-                    found.append((entry.name, 0))
+        return scan(folder, (suffix,), ask=sizes)
     except OSError as error:
         raise _unreadable(folder, error) from error
-    found.sort()
-    names, known = names_array([name for name, _ in found]), np.array([size for _, size in found], np.int64)
-    return _Listed(names, known, others, companions, capitals, deeper)
-
-
-def _size(entry: os.DirEntry[bytes]) -> int:
-    try:
-        told = entry.stat()
-    except FileNotFoundError:
-        return MISSING
-    return told.st_size if stat.S_ISREG(told.st_mode) else MISSING
 
 
 def _unreadable(folder: Path, error: OSError) -> DataError:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from datasets.errors import DataError
 from datasets.readers import companions
 
 MISSING = -1
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 _THREADS = 4  # listing waits for the disk, most of all for a network disk
 _NAMED = 5  # how many files a message names
 _AGAIN = "copy it again"
@@ -86,7 +88,7 @@ def list_images(
     capitals: list[str] = []
     deeper: list[str] = []
     with ThreadPoolExecutor(_THREADS) as pool:
-        listings = pool.map(lambda folder: _listing(root / folder, suffixes), folders)
+        listings = pool.map(lambda folder: _scanned(root / folder, suffixes), folders)
         bar = progress.bar(
             zip(folders.items(), listings, strict=True),
             total=len(folders),
@@ -137,42 +139,66 @@ def _counted(found: Sequence[str], what: str) -> str:
     return f"{len(found):,} {what}{'' if len(found) == 1 else 's'}"
 
 
-class _Listed(NamedTuple):
-    """A folder: sizes of its images, what a system left, and what may be images in another form or place."""
+class Scanned(NamedTuple):
+    """A folder: sizes of its images, how many other files and things of systems lie there, and what may be misplaced.
+
+    A size is -1 for a link that leads nowhere, and where no file was asked. `capitals` are images whose ending differs
+    in capitals alone, `deeper` are folders; both are among the others.
+    """
 
     sizes: dict[bytes, int]
+    others: int
     companions: int
     capitals: list[str]
     deeper: list[str]
 
 
-def _listing(folder: Path, suffixes: tuple[bytes, ...]) -> _Listed:
-    """One folder; names stay bytes, a million decoded names would take a second."""
+def scan(folder: Path, suffixes: tuple[bytes, ...], *, ask: bool = True) -> Scanned:
+    """Look into one folder; names stay bytes, a million decoded names would take a second.
+
+    Args:
+        folder: where to look.
+        suffixes: what the names of images end with.
+        ask: for the size of every image, which takes several times as long as the names alone.
+
+    Raises:
+        OSError: it may not be listed, or an image may not be asked.
+    """
     sizes: dict[bytes, int] = {}
-    left = 0
+    others = left = 0
     capitals: list[str] = []
     deeper: list[str] = []
-    try:
-        with os.scandir(os.fsencode(folder)) as entries:
-            for entry in entries:
-                if companions.is_companion(entry.name):
-                    left += 1
-                elif entry.name.endswith(suffixes):
-                    sizes[entry.name] = _size(entry)
-                elif entry.is_dir():
-                    deeper.append(os.fsdecode(entry.name))
-                elif entry.name.lower().endswith(suffixes):
+    with os.scandir(os.fsencode(folder)) as entries:
+        for entry in entries:
+            if companions.is_companion(entry.name):
+                left += 1
+            elif entry.is_dir():
+                others += 1
+                deeper.append(os.fsdecode(entry.name))
+            elif entry.name.endswith(suffixes):
+                sizes[entry.name] = _size(entry) if ask else MISSING
+            else:
+                others += 1
+                if entry.name.lower().endswith(suffixes):
                     capitals.append(os.fsdecode(entry.name))
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # all of its images are missing, and told so
+    return Scanned(sizes, others, left, capitals, deeper)
+
+
+def _scanned(folder: Path, suffixes: tuple[bytes, ...]) -> Scanned:
+    """A folder that is not there holds nothing: all of its images are missing, and told so."""
+    try:
+        return scan(folder, suffixes)
     except OSError as error:
-        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+        if error.errno not in _NOWHERE:
             raise DataError(f"{folder} cannot be listed ({error.strerror}); make it readable") from error
-    return _Listed(sizes, left, capitals, deeper)
+    return Scanned({}, 0, 0, [], [])
 
 
 def _size(entry: os.DirEntry[bytes]) -> int:
     try:
-        return entry.stat().st_size
-    except OSError:  # a link that leads nowhere
+        told = entry.stat()
+    except OSError as error:
+        if error.errno not in _NOWHERE:
+            raise
         return MISSING
+    return told.st_size if stat.S_ISREG(told.st_mode) else MISSING

@@ -9,7 +9,7 @@ from datasets.checks import Check, Problem
 from datasets.errors import DataError
 from datasets.frames_of_folder import ListedFrames, names_array
 from datasets.readers import companions, image_files
-from datasets.readers.folder_listing import MISSING, FolderListing, list_folders, subfolders
+from datasets.readers.folder_listing import FolderListing, list_folders, subfolders
 from datasets.readers.natural_order import Key, natural_key
 from datasets.readers.own_tracklets import PARTS, Found, Written, in_order, is_image
 
@@ -99,7 +99,7 @@ def frames_in(listing: FolderListing, row: int, problems: list[Problem]) -> tupl
         for name, size in zip(names, listing.sizes[chosen].tolist(), strict=True):
             if size == 0:
                 problems.append(Problem("empty", f"{folder}/{name}", "has 0 bytes", "copy it again"))
-            elif size == MISSING:
+            elif size == image_files.MISSING:
                 problems.append(Problem("missing", f"{folder}/{name}", "is a link that leads nowhere", "copy it again"))
     return ListedFrames(f"{folder}/", names_array(names)), chosen, len(rows) - sum(map(is_image, rows))
 

@@ -17,8 +17,8 @@ from datasets.checks import Problem
 from datasets.errors import DataError
 from datasets.frames_of_folder import ListedFrames, names_array
 from datasets.readers.companions import folders_in, is_companion
-from datasets.readers.folder_listing import MISSING, FolderListing, list_folders
-from datasets.readers.image_files import strays
+from datasets.readers.folder_listing import FolderListing, list_folders
+from datasets.readers.image_files import MISSING, strays
 from datasets.tracklet import Tracklet
 
 _UNKNOWN = -1

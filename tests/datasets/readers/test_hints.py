@@ -26,6 +26,15 @@ def deeper(root: Path) -> Path:
     return root
 
 
+def in_folders_of_their_own(root: Path) -> Path:
+    for path in [*root.rglob("*.jpg"), *root.rglob("*.png")]:
+        content = path.read_bytes()
+        path.unlink()
+        path.mkdir()
+        (path / "frame").write_bytes(content)
+    return root
+
+
 def prid(root: Path) -> Path:
     return png_folders.prid(root, range(1, 7), range(1, 7))
 
@@ -43,7 +52,11 @@ def without_names(root: Path) -> Path:
 )
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(capitals, r"files? there with the ending \.(JPG|PNG) .*rename"), (deeper, r"folders? there .*move them up")],
+    [
+        (capitals, r"files? there with the ending \.(JPG|PNG) .*rename"),
+        (deeper, r"folders? there .*move them up"),
+        (in_folders_of_their_own, r"folders? there .*move them up"),
+    ],
 )
 def test_images_that_are_there_all_the_same(
     tmp_path: Path, name: str, make: Callable[[Path], Path], change: Callable[[Path], Path], words: str
