@@ -144,10 +144,11 @@ def joint_angles(root: Path, key: str, frames: int) -> NDArray[np.float64]:
     Radians, in the order of `gait.ANGLES`.
     """
     stored = read_json(root, "gait")
-    if key not in stored.get("tracklets", ()):
+    tracklets = stored.get("tracklets")
+    if not isinstance(tracklets, dict) or key not in tracklets:
         raise DataError(f"{root / 'truth' / 'gait.json'} does not know tracklet {key}; is it of this data set?")
     try:
-        entry = stored["tracklets"][key]
+        entry = tracklets[key]
         walker = stored["identities"].get(str(entry["person"])) or entry["walker"]
         phase = gait.phases(Tempo(**walker["tempo"]), entry["start"], entry["wobble"], frames)
         return gait.joint_angles(Style(**walker["style"]), phase)
