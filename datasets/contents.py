@@ -81,7 +81,7 @@ def _with_content(examined: Examination, content: Content, progress: bool) -> Ex
     held = digests(tracklets, split.root, beside=beside, again=content == "read", progress=progress)
     if sealed is None:
         return replace(examined, split=replace(split, fingerprint=mixed(split.fingerprint, held), content=digest(held)))
-    unlike = hashlib.sha256(b"".join(held)).hexdigest()[: len(sealed[0])] != sealed[0]
+    unlike = _sealed(held)[: len(sealed[0])] != sealed[0]
     problems = []
     if unlike:
         split = replace(split, fingerprint=mixed(split.fingerprint, held))
@@ -128,8 +128,15 @@ def sealed_by(root: Path) -> tuple[str, Callable[[Tracklet], str], Path] | None:
         return None  # the reader says so
     if not isinstance(told, str) or not told:
         return None
-    folder = "changes" if repaired else "truth/tracklets"
-    return told, lambda tracklet: f"{folder}/{tracklet.key[:4]}/{tracklet.key}.npz", path.relative_to(root)
+    return told, _changes if repaired else _truth, path.relative_to(root)
+
+
+def _truth(tracklet: Tracklet) -> str:
+    return f"truth/tracklets/{tracklet.key[:4]}/{tracklet.key}.npz"
+
+
+def _changes(tracklet: Tracklet) -> str:
+    return f"changes/{tracklet.key[:4]}/{tracklet.key}.npz"
 
 
 def changed_since_loading(root: Path, fingerprint: str) -> bool:
@@ -149,12 +156,12 @@ def is_still(split: Split) -> bool:
 
 def seal(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = True) -> str:
     """What the manifest of a repaired set that lies in a folder has to tell: 32 hexadecimal digits."""
+    return _sealed(digests(tracklets, root, beside=_changes, again=True, remember=False, progress=progress))[:32]
 
-    def changes(tracklet: Tracklet) -> str:
-        return f"changes/{tracklet.key[:4]}/{tracklet.key}.npz"
 
-    held = digests(tracklets, root, beside=changes, again=True, remember=False, progress=progress)
-    return hashlib.sha256(b"".join(held)).hexdigest()[:32]
+def _sealed(held: Sequence[bytes]) -> str:
+    """What all tracklets hold together, as manifests tell it, whole or by its beginning."""
+    return hashlib.sha256(b"".join(held)).hexdigest()
 
 
 def digests(
@@ -176,7 +183,7 @@ def digests(
         remember: what is found, for the next time.
         progress: show a bar on a terminal, where there is much to look at.
     """
-    memory = contents_memory.load(root)
+    memory = contents_memory.load(root) if remember or not again else Memory({})
     known = Memory({}) if again else memory
     total = sum(len(tracklet) for tracklet in tracklets)
     bar = progress_bars.bar(

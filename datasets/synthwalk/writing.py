@@ -21,6 +21,7 @@ import numpy as np
 from datasets import jpeg
 from datasets import progress as progress_bars
 from datasets.errors import DataError
+from datasets.readers.manifest import MANIFEST
 from datasets.synthwalk import compiling, materials, presets, sprites, truth
 from datasets.synthwalk.population import Population, Track, populate, start_phases
 from datasets.synthwalk.presets import World
@@ -30,7 +31,6 @@ from files.formats import json as files_json
 from files.formats import matlab_writing
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
-MANIFEST = Path("truth") / "manifest.json"
 _AHEAD = 8  # tracklets in flight per worker, so that memory stays bounded
 
 
