@@ -98,7 +98,7 @@ def _change(text: str) -> tuple[str, Any]:
         return name, value
     try:
         parsed = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not (separator and name) or not isinstance(parsed, int | float | list):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER, e.g. test_ids=20, nor style=WORD")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from files.formats import json as json_files
 from runners.errors import RunError
 from runners.regression_matrix import Matrix, missing_file, read_matrix
 from runners.steps import write_bytes
@@ -118,15 +119,13 @@ def read_baseline(path: Path) -> Baseline:
         ReportError: there is none.
         RunError: it is damaged, or of another format.
     """
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise missing_file(path) from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read as a baseline ({error}); restore it from version control.") from error
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-        found = plain.get("format") if isinstance(plain, dict) else type(plain).__name__
-        raise RunError(f"{path}: the format is {found!r}, expected {FORMAT}; measure it again with --update.")
+    if not path.exists():
+        raise missing_file(path)
+    plain = json_files.read_object(path, error=RunError, remedy="restore it from version control.")
+    if plain.get("format") != FORMAT:
+        raise RunError(
+            f"{path}: the format is {plain.get('format')!r}, expected {FORMAT}; measure it again with --update."
+        )
     matrix = read_matrix(plain.get("matrix"), str(path))
     if plain.get("measured") is None:
         return Baseline(matrix, history=tuple(plain.get("history") or ()))

@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 import methods
 from datasets.repaired import names as repairer_names
+from files.formats import json as json_files
 from methods.recipe import PROFILES
 from runners.arms_to_run import choose_seeds, parse_size
 from runners.cli import guarded
@@ -121,8 +122,7 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
     )
     material = Material(split, StepStore(work), work, device)
     material.folder(plan_data(card, text, seed, setting), options.out)
-    manifest: dict[str, Any] = json.loads((options.out / REPAIRED).read_text(encoding="utf-8"))
-    return manifest
+    return json_files.read_object(options.out / REPAIRED, error=RunError)
 
 
 if __name__ == "__main__":

@@ -282,6 +282,13 @@ def test_damage_other_data_and_an_edited_matrix_end_with_one_sentence(
         error = capsys.readouterr().err
         assert said in error
         assert "--update" in error or "version control" in error
+    for content, said in (("[" * 100_000, "nested"), ("[]", "a list"), ('{"format": NaN}', "NaN"), ("\0", "JSON")):
+        path.write_text(content)
+        assert regress.main(["--baseline", str(path)]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert said in error
+        assert "version control" in error
 
 
 def test_an_eye_sees_what_a_mean_does_not() -> None:
