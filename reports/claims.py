@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from reports.across import Across, paper_of
 from reports.formats import Estimate
+from reports.job import Job
 from reports.ledger import SYNTHETIC, VERDICTS, Claim, Difference, Ledger, build_ledger, made_under
-from reports.runs import Job
 from reports.tables import dataset_label, estimate
 
 SCHEMA = 1

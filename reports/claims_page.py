@@ -7,10 +7,11 @@ from typing import Any
 from reports import design, forest
 from reports.across import Across
 from reports.claims import KEYS, SCHEMA, Judged, command, counts, headline, run_ids
+from reports.controls import CONTROL_LABELS
 from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.job import Job
 from reports.ledger import RULE, SYNTHETIC, VERDICTS, Difference
-from reports.record import METRIC_LABELS
-from reports.runs import CONTROL_LABELS, Job
+from reports.metrics import METRIC_LABELS
 from reports.tables import dataset_label, split_count
 
 CONTROLS = ("shuffled", "mlp", "uniform")

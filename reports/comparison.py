@@ -13,7 +13,7 @@ from protocols.standing import Standing, standing
 from reports import admitted, times
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.ledger import Difference, Verdict
-from reports.record import METRIC_LABELS, METRICS, headline_side
+from reports.metrics import METRIC_LABELS, METRICS, headline_side
 from reports.strata import Entry, Stratum
 from reports.tables import describe_protocol, estimate, over_splits
 

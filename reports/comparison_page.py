@@ -10,8 +10,8 @@ from reports.comparison import Compared, labels_of
 from reports.figures import Point
 from reports.forest import Bar
 from reports.formats import Column, Estimate, Marked, Table, number
+from reports.metrics import METRIC_LABELS
 from reports.pareto import pareto
-from reports.record import METRIC_LABELS
 from reports.strata import Entry
 
 COSTS = {

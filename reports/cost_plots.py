@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports import tables, times
+from reports.arm_runs import Group
 from reports.figures import Point
+from reports.metrics import METRIC_LABELS
 from reports.pareto import frontier, pareto
-from reports.record import METRIC_LABELS
-from reports.runs import Group
 
 OPERATIONS = "gflops_per_frame"
 

@@ -23,12 +23,13 @@ from reports import (
     split_tables,
     tables,
 )
+from reports.arm_runs import Group
 from reports.caveats import unverified
 from reports.errors import ReportError
 from reports.formats import Column, Table, number
+from reports.job import Job
 from reports.ledger import VERDICTS, Ledger
-from reports.record import headline_side
-from reports.runs import Group, Job
+from reports.metrics import headline_side
 
 SECTIONS = {
     "verdict": "Verdict", "results": "Measured and published", "splits": "Split by split", "sides": "Image and video",

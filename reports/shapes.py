@@ -1,5 +1,6 @@
 """Whether JSON has the form that a `TypedDict` states, all the way down: one sentence in place of a KeyError later."""
 
+import math
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from typing import (
     get_type_hints,
     is_typeddict,
 )
+
+import numpy as np
 
 from files.json import kind
 from reports.errors import ReportError
@@ -74,6 +77,18 @@ def readable(name: str, remedy: str, value: object = None, form: Any = Any) -> I
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise ReportError(f"{name} is not of the form that this version reads ({what}); {remedy}") from error
     check_form(value, form, name, remedy)
+
+
+def non_finite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Yield ``(dotted path, value)`` of every number in nested JSON that is NaN or infinite."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from non_finite(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from non_finite(inner, f"{path}[{index}]")
+    elif isinstance(value, float | np.floating) and not math.isfinite(value):
+        yield path, float(value)
 
 
 def _differences(value: object, form: Any, place: str) -> Iterator[tuple[str, str]]:

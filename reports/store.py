@@ -276,7 +276,7 @@ class Reader:
 
     @staticmethod
     def time(milliseconds: int | None) -> str:
-        """``2025-01-31 12:00:00 UTC``, or an empty text."""
+        """``2025-01-31 12:00 UTC``, or an empty text."""
         if not milliseconds:
             return ""
         moment = datetime.datetime.fromtimestamp(milliseconds / 1000, tz=datetime.UTC)

@@ -6,9 +6,10 @@ from typing import Any
 
 from protocols.statistics import clustered_bootstrap
 from reports import cards, repairers, times
+from reports.arm_runs import Group
 from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.record import METRIC_LABELS, headline_side
-from reports.runs import Group, Job
+from reports.job import Job
+from reports.metrics import METRIC_LABELS, headline_side
 
 DATASET_LABELS = {
     "mars": "MARS", "synthwalk": "SynthWalk", "duke": "DukeMTMC-VideoReID", "ilids": "iLIDS-VID", "prid": "PRID 2011",

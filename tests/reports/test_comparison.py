@@ -13,7 +13,7 @@ from reports.across import Across, load_all
 from reports.comparison import Compared, compare, labels_of
 from reports.comparison_page import bars, headline, matrix, plots
 from reports.formats import Estimate
-from reports.runs import Job
+from reports.job import Job
 from reports.strata import Entry, strata
 from runners.tracking import open_store
 from tests.reports import fake, fake_many

@@ -13,9 +13,9 @@ import pytest
 from reports import cost_page, cost_tables
 from reports.cost_records import CostRecord, read
 from reports.errors import ReportError
+from reports.job import Job
 from reports.ledger import build_ledger
 from reports.page import paper_page
-from reports.runs import Job
 from tests.reports import fake_cost
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from reports.across import load_all
 from reports.errors import NothingToReport, ReportError
-from reports.record import ResultRecord, Strips
-from reports.runs import load_job
+from reports.job_reading import load_job
+from reports.result_records import ResultRecord, Strips
 from reports.shapes import check_form
 from reports.store import open_reader
 from runners.cost_tracking import track

@@ -7,9 +7,9 @@ import pytest
 
 from reports import design
 from reports.formats import Column, Estimate, Row, Table
+from reports.job import Job
 from reports.ledger import build_ledger
 from reports.page import paper_page
-from reports.runs import Job
 
 RUN = "0123456789abcdef0123456789abcdef"
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from reports import forest
+from reports.arm_runs import ArmRun, Group
 from reports.errors import ReportError
+from reports.job import Job
 from reports.ledger import Difference, build_ledger, decide, judge_claim, published_margin
 from reports.page import paper_page
-from reports.runs import ArmRun, Group, Job
 
 
 def difference(verdict: str, control: str | None = None) -> Difference:

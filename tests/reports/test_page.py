@@ -14,9 +14,9 @@ from reports import terminal
 from reports.build import main, write
 from reports.errors import ReportError
 from reports.formats import shown
+from reports.job import Job
 from reports.ledger import build_ledger
 from reports.page import headline, paper_page, strips
-from reports.runs import Job
 from reports.tables import results
 from tests.reports.conftest import EXPERIMENT
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from reports.cost_plots import cost_figures
 from reports.figures import Point
+from reports.job import Job
 from reports.pareto import frontier, pareto, spread
-from reports.runs import Job
 from tests.reports.browser import Page
 from tests.reports.watching import COLLIDING
 

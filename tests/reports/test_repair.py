@@ -17,11 +17,12 @@ from reports import repair_tables, terminal
 from reports.build import write
 from reports.errors import ReportError
 from reports.formats import Estimate, shown
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.ledger import build_ledger
 from reports.page import paper_page
 from reports.repair_page import section
 from reports.repaired import check_repair
-from reports.runs import Job, load_job
 from reports.store import open_reader
 from reports.tables import results
 from runners.tracking import open_store

@@ -12,9 +12,9 @@ import pytest
 from reports import tables, terminal, times
 from reports.cost_plots import cost_figures
 from reports.formats import Marked, Table
+from reports.job import Job
 from reports.ledger import build_ledger
 from reports.page import paper_page
-from reports.runs import Job
 
 
 def latency(ms: float, reference: float = 30.0, settled: bool = True, ms_settled: bool = True) -> dict[str, Any]:

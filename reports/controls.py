@@ -1,0 +1,12 @@
+"""Controls: what is trained and judged beside an arm to tell where its gain comes from."""
+
+from typing import Literal, get_args
+
+Control = Literal["shuffled", "mlp", "uniform", "colour"]
+CONTROLS: tuple[str, ...] = get_args(Control)
+CONTROL_LABELS = {
+    "shuffled": "shuffled frames",
+    "mlp": "per-frame MLP",
+    "uniform": "uniform weights",
+    "colour": "colour only",
+}
