@@ -121,7 +121,7 @@ def paper_page(
         colour_note=_colour_note(job, arm),
         cmc=Markup(cmc_figure(job)),
         some_drawn=len(_drawn(job)) < len(job.groups),
-        costs=cost_plots.cost_figures(_drawn(job), job.headline_metric),
+        costs=cost_plots.cost_figures(job, _drawn(job)),
         cost=cost_page.section(job.cost) if job.cost else None,
         side=headline_side(first["protocol"]),
         splits=divided,

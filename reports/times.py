@@ -5,11 +5,11 @@ not, so plots are drawn over ratios. Milliseconds are marked where they had not 
 took much longer beside this arm than beside another one: then the machine was busy, however even its times were.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.formats import Cell, Column, Marked
+from reports.formats import Cell, Column, marked
 
 WHERES = ("cpu", "gpu")
 NOT_SETTLED, BUSY = "not settled", "busy machine"
@@ -28,8 +28,7 @@ class Time:
         ratio: over that of the reference; None in records that have none.
         settled: whether the ratio has; None where it was not recorded.
         ms_settled: whether the milliseconds have; None likewise.
-        pace: how many times longer the reference took than at its best beside the other arms; None likewise.
-        key: what must be equal for two references to be the same work on the same machine.
+        pace: see `paces`.
     """
 
     where: str
@@ -38,86 +37,95 @@ class Time:
     settled: bool | None
     ms_settled: bool | None
     pace: float | None
-    key: tuple[Any, ...]
 
     @property
     def mark(self) -> str:
-        """What is wrong with the milliseconds; nothing for those that hold, and for those that do not say."""
-        if self.ms_settled is False:
-            return NOT_SETTLED
-        return BUSY if self.pace is not None and self.pace > SLOWER else ""
+        """What is wrong with the milliseconds."""
+        return ms_mark(self.ms_settled, self.pace)
 
     def cells(self) -> dict[str, Cell]:
         """Columns of a table: ``cpu_ms_p50`` and ``cpu_ratio``, or those of a GPU."""
-        doubt = NOT_SETTLED if self.settled is False else ""
         return {
-            f"{self.where}_ms_p50": Marked(self.ms, self.mark) if self.mark else self.ms,
-            f"{self.where}_ratio": Marked(self.ratio, doubt) if doubt and self.ratio is not None else self.ratio,
+            f"{self.where}_ms_p50": marked(self.ms, self.mark),
+            f"{self.where}_ratio": marked(self.ratio, ratio_mark(self.settled)),
         }
 
-    def drawn(self, key: str) -> float | None:
-        """What stands on the axis of that key; None if it was measured elsewhere, or not."""
+    def at(self, key: str) -> float | None:
+        """Where it stands on the axis of a column; None if that is of another device, or was not measured."""
         return {f"{self.where}_ms_p50": self.ms, f"{self.where}_ratio": self.ratio}.get(key)
 
-
-def axis(times: Sequence[Time]) -> tuple[str, str, str]:
-    """Key, label and words of what times of one device are drawn over: ratios, or milliseconds where any lacks one."""
-    where = times[0].where
-    if all(one.ratio is not None for one in times):
-        beside = f" over that of a bare {REFERENCE} on the same frames, called in turns"
-        return f"{where}_ratio", f"time, × bare {REFERENCE}", beside
-    return f"{where}_ms_p50", "ms a tracklet", ""
+    def holds(self, key: str) -> bool:
+        """Whether it may be ranked by that column."""
+        return not (ratio_mark(self.settled) if key.endswith("_ratio") else self.mark)
 
 
-def holds(time: Time | None, key: str) -> bool:
-    """Whether a cost may be ranked: operations, a ratio that has settled, milliseconds without a mark."""
-    if time is None or time.drawn(key) is None:
-        return True
-    return time.settled is not False if key.endswith("_ratio") else not time.mark
+def ms_mark(settled: bool | None, pace: float | None) -> str:
+    """What is wrong with milliseconds; nothing for those that hold, and for those that do not say."""
+    if settled is False:
+        return NOT_SETTLED
+    return BUSY if pace is not None and pace > SLOWER else ""
+
+
+def ratio_mark(settled: bool | None) -> str:
+    """What is wrong with a ratio."""
+    return NOT_SETTLED if settled is False else ""
+
+
+def paces(references: Iterable[tuple[Hashable, float | None]]) -> list[float | None]:
+    """How many times longer the reference took beside each arm than at its best beside any arm; None without one.
+
+    Args:
+        references: what was run and where, which must be equal for two calls to be the same work, and milliseconds.
+    """
+    references = list(references)
+    best: dict[Hashable, float] = {}
+    for work, ms in references:
+        if ms is not None:
+            best[work] = min(ms, best.get(work, ms))
+    return [None if ms is None or not best[work] else ms / best[work] for work, ms in references]
 
 
 def of(costs: Sequence[Mapping[str, Any]]) -> list[Time | None]:
     """Times out of cost records, seen together; None for an arm that was not timed."""
-    found = [_time(cost) for cost in costs]
-    best: dict[tuple[Any, ...], float] = {}
-    for cost, one in zip(costs, found, strict=True):
-        if one is not None and (reference := _reference_ms(cost)) is not None:
-            best[one.key] = min(reference, best.get(one.key, reference))
-    return [
-        None if one is None else _paced(one, _reference_ms(cost), best.get(one.key))
-        for cost, one in zip(costs, found, strict=True)
-    ]
+    latencies = [cost.get("latency") or {} for cost in costs]
+    references = []
+    for cost, latency in zip(costs, latencies, strict=True):
+        work = tuple(cost.get("frame_size") or ()), *(latency.get(key) for key in _WORK)
+        references.append((work, latency.get("reference_ms_p50")))
+    return [_time(latency, pace) for latency, pace in zip(latencies, paces(references), strict=True)]
 
 
-def _time(cost: Mapping[str, Any]) -> Time | None:
-    latency = cost.get("latency") or {}
-    wheres = sorted(WHERES, key=lambda one: one != latency.get("device"))
-    where = next((one for one in wheres if latency.get(f"{one}_ms_p50") is not None), None)
-    if where is None:
+_WORK = ("device", "name", "threads", "reference", "reference_frames", "torch")
+"""Of a latency: what was called, and where."""
+
+
+def _time(latency: Mapping[str, Any], pace: float | None) -> Time | None:
+    where = latency.get("device", "")
+    ms = latency.get(f"{where}_ms_p50")
+    if ms is None:
         return None
-    facts = ("name", "threads", "reference", "reference_frames", "torch")
+    ratio = latency.get("ratio")
     return Time(
         where=where,
-        ms=float(latency[f"{where}_ms_p50"]),
-        ratio=None if latency.get("ratio") is None else float(latency["ratio"]),
+        ms=float(ms),
+        ratio=None if ratio is None else float(ratio),
         settled=latency.get("settled"),
         ms_settled=latency.get("ms_settled"),
-        pace=None,
-        key=(where, tuple(cost.get("frame_size") or ()), *(latency.get(fact) for fact in facts)),
+        pace=pace,
     )
 
 
-def _reference_ms(cost: Mapping[str, Any]) -> float | None:
-    found = (cost.get("latency") or {}).get("reference_ms_p50")
-    return None if found is None else float(found)
+def axes(times: Collection[Time | None]) -> list[str]:
+    """The columns over which plots are drawn: one a device, ratios, or milliseconds where any time lacks a ratio."""
+    found = []
+    for where in WHERES:
+        here = [one for one in times if one is not None and one.where == where]
+        if here:
+            found.append(f"{where}_ms_p50" if any(one.ratio is None for one in here) else f"{where}_ratio")
+    return found
 
 
-def _paced(one: Time, reference: float | None, best: float | None) -> Time:
-    pace = None if reference is None or not best else reference / best
-    return Time(one.where, one.ms, one.ratio, one.settled, one.ms_settled, pace, one.key)
-
-
-def columns(times: Sequence[Time | None]) -> list[Column]:
+def columns(times: Collection[Time | None]) -> list[Column]:
     """The columns that any arm fills, milliseconds before ratios."""
     found = []
     for where in WHERES:

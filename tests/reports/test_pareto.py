@@ -103,7 +103,7 @@ def test_no_name_meets_another_or_leaves_the_figure(count: int, tmp_path: Path, 
 
 
 def test_the_page_draws_both_costs_and_names_who_is_beaten_by_nobody(job: Job) -> None:
-    found = cost_figures(job.groups, job.headline_metric)
+    found = cost_figures(job, job.groups)
     assert [one["title"] for one in found] == ["Accuracy against operations", "Accuracy against latency, CPU"]
     assert found[0]["best"] == "ResNet-50, mean over frames, DTP, GLTR"  # TSA is worse than the cheaper baseline
     assert found[1]["best"] == "GLTR"  # all take the same time here
