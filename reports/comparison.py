@@ -178,7 +178,7 @@ def _notes(stratum: Stratum, timed: Mapping[str, times.Time | None]) -> list[str
     devices = {str(latency.get("name")) for entry in every if (latency := entry.group.first["cost"].get("latency"))}
     if devices:
         notes.append(f"Latency: median of one forward pass, on {', '.join(sorted(devices))}.")
-        notes += times.notes([labels.get(entry.name, entry.group.label) for entry in every], list(timed.values()))
+        notes += times.notes([(labels.get(entry.name, entry.group.label), timed[entry.name]) for entry in every])
     return notes
 
 

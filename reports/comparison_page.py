@@ -16,8 +16,8 @@ from reports.strata import Entry
 
 COSTS = {
     OPERATIONS: "GFLOPs a frame",
-    "cpu_ratio": "latency on the CPU, × bare ResNet-50",
-    "gpu_ratio": "latency on the GPU, × bare ResNet-50",
+    "cpu_ratio": f"latency on the CPU over a bare {times.REFERENCE}'s",
+    "gpu_ratio": f"latency on the GPU over a bare {times.REFERENCE}'s",
     "cpu_ms_p50": "latency on the CPU, ms",
     "gpu_ms_p50": "latency on the GPU, ms",
 }

@@ -60,12 +60,12 @@ def cost_point(
         reference: drawn as such.
     """
     if key == OPERATIONS:
-        cost, holds = group.first["cost"].get(OPERATIONS), True
+        cost, doubt = group.first["cost"].get(OPERATIONS), ""
     else:
-        cost, holds = (time.at(key), time.holds(key)) if time else (None, True)
+        cost, doubt = (time.at(key), time.doubt(key)) if time else (None, "")
     if cost is None:
         return []
-    return [Point(label, float(cost), accuracy.mean, accuracy.low, accuracy.high, reference, holds)]
+    return [Point(label, float(cost), accuracy.mean, accuracy.low, accuracy.high, reference, doubt)]
 
 
 def _words(groups: list[Group], key: str) -> tuple[str, str, str]:
@@ -83,7 +83,7 @@ def _words(groups: list[Group], key: str) -> tuple[str, str, str]:
     words += " in one forward pass"
     axis = "ms a tracklet"
     if key.endswith("_ratio"):
-        axis = f"time, × bare {times.REFERENCE}"
+        axis = times.OVER
         words += f" over that of a bare {times.REFERENCE} on the same frames, called in turns"
     words += f", on {' and '.join(names)}" if names else ""
     return f"Accuracy against latency, {where.upper()}", axis, words

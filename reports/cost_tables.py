@@ -19,7 +19,7 @@ def every_cell(record: CostRecord) -> Table:
         Column("gflops", "GFLOPs", "number", 1),
         Column("ms_p50", "p50", "number", 1, unit="ms", marked=True),
         Column("ms_p95", "p95", "number", 1, unit="ms", marked=True),
-        Column("ratio", f"× {REFERENCE}", "number", 2, marked=True),
+        Column("ratio", f"p50 over {REFERENCE}'s", "number", 2, marked=True),
         Column("frames_per_s", "Frames/s", "number", 0, marked=True),
         Column("peak_memory_mb", "Memory", "number", 0, unit="MB"),
         Column("roofline", "Roofline", "number", 1, unit="%", marked=True),
@@ -62,9 +62,8 @@ def by_frames(record: CostRecord, batch: int, way: str) -> Table:
     columns += [Column(f"gflops_{t}", str(t), "number", 1, group="GFLOPs, T =") for t in lengths]
     columns += [Column(f"ms_{t}", str(t), "number", 1, group="p50 in ms, T =", marked=True) for t in lengths]
     beside = any(cell.ratio is not None for one in arms for cell in one.cells)
-    columns += [
-        Column(f"ratio_{t}", str(t), "number", 2, group=f"× {REFERENCE}, T =", marked=True) for t in lengths if beside
-    ]
+    over = f"p50 over {REFERENCE}'s, T ="
+    columns += [Column(f"ratio_{t}", str(t), "number", 2, group=over, marked=True) for t in lengths if beside]
     rows = []
     for one in arms:
         found = {cell.frames: cell for cell in one.cells if cell.batch == batch}
@@ -142,8 +141,9 @@ def _times(record: CostRecord) -> list[str]:
     found = []
     if any(cell.ratio is not None for cell in cells):
         found.append(
-            f"× {REFERENCE}: time over that of a bare {REFERENCE} on the same frames in the same arithmetic and layout "
-            "(never compiled), called in turns, median of single pairs; it holds where milliseconds do not."
+            f"p50 over {REFERENCE}'s: over the time of a bare {REFERENCE} on the same frames in the same arithmetic "
+            "and layout (never compiled), called in turns, median of single pairs. Other work of the machine slows "
+            "both, so it holds where milliseconds do not."
         )
     ratios = sum(cell.settled is False for cell in cells)
     times = sum(cell.mark == NOT_SETTLED for cell in cells)
@@ -157,7 +157,7 @@ def _times(record: CostRecord) -> list[str]:
     if busy:
         found.append(
             f"† Taken on a busy machine: the milliseconds of {busy} cells, where the same reference took over "
-            f"{SLOWER:g} times as long as beside another arm. Their ratios stand."
+            f"{SLOWER:g} times as long as beside another arm. Ratios without † stand."
         )
     silent = sum(cell.settled is None for cell in cells)
     if silent:

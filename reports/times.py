@@ -16,6 +16,8 @@ NOT_SETTLED, BUSY = "not settled", "busy machine"
 SLOWER = 1.25
 """From here on the reference took so much longer than at its best that milliseconds are not compared."""
 REFERENCE = "ResNet-50"
+OVER = f"time over {REFERENCE}'s"
+"""Heads the ratios."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class Time:
         """Where it stands on the axis of a column; None if that is of another device, or was not measured."""
         return {f"{self.where}_ms_p50": self.ms, f"{self.where}_ratio": self.ratio}.get(key)
 
-    def holds(self, key: str) -> bool:
-        """Whether it may be ranked by that column."""
-        return not (ratio_mark(self.settled) if key.endswith("_ratio") else self.mark)
+    def doubt(self, key: str) -> str:
+        """What is wrong with the figure of that column."""
+        return ratio_mark(self.settled) if key.endswith("_ratio") else self.mark
 
 
 def ms_mark(settled: bool | None, pace: float | None) -> str:
@@ -133,18 +135,19 @@ def columns(times: Collection[Time | None]) -> list[Column]:
         if here:
             found.append(Column(f"{where}_ms_p50", f"Latency {where.upper()}", "number", unit="ms", marked=True))
         if any(one.ratio is not None for one in here):
-            found.append(Column(f"{where}_ratio", f"{where.upper()} × {REFERENCE}", "number", decimals=2, marked=True))
+            found.append(Column(f"{where}_ratio", f"{where.upper()} {OVER}", "number", decimals=2, marked=True))
     return found
 
 
-def notes(labels: Sequence[str], times: Sequence[Time | None]) -> list[str]:
-    """What the figures are, and one sentence for each kind of doubt with the arms that it is about."""
-    known = [(label, one) for label, one in zip(labels, times, strict=True) if one is not None]
+def notes(times: Iterable[tuple[str, Time | None]]) -> list[str]:
+    """What the figures are, and one sentence for each kind of doubt with the arms, by label, that it is about."""
+    known = [(label, one) for label, one in times if one is not None]
     found = []
     if any(one.ratio is not None for _, one in known):
         found.append(
-            f"× {REFERENCE}: time of a tracklet over that of a bare {REFERENCE} on the same "
-            "frames, called in turns, median of single pairs; it holds where milliseconds depend on the minute."
+            f"Time over {REFERENCE}'s: of a tracklet, over that of a bare {REFERENCE} on the same frames, called in "
+            "turns, median of single pairs. Other work of the machine slows both, so it holds where milliseconds do "
+            "not."
         )
     ratio = [f"{label} ({one.ms:,.1f} ms)" for label, one in known if one.settled is False]
     if ratio:
@@ -158,8 +161,8 @@ def notes(labels: Sequence[str], times: Sequence[Time | None]) -> list[str]:
     busy = [f"{label} ({one.pace:.1f} times)" for label, one in known if one.mark == BUSY and one.pace]
     if busy:
         found.append(
-            "† Milliseconds of a busy machine: beside these arms the same reference took longer than beside another "
-            f"one: {'; '.join(busy)}. Their ratios stand."
+            f"† Milliseconds of a busy machine: {'; '.join(busy)}. In brackets: how much longer the same {REFERENCE} "
+            "took beside the arm than at its best. Ratios without † stand."
         )
     silent = [label for label, one in known if one.settled is None]
     if silent:
