@@ -13,12 +13,12 @@ from reports import forest
 from reports.arm_runs import ArmRun, Group
 from reports.errors import ReportError
 from reports.job import Job
-from reports.ledger import Difference, build_ledger, decide, judge_claim, published_margin
+from reports.ledger import Difference, Verdict, build_ledger, decide, judge_claim, published_margin
 from reports.page import paper_page
 
 
-def difference(verdict: str, control: str | None = None) -> Difference:
-    return Difference("b", "B", control, 1.0, 0.5, 1.5, 0.01, (0,), 10, 5, verdict, ("r",))  # type: ignore[arg-type]
+def difference(verdict: Verdict, control: str | None = None) -> Difference:
+    return Difference("b", "B", control, 1.0, 0.5, 1.5, 0.01, (0,), 10, 5, verdict, ("r",))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def difference(verdict: str, control: str | None = None) -> Difference:
     ],
 )
 def test_a_claim_about_time_must_beat_every_control(
-    own: str, controls: list[str], temporal: bool, expected: str
+    own: Verdict, controls: list[Verdict], temporal: bool, expected: Verdict
 ) -> None:
     assert decide(difference(own), [difference(one, "mlp") for one in controls], temporal) == expected
 
