@@ -1,7 +1,7 @@
 """A job read whole from the tracking store: its parent run, and every child that counts."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -109,14 +109,24 @@ def _position(group: Group, order: list[str]) -> tuple[int, int, str, int, str]:
     return (group.control == "colour", rank, elsewhere, _CONTROL_ORDER[group.control], group.name)
 
 
-_PARTS: dict[str, tuple[str, Any, Any]] = {
-    "explain": ("explanation", check_explain, ExplainRecord),
-    "repair": ("repair", check_repair, RepairRecord),
-    "weights": ("frame weights", check_weights, WeightsRecord),
-    "attributes": ("attributes", check_attributes, AttributesRecord),
-    "choices": ("choices", check_choices, ChoicesRecord),
+class _Part(NamedTuple):
+    """A record and its arrays that a run may have left beside its result."""
+
+    stem: str  # of both files' names
+    what: str  # they are of the run
+    check: Callable[..., None]
+    form: Any  # of the record
+    kind: Callable[..., Any]
+
+
+_PARTS = {
+    "explanation": _Part("explain", "explanation", check_explain, ExplainRecord, Explanation),
+    "repair": _Part("repair", "repair", check_repair, RepairRecord, Repair),
+    "weights": _Part("weights", "frame weights", check_weights, WeightsRecord, Weights),
+    "attributes": _Part("attributes", "attributes", check_attributes, AttributesRecord, Attributes),
+    "choices": _Part("choices", "choices", check_choices, ChoicesRecord, Choices),
 }
-"""Name of the files -> what they are of a run, their check, and the form of the record."""
+"""By their names in `ArmRun`."""
 
 
 def _load_arm(reader: Reader, run: Any) -> ArmRun:
@@ -133,35 +143,21 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
     if (folder / "strips.json").is_file():
         strips = reader.json(run, "strips.json")
         check_form(strips, Strips, f"strips.json of run {run_id}", remedy)
-    found: dict[str, Both] = {}
-    for stem, (what, check, form) in _PARTS.items():
-        both = _both(reader, run, stem)
+    parts: dict[str, Any] = {}
+    for field, part in _PARTS.items():
+        both = _both(reader, run, part.stem)
         if both is None:
             continue
-        found[stem] = both
-        with readable(f"{stem}.json of run {run_id}", remedy, both[0], form):
-            name = f"the {what} of run {run_id}"
-            check(*both, name, result) if stem == "choices" else check(*both, name)
-            if stem == "repair":
+        with readable(f"{part.stem}.json of run {run_id}", remedy, both[0], part.form):
+            judged = (result,) if field == "choices" else ()
+            part.check(*both, f"the {part.what} of run {run_id}", *judged)
+            if field == "repair":
                 check_repaired(result)
-    return ArmRun(
-        run_id,
-        result,
-        per_query,
-        strips,
-        Explanation(*found["explain"]) if "explain" in found else None,
-        Repair(*found["repair"]) if "repair" in found else None,
-        Weights(*found["weights"]) if "weights" in found else None,
-        Attributes(*found["attributes"]) if "attributes" in found else None,
-        Choices(*found["choices"]) if "choices" in found else None,
-    )
+        parts[field] = part.kind(*both)
+    return ArmRun(run_id, result, per_query, strips, **parts)
 
 
-Both = tuple[dict[str, Any], dict[str, NDArray[Any]]]
-"""A record and its arrays."""
-
-
-def _both(reader: Reader, run: Any, stem: str) -> Both | None:
+def _both(reader: Reader, run: Any, stem: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
     """A record and its arrays (``explain``, ``repair``), or neither."""
     folder = reader.folder(run)
     there = [name for name in (f"{stem}.json", f"{stem}.npz") if (folder / name).is_file()]
