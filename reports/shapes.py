@@ -10,7 +10,6 @@ from typing import (
     Literal,
     NewType,
     NotRequired,
-    Required,
     Union,
     get_args,
     get_origin,
@@ -93,7 +92,7 @@ def non_finite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
 
 def _differences(value: object, form: Any, place: str) -> Iterator[tuple[str, str]]:
     origin = get_origin(form) or form
-    if origin in (NotRequired, Required):
+    if origin is NotRequired:
         yield from _differences(value, get_args(form)[0], place)
     elif is_typeddict(form):
         yield from _of_record(value, form, place)
@@ -151,15 +150,10 @@ def _fits(value: object, form: Any) -> bool:
     if form is Known:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if form is float:
-        return value is None or (isinstance(value, int | float) and not isinstance(value, bool)) or _is_number(value)
+        return value is None or _fits(value, Known)
     if form is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return form is Any or not isinstance(form, type) or isinstance(value, form)
-
-
-def _is_number(value: object) -> bool:
-    """A NumPy number, as a record has it before it is written."""
-    return hasattr(value, "dtype") and getattr(value, "shape", None) == () and value.dtype.kind in "iuf"
 
 
 def _said(value: object) -> str:
