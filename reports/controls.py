@@ -4,6 +4,8 @@ from typing import Literal, get_args
 
 Control = Literal["shuffled", "mlp", "uniform", "colour"]
 CONTROLS: tuple[str, ...] = get_args(Control)
+TEMPORAL_CONTROLS = ("shuffled", "mlp", "uniform")
+ASIDE_CONTROLS = ("uniform",)  # say something about an arm that does not claim to use time, but decide nothing
 CONTROL_LABELS = {
     "shuffled": "shuffled frames",
     "mlp": "per-frame MLP",

@@ -10,6 +10,7 @@ from reports import cards, cost_store
 from reports.arm_runs import ArmRun, Group
 from reports.attributes import Attributes, AttributesRecord, check_attributes
 from reports.choice_records import Choices, ChoicesRecord, check_choices
+from reports.controls import CONTROLS
 from reports.cost_records import CostRecord
 from reports.divisions import wanted
 from reports.errors import NothingToReport, ReportError
@@ -26,8 +27,6 @@ from reports.runs_alike import check_alike
 from reports.shapes import check_form, readable
 from reports.store import Reader, remedy_of
 from reports.weights import Weights, WeightsRecord, check_weights
-
-_CONTROL_ORDER = {None: 0, "shuffled": 1, "mlp": 2, "uniform": 3, "colour": 9}
 
 
 def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: str | None = None) -> Job:
@@ -106,7 +105,7 @@ def _position(group: Group, order: list[str]) -> tuple[int, int, str, int, str]:
     owner = str(group.first["of"] if group.control else group.name)
     own, _, elsewhere = owner.partition("@")  # as the job names an arm on data of its own choice: gltr@raw/oracle
     rank = order.index(own) if own in order else len(order)
-    return (group.control == "colour", rank, elsewhere, _CONTROL_ORDER[group.control], group.name)
+    return (group.control == "colour", rank, elsewhere, (None, *CONTROLS).index(group.control), group.name)
 
 
 class _Part(NamedTuple):
