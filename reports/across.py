@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from reports import cards, divisions
 from reports.errors import NothingToReport, ReportError
-from reports.record import SCHEMA
-from reports.runs import Job, load_job
+from reports.job import Job
+from reports.job_reading import load_job
+from reports.result_records import SCHEMA
 from reports.store import Reader, open_reader
 
 if TYPE_CHECKING:

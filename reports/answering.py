@@ -1,9 +1,9 @@
-"""Whether a server or a database answers as an MLflow store: asked once, where MLflow would try for minutes."""
+"""What a store answers: whether it is one, asked once where MLflow would try for minutes; then every question to it."""
 
 import http.client
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from reports.errors import NothingToReport, ReportError
 from reports.location import DEFAULT_URI, SERVERS, client_uri, shown, told
@@ -12,6 +12,8 @@ SECONDS = 10.0
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1"}
 """A request that fails in the middle of a job is tried again for seconds, not minutes; a user's own stays."""
 _TIMEOUTS = {"postgresql": {"connect_timeout": int(SECONDS)}, "mysql": {"connect_timeout": int(SECONDS)}}
+
+T = TypeVar("T")
 
 
 def check_answers(uri: str) -> None:
@@ -40,7 +42,7 @@ def _check_server(uri: str) -> None:
     instead = f"name another store, or unset MLFLOW_TRACKING_URI to use {DEFAULT_URI}"
     try:
         answer = http_request(
-            get_default_host_creds(uri),  # type: ignore[no-untyped-call]  # MLflow's
+            get_default_host_creds(uri),  # type: ignore[no-untyped-call]  # MLflow gives it no types
             "/api/2.0/mlflow/experiments/search",
             "POST",
             max_retries=0,
@@ -98,6 +100,27 @@ def _check_database(uri: str) -> None:
         ) from None
     except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError, TypeError) as error:
         raise ReportError(f"the database {place} cannot be used ({told(error, uri)}); name another store.") from None
+
+
+def ask(uri: str, question: Callable[[], T]) -> T:
+    """The answer to a question to MLflow; what it, its database or its server raises becomes one sentence.
+
+    Raises:
+        NothingToReport: the server is gone.
+        ReportError: any other failure.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return question()
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        said = told(error, uri)
+        if uri.lower().startswith(SERVERS) and ("Max retries" in said or "API request" in said):
+            raise NothingToReport(f"the tracking server {shown(uri)} does not answer any more: {said}.") from None
+        damaged = "malformed" in said or "not a database" in said
+        remedy = " Its file is damaged; restore it from a copy." if damaged else ""
+        raise ReportError(f"the tracking store {shown(uri)} did not answer: {said}.{remedy}") from None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from reports import attribute_tables, frame_weights, label_tables, slices
 from reports.formats import Table
-from reports.runs import Job
+from reports.job import Job
 
 
 def attributes_section(job: Job) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from typing import Literal
 import numpy as np
 
 from protocols.attribute_accuracy import FEWEST_PEOPLE, Recognised, Score, Scores, balanced, column_scores
+from reports.arm_runs import ArmRun, Group
 from reports.attributes import Attributes
 from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.runs import ArmRun, Group, Job
+from reports.job import Job
 from reports.tables import judged_under
 
 ALL = "All columns"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import ReportError
-from reports.record import non_finite
+from reports.shapes import non_finite
 
 _SLACK = 1e-6  # a mean of float32 sigmoids may pass 1 by rounding
 

@@ -15,8 +15,9 @@ from files import ending
 from protocols.errors import ProtocolError
 from reports.errors import NothingToReport, ReportError
 from reports.formats import Table
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.ledger import build_ledger
-from reports.runs import Job, load_job
 from reports.store import open_reader
 from reports.writing import write_files
 

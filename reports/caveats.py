@@ -1,8 +1,9 @@
 """What a report must admit: everything that the recorded runs do not show."""
 
 from reports import cards, frame_weights, repair_effect, repairers, slices, split_tables
-from reports.ledger import TEMPORAL_CONTROLS, Ledger
-from reports.runs import CONTROL_LABELS, Job
+from reports.controls import CONTROL_LABELS, TEMPORAL_CONTROLS
+from reports.job import Job
+from reports.ledger import Ledger
 from reports.tables import dataset_label
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import ReportError
-from reports.record import AGREEMENT, METRICS, non_finite
+from reports.metrics import AGREEMENT, METRICS
+from reports.shapes import non_finite
 
 Floats = NDArray[np.float64]
 FAMILIES = ("single", "even", "snippets", "dense", "whole")

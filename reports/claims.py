@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reports.across import Across, paper_of
+from reports.controls import TEMPORAL_CONTROLS
 from reports.formats import Estimate
+from reports.job import Job
 from reports.ledger import SYNTHETIC, VERDICTS, Claim, Difference, Ledger, build_ledger, made_under
-from reports.runs import Job
 from reports.tables import dataset_label, estimate
 
 SCHEMA = 1
@@ -191,7 +192,7 @@ def as_dict(one: Judged) -> dict[str, Any]:
     colour = one.colour()
     first = job.any_result if job else None
     controls = {}
-    for name in ("shuffled", "mlp", "uniform"):
+    for name in TEMPORAL_CONTROLS:
         control = one.control(name)
         if control:
             controls[name] = _difference(control[0]) | {"decides": control[1]}
@@ -281,7 +282,7 @@ def as_csv(found: Sequence[Judged]) -> str:
             "temporal": str(plain["temporal"]).lower(),
         }
         row |= _ends("difference", plain["difference"], plain=True)
-        for name in ("shuffled", "mlp", "uniform"):
+        for name in TEMPORAL_CONTROLS:
             row |= _ends(name, plain["controls"].get(name))
         row |= _ends("colour", plain["colour"])
         writer.writerow(row)

@@ -7,13 +7,13 @@ from typing import Any
 from reports import design, forest
 from reports.across import Across
 from reports.claims import KEYS, SCHEMA, Judged, command, counts, headline, run_ids
+from reports.controls import CONTROL_LABELS, TEMPORAL_CONTROLS
 from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.job import Job
 from reports.ledger import RULE, SYNTHETIC, VERDICTS, Difference
-from reports.record import METRIC_LABELS
-from reports.runs import CONTROL_LABELS, Job
+from reports.metrics import METRIC_LABELS
 from reports.tables import dataset_label, split_count
 
-CONTROLS = ("shuffled", "mlp", "uniform")
 OPEN = ("not judged", "not run")
 
 
@@ -113,10 +113,10 @@ def tables(found: Sequence[Judged]) -> list[Table]:
 
 def _table(name: str, caption: str, found: Sequence[Judged], decimals: int) -> Table:
     points = name == "claims_table"
-    ran = {key for key in CONTROLS if any(one.control(key) for one in found)}
+    ran = {key for key in TEMPORAL_CONTROLS if any(one.control(key) for one in found)}
     group = "Measured difference, points" if points else "Measured difference"
     measured = {"difference": "baseline" if points else "reference"}
-    measured |= {key: CONTROL_LABELS[key] for key in CONTROLS if key in ran}
+    measured |= {key: CONTROL_LABELS[key] for key in TEMPORAL_CONTROLS if key in ran}
     columns = (
         Column("claim", "Claim"),
         Column("paper", "Paper"),

@@ -5,7 +5,7 @@ of `protocols.standing`: rows that cannot be separated share one.  The colour ro
 of drawn data are a ceiling; neither is ranked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from protocols.standing import Row as Ranked
@@ -13,7 +13,7 @@ from protocols.standing import Standing, standing
 from reports import admitted, times
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.ledger import Difference, Verdict
-from reports.record import METRIC_LABELS, METRICS, headline_side
+from reports.metrics import METRIC_LABELS, METRICS, headline_side
 from reports.strata import Entry, Stratum
 from reports.tables import describe_protocol, estimate, over_splits
 
@@ -74,8 +74,7 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
     side = headline_side(stratum.protocol)
     every = stratum.every
     repaired = any(entry.data_label for entry in every)
-    found = times.of([entry.group.first["cost"] for entry in every])
-    timed = {id(entry): one for entry, one in zip(every, found, strict=True)}
+    timed = times_of(stratum)
     columns = (
         Column("method", "Method"),
         Column("rank", "Rank", "number"),
@@ -89,7 +88,7 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
         Column("seeds", "Seeds", "number"),
         Column("params_m", "Params", "number", decimals=2, unit="M"),
         Column("gflops_per_frame", "GFLOPs a frame", "number", decimals=3),
-        *times.columns(found),
+        *times.columns(timed.values()),
         *([Column("precision", "Computed in")] if any(entry.group.precision for entry in every) else []),
         Column("arm", "Arm", data_only=True),
         Column("fed", "Fed", data_only=True),
@@ -97,11 +96,17 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
     )
     by_name = {entry.name: entry for entry in stratum.entries}
     ranked = [by_name[name] for name in stood.order] if stood else []
-    rows = [_row(entry, timed[id(entry)], stood.rank[entry.name], columns) for entry in ranked] if stood else []
-    rows += [replace(_row(one, timed[id(one)], None, columns), kind="last truth") for one in stratum.truths]
-    rows += [replace(_row(one, timed[id(one)], None, columns), kind="last colour") for one in stratum.colours]
+    rows = [_row(entry, timed[entry.name], stood.rank[entry.name], columns) for entry in ranked] if stood else []
+    rows += [replace(_row(one, timed[one.name], None, columns), kind="last truth") for one in stratum.truths]
+    rows += [replace(_row(one, timed[one.name], None, columns), kind="last colour") for one in stratum.colours]
     caption = stratum.title + (f", side {side}" if side else "")
-    return Table(f"comparison_{stratum.slug}", caption, columns, tuple(rows), tuple(_notes(stratum, found)))
+    return Table(f"comparison_{stratum.slug}", caption, columns, tuple(rows), tuple(_notes(stratum, timed)))
+
+
+def times_of(stratum: Stratum) -> dict[str, times.Time | None]:
+    """Times of all rows by name; None for what was not timed."""
+    found = times.of([entry.group.first["cost"] for entry in stratum.every])
+    return {entry.name: one for entry, one in zip(stratum.every, found, strict=True)}
 
 
 def _accuracies(stratum: Stratum) -> list[Column]:
@@ -140,7 +145,7 @@ def _row(entry: Entry, time: times.Time | None, rank: int | None, columns: tuple
     return Row(tuple(values.get(column.key) for column in columns), entry.role, entry.run_ids)
 
 
-def _notes(stratum: Stratum, timed: Sequence[times.Time | None]) -> list[str]:
+def _notes(stratum: Stratum, timed: Mapping[str, times.Time | None]) -> list[str]:
     protocol = stratum.protocol
     notes = [f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}."]
     notes.append(
@@ -173,7 +178,7 @@ def _notes(stratum: Stratum, timed: Sequence[times.Time | None]) -> list[str]:
     devices = {str(latency.get("name")) for entry in every if (latency := entry.group.first["cost"].get("latency"))}
     if devices:
         notes.append(f"Latency: median of one forward pass, on {', '.join(sorted(devices))}.")
-        notes += times.notes([labels.get(entry.name, entry.group.label) for entry in every], timed)
+        notes += times.notes([(labels.get(entry.name, entry.group.label), timed[entry.name]) for entry in every])
     return notes
 
 

@@ -6,18 +6,18 @@ from typing import Any
 
 from reports import design, published_table, times
 from reports.across import Across
-from reports.comparison import Compared, labels_of
-from reports.figures import Point
+from reports.comparison import Compared, labels_of, times_of
+from reports.cost_plots import OPERATIONS, cost_point
 from reports.forest import Bar
-from reports.formats import Column, Estimate, Marked, Table, number
+from reports.formats import Column, Estimate, Table, number
+from reports.metrics import METRIC_LABELS
 from reports.pareto import pareto
-from reports.record import METRIC_LABELS
 from reports.strata import Entry
 
 COSTS = {
-    "gflops_per_frame": "GFLOPs a frame",
-    "cpu_ratio": "latency on the CPU, × bare ResNet-50",
-    "gpu_ratio": "latency on the GPU, × bare ResNet-50",
+    OPERATIONS: "GFLOPs a frame",
+    "cpu_ratio": f"latency on the CPU over a bare {times.REFERENCE}'s",
+    "gpu_ratio": f"latency on the GPU over a bare {times.REFERENCE}'s",
     "cpu_ms_p50": "latency on the CPU, ms",
     "gpu_ms_p50": "latency on the GPU, ms",
 }
@@ -169,30 +169,19 @@ def _section(one: Compared) -> dict[str, Any]:
 
 def plots(one: Compared) -> list[Plot]:
     """Accuracy against each cost of at least two ranked rows; ratios stand for times where all rows have them."""
-    metric = METRIC_LABELS[one.stratum.metric]
-    drawn = {key: points for key in COSTS if len(points := _points(one, key)) > 1}
-    for where in times.WHERES:
-        ratios, ms = f"{where}_ratio", f"{where}_ms_p50"
-        if ratios in drawn:
-            drawn.pop(ms if len(drawn[ratios]) == len(drawn.get(ms, ())) else ratios, None)
-    return [
-        Plot(COSTS[key], pareto(points, COSTS[key], f"{metric}, %", f"p-{key}-{one.stratum.key}"))
-        for key, points in drawn.items()
-    ]
-
-
-def _points(one: Compared, key: str) -> list[Point]:
-    """Ranked rows that have a cost."""
-    labels = labels_of(one.stratum)
+    metric, labels, timed = one.stratum.metric, labels_of(one.stratum), times_of(one.stratum)
+    ranked = [entry for entry, _ in _ranked(one)]
+    accuracies = one.table.column(metric)
     found = []
-    for entry, row in _ranked(one):
-        cells = dict(zip((column.key for column in one.table.columns), row.cells, strict=True))
-        cost, accuracy = cells.get(key), cells.get(one.stratum.metric)
-        settled = not isinstance(cost, Marked)
-        value = cost.value if isinstance(cost, Marked) else cost
-        if isinstance(accuracy, Estimate) and isinstance(value, float | int):
-            ends = accuracy.mean, accuracy.low, accuracy.high
-            found.append(Point(labels[entry.name], float(value), *ends, entry.role == "baseline", settled))
+    for key in (OPERATIONS, *times.axes([timed[entry.name] for entry in ranked])):
+        points = []
+        for entry, accuracy in zip(ranked, accuracies, strict=False):  # the rows that are not ranked come last
+            assert isinstance(accuracy, Estimate)
+            time, baseline = timed[entry.name], entry.role == "baseline"
+            points += cost_point(labels[entry.name], entry.group, time, key, accuracy, reference=baseline)
+        if len(points) > 1:
+            svg = pareto(points, COSTS[key], f"{METRIC_LABELS[metric]}, %", f"p-{key}-{one.stratum.key}")
+            found.append(Plot(COSTS[key], svg))
     return found
 
 

@@ -1,6 +1,6 @@
 """Cost against frames and batch for a page: tables, curves as inline SVG, and a page of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,6 @@ from reports.cost_records import ArmCost, Cell, CostRecord
 from reports.drawing import SETTINGS, colours, for_page, plain
 from reports.formats import Table
 
-NONE: Mapping[int, str] = {}
 SHOWN = 8  # lines of a figure; more cannot be told apart
 
 
@@ -20,7 +19,12 @@ class Line:
     label: str
     at: tuple[int, ...]
     cost: tuple[float, ...]
-    doubtful: tuple[bool, ...] = ()
+    doubtful: tuple[bool, ...]
+
+    def points(self, *, doubtful: bool) -> tuple[list[int], list[float]]:
+        """Frames or batches and costs of those that do not hold, or of those that do."""
+        chosen = [place for place, doubt in enumerate(self.doubtful) if doubt == doubtful]
+        return [self.at[place] for place in chosen], [self.cost[place] for place in chosen]
 
 
 def section(record: CostRecord) -> dict[str, Any]:
@@ -63,11 +67,10 @@ def _way(record: CostRecord, way: str, prefix: str) -> dict[str, Any]:
     batch, frames = cost_tables.middle(record, way)
     at_batch = [(one, [cell for cell in one.cells if cell.batch == batch]) for one in arms]
     at_frames = [(one, [cell for cell in one.cells if cell.frames == frames]) for one in arms]
-    marked = cost_tables.marks(record)
     drawn = (
         ("operations", _lines(at_batch, "frames", "gflops"), "frames T", "GFLOPs a tracklet"),
-        ("time", _lines(at_batch, "frames", "ms_p50", marked), "frames T", "ms, p50"),
-        ("throughput", _lines(at_frames, "batch", "frames_per_s", marked), "tracklets a call", "frames/s"),
+        ("time", _lines(at_batch, "frames", "ms_p50"), "frames T", "ms, p50"),
+        ("throughput", _lines(at_frames, "batch", "frames_per_s"), "tracklets a call", "frames/s"),
     )
     figures = [
         {
@@ -89,13 +92,11 @@ def _way(record: CostRecord, way: str, prefix: str) -> dict[str, Any]:
     }
 
 
-def _lines(
-    arms: Sequence[tuple[ArmCost, list[Cell]]], along: str, what: str, marked: Mapping[int, str] = NONE
-) -> list[Line]:
+def _lines(arms: Sequence[tuple[ArmCost, list[Cell]]], along: str, what: str) -> list[Line]:
     found = []
     for one, cells in arms[:SHOWN]:
         known = sorted(
-            (getattr(cell, along), getattr(cell, what), id(cell) in marked)
+            (getattr(cell, along), getattr(cell, what), what != "gflops" and bool(cell.mark))
             for cell in cells
             if getattr(cell, what) is not None
         )
@@ -118,14 +119,9 @@ def against(lines: Sequence[Line], x_label: str, y_label: str, prefix: str) -> s
         axes = figure.add_subplot()
         ticks = sorted({at for line in lines for at in line.at})
         for hue, line in zip(colours(len(lines)), lines, strict=True):
-            doubtful = line.doubtful or (False,) * len(line.at)
-            points = list(zip(line.at, line.cost, doubtful, strict=True))
             style: dict[str, Any] = {"color": hue, "marker": "o", "markersize": 4.5}
-            held = [(at, cost) for at, cost, doubt in points if not doubt]
-            axes.plot([at for at, _ in held], [cost for _, cost in held], linewidth=2, label=line.label, **style)
-            loose = [(at, cost) for at, cost, doubt in points if doubt]
-            style |= {"markerfacecolor": "none", "linestyle": "none"}
-            axes.plot([at for at, _ in loose], [cost for _, cost in loose], **style)
+            axes.plot(*line.points(doubtful=False), linewidth=2, label=line.label, **style)
+            axes.plot(*line.points(doubtful=True), linestyle="none", markerfacecolor="none", **style)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set_xticks(ticks, [str(one) for one in ticks])

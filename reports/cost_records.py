@@ -1,10 +1,11 @@
 """What `python -m runners.cost` records, checked: arms against frames and batch, with the ceilings of the device."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from reports.errors import ReportError
+from reports.times import ms_mark, paces
 
 SCHEMA = 1
 _KEYS = {"paper": str, "title": str, "command": str, "size": list, "device": dict, "arms": list, "left_out": list}
@@ -27,6 +28,7 @@ class Cell:
         settled: whether the ratio has; None where it was not recorded.
         ms_settled: whether the milliseconds have; None likewise.
         reference_ms: of the bare ResNet-50.
+        pace: how many times longer that took than at its best beside another arm at the same frames and batch.
     """
 
     frames: int
@@ -42,6 +44,12 @@ class Cell:
     settled: bool | None = None
     ms_settled: bool | None = None
     reference_ms: float | None = None
+    pace: float | None = None
+
+    @property
+    def mark(self) -> str:
+        """What is wrong with the milliseconds, and so with all that follows from them."""
+        return ms_mark(self.ms_settled, self.pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +118,14 @@ def read(record: Mapping[str, Any], where: str) -> CostRecord:
     left_out = tuple((str(one["arm"]), str(one["reason"])) for one in record["left_out"])
     return CostRecord(
         record["paper"], record["title"], (height, width), record["device"], record.get("ceilings"), record["command"],
-        tuple(arms), left_out,
+        _paced(arms), left_out,
     )  # fmt: skip
+
+
+def _paced(arms: Sequence[ArmCost]) -> tuple[ArmCost, ...]:
+    """The arms with the pace of every cell, for which all of them are needed."""
+    found = iter(paces(((one.way, cell.frames, cell.batch), cell.reference_ms) for one in arms for cell in one.cells))
+    return tuple(replace(one, cells=tuple(replace(cell, pace=next(found)) for cell in one.cells)) for one in arms)
 
 
 def _cell(cell: Mapping[str, Any], where: str) -> Cell:

@@ -1,11 +1,11 @@
 """Tables of cost against frames and batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from reports.cost_records import ArmCost, Cell, CostRecord
 from reports.formats import Cell as TableCell
-from reports.formats import Column, Marked, Row, Table
-from reports.times import BUSY, NOT_SETTLED, REFERENCE, SLOWER
+from reports.formats import Column, Row, Table, marked
+from reports.times import BUSY, NOT_SETTLED, REFERENCE, SLOWER, ratio_mark
 
 
 def every_cell(record: CostRecord) -> Table:
@@ -19,49 +19,38 @@ def every_cell(record: CostRecord) -> Table:
         Column("gflops", "GFLOPs", "number", 1),
         Column("ms_p50", "p50", "number", 1, unit="ms", marked=True),
         Column("ms_p95", "p95", "number", 1, unit="ms", marked=True),
-        Column("ratio", f"× {REFERENCE}", "number", 2, marked=True),
+        Column("ratio", f"p50 over {REFERENCE}'s", "number", 2, marked=True),
         Column("frames_per_s", "Frames/s", "number", 0, marked=True),
         Column("peak_memory_mb", "Memory", "number", 0, unit="MB"),
         Column("roofline", "Roofline", "number", 1, unit="%", marked=True),
         Column("left_out", "Left out because"),
     )
-    found = marks(record)
-    rows = tuple(Row(_cells(one, cell, found)) for one in record.arms for cell in one.cells)
+    rows = tuple(Row(_cells(one, cell)) for one in record.arms for cell in one.cells)
     return Table("cost-cells", "Every cell", columns, rows, notes(record))
 
 
-def marks(record: CostRecord) -> dict[int, str]:
-    """`id` of a cell -> what is wrong with its milliseconds and with all that follows from them, where something is.
-
-    They had not settled, or the reference itself took much longer than beside another arm at the same frames and batch.
-    """
-    best: dict[tuple[str, int, int], float] = {}
-    cells = [(one.way, cell) for one in record.arms for cell in one.cells]
-    for way, cell in cells:
-        if cell.reference_ms is not None:
-            key = way, cell.frames, cell.batch
-            best[key] = min(cell.reference_ms, best.get(key, cell.reference_ms))
-    found = {}
-    for way, cell in cells:
-        if cell.ms_settled is False:
-            found[id(cell)] = NOT_SETTLED
-        elif cell.reference_ms is not None and cell.reference_ms > SLOWER * best[way, cell.frames, cell.batch]:
-            found[id(cell)] = BUSY
-    return found
-
-
-def _told(value: float | None, mark: str) -> float | Marked | None:
-    return Marked(value, mark) if mark and value is not None else value
-
-
-def _cells(one: ArmCost, cell: Cell, found: Mapping[int, str]) -> tuple[TableCell, ...]:
-    share, mark = None if cell.share is None else 100 * cell.share, found.get(id(cell), "")
-    ratio = _told(cell.ratio, NOT_SETTLED if cell.settled is False else "")
+def _cells(one: ArmCost, cell: Cell) -> tuple[TableCell, ...]:
     return (
-        one.label, one.arm, one.way, cell.frames, cell.batch, cell.gflops, _told(cell.ms_p50, mark),
-        _told(cell.ms_p95, mark), ratio, _told(cell.frames_per_s, mark), cell.peak_memory_mb, _told(share, mark),
+        one.label, one.arm, one.way, cell.frames, cell.batch, cell.gflops, _ms(cell),
+        marked(cell.ms_p95, cell.mark), _ratio(cell), _rate(cell), cell.peak_memory_mb, _share(cell),
         cell.left_out or None,
     )  # fmt: skip
+
+
+def _ms(cell: Cell) -> TableCell:
+    return marked(cell.ms_p50, cell.mark)
+
+
+def _ratio(cell: Cell) -> TableCell:
+    return marked(cell.ratio, ratio_mark(cell.settled))
+
+
+def _rate(cell: Cell) -> TableCell:
+    return marked(cell.frames_per_s, cell.mark)
+
+
+def _share(cell: Cell) -> TableCell:
+    return marked(None if cell.share is None else 100 * cell.share, cell.mark)
 
 
 def by_frames(record: CostRecord, batch: int, way: str) -> Table:
@@ -73,21 +62,16 @@ def by_frames(record: CostRecord, batch: int, way: str) -> Table:
     columns += [Column(f"gflops_{t}", str(t), "number", 1, group="GFLOPs, T =") for t in lengths]
     columns += [Column(f"ms_{t}", str(t), "number", 1, group="p50 in ms, T =", marked=True) for t in lengths]
     beside = any(cell.ratio is not None for one in arms for cell in one.cells)
-    columns += [
-        Column(f"ratio_{t}", str(t), "number", 2, group=f"× {REFERENCE}, T =", marked=True) for t in lengths if beside
-    ]
-    rows, marked = [], marks(record)
+    over = f"p50 over {REFERENCE}'s, T ="
+    columns += [Column(f"ratio_{t}", str(t), "number", 2, group=over, marked=True) for t in lengths if beside]
+    rows = []
     for one in arms:
         found = {cell.frames: cell for cell in one.cells if cell.batch == batch}
         of = [found.get(t) for t in lengths]
         gflops = [None if cell is None else cell.gflops for cell in of]
-        times = [None if cell is None else _told(cell.ms_p50, marked.get(id(cell), "")) for cell in of]
-        ratios = [
-            None if cell is None else _told(cell.ratio, NOT_SETTLED if cell.settled is False else "")
-            for cell in of
-            if beside
-        ]
-        rows.append(Row((one.label, one.clip_length, one.params_m, *gflops, *times, *(ratios if beside else ()))))
+        times = [None if cell is None else _ms(cell) for cell in of]
+        ratios = [None if cell is None else _ratio(cell) for cell in of if beside]
+        rows.append(Row((one.label, one.clip_length, one.params_m, *gflops, *times, *ratios)))
     name = f"cost-by-frames-{way.replace(' ', '-')}"
     caption = f"Cost against the number of frames T, {way}, {_tracklets(batch)}"
     return Table(name, caption, tuple(columns), tuple(rows), notes(record))
@@ -102,16 +86,16 @@ def by_batch(record: CostRecord, frames: int, way: str) -> Table:
     columns += [
         Column(f"share_{b}", str(b), "number", 1, group="% of the roofline, batch", marked=True) for b in batches
     ]
-    rows, marked = [], marks(record)
+    rows = []
     for one in arms:
         found = {cell.batch: cell for cell in one.cells if cell.frames == frames}
         of = [found.get(b) for b in batches]
-        doubt = [marked.get(id(cell), "") for cell in of]
-        rates = [None if cell is None else _told(cell.frames_per_s, mark) for cell, mark in zip(of, doubt, strict=True)]
-        shares = [None if cell is None or cell.share is None else 100 * cell.share for cell in of]
-        rows.append(Row((one.label, *rates, *map(_told, shares, doubt))))
+        rates = [None if cell is None else _rate(cell) for cell in of]
+        shares = [None if cell is None else _share(cell) for cell in of]
+        rows.append(Row((one.label, *rates, *shares)))
     name = f"cost-by-batch-{way.replace(' ', '-')}"
-    return Table(name, f"Throughput against the batch, {way}, {frames} frames", tuple(columns), tuple(rows))
+    caption = f"Throughput against the batch, {way}, {frames} frames"
+    return Table(name, caption, tuple(columns), tuple(rows), notes(record))
 
 
 def ways(record: CostRecord) -> list[str]:
@@ -157,14 +141,14 @@ def _times(record: CostRecord) -> list[str]:
     found = []
     if any(cell.ratio is not None for cell in cells):
         found.append(
-            f"× {REFERENCE}: time over that of a bare {REFERENCE} on the same frames in the same arithmetic and layout "
-            "(never compiled), called in turns, median of single pairs; it holds where milliseconds do not."
+            f"p50 over {REFERENCE}'s: over the time of a bare {REFERENCE} on the same frames in the same arithmetic "
+            "and layout (never compiled), called in turns, median of single pairs. Other work of the machine slows "
+            "both, so it holds where milliseconds do not."
         )
-    marked = marks(record)
     ratios = sum(cell.settled is False for cell in cells)
-    times = sum(mark == NOT_SETTLED for mark in marked.values())
-    busy = sum(mark == BUSY for mark in marked.values())
-    if times:
+    times = sum(cell.mark == NOT_SETTLED for cell in cells)
+    busy = sum(cell.mark == BUSY for cell in cells)
+    if times or ratios:
         found.append(
             f"† Not settled, so not to be compared: the milliseconds of {times} of {len(cells)} cells, the ratio of "
             f"{ratios}. Quartiles still lay more than a tenth from the median when the time ended; measure again on a "
@@ -173,7 +157,7 @@ def _times(record: CostRecord) -> list[str]:
     if busy:
         found.append(
             f"† Taken on a busy machine: the milliseconds of {busy} cells, where the same reference took over "
-            f"{SLOWER:g} times as long as beside another arm. Their ratios stand."
+            f"{SLOWER:g} times as long as beside another arm. Ratios without † stand."
         )
     silent = sum(cell.settled is None for cell in cells)
     if silent:

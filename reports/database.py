@@ -2,6 +2,7 @@
 
 import shlex
 import sqlite3
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -120,6 +121,7 @@ def _first(connection: sqlite3.Connection, query: str) -> object:
     return row[0] if row else None
 
 
+@cache
 def _versions() -> tuple[frozenset[str], str]:
     """All versions of MLflow's tables that the installed MLflow knows, and the newest."""
     from alembic.script import ScriptDirectory

@@ -13,7 +13,7 @@ from typing import Any
 
 from reports import tables
 from reports.formats import Cell, Column, Estimate, Marked, number, shown
-from reports.runs import Job
+from reports.job import Job
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("sort.js", "reveal.js")

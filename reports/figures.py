@@ -33,7 +33,7 @@ class Curve:
 class Point:
     """One arm in a plot of costs; accuracy in percent with its interval.
 
-    ``reference`` draws it as a square; a cost that is not ``settled`` as a hollow diamond, which can beat nobody.
+    ``reference`` draws it as a square; ``doubt``, what is wrong with its cost, as a hollow diamond that beats nobody.
     """
 
     label: str
@@ -42,7 +42,7 @@ class Point:
     low: float
     high: float
     reference: bool = False
-    settled: bool = True
+    doubt: str = ""
 
 
 def curve(label: str, ends: Sequence["Interval"], reference: bool = False) -> Curve:

@@ -46,6 +46,11 @@ class Marked:
 Cell = str | int | float | Estimate | Marked | None
 
 
+def marked(value: float | None, mark: str) -> float | Marked | None:
+    """A number with its mark, if it has both."""
+    return Marked(value, mark) if mark and value is not None else value
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """How one column reads: ``title`` for people, ``key`` for programs, decimals for people only."""
@@ -224,9 +229,10 @@ def shown(column: Column, cell: Cell) -> str:
 
 def _cell(plain: Any) -> Cell:
     """A cell out of what stands for it in plain data."""
-    if not isinstance(plain, Mapping):
-        return plain  # type: ignore[no-any-return]  # a text, a number or nothing
-    return Marked(**plain) if "mark" in plain else Estimate(**plain)
+    if isinstance(plain, Mapping):
+        return Marked(**plain) if "mark" in plain else Estimate(**plain)
+    cell: str | int | float | None = plain
+    return cell
 
 
 def number(value: float, column: Column) -> str:

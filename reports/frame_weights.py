@@ -13,8 +13,9 @@ from protocols.frame_weights import MEASURES, average
 from protocols.statistics import Verdict, verdict
 from protocols.tracklet_means import Average
 from reports import cards
+from reports.arm_runs import ArmRun, Group
 from reports.formats import Cell, Column, Estimate, Row, Table, number
-from reports.runs import ArmRun, Group, Job
+from reports.job import Job
 from reports.tables import judged_under
 from reports.weights import MEAN_MAP, Weights
 

@@ -10,10 +10,10 @@ from reports.claims_page import overview, under
 from reports.comparison import Compared, labels_of
 from reports.evidence import Kept
 from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.job import Job
 from reports.ledger import Ledger
+from reports.metrics import METRIC_LABELS
 from reports.page import headline as verdict_of
-from reports.record import METRIC_LABELS
-from reports.runs import Job
 from reports.tables import SHOWN
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from protocols.attribute_accuracy import Compared, Scores, apart, balanced, compare
 from reports.attribute_tables import ALL, left_out, percent
 from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.job import Job
 from reports.labels import Labeller, Labels
-from reports.runs import Job
 from reports.tables import dataset_label
 
 LOSS_LABELS = {"bce": "BCE", "wbce": "WBCE", "mmd": "MMD"}

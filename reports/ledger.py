@@ -20,16 +20,16 @@ import numpy as np
 
 from protocols.statistics import POINTS, SMALLEST_SHARE, Interval, paired_difference, verdict
 from reports import masks
+from reports.arm_runs import Group
+from reports.controls import ASIDE_CONTROLS, TEMPORAL_CONTROLS
 from reports.errors import ReportError
 from reports.explained import REFERENCES
+from reports.job import Job
 from reports.ledger_words import about_arms, about_equality, about_mask
-from reports.record import METRIC_LABELS, split_metric
-from reports.runs import Group, Job
+from reports.metrics import METRIC_LABELS, split_metric
 
 Verdict = Literal["holds", "does not hold", "cannot tell"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "cannot tell")
-TEMPORAL_CONTROLS = ("shuffled", "mlp", "uniform")
-ASIDE_CONTROLS = ("uniform",)  # say something about an arm that does not claim to use time, but decide nothing
 
 RULE = (
     "A claim holds when the whole 95 % interval of the difference lies above zero. It does not hold when the "

@@ -5,11 +5,10 @@ from typing import Any, TypedDict
 
 from protocols.side_by_side import distance_of
 from reports.errors import ReportError
+from reports.metrics import AGREEMENT
 
 CHOICES = ("gallery", "ap", "empty", "distance")
 """What a convention is made of; ``distance`` is the metric and whether descriptors are scaled to unit length."""
-
-_AGREEMENT = 0.02  # points, as between a record and its per-query file
 
 
 class LedgerRow(TypedDict):
@@ -70,7 +69,7 @@ def check_ledger(result: Mapping[str, Any], name: str) -> None:
         raise ReportError(f"{name} has a ledger without its protocol's own way of scoring ({', '.join(headline)}).")
     for metric in ("mAP", "rank1"):
         value, own = seen[headline][metric], result["metrics"][metric]
-        if value is None or abs(value - own) > _AGREEMENT:
+        if value is None or abs(value - own) > AGREEMENT:
             raise ReportError(
                 f"{name} has {metric} = {value} in its ledger under {', '.join(headline)}, but metrics.{metric} is "
                 f"{own}; both are in percent and must agree."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reports import masks
-from reports.runs import CONTROL_LABELS
+from reports.controls import CONTROL_LABELS
 
 if TYPE_CHECKING:
     from reports.ledger import Difference, Verdict

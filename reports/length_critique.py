@@ -28,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.statistics import SMALLEST_SHARE, Interval, Verdict, clustered_bootstrap, paired_difference, verdict
+from reports.arm_runs import Group
 from reports.choice_records import MEASURES, Choices
 from reports.formats import MINUS, Cell, Column, Estimate, Row, Table
-from reports.runs import Group, Job
+from reports.job import Job
 from reports.tables import judged_under
 
 Floats = NDArray[np.float64]

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from reports import figures, length_critique, length_tables
+from reports.arm_runs import Group
 from reports.formats import Estimate, Table
+from reports.job import Job
 from reports.length_figures import Line, against_frames
 from reports.masks import slug_of
-from reports.record import METRIC_LABELS
-from reports.runs import Group, Job
+from reports.metrics import METRIC_LABELS
 
 CURVES = {"single": "one frame", "even": "N frames evenly, one pass", "snippets": "snippets of N, averaged",
           "dense": "overlapping windows of N"}  # fmt: skip

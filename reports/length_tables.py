@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from protocols.statistics import POINTS, clustered_bootstrap, paired_difference
 from reports import cards
+from reports.arm_runs import Group
 from reports.choice_records import Choices
 from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.job import Job
 from reports.masks import slug_of
-from reports.record import METRIC_LABELS
-from reports.runs import Group, Job
+from reports.metrics import METRIC_LABELS
 from reports.tables import judged_under
 
 Floats = NDArray[np.float64]

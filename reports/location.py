@@ -176,35 +176,23 @@ def artifact_folder(artifact_uri: str, store: str) -> Path | None:
         artifact_uri: as MLflow has it.
         store: tracking URI of the store, from :func:`tracking_uri`.
     """
-    parts = _split(artifact_uri)
-    if parts is None:
-        return None
-    stored = _path_of(parts)
-    file = sqlite_file(store) if store.lower().startswith("sqlite") else None
-    names = stored.parts
-    if file is None or ARTIFACT_FOLDER not in names:
+    stored = _local_path(artifact_uri)
+    file = sqlite_file(store)
+    if stored is None or file is None or ARTIFACT_FOLDER not in stored.parts:
         return stored
-    last = len(names) - 1 - names[::-1].index(ARTIFACT_FOLDER)
-    for home in (file.parent, file.resolve().parent):
-        if stored.parts[:last] == home.parts:
-            return stored
-    return Path(file.parent, *names[last:])
+    last = len(stored.parts) - 1 - stored.parts[::-1].index(ARTIFACT_FOLDER)
+    if stored.parts[:last] == file.resolve().parent.parts:  # the store has two names, and was made under the other one
+        return stored
+    return Path(file.parent, *stored.parts[last:])
 
 
-def _split(uri: str) -> str | None:
-    """The path of a URI of a file or of a bare path; ``None`` for any other URI."""
+def _local_path(uri: str) -> Path | None:
+    """What a bare path or the URI of a file leads to; ``None`` for any other URI."""
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", uri):  # one letter is a drive of Windows
-        return uri
+        return Path(uri)
     parts = urlsplit(uri.replace("?", "%3F").replace("#", "%23"))  # MLflow itself appends to the path only
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         return None
-    return f"file:{parts.path}"
-
-
-def _path_of(text: str) -> Path:
-    if not text.startswith("file:"):
-        return Path(text)
-    path = text.removeprefix("file:")
     if os.name == "nt":
-        return Path(url2pathname(path))
-    return Path(os.fsdecode(unquote_to_bytes(path.encode("utf-8", "surrogateescape"))))
+        return Path(url2pathname(parts.path))
+    return Path(os.fsdecode(unquote_to_bytes(parts.path.encode("utf-8", "surrogateescape"))))

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from protocols.masks import MEASURES, REGIONS, average, compare
 from protocols.statistics import Interval, Verdict, verdict
 from protocols.tracklet_means import Average
+from reports.arm_runs import Group
 from reports.explained import REFERENCES, WHO, Explanation
 from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.record import SIDES, split_metric
-from reports.runs import Group
+from reports.metrics import SIDES, split_metric
 
 LESS_IS_BETTER = ("background", "occluder", "background_density", "occluder_density")
 WHO_LABELS = {"trained": "trained", "untrained": "untrained", "centre": "centre prior"}

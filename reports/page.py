@@ -23,12 +23,13 @@ from reports import (
     split_tables,
     tables,
 )
+from reports.arm_runs import Group
 from reports.caveats import unverified
 from reports.errors import ReportError
 from reports.formats import Column, Table, number
+from reports.job import Job
 from reports.ledger import VERDICTS, Ledger
-from reports.record import headline_side
-from reports.runs import Group, Job
+from reports.metrics import headline_side
 
 SECTIONS = {
     "verdict": "Verdict", "results": "Measured and published", "splits": "Split by split", "sides": "Image and video",
@@ -120,7 +121,7 @@ def paper_page(
         colour_note=_colour_note(job, arm),
         cmc=Markup(cmc_figure(job)),
         some_drawn=len(_drawn(job)) < len(job.groups),
-        costs=cost_plots.cost_figures(_drawn(job), job.headline_metric),
+        costs=cost_plots.cost_figures(job, _drawn(job)),
         cost=cost_page.section(job.cost) if job.cost else None,
         side=headline_side(first["protocol"]),
         splits=divided,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, LEFT, RIGHT, BOTTOM, TOP = 4.6, 0.66, 1.72, 0.55, 0.14  # inches: the figure, then its margins
-LEGEND = 0.2  # inches above the plot, where there is one
+LEGEND = 0.36  # inches above the plot, where there is one
 LEAST_HEIGHT, NAME_SIZE, GAP = 3.5, 9.0, 5.0  # inches, points, points between two names
 BESIDE = 1.06  # where names begin, in widths of the plot
 WIDE = 8.0  # from this ratio of the dearest to the cheapest on, costs stand on a logarithmic axis
@@ -24,10 +24,10 @@ WIDE = 8.0  # from this ratio of the dearest to the cheapest on, costs stand on 
 def frontier(points: Sequence[Point]) -> list[Point]:
     """The points that no other one beats: none is as cheap and more accurate, none as accurate and cheaper.
 
-    The cheapest first. Points that are equal in both stay together. One whose cost has not settled is not among them,
-    and beats nobody.
+    The cheapest first. Points that are equal in both stay together. One whose cost is in doubt is not among them, and
+    beats nobody.
     """
-    points = [one for one in points if one.settled]
+    points = [one for one in points if not one.doubt]
 
     def beaten(one: Point) -> bool:
         return any(
@@ -63,8 +63,8 @@ def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: fl
 def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix: str) -> str:
     """Inline SVG: cost against accuracy with 95 % intervals; arms that nobody beats are filled and joined by a line.
 
-    Costs that have not settled are hollow diamonds in grey, named in a legend; the axis follows the others, and such a
-    point beyond its ends stands at the nearer one.
+    Costs in doubt are hollow diamonds in grey, and a legend says why; the axis follows the others, and such a point
+    beyond its ends stands at the nearer one.
 
     Args:
         points: at least one; ``reference`` ones, such as baselines, are squares.
@@ -80,17 +80,17 @@ def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix
         order = sorted(range(len(points)), key=lambda at: -points[at].accuracy)
         names = [_wrapped(points[at].label) for at in order]
         sizes = [NAME_SIZE * 1.25 * (1 + name.count("\n")) for name in names]
-        top = TOP if all(one.settled for one in points) else TOP + LEGEND
+        top = TOP + (LEGEND if any(one.doubt for one in points) else 0.0)
         height = max(LEAST_HEIGHT, (sum(sizes) + GAP * len(sizes)) / 72 + BOTTOM + top)
         figure = Figure(figsize=(WIDTH, height))
         inside = (WIDTH - LEFT - RIGHT) / WIDTH, (height - BOTTOM - top) / height
         axes = figure.add_axes((LEFT / WIDTH, BOTTOM / height, *inside))
         best = frontier(points)
         axes.plot([one.cost for one in best], [one.accuracy for one in best], color=QUIET, linewidth=1.2, zorder=2)
-        hues = [hue if one.settled else QUIET for hue, one in zip(colours(len(points)), points, strict=True)]
-        _limits(axes, [one.cost for one in points if one.settled] or [one.cost for one in points])
+        hues = [QUIET if one.doubt else hue for hue, one in zip(colours(len(points)), points, strict=True)]
+        _limits(axes, [one.cost for one in points if not one.doubt] or [one.cost for one in points])
         beyond = any(_inside(axes, one.cost) != one.cost for one in points)
-        points = [one if one.settled else replace(one, cost=_inside(axes, one.cost)) for one in points]
+        points = [replace(one, cost=_inside(axes, one.cost)) if one.doubt else one for one in points]
         for one, hue in zip(points, hues, strict=True):
             error = [[max(one.accuracy - one.low, 0.0)], [max(one.high - one.accuracy, 0.0)]]
             axes.errorbar(
@@ -103,7 +103,7 @@ def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix
         plain(axes)
         low, high = axes.get_ylim()
         if top > TOP:
-            _legend(axes, beyond)
+            _legend(axes, sorted({one.doubt for one in points if one.doubt}), beyond)
         span = (height - BOTTOM - top) * 72  # points
         wanted = [(points[at].accuracy - low) / (high - low) * span for at in order]
         for at, name, place in zip(order, names, spread(wanted, sizes, 0.0, span, GAP), strict=True):
@@ -112,7 +112,7 @@ def pareto(points: Sequence[Point], cost_label: str, accuracy_label: str, prefix
 
 
 def _marker(point: Point) -> str:
-    if not point.settled:
+    if point.doubt:
         return "D"
     return "s" if point.reference else "o"
 
@@ -123,12 +123,13 @@ def _inside(axes: "Axes", cost: float) -> float:
     return min(max(cost, low), high)
 
 
-def _legend(axes: "Axes", beyond: bool) -> None:
-    """What the diamonds are, in a line above the plot."""
+def _legend(axes: "Axes", doubts: Sequence[str], beyond: bool) -> None:
+    """What the diamonds are, in two lines above the plot."""
     from matplotlib.lines import Line2D
 
     handle = Line2D([], [], color=QUIET, marker="D", markersize=5.5, markerfacecolor="none", linestyle="none")
-    words = "not settled: not on the front" + ("; beyond the axis: at its end" if beyond else "")
+    words = f"{' or '.join(doubts)} († in the table), so not compared"
+    words += "\nat the end of the axis: lies beyond it" if beyond else ""
     axes.legend(
         [handle], [words], loc="lower left", bbox_to_anchor=(-0.02, 1.0), fontsize=8, frameon=False,
         borderaxespad=0.1, handletextpad=0.2,

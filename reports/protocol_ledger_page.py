@@ -10,6 +10,7 @@ from reports import design
 from reports.across import Across
 from reports.evaluation import published_table
 from reports.formats import Table
+from reports.job import Job
 from reports.protocol_ledger import (
     CHOICE_WORDS,
     METRICS,
@@ -27,7 +28,6 @@ from reports.protocol_ledger import (
     published_groups,
     stated_table,
 )
-from reports.runs import Job
 from reports.spread import alone
 
 SHOWN_SWAPS = 15

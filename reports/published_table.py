@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from reports.formats import Cell, Column, Row, Table
-from reports.record import split_metric
+from reports.metrics import split_metric
 from reports.tables import dataset_label, describe_convention
 
 SHOWN = ("mAP", "rank1", "rank5", "rank10", "rank20")

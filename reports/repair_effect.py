@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from protocols.occlusion import SLICES, slice_of
 from protocols.statistics import clustered_bootstrap, paired_difference, verdict
 from reports import repairers
+from reports.arm_runs import Group
 from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.job import Job
 from reports.ledger import Difference, compare
 from reports.ledger_words import signed
 from reports.masks import slug_of
-from reports.record import METRIC_LABELS, counted
+from reports.metrics import METRIC_LABELS
+from reports.per_query import counted
 from reports.repaired import RAW
 from reports.repairers import ORACLE, name_of
-from reports.runs import Group, Job
 from reports.tables import SHOWN, estimate
 
 FEWEST_PEOPLE = 10  # a slice with fewer is too few to tell

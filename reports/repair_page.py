@@ -4,8 +4,8 @@ from typing import Any
 
 from reports import figures, repair_effect, repair_tables, repairers
 from reports.formats import Table
-from reports.record import METRIC_LABELS
-from reports.runs import Job
+from reports.job import Job
+from reports.metrics import METRIC_LABELS
 from reports.tables import SHOWN
 
 

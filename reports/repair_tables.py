@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from protocols.restoration import MEASURES, average, compare
 from protocols.tracklet_means import Average
 from reports import repairers
+from reports.arm_runs import ArmRun
 from reports.errors import ReportError
 from reports.formats import MINUS, Cell, Column, Estimate, Row, Table
+from reports.job import Job
 from reports.repaired import Repair
-from reports.runs import ArmRun, Job
 
 Floats = NDArray[np.float64]
 HEADS = {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from protocols.restoration import MEASURES
 from reports.errors import ReportError
-from reports.record import non_finite
+from reports.shapes import non_finite
 
 AGREEMENT = 1e-3  # by which a recorded mean may differ from its own array (rounding)
 RAW = "raw"

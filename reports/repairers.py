@@ -4,8 +4,9 @@ A repairer is written as its user writes it: ``oracle``, ``drop[tau=0.91]``, or 
 """
 
 from reports import cards
+from reports.arm_runs import ArmRun, Group
+from reports.job import Job
 from reports.repaired import RAW
-from reports.runs import ArmRun, Group, Job
 
 ORACLE = "oracle"
 BUILT_IN = {

@@ -1,20 +1,18 @@
 """Whether the runs of one job may be compared and pooled: same queries, tracklets, attributes and repairs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reports import record
 from reports.annotated import PREFIX
+from reports.arm_runs import Group
 from reports.errors import ReportError
-
-if TYPE_CHECKING:
-    from reports.runs import Group
+from reports.metrics import SIDES
 
 
-def check_alike(groups: "Sequence[Group]") -> None:
+def check_alike(groups: Sequence[Group]) -> None:
     """Refuse a job whose runs were judged on different things.
 
     Raises:
@@ -26,13 +24,13 @@ def check_alike(groups: "Sequence[Group]") -> None:
     _check_same_repairs(groups)
 
 
-def _check_same_queries(groups: "Sequence[Group]") -> None:
+def _check_same_queries(groups: Sequence[Group]) -> None:
     """Pairs of arms are compared query by query, so all of them must have been judged on the same ones."""
     seen: dict[str, tuple[str, NDArray[Any]]] = {}  # array -> where it was first met, and what it holds
     for group in groups:
         for run in group.runs:
             codes = (key for key in run.per_query if key.startswith(PREFIX))
-            for key in ("key", "valid", *(f"{side}/valid" for side in record.SIDES), *codes):
+            for key in ("key", "valid", *(f"{side}/valid" for side in SIDES), *codes):
                 if key not in run.per_query:
                     continue  # an arm may have been judged on fewer sides
                 first, values = seen.setdefault(key, (f"{run.run_id} ({group.name})", run.per_query[key]))
@@ -49,7 +47,7 @@ def _check_same_queries(groups: "Sequence[Group]") -> None:
                     )
 
 
-def _check_same_tracklets(groups: "Sequence[Group]") -> None:
+def _check_same_tracklets(groups: Sequence[Group]) -> None:
     """What an arm looks at, weighs and recognises is pooled over seeds tracklet by tracklet."""
     for group in groups:
         parts = {
@@ -65,7 +63,7 @@ def _check_same_tracklets(groups: "Sequence[Group]") -> None:
                 )
 
 
-def _check_same_columns(groups: "Sequence[Group]") -> None:
+def _check_same_columns(groups: Sequence[Group]) -> None:
     """Attributes are pooled over seeds column by column, against one truth."""
     for group in groups:
         found = [run.attributes for run in group.runs if run.attributes]
@@ -78,7 +76,7 @@ def _check_same_columns(groups: "Sequence[Group]") -> None:
                 )
 
 
-def _check_same_repairs(groups: "Sequence[Group]") -> None:
+def _check_same_repairs(groups: Sequence[Group]) -> None:
     """What a repairer did is pooled over seeds tracklet by tracklet, and is one result for each seed."""
     keys: dict[str, tuple[str, NDArray[Any]]] = {}  # repairer -> where it was first met, and on which tracklets
     for run in (run for group in groups for run in group.runs if run.repair and "key" in run.repair.arrays):

@@ -1,5 +1,6 @@
 """Whether JSON has the form that a `TypedDict` states, all the way down: one sentence in place of a KeyError later."""
 
+import math
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,13 +10,14 @@ from typing import (
     Literal,
     NewType,
     NotRequired,
-    Required,
     Union,
     get_args,
     get_origin,
     get_type_hints,
     is_typeddict,
 )
+
+import numpy as np
 
 from files.formats.json import kind
 from reports.errors import ReportError
@@ -76,9 +78,21 @@ def readable(name: str, remedy: str, value: object = None, form: Any = Any) -> I
     check_form(value, form, name, remedy)
 
 
+def non_finite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Yield ``(dotted path, value)`` of every number in nested JSON that is NaN or infinite."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from non_finite(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from non_finite(inner, f"{path}[{index}]")
+    elif isinstance(value, float | np.floating) and not math.isfinite(value):
+        yield path, float(value)
+
+
 def _differences(value: object, form: Any, place: str) -> Iterator[tuple[str, str]]:
     origin = get_origin(form) or form
-    if origin in (NotRequired, Required):
+    if origin is NotRequired:
         yield from _differences(value, get_args(form)[0], place)
     elif is_typeddict(form):
         yield from _of_record(value, form, place)
@@ -136,15 +150,10 @@ def _fits(value: object, form: Any) -> bool:
     if form is Known:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if form is float:
-        return value is None or (isinstance(value, int | float) and not isinstance(value, bool)) or _is_number(value)
+        return value is None or _fits(value, Known)
     if form is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return form is Any or not isinstance(form, type) or isinstance(value, form)
-
-
-def _is_number(value: object) -> bool:
-    """A NumPy number, as a record has it before it is written."""
-    return hasattr(value, "dtype") and getattr(value, "shape", None) == () and value.dtype.kind in "iuf"
 
 
 def _said(value: object) -> str:

@@ -7,9 +7,10 @@ import statistics
 from typing import Any
 
 from reports import cards
+from reports.arm_runs import Group
 from reports.formats import Cell, Column, Row, Table
-from reports.record import METRIC_LABELS, METRICS, SIDES, headline_side
-from reports.runs import Group, Job
+from reports.job import Job
+from reports.metrics import METRIC_LABELS, METRICS, SIDES, headline_side
 from reports.tables import SHOWN, SIDE_WORDS, dataset_label, estimate, published_notes
 
 _KINDS = {"I": "Images", "V": "Videos"}

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from protocols.statistics import clustered_bootstrap, paired_difference, verdict
 from reports.annotated import UNKNOWN, codes
+from reports.arm_runs import ArmRun, Group
 from reports.errors import ReportError
 from reports.formats import Cell, Column, Estimate, Row, Table
+from reports.job import Job
 from reports.ledger import made_under
 from reports.masks import slug_of
-from reports.record import METRIC_LABELS, counted
+from reports.metrics import METRIC_LABELS
+from reports.per_query import counted
 from reports.repair_effect import FEWEST_PEOPLE
-from reports.runs import ArmRun, Group, Job
 from reports.tables import SHOWN, judged_under
 
 EVERYONE = "all queries"

@@ -4,8 +4,8 @@ import numpy as np
 
 from reports.drawing import QUIET, SETTINGS, colours, plain
 from reports.drawing import for_page as page_ready
-from reports.record import METRIC_LABELS
-from reports.runs import Job
+from reports.job import Job
+from reports.metrics import METRIC_LABELS
 
 
 def by_split(job: Job) -> str:

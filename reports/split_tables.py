@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from reports.arm_runs import Group
 from reports.formats import Cell, Column, Row, Table, number
+from reports.job import Job
 from reports.ledger import Ledger
-from reports.record import METRIC_LABELS
-from reports.runs import Group, Job
+from reports.metrics import METRIC_LABELS
 from reports.tables import split_ranges
 
 EVEN = 1e-9  # points below which two arms are equal in a split

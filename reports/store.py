@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from files import leftovers
 from files.formats import json as json_files
-from reports.answering import check_answers
+from reports.answering import ask, check_answers
 from reports.database import check_readable
 from reports.errors import NothingToReport, ReportError
-from reports.location import SERVERS, artifact_folder, client_uri, shown, told, tracking_uri, without_secrets
+from reports.location import artifact_folder, client_uri, shown, told, tracking_uri, without_secrets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,6 @@ NOISY = {
     "mlflow.store.db.utils": logging.CRITICAL,
     "mlflow.tracking.fluent": logging.WARNING,
 }
-T = TypeVar("T")
 TAGS = ("paper", "arm", "control", "of", "seed", "split", "method", "profile", "budget", "trained_on", "tested_on",
         "code_sha", "device", "fingerprint")  # fmt: skip
 
@@ -68,31 +67,6 @@ def quieten() -> None:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for --json
     for name, level in NOISY.items():
         logging.getLogger(name).setLevel(level)
-
-
-def ask(uri: str, question: Callable[[], T]) -> T:
-    """The answer to a question to MLflow; what it, its database or its server raises becomes one sentence.
-
-    Raises:
-        NothingToReport: the server is gone, or the database is locked.
-        ReportError: any other failure.
-    """
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        return question()
-    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        said = told(error, uri)
-        if uri.lower().startswith(SERVERS) and ("Max retries" in said or "API request" in said):
-            raise NothingToReport(f"the tracking server {shown(uri)} does not answer any more: {said}.") from None
-        raise ReportError(f"the tracking store {shown(uri)} did not answer: {said}.{_remedy(said)}") from None
-
-
-def _remedy(said: str) -> str:
-    if "malformed" in said or "not a database" in said:
-        return " Its file is damaged; restore it from a copy."
-    return ""
 
 
 def load(experiment: str, tracking_uri: str | None = None) -> "pd.DataFrame":
@@ -276,7 +250,7 @@ class Reader:
 
     @staticmethod
     def time(milliseconds: int | None) -> str:
-        """``2025-01-31 12:00:00 UTC``, or an empty text."""
+        """``2025-01-31 12:00 UTC``, or an empty text."""
         if not milliseconds:
             return ""
         moment = datetime.datetime.fromtimestamp(milliseconds / 1000, tz=datetime.UTC)

@@ -16,7 +16,8 @@ import numpy as np
 
 from reports import cards, repairers, tables
 from reports.across import Across, paper_of
-from reports.runs import ArmRun, Group, Job
+from reports.arm_runs import ArmRun, Group
+from reports.job import Job
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from reports.errors import ReportError
 from reports.evidence import kept
 from reports.formats import Table
 from reports.index import index_page, strata_table
+from reports.job import Job
 from reports.ledger import Ledger, build_ledger
-from reports.runs import Job
 from reports.shelf import SHELF, on_shelf
 from reports.strata import strata
 from reports.writing import write_files

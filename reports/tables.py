@@ -6,9 +6,10 @@ from typing import Any
 
 from protocols.statistics import clustered_bootstrap
 from reports import cards, repairers, times
+from reports.arm_runs import Group
 from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.record import METRIC_LABELS, headline_side
-from reports.runs import Group, Job
+from reports.job import Job
+from reports.metrics import METRIC_LABELS, headline_side
 
 DATASET_LABELS = {
     "mars": "MARS", "synthwalk": "SynthWalk", "duke": "DukeMTMC-VideoReID", "ilids": "iLIDS-VID", "prid": "PRID 2011",
@@ -100,9 +101,10 @@ def results(job: Job) -> Table:
     notes += _fed(job)
     notes += _computed(job)
     notes += _uniform(job)
-    if any(group.first["cost"] for group in job.groups if group.control):
+    if any("of" in group.first["cost"] for group in job.groups):
         notes.append("Controls show the cost of their arm; they were not measured separately.")
-    notes += times.notes([group.label for group in job.groups], timed)
+    own = [(group.label, one) for group, one in zip(job.groups, timed, strict=True) if "of" not in group.first["cost"]]
+    notes += times.notes(own)
     if reported and reported != here:
         notes.append(
             f"Published numbers were obtained on {dataset_label(reported)}; measured ones here are of "

@@ -5,17 +5,19 @@ not, so plots are drawn over ratios. Milliseconds are marked where they had not 
 took much longer beside this arm than beside another one: then the machine was busy, however even its times were.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.formats import Cell, Column, Marked
+from reports.formats import Cell, Column, marked
 
 WHERES = ("cpu", "gpu")
 NOT_SETTLED, BUSY = "not settled", "busy machine"
 SLOWER = 1.25
 """From here on the reference took so much longer than at its best that milliseconds are not compared."""
 REFERENCE = "ResNet-50"
+OVER = f"time over {REFERENCE}'s"
+"""Heads the ratios."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,7 @@ class Time:
         ratio: over that of the reference; None in records that have none.
         settled: whether the ratio has; None where it was not recorded.
         ms_settled: whether the milliseconds have; None likewise.
-        pace: how many times longer the reference took than at its best beside the other arms; None likewise.
-        key: what must be equal for two references to be the same work on the same machine.
+        pace: see `paces`.
     """
 
     where: str
@@ -38,86 +39,95 @@ class Time:
     settled: bool | None
     ms_settled: bool | None
     pace: float | None
-    key: tuple[Any, ...]
 
     @property
     def mark(self) -> str:
-        """What is wrong with the milliseconds; nothing for those that hold, and for those that do not say."""
-        if self.ms_settled is False:
-            return NOT_SETTLED
-        return BUSY if self.pace is not None and self.pace > SLOWER else ""
+        """What is wrong with the milliseconds."""
+        return ms_mark(self.ms_settled, self.pace)
 
     def cells(self) -> dict[str, Cell]:
         """Columns of a table: ``cpu_ms_p50`` and ``cpu_ratio``, or those of a GPU."""
-        doubt = NOT_SETTLED if self.settled is False else ""
         return {
-            f"{self.where}_ms_p50": Marked(self.ms, self.mark) if self.mark else self.ms,
-            f"{self.where}_ratio": Marked(self.ratio, doubt) if doubt and self.ratio is not None else self.ratio,
+            f"{self.where}_ms_p50": marked(self.ms, self.mark),
+            f"{self.where}_ratio": marked(self.ratio, ratio_mark(self.settled)),
         }
 
-    def drawn(self, key: str) -> float | None:
-        """What stands on the axis of that key; None if it was measured elsewhere, or not."""
+    def at(self, key: str) -> float | None:
+        """Where it stands on the axis of a column; None if that is of another device, or was not measured."""
         return {f"{self.where}_ms_p50": self.ms, f"{self.where}_ratio": self.ratio}.get(key)
 
-
-def axis(times: Sequence[Time]) -> tuple[str, str, str]:
-    """Key, label and words of what times of one device are drawn over: ratios, or milliseconds where any lacks one."""
-    where = times[0].where
-    if all(one.ratio is not None for one in times):
-        beside = f" over that of a bare {REFERENCE} on the same frames, called in turns"
-        return f"{where}_ratio", f"time, × bare {REFERENCE}", beside
-    return f"{where}_ms_p50", "ms a tracklet", ""
+    def doubt(self, key: str) -> str:
+        """What is wrong with the figure of that column."""
+        return ratio_mark(self.settled) if key.endswith("_ratio") else self.mark
 
 
-def holds(time: Time | None, key: str) -> bool:
-    """Whether a cost may be ranked: operations, a ratio that has settled, milliseconds without a mark."""
-    if time is None or time.drawn(key) is None:
-        return True
-    return time.settled is not False if key.endswith("_ratio") else not time.mark
+def ms_mark(settled: bool | None, pace: float | None) -> str:
+    """What is wrong with milliseconds; nothing for those that hold, and for those that do not say."""
+    if settled is False:
+        return NOT_SETTLED
+    return BUSY if pace is not None and pace > SLOWER else ""
+
+
+def ratio_mark(settled: bool | None) -> str:
+    """What is wrong with a ratio."""
+    return NOT_SETTLED if settled is False else ""
+
+
+def paces(references: Iterable[tuple[Hashable, float | None]]) -> list[float | None]:
+    """How many times longer the reference took beside each arm than at its best beside any arm; None without one.
+
+    Args:
+        references: what was run and where, which must be equal for two calls to be the same work, and milliseconds.
+    """
+    references = list(references)
+    best: dict[Hashable, float] = {}
+    for work, ms in references:
+        if ms is not None:
+            best[work] = min(ms, best.get(work, ms))
+    return [None if ms is None or not best[work] else ms / best[work] for work, ms in references]
 
 
 def of(costs: Sequence[Mapping[str, Any]]) -> list[Time | None]:
     """Times out of cost records, seen together; None for an arm that was not timed."""
-    found = [_time(cost) for cost in costs]
-    best: dict[tuple[Any, ...], float] = {}
-    for cost, one in zip(costs, found, strict=True):
-        if one is not None and (reference := _reference_ms(cost)) is not None:
-            best[one.key] = min(reference, best.get(one.key, reference))
-    return [
-        None if one is None else _paced(one, _reference_ms(cost), best.get(one.key))
-        for cost, one in zip(costs, found, strict=True)
-    ]
+    latencies = [cost.get("latency") or {} for cost in costs]
+    references = []
+    for cost, latency in zip(costs, latencies, strict=True):
+        work = tuple(cost.get("frame_size") or ()), *(latency.get(key) for key in _WORK)
+        references.append((work, latency.get("reference_ms_p50")))
+    return [_time(latency, pace) for latency, pace in zip(latencies, paces(references), strict=True)]
 
 
-def _time(cost: Mapping[str, Any]) -> Time | None:
-    latency = cost.get("latency") or {}
-    wheres = sorted(WHERES, key=lambda one: one != latency.get("device"))
-    where = next((one for one in wheres if latency.get(f"{one}_ms_p50") is not None), None)
-    if where is None:
+_WORK = ("device", "name", "threads", "reference", "reference_frames", "torch")
+"""Of a latency: what was called, and where."""
+
+
+def _time(latency: Mapping[str, Any], pace: float | None) -> Time | None:
+    where = latency.get("device", "")
+    ms = latency.get(f"{where}_ms_p50")
+    if ms is None:
         return None
-    facts = ("name", "threads", "reference", "reference_frames", "torch")
+    ratio = latency.get("ratio")
     return Time(
         where=where,
-        ms=float(latency[f"{where}_ms_p50"]),
-        ratio=None if latency.get("ratio") is None else float(latency["ratio"]),
+        ms=float(ms),
+        ratio=None if ratio is None else float(ratio),
         settled=latency.get("settled"),
         ms_settled=latency.get("ms_settled"),
-        pace=None,
-        key=(where, tuple(cost.get("frame_size") or ()), *(latency.get(fact) for fact in facts)),
+        pace=pace,
     )
 
 
-def _reference_ms(cost: Mapping[str, Any]) -> float | None:
-    found = (cost.get("latency") or {}).get("reference_ms_p50")
-    return None if found is None else float(found)
+def axes(times: Collection[Time | None]) -> list[str]:
+    """The columns over which plots are drawn: one a device, ratios, or milliseconds where any time lacks a ratio."""
+    found = []
+    for where in WHERES:
+        here = [one for one in times if one is not None and one.where == where]
+        if here:
+            found.append(f"{where}_ms_p50" if any(one.ratio is None for one in here) else f"{where}_ratio")
+    return found
 
 
-def _paced(one: Time, reference: float | None, best: float | None) -> Time:
-    pace = None if reference is None or not best else reference / best
-    return Time(one.where, one.ms, one.ratio, one.settled, one.ms_settled, pace, one.key)
-
-
-def columns(times: Sequence[Time | None]) -> list[Column]:
+def columns(times: Collection[Time | None]) -> list[Column]:
     """The columns that any arm fills, milliseconds before ratios."""
     found = []
     for where in WHERES:
@@ -125,18 +135,19 @@ def columns(times: Sequence[Time | None]) -> list[Column]:
         if here:
             found.append(Column(f"{where}_ms_p50", f"Latency {where.upper()}", "number", unit="ms", marked=True))
         if any(one.ratio is not None for one in here):
-            found.append(Column(f"{where}_ratio", f"{where.upper()} × {REFERENCE}", "number", decimals=2, marked=True))
+            found.append(Column(f"{where}_ratio", f"{where.upper()} {OVER}", "number", decimals=2, marked=True))
     return found
 
 
-def notes(labels: Sequence[str], times: Sequence[Time | None]) -> list[str]:
-    """What the figures are, and one sentence for each kind of doubt with the arms that it is about."""
-    known = [(label, one) for label, one in zip(labels, times, strict=True) if one is not None]
+def notes(times: Iterable[tuple[str, Time | None]]) -> list[str]:
+    """What the figures are, and one sentence for each kind of doubt with the arms, by label, that it is about."""
+    known = [(label, one) for label, one in times if one is not None]
     found = []
     if any(one.ratio is not None for _, one in known):
         found.append(
-            f"× {REFERENCE}: time of a tracklet over that of a bare {REFERENCE} on the same "
-            "frames, called in turns, median of single pairs; it holds where milliseconds depend on the minute."
+            f"Time over {REFERENCE}'s: of a tracklet, over that of a bare {REFERENCE} on the same frames, called in "
+            "turns, median of single pairs. Other work of the machine slows both, so it holds where milliseconds do "
+            "not."
         )
     ratio = [f"{label} ({one.ms:,.1f} ms)" for label, one in known if one.settled is False]
     if ratio:
@@ -150,8 +161,8 @@ def notes(labels: Sequence[str], times: Sequence[Time | None]) -> list[str]:
     busy = [f"{label} ({one.pace:.1f} times)" for label, one in known if one.mark == BUSY and one.pace]
     if busy:
         found.append(
-            "† Milliseconds of a busy machine: beside these arms the same reference took longer than beside another "
-            f"one: {'; '.join(busy)}. Their ratios stand."
+            f"† Milliseconds of a busy machine: {'; '.join(busy)}. In brackets: how much longer the same {REFERENCE} "
+            "took beside the arm than at its best. Ratios without † stand."
         )
     silent = [label for label, one in known if one.settled is None]
     if silent:

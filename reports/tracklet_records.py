@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from reports.errors import ReportError
-from reports.record import non_finite
+from reports.shapes import non_finite
 
 
 def check_tracklets(

@@ -23,14 +23,12 @@ def write_files(folder: Path, files: Mapping[str, str], stale: Iterable[str] = (
         ReportError: the folder cannot be written; then nothing in it has changed.
     """
     ready: list[tuple[Path, Path]] = []
-    cleaned = set[Path]()
     try:
+        for parent in {(folder / name).parent for name in files}:
+            parent.mkdir(parents=True, exist_ok=True)
+            leftovers.remove(parent)
         for name, text in files.items():
             target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.parent not in cleaned:
-                leftovers.remove(target.parent)
-                cleaned.add(target.parent)
             temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
             ready.append((temporary, target))
             temporary.write_bytes(text.encode("utf-8", "replace"))

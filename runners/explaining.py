@@ -37,7 +37,7 @@ class Explained:
     """What is recorded of where a network looks.
 
     Attributes:
-        record: as in ``explain.json`` (`reports.record`).
+        record: as in ``explain.json`` (`reports.explained`).
         arrays: ``person`` and ``key`` ``[N]``, and ``<map>/<measure>/<who>`` ``[N]``.
     """
 

@@ -53,7 +53,7 @@ class Outcome:
     """One recorded result, as it lies on disk.
 
     Attributes:
-        result: the record (``reports.record.ResultRecord``).
+        result: the record (``reports.result_records.ResultRecord``).
         per_query: arrays by name.
         strips: pictures of what was retrieved.
         train_log: rows of the training curve.

@@ -14,7 +14,7 @@ from methods.errors import MethodError
 from methods.fields import fill
 from protocols.interface import Protocol
 from reports.errors import ReportError
-from reports.record import split_metric
+from reports.metrics import split_metric
 from runners.errors import RunError
 
 

@@ -27,7 +27,8 @@ import methods
 from datasets import synthwalk
 from datasets.attributes import Annotation
 from datasets.tracklet import Split
-from reports.record import counted, query_values, split_metric
+from reports.metrics import split_metric
+from reports.per_query import counted, query_values
 from runners.annotating import AnnotatedSplit, find_annotation
 from runners.environment import runtime
 from runners.errors import NotPossible, RunError, TrainingFailed

@@ -22,10 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from reports import cards, record
+from reports import cards
 from reports.database import BUSY_SECONDS
 from reports.errors import ReportError
 from reports.labels import Labels, check_labels
+from reports.per_query import check_per_query
+from reports.result_checks import check_result
+from reports.shapes import non_finite
 from reports.store import ARTIFACTS, counting
 from runners import tracking_content as content
 from runners import tracking_store
@@ -129,9 +132,9 @@ class Store(Runs):
 
         Args:
             parent: run id from :meth:`begin`.
-            result: the record, schema 1 (``reports.record.ResultRecord``).
-            per_query: arrays of ``reports.record.PER_QUERY_ARRAYS`` and ``cmc``, accuracies in percent.
-            strips: ``reports.record.Strips``, or ``None``.
+            result: the record, schema 1 (``reports.result_records.ResultRecord``).
+            per_query: arrays of ``reports.per_query.PER_QUERY_ARRAYS`` and ``cmc``, accuracies in percent.
+            strips: ``reports.result_records.Strips``, or ``None``.
             train_log: rows with ``stage``, ``step`` and numbers, in order; may be empty.
             explained: where the network looks, if that was held against the truth.
             restored: what the repairer of its test data did; for an arm that is judged on repaired data.
@@ -147,12 +150,12 @@ class Store(Runs):
         """
         parts = Parts(explained, restored, weighed, recognised, chosen)
         try:
-            record.check_result(result)
-            record.check_per_query(result, per_query)
+            check_result(result)
+            check_per_query(result, per_query)
             parts.check(result)
         except ReportError as error:
             raise RunError(str(error)) from None
-        for path, value in record.non_finite([dict(row) for row in train_log]):
+        for path, value in non_finite([dict(row) for row in train_log]):
             name = content.run_name(result)
             raise RunError(f"the training log of {name} has {path} = {value}; nothing was recorded.")
         tags = content.child_tags(result) | {"result_digest": content.digest([dict(result), *parts.facts()])}
@@ -342,7 +345,7 @@ class Store(Runs):
         self, run: "Run", name: str, finals: Mapping[str, float], train_log: Sequence[Mapping[str, Any]]
     ) -> None:
         """Finals at step 0 under keys of their own (MLflow shows the highest step), curves by their step."""
-        for path, value in record.non_finite(dict(finals)):
+        for path, value in non_finite(dict(finals)):
             raise RunError(f"metric {path} of {name} is {value}; it must be finite.")
         points = [(key, value, 0) for key, value in finals.items()] + content.curve_points(train_log)
         self._log(run.info.run_id, metrics=self._new(run, points))

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reports.cards import published_dataset, published_values
-from reports.record import METRIC_LABELS, METRICS, SCHEMA
+from reports.metrics import METRIC_LABELS, METRICS
+from reports.result_records import SCHEMA
 
 CURVE_POINTS = 200  # per curve in MLflow; the whole log is an artifact
 DECIMALS = 6  # so that 63.75 does not show as 63.74999999999999; the record keeps every digit

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.attribute_accuracy import balanced
-from reports import record
 from reports.attributes import check_attributes
 from reports.choice_records import check_choices
 from reports.explained import check_explain
 from reports.labels import Labels
 from reports.repaired import check_repair
+from reports.result_checks import check_repaired
 from reports.weights import check_weights
 from runners import tracking_content as content
 
@@ -65,7 +65,7 @@ class Parts:
         if self.explained:
             check_explain(self.explained.record, self.explained.arrays, name)
         if self.restored:
-            record.check_repaired(result)
+            check_repaired(result)
             check_repair(self.restored.record, self.restored.arrays, name)
         if self.weighed:
             check_weights(self.weighed.record, self.weighed.arrays, name)

@@ -8,7 +8,8 @@ import pytest
 
 from reports import build
 from reports.across import Across, load_all
-from reports.runs import Job, load_job
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.store import Reader, open_reader
 from runners.tracking import open_store
 from tests.reports import fake, fake_adfd, fake_choices, fake_cosam, fake_many, fake_tkp, fake_vrstc

@@ -160,7 +160,7 @@ def result(arm: str, control: str | None, of: str | None, seed: int, arrays: dic
             "gmacs_per_frame": 0.168 + head / 100, "gflops_per_frame": 2 * (0.168 + head / 100),
             "gmacs_per_tracklet": {"8": 1.35, "64": 10.8}, "params_m": 23.51 + head,
             "latency": {"device": "cpu", "name": "two-core x86-64", "cpu_ms_p50": 21.4, "cpu_ms_p95": 24.9},
-            "throughput_frames_per_s": 380.0, "peak_memory_mb": 512.0},
+            "throughput_frames_per_s": 380.0, "peak_memory_mb": 512.0, **({"of": of} if control else {})},
         "admission": {"admitted": True, "checks": [
             {"name": "trunk is ResNet-50", "passed": True, "detail": "53 convolutions, 23.5 M parameters"},
             {"name": "input is RGB", "passed": True, "detail": "first convolution takes 3 channels"},

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,13 @@ from runners.tracking import open_store
 from tests.reports import fake, fake_many
 
 
-def _small(store: object, **changes: object) -> str:
+def _small(store: Any, **changes: Any) -> str:
     return fake_many.job(
         store,
         "alpha",
         {("mean", None, None): 0.0},
         seeds={"mean": (0,)},
-        **changes,  # type: ignore[arg-type] # as named
+        **changes,
     )
 
 

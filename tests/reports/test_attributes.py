@@ -17,9 +17,9 @@ from reports.attributes import check_attributes
 from reports.build import write
 from reports.errors import ReportError
 from reports.formats import Estimate, shown
+from reports.job import Job
 from reports.ledger import build_ledger
 from reports.page import paper_page
-from reports.runs import Job
 from tests.reports import fake_adfd
 from tests.reports.test_frame_weights import damaged
 from tests.reports.test_page import Structure

@@ -10,7 +10,7 @@ import pytest
 
 from reports.choice_records import Choices, check_choices
 from reports.errors import ReportError
-from reports.runs import load_job
+from reports.job_reading import load_job
 from reports.store import open_reader
 from runners.errors import RunError
 from runners.tracking import open_store

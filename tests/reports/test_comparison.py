@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from reports.across import Across, load_all
 from reports.comparison import Compared, compare, labels_of
 from reports.comparison_page import bars, headline, matrix, plots
 from reports.formats import Estimate
-from reports.runs import Job
+from reports.job import Job
 from reports.strata import Entry, strata
 from runners.tracking import open_store
 from tests.reports import fake, fake_many
@@ -55,11 +56,11 @@ def test_both_papers_share_a_table_and_nothing_else_does(compared: tuple[Compare
         ("size", {"size": (128, 64)}),
     ],
 )
-def test_a_single_difference_makes_two_tables(uri: str, what: str, changes: dict[str, object]) -> None:
+def test_a_single_difference_makes_two_tables(uri: str, what: str, changes: dict[str, Any]) -> None:
     store = open_store(uri)
     few = {("mean", None, None): 0.0}, {("start", None, None): 0.0}
     fake_many.job(store, "alpha", few[0], seeds={"mean": (0,)})
-    fake_many.job(store, "beta", few[1], seeds={"start": (0,)}, **changes)  # type: ignore[arg-type] # as named
+    fake_many.job(store, "beta", few[1], seeds={"start": (0,)}, **changes)
     found, refused = strata(load_all(uri))
     assert not refused
     assert sorted(entry.name for one in found for entry in one.entries) == ["alpha/mean", "beta/start"]

@@ -7,15 +7,17 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reports import cost_page, cost_tables
 from reports.cost_records import CostRecord, read
 from reports.errors import ReportError
+from reports.formats import Marked
+from reports.job import Job
 from reports.ledger import build_ledger
 from reports.page import paper_page
-from reports.runs import Job
 from tests.reports import fake_cost
 
 
@@ -122,3 +124,58 @@ def test_the_page_in_a_browser(cost: CostRecord, tmp_path: Path, open_page) -> N
         assert page.run("document.documentElement.scrollWidth") <= width
         assert page.run("document.querySelectorAll('figure svg').length") == 6
         assert page.problems() == []
+
+
+def beside_a_reference(change: Callable[[dict[str, Any], str, int], None]) -> CostRecord:
+    """The record with a reference of 8 ms a frame beside every cell, and changes by arm and frames to cells of fp32."""
+    record = fake_cost.record()
+    for arm in record["arms"]:
+        for one in (cell for grid in arm["grids"] for cell in grid["cells"] if cell["ms_p50"] is not None):
+            reference = 8.0 * one["frames"] * one["batch"]
+            one |= {"reference_ms_p50": reference, "ratio": one["ms_p50"] / reference, "settled": True,
+                    "ms_settled": True}  # fmt: skip
+        for one in arm["grids"][0]["cells"]:
+            change(one, arm["arm"], one["frames"])
+    return read(record, "cost.json")
+
+
+def test_a_ratio_stands_beside_every_time() -> None:
+    cost = beside_a_reference(lambda *_: None)
+    table = cost_tables.by_frames(cost, 1, "fp32")
+    assert table.column("ratio_2") == (1.25, 2.5)
+    assert [name for name, _ in table.heads()][-1] == "p50 over ResNet-50's, T ="
+    assert "†" not in table.as_text() + " ".join(cost_tables.notes(cost)) + cost_page.page(cost)
+
+
+def test_times_that_do_not_hold_are_marked_and_drawn_hollow_wherever_they_stand() -> None:
+    """One cell did not settle; at two frames the reference itself took twice as long beside one arm."""
+
+    def change(cell: dict[str, Any], arm: str, frames: int) -> None:
+        if (arm, frames) == ("square", 4):
+            cell |= {"settled": False, "ms_settled": False}
+        if (arm, frames) == ("linear", 2):
+            cell["reference_ms_p50"] *= 2
+
+    cost = beside_a_reference(change)
+    table = cost_tables.by_frames(cost, 1, "fp32")
+    assert table.column("ms_4") == (40, Marked(160, "not settled"))
+    assert table.column("ratio_4") == (1.25, Marked(5, "not settled"))
+    assert table.column("ms_2") == (Marked(20, "busy machine"), 40)
+    assert table.column("ratio_2") == (1.25, 2.5)  # both were slowed, so the ratio holds
+    rates = cost_tables.by_batch(cost, 4, "fp32")
+    assert rates.column("rate_1") == (100, Marked(25, "not settled"))
+    assert rates.column("share_1") == (25, Marked(25, "not settled"))
+    for each in cost_page.tables(cost):
+        assert "† Not settled, so not to be compared: the milliseconds of 2 of 30 cells" in " ".join(each.notes)
+        assert "† Taken on a busy machine: the milliseconds of 2 cells" in " ".join(each.notes)
+    arms = [(one, [cell for cell in one.cells if cell.batch == 1]) for one in cost.arms if one.way == "fp32"]
+    linear, square = cost_page._lines(arms, "frames", "ms_p50")
+    assert (linear.doubtful, square.doubtful) == ((False, True, False, False), (False, False, True))
+    assert not any(any(line.doubtful) for line in cost_page._lines(arms, "frames", "gflops"))
+    assert cost_page.page(cost).count("Hollow: not settled, or taken on a busy machine") == 2  # time, throughput
+
+
+def test_a_ratio_alone_that_did_not_settle_is_explained() -> None:
+    cost = beside_a_reference(lambda cell, arm, frames: cell.update(settled=(arm, frames) != ("square", 1)))
+    assert cost_tables.by_frames(cost, 1, "fp32").column("ratio_1") == (1.25, Marked(1.25, "not settled"))
+    assert "the milliseconds of 0 of 30 cells, the ratio of 2" in " ".join(cost_tables.notes(cost))

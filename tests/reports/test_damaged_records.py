@@ -9,8 +9,8 @@ import pytest
 
 from reports.across import load_all
 from reports.errors import NothingToReport, ReportError
-from reports.record import ResultRecord, Strips
-from reports.runs import load_job
+from reports.job_reading import load_job
+from reports.result_records import ResultRecord, Strips
 from reports.shapes import check_form
 from reports.store import open_reader
 from runners.cost_tracking import track
@@ -74,7 +74,7 @@ def test_a_damaged_artifact_names_run_file_and_remedy(store: str, name: str, con
     assert fake.COMMAND in str(raised.value)
 
 
-def without(*path: str) -> Callable[[Any], Any]:
+def without(*path: str | int) -> Callable[[Any], Any]:
     def change(value: Any) -> Any:
         inner = value
         for key in path[:-1]:
@@ -101,7 +101,7 @@ CHANGES: list[tuple[str, Callable[[Any], Any]]] = [
     (r"lacks protocol\.ap", without("protocol", "ap")),
     (r"lacks metrics\.mAP", put([], "metrics")),
     (r"metrics is a text", put("mAP rank1", "metrics")),
-    (r"conventions\[1\] lacks ap", without("conventions", 1, "ap")),  # type: ignore[arg-type]
+    (r"conventions\[1\] lacks ap", without("conventions", 1, "ap")),
     (r"conventions is an object", put({}, "conventions")),
     (r"stages\[0\] is null", put([None], "stages")),
     (r"admission\.checks\[2\]\.passed is 'yes'", put("yes", "admission", "checks", 2, "passed")),

@@ -14,9 +14,10 @@ from reports.attributes import check_attributes
 from reports.choice_records import Choices
 from reports.errors import NothingToReport, ReportError
 from reports.formats import Estimate
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.ledger import build_ledger, compare
-from reports.record import check_result
-from reports.runs import Job, load_job
+from reports.result_checks import check_result
 from reports.store import open_reader
 from reports.terminal import page as terminal_page
 from runners.tracking import open_store

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reports.formats import Column, Estimate, Row, Table
-from reports.runs import Job
+from reports.job import Job
 
 JOBS = ("job", "tkp_job", "cosam_job", "vrstc_job", "adfd_job", "choices_job")
 KNOWN = {

@@ -16,11 +16,13 @@ import pytest
 import reports
 from protocols.statistics import clustered_bootstrap
 from reports import frame_weights
+from reports.arm_runs import ArmRun, Group
 from reports.errors import ReportError
 from reports.formats import Estimate
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.ledger import build_ledger
 from reports.page import paper_page
-from reports.runs import ArmRun, Group, Job, load_job
 from reports.store import open_reader
 from reports.weights import Weights, check_weights
 from runners.tracking import open_store

@@ -17,10 +17,11 @@ from protocols.attribute_accuracy import balanced, compare
 from reports import label_tables
 from reports.errors import ReportError
 from reports.formats import Estimate, shown
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.labels import Labels, check_labels
 from reports.ledger import build_ledger
 from reports.page import paper_page
-from reports.runs import Job, load_job
 from reports.store import open_reader
 from runners.tracking import open_store
 from tests.reports import fake, fake_adfd

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from reports import forest
+from reports.arm_runs import ArmRun, Group
 from reports.errors import ReportError
-from reports.ledger import Difference, build_ledger, decide, judge_claim, published_margin
+from reports.job import Job
+from reports.ledger import Difference, Verdict, build_ledger, decide, judge_claim, published_margin
 from reports.page import paper_page
-from reports.runs import ArmRun, Group, Job
 
 
-def difference(verdict: str, control: str | None = None) -> Difference:
-    return Difference("b", "B", control, 1.0, 0.5, 1.5, 0.01, (0,), 10, 5, verdict, ("r",))  # type: ignore[arg-type]
+def difference(verdict: Verdict, control: str | None = None) -> Difference:
+    return Difference("b", "B", control, 1.0, 0.5, 1.5, 0.01, (0,), 10, 5, verdict, ("r",))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def difference(verdict: str, control: str | None = None) -> Difference:
     ],
 )
 def test_a_claim_about_time_must_beat_every_control(
-    own: str, controls: list[str], temporal: bool, expected: str
+    own: Verdict, controls: list[Verdict], temporal: bool, expected: Verdict
 ) -> None:
     assert decide(difference(own), [difference(one, "mlp") for one in controls], temporal) == expected
 

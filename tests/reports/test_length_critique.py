@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from protocols.statistics import paired_difference
+from reports.arm_runs import ArmRun, Group
 from reports.choice_records import Choices
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.length_critique import critique, in_words, snippet_lengths, span, table, verdicts
-from reports.runs import ArmRun, Group, Job, load_job
 from reports.store import open_reader
 from runners.tracking import open_store
 from tests.reports import fake, fake_choices

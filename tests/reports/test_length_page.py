@@ -9,9 +9,9 @@ import pytest
 
 from reports import length_page, length_tables
 from reports.formats import Estimate, shown
+from reports.job import Job
 from reports.ledger import build_ledger
 from reports.page import paper_page
-from reports.runs import Job
 from tests.reports import fake_choices
 from tests.reports.fake_choices import EVEN, LONG, SHORT, SINGLE
 

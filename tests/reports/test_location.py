@@ -62,7 +62,7 @@ def test_a_uri_that_cannot_be_used_is_one_sentence_without_its_password(uri: str
         ("http://me:p@ss/w:rd@host", "http://host"),
         ("postgresql+psycopg2://me:s3cret@host/runs", "postgresql+psycopg2://***@host/runs"),
         ("mysql://host/runs?user=me&password=s3cret", "mysql://host/runs?user=me&password=***"),
-        ("sqlite:////home/a@b/x:y@z.db", "sqlite:////home/a@b/x:y@z.db"),
+        ("sqlite:////srv/a@b/x:y@z.db", "sqlite:////srv/a@b/x:y@z.db"),
     ],
 )
 def test_nothing_of_a_password_is_shown(uri: str, public: str) -> None:
@@ -80,10 +80,10 @@ def test_passwords_in_a_text_are_hidden() -> None:
 
 
 def test_artifacts_lie_beside_the_store_wherever_it_was_made(tmp_path: Path) -> None:
-    stored = "file:///home/old/project/mlartifacts/12ab/artifacts"
+    stored = "file:///srv/old/project/mlartifacts/12ab/artifacts"
     moved = f"sqlite:///{tmp_path / 'mlflow.db'}"
     assert artifact_folder(stored, moved) == tmp_path / "mlartifacts" / "12ab" / "artifacts"
-    assert artifact_folder(stored, "sqlite:////home/old/project/mlflow.db") == Path(stored.removeprefix("file://"))
+    assert artifact_folder(stored, "sqlite:////srv/old/project/mlflow.db") == Path(stored.removeprefix("file://"))
     nested = "file:///old/mlartifacts/mlartifacts/12ab/artifacts"  # a project's folder may have that name too
     assert artifact_folder(nested, moved) == tmp_path / "mlartifacts" / "12ab" / "artifacts"
 

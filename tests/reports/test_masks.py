@@ -14,15 +14,17 @@ import pytest
 import reports
 from protocols.masks import MEASURES
 from reports import masks, terminal
+from reports.arm_runs import ArmRun, Group
 from reports.build import write
 from reports.errors import ReportError
 from reports.explained import Explanation, check_explain
 from reports.forest import forests, scale
 from reports.formats import Estimate, shown
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.ledger import Claim, build_ledger
 from reports.ledger_words import about_mask
 from reports.page import paper_page
-from reports.runs import ArmRun, Group, Job, load_job
 from reports.store import open_reader
 from runners.tracking import open_store
 from tests.reports import fake, fake_cosam

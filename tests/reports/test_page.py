@@ -14,9 +14,9 @@ from reports import terminal
 from reports.build import main, write
 from reports.errors import ReportError
 from reports.formats import shown
-from reports.ledger import build_ledger
+from reports.job import Job
+from reports.ledger import Verdict, build_ledger
 from reports.page import headline, paper_page, strips
-from reports.runs import Job
 from reports.tables import results
 from tests.reports.conftest import EXPERIMENT
 
@@ -229,9 +229,9 @@ def test_a_job_without_strips_conventions_and_cost_still_gives_a_page(job: Job) 
         (["cannot tell"] * 2, "None of the two claims can be told apart from no effect yet on SynthWalk."),
     ],
 )
-def test_the_headline_counts_verdicts(job: Job, verdicts: list[str], sentence: str) -> None:
+def test_the_headline_counts_verdicts(job: Job, verdicts: list[Verdict], sentence: str) -> None:
     ledger = build_ledger(job)
-    claims = tuple(dataclasses.replace(ledger.claims[0], verdict=verdict) for verdict in verdicts)  # type: ignore[arg-type]
+    claims = tuple(dataclasses.replace(ledger.claims[0], verdict=verdict) for verdict in verdicts)
     assert headline(dataclasses.replace(ledger, claims=claims)) == sentence
 
 

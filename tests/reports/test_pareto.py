@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from reports.cost_plots import cost_figures
 from reports.figures import Point
+from reports.job import Job
 from reports.pareto import frontier, pareto, spread
-from reports.runs import Job
 from tests.reports.browser import Page
 from tests.reports.watching import COLLIDING
 
@@ -41,16 +41,21 @@ def test_equals_stand_together_and_one_alone_is_the_frontier() -> None:
 
 
 def test_what_has_not_settled_is_not_on_the_front_and_beats_nobody() -> None:
-    points = [point("cheap", 1, 40), replace(point("free and perfect", 0, 99), settled=False), point("dear", 2, 50)]
+    points = [
+        point("cheap", 1, 40),
+        replace(point("free", 0, 99), doubt="not settled"),
+        point("dear", 2, 50),
+    ]
     assert labels(frontier(points)) == ["cheap", "dear"]
     assert frontier([points[1]]) == []
 
 
 def test_the_axis_follows_what_has_settled_and_the_legend_names_the_rest() -> None:
     """2,636 ms beside 33 to 36: at the end of an axis that shows the others, a diamond, with words."""
-    points = [point("a", 33, 40), point("b", 36, 42), replace(point("GLTR", 2636, 43), settled=False)]
+    points = [point("a", 33, 40), point("b", 36, 42), replace(point("GLTR", 2636, 43), doubt="not settled")]
     drawn = re.findall(r">([^<>]+)</text>", pareto(points, "ms", "mAP, %", "p"))
-    assert "not settled: not on the front; beyond the axis: at its end" in drawn
+    assert "not settled († in the table), so not compared" in drawn
+    assert "at the end of the axis: lies beyond it" in drawn
     ticks = [float(text) for text in drawn if re.fullmatch(r"[\d.]+", text)]
     assert max(ticks) < 60
     settled = re.findall(r">([^<>]+)</text>", pareto(points[:2], "ms", "mAP, %", "p"))
@@ -103,7 +108,7 @@ def test_no_name_meets_another_or_leaves_the_figure(count: int, tmp_path: Path, 
 
 
 def test_the_page_draws_both_costs_and_names_who_is_beaten_by_nobody(job: Job) -> None:
-    found = cost_figures(job.groups, job.headline_metric)
+    found = cost_figures(job, job.groups)
     assert [one["title"] for one in found] == ["Accuracy against operations", "Accuracy against latency, CPU"]
     assert found[0]["best"] == "ResNet-50, mean over frames, DTP, GLTR"  # TSA is worse than the cheaper baseline
     assert found[1]["best"] == "GLTR"  # all take the same time here

@@ -2,10 +2,10 @@
 
 import pytest
 
-from reports import page, runs, tables
+from reports import arm_runs, page, tables
 from reports.across import Across
 from reports.comparison import compare
-from reports.runs import Job
+from reports.job import Job
 from reports.strata import strata
 from runners.environment import PRECISIONS
 from runners.tracking_content import child_params, child_tags
@@ -29,7 +29,7 @@ def test_the_results_have_a_column_and_a_sentence(job: Job) -> None:
 
 
 def test_records_of_old_say_nothing_and_get_no_column(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs.Group, "precision", property(lambda _: ""))
+    monkeypatch.setattr(arm_runs.Group, "precision", property(lambda _: ""))
     table = tables.results(job)
     assert "precision" not in [column.key for column in table.columns]
     assert not any(note.startswith("Computed") for note in table.notes)

@@ -11,9 +11,9 @@ from reports import protocol_ledger, protocol_ledger_page
 from reports.across import Across
 from reports.build import compose
 from reports.errors import ReportError
+from reports.job import Job
 from reports.ledger_rows import check_ledger, way_of
 from reports.protocol_ledger import build, full_table, moves_table, named_table, orders_table
-from reports.runs import Job
 from reports.spread import alone, joined, moved, spread, swaps
 from tests.reports.fake_ledger import rows, with_ledger
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import reports
-from reports.runs import Job, load_job
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.store import Reader, open_reader
 from runners.tracking import open_store
 from tests.reports import fake

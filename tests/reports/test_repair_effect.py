@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from reports import repair_effect, repairers
+from reports.arm_runs import ArmRun, Group
 from reports.errors import ReportError
 from reports.formats import Estimate
+from reports.job import Job
+from reports.job_reading import _position
 from reports.ledger import build_ledger
-from reports.record import check_per_query, check_result
-from reports.runs import ArmRun, Group, Job, _position
+from reports.per_query import check_per_query
+from reports.result_checks import check_result
 from tests.reports import fake_vrstc
 
 PEOPLE = 12  # two queries of each

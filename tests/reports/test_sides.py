@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 
 from reports import cards, sides, terminal
+from reports.arm_runs import Group
 from reports.build import write
 from reports.errors import ReportError
 from reports.formats import Estimate, shown
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.ledger import build_ledger
+from reports.metrics import METRIC_LABELS
 from reports.page import paper_page
-from reports.record import METRIC_LABELS, check_per_query, check_result, query_values
-from reports.runs import Group, Job, load_job
+from reports.per_query import check_per_query, query_values
+from reports.result_checks import check_result
 from reports.store import open_reader
 from reports.tables import results
 from runners.tracking import open_store

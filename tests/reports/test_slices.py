@@ -15,12 +15,14 @@ import pytest
 from protocols.statistics import clustered_bootstrap, paired_difference
 from reports import slices, terminal
 from reports.annotated import check_annotation
+from reports.arm_runs import Group
 from reports.build import main, write
 from reports.errors import ReportError
 from reports.formats import Estimate, Table, shown
+from reports.job import Job
+from reports.job_reading import load_job
 from reports.ledger import build_ledger
 from reports.page import build_command, paper_page
-from reports.runs import Group, Job, load_job
 from reports.store import open_reader
 from runners.tracking import open_store
 from tests.reports import fake, fake_adfd

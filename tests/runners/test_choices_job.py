@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reports.choice_records import check_choices
-from reports.runs import load_job
+from reports.job_reading import load_job
 from reports.store import open_reader
 from runners.reproduce import main
 

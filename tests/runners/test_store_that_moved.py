@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reports.errors import ReportError
-from reports.runs import load_job
+from reports.job_reading import load_job
 from reports.store import open_reader
 from runners.tracking import open_store
 from tests.reports import fake
