@@ -66,11 +66,11 @@ def killed_at(moment: float, monkeypatch: pytest.MonkeyPatch, *, really: bool = 
             done.append(name)
             if len(done) - 1 != int(moment):
                 return method(self, *values, **named)
-            gone.append(True)
             if moment % 1:
                 if name == "write_bytes":
                     values = (values[0][: len(values[0]) // 2],)
-                method(self, *values, **named)
+                method(self, *values, **named)  # with what it writes in turn, such as the folders above a folder
+            gone.append(True)
             if really:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise Killed

@@ -105,9 +105,11 @@ def test_processes_that_are_killed(
         uri = fake.fresh(place)
         child = os.fork()
         if not child:
-            with killed_at(moment + 0.5, monkeypatch, really=True):
-                job(uri, place / "out")
-            os._exit(1)
+            try:
+                with killed_at(moment + 0.5, monkeypatch, really=True):
+                    job(uri, place / "out")
+            finally:
+                os._exit(1)  # it was not killed, and must not go on with the tests
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
         job(uri, place / "out")
         assert contents(uri, place / "out") == whole[1], f"killed at write {moment}, {whole[0][moment]}"
