@@ -128,7 +128,7 @@ STATE = {
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
     checkpoints.save(tmp_path / "checkpoint.pt", STATE)
     found = checkpoints.load(tmp_path / "checkpoint.pt", "cpu")
-    assert torch.equal(found["method"]["a"], STATE["method"]["a"])  # type: ignore[index]
+    assert torch.equal(found["method"]["a"], STATE["method"]["a"])
     assert {name: found[name] for name in ("optimizers", "log", "sums", "step")} == {
         name: STATE[name] for name in ("optimizers", "log", "sums", "step")
     }

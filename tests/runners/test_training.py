@@ -53,7 +53,7 @@ def _train(store: FrameStore, folder: Path, *, stage: Stage = STAGE, net: Small 
     feed = Feed(stage, LENGTHS, LABELS, seed=5)
     source = options.pop("source", None) or PixelSource(store, stage, 5, "cpu", "fp32")
     defaults: dict[str, Any] = {"steps": 14, "unit": "steps", "seed": 5, "device": "cpu", "title": "train s"}
-    net.log = train_stage(net, stage, feed, source, folder=folder, **{**defaults, **options})  # type: ignore[assignment]
+    net.log = train_stage(net, stage, feed, source, folder=folder, **{**defaults, **options})
     return net
 
 
@@ -113,7 +113,7 @@ def test_training_leaves_the_global_generator_alone(store: FrameStore, tmp_path:
 
 def test_it_learns(store: FrameStore, tmp_path: Path) -> None:
     net = _train(store, tmp_path, stage=replace(STAGE, augment=Augment()), steps=150)
-    assert net.log[-1]["loss"] < 0.8 * net.log[0]["loss"]  # type: ignore[index,operator]
+    assert net.log[-1]["loss"] < 0.8 * net.log[0]["loss"]
 
 
 def test_features_train_as_pixels_do(store: FrameStore, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_frozen_is_found_by_gradients() -> None:
     net = _small()
     head = [*net.temporal.parameters(), *net.classifier.parameters()]
     assert frame_network_is_frozen(net, head, SIZE, "cpu")
-    assert not frame_network_is_frozen(net, [*head, net.trunk[0].weight], SIZE, "cpu")  # type: ignore[list-item]
+    assert not frame_network_is_frozen(net, [*head, net.trunk[0].weight], SIZE, "cpu")
     assert all(p.requires_grad for p in net.parameters())
 
 
@@ -185,7 +185,7 @@ def test_networks_that_differ_anywhere_have_different_probes() -> None:
     assert probe(strided) != plain
     nudged = _small()
     with torch.no_grad():
-        nudged.trunk[0].weight[0, 0, 0, 0] += 1e-3  # type: ignore[index,operator]
+        nudged.trunk[0].weight[0, 0, 0, 0] += 1e-3
     assert probe(nudged) != plain
     head = _small()
     with torch.no_grad():
