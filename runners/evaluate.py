@@ -22,7 +22,8 @@ from runners.cli import BAD_INPUT, guarded
 from runners.descriptors import RECORD, SUFFIX
 from runners.environment import choose_device, command_line
 from runners.errors import RunError
-from runners.exchange import ALONE, Exchanged, Share, check_export, load
+from runners.exchange import check_export, load
+from runners.exchanged import ALONE, Exchanged, Share
 from runners.judged_descriptors import of_step, step_of_run
 from runners.progress import note, step_bar
 from runners.sharing import device_of, joined, quiet

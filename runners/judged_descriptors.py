@@ -7,7 +7,8 @@ from protocols.interface import Side
 from reports.shapes import check_form
 from runners.descriptors import HEADLINE, IMAGE, read
 from runners.errors import RunError
-from runners.exchange import ALONE, Exchanged, Share, check, of_set
+from runners.exchange import check, of_set
+from runners.exchanged import ALONE, Exchanged, Share
 from runners.steps import read_json
 
 
