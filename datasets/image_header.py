@@ -11,6 +11,9 @@ from typing import Self
 
 from datasets.image_opening import ImageFault, check_size, one_error, open_image, several_pictures
 
+FAULTS = ("truncated", "damaged", "unsupported")
+"""What may be wrong with an image file."""
+
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _END_OF_IMAGE = b"\xff\xd9"
 _START_OF_SCAN = 0xDA

@@ -61,6 +61,10 @@ def _one_of(field: str, value: object, choices: tuple[str, ...]) -> None:
         raise ProtocolError(f"{field}={value!r} is no known convention; choose one of {', '.join(choices)}")
 
 
+OFFICIAL_MARS = Convention("full", "trapezoid", "zero")
+"""That of the data set's authors, with ties at their expected value."""
+
+
 def every_convention(ties: Ties = "expected") -> tuple[Convention, ...]:
     """All twelve combinations of gallery, AP formula and treatment of queries without positives."""
     return tuple(

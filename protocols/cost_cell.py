@@ -59,7 +59,7 @@ class Way:
         }  # fmt: skip
 
 
-_NOT_TIMED = tuple(Turns((1.0,), (1.0,), 1).as_dict())
+_NOT_TIMED = tuple(Turns((1.0,), 1, (1.0,)).as_dict())
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,28 +53,21 @@ def count(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, int]:
     return {str(op).removeprefix("aten."): flops // 2 for op, flops in operations.items() if flops}
 
 
-def _matrix_vector(matrix: Shape, vector: Shape, *rest: Any, **more: Any) -> int:
+def _with_a_vector(left: Shape, *rest: Any, **more: Any) -> int:
+    """A matrix or a vector times a vector: one multiplication for each of its numbers."""
+    return 2 * math.prod(left)
+
+
+def _add_matrix_vector(start: Shape, matrix: Shape, *rest: Any, **more: Any) -> int:
     return 2 * math.prod(matrix)
-
-
-def _add_matrix_vector(start: Shape, matrix: Shape, vector: Shape, *rest: Any, **more: Any) -> int:
-    return 2 * math.prod(matrix)
-
-
-def _dot(a: Shape, b: Shape, *rest: Any, **more: Any) -> int:
-    return 2 * math.prod(a)
 
 
 def _add_batches(start: Shape, a: Shape, b: Shape, *rest: Any, **more: Any) -> int:
     return 2 * math.prod(a) * b[-1]
 
 
-def _distances(a: Shape, b: Shape, *rest: Any, out_shape: Any = None, **more: Any) -> int:
-    """Pairwise distances [.., M, D] x [.., N, D]: one multiplication for each pair and number."""
-    return 2 * math.prod(out_shape) * a[-1]
-
-
-def _distances_within(a: Shape, *rest: Any, out_shape: Any = None, **more: Any) -> int:
+def _distances(a: Shape, *rest: Any, out_shape: Any = None, **more: Any) -> int:
+    """Pairwise distances of [.., M, D], with [.., N, D] or within: one multiplication for each pair and number."""
     return 2 * math.prod(out_shape) * a[-1]
 
 
@@ -89,14 +82,14 @@ def _recurrent_layer(x: Shape, w_input: Shape, w_hidden: Shape, *rest: Any, **mo
 
 
 _FORMULAS: dict[Any, Any] = {
-    aten.mv: _matrix_vector,
+    aten.mv: _with_a_vector,
     aten.addmv: _add_matrix_vector,
-    aten.dot: _dot,
-    aten.vdot: _dot,
+    aten.dot: _with_a_vector,
+    aten.vdot: _with_a_vector,
     aten.addbmm: _add_batches,
     aten._cdist_forward: _distances,
     aten._euclidean_dist: _distances,
-    aten._pdist_forward: _distances_within,
+    aten._pdist_forward: _distances,
     aten.mkldnn_rnn_layer: _recurrent_layer,
     aten._cudnn_rnn: _recurrent,
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import ArrayLike
 
 from .choices import Choice, LeftOut
-from .conventions import Convention, Empty, Gallery, Precision, Ties, every_convention
+from .conventions import Convention, every_convention
 from .distances import Metric
 from .ranking import Ranking, rank_features_conventions
 
@@ -82,7 +82,7 @@ class Protocol:
             ``chunks`` = the middle frame of each of so many equal parts, in one pass.
         metric: between descriptors.
         normalise: scale descriptors to unit length before the metric.
-        gallery, ap, empty, ties: the headline convention; the others are scored beside it.
+        convention: of the headline numbers; the others are scored beside it.
         snippets: how tracklets are cut, where they are.
         sides: which of query and gallery is a single image and which a video, the headline side first: ``I2V`` is an
             image against videos. The image is the first frame of a tracklet. Empty: tracklets against tracklets.
@@ -102,10 +102,7 @@ class Protocol:
     test_frames: TestFrames
     metric: Metric
     normalise: bool
-    gallery: Gallery
-    ap: Precision
-    empty: Empty
-    ties: Ties
+    convention: Convention
     snippets: Snippets | None = None
     sides: tuple[Side, ...] = ()
     query_camera: int = 0
@@ -117,14 +114,9 @@ class Protocol:
     left_out: tuple[LeftOut, ...] = ()
 
     @property
-    def convention(self) -> Convention:
-        """The convention of the headline numbers."""
-        return Convention(self.gallery, self.ap, self.empty, self.ties)
-
-    @property
     def conventions(self) -> tuple[Convention, ...]:
         """All conventions that are scored from the one set of descriptors, the headline one among them."""
-        return every_convention(self.ties)
+        return every_convention(self.convention.ties)
 
     def admit(self, method: nn.Module, frame_size: tuple[int, int] = (64, 32)) -> Admission:
         """Examines an arm by its structure and its behaviour; nothing it says about itself is believed.
@@ -166,10 +158,7 @@ class Protocol:
         return {
             "name": self.name,
             "version": self.version,
-            "gallery": self.gallery,
-            "ap": self.ap,
-            "empty": self.empty,
-            "ties": self.ties,
+            **asdict(self.convention),
             "metric": self.metric,
             "normalise": self.normalise,
             "test_frames": self.test_frames,

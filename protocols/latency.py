@@ -9,42 +9,17 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from .errors import ProtocolError
-from .turns import Call, Clock, Watch
+from .turns import Call, Clock, Timing, Watch
 
 MIN_SAMPLES = 3
 MAX_SAMPLES = 200
 WARM_UP_SHARE = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Milliseconds of single calls, in the order they were taken.
-
-    Attributes:
-        samples: ms each; warm-up calls are not among them.
-        warm_up: calls before the first sample (allocation, autotuning, caches).
-    """
-
-    samples: tuple[float, ...]
-    warm_up: int
-
-    @property
-    def p50(self) -> float:
-        """Median, ms."""
-        return float(np.percentile(self.samples, 50))
-
-    @property
-    def p95(self) -> float:
-        """95th percentile, ms; with few samples near the slowest."""
-        return float(np.percentile(self.samples, 95))
 
 
 def time_calls(call: Call, device: torch.device, budget_s: float, clock: Clock = time.perf_counter) -> Timing:

@@ -168,7 +168,7 @@ def score_splits(
         raise ProtocolError(f"{protocol.name} has no side {side!r}; it has {', '.join(protocol.sides)}")
     if len(splits) != protocol.splits:
         raise ProtocolError(f"{protocol.name} averages {protocol.splits} splits, got {len(splits)}")
-    if protocol.gallery == "without-queries":
+    if protocol.convention.gallery == "without-queries":
         raise ProtocolError(f"{protocol.name} leaves the queries out of the gallery, which splits do not know of")
     people, cameras = _labels(person_ids, camera_ids)
     given = {"I": image, "V": video}

@@ -34,28 +34,37 @@ MOST_WARM_UP = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
-    """Milliseconds of two calls that were made in turns.
+class Timing:
+    """Milliseconds of single calls, in the order they were taken.
 
     Attributes:
-        samples: of the call, in the order taken; warm-up calls are not among them.
-        reference: of the reference, each taken right before or right after the sample in the same place.
-        warm_up: calls of each before the first sample.
+        samples: ms each; warm-up calls are not among them.
+        warm_up: calls before the first sample (allocation, autotuning, caches).
     """
 
     samples: tuple[float, ...]
-    reference: tuple[float, ...]
     warm_up: int
 
     @property
     def p50(self) -> float:
-        """Median of the call, ms."""
+        """Median, ms."""
         return float(np.percentile(self.samples, 50))
 
     @property
     def p95(self) -> float:
-        """95th percentile of the call, ms; with few samples near the slowest."""
+        """95th percentile, ms; with few samples near the slowest."""
         return float(np.percentile(self.samples, 95))
+
+
+@dataclass(frozen=True, slots=True)
+class Turns(Timing):
+    """Milliseconds of two calls that were made in turns; the warm-up is that of each.
+
+    Attributes:
+        reference: of the reference, each taken right before or right after the sample in the same place.
+    """
+
+    reference: tuple[float, ...]
 
     @property
     def reference_p50(self) -> float:
@@ -153,6 +162,6 @@ def in_turns(
             below.append(watch(other))
         if clock() - begun < LEAST_SHARE * seconds or len(above) < fewest:
             continue
-        if until(Turns(tuple(above), tuple(below), warm_up)):
+        if until(Turns(tuple(above), warm_up, tuple(below))):
             break
-    return Turns(tuple(above), tuple(below), warm_up)
+    return Turns(tuple(above), warm_up, tuple(below))

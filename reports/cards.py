@@ -24,17 +24,27 @@ class ArmForm(TypedDict, total=False):
     options: dict[str, Any]
 
 
-class PublishedForm(TypedDict):
-    """A number of the paper, or of another method beside it."""
+class NumberForm(TypedDict):
+    """A published number."""
 
-    arm: NotRequired[str]
-    method: NotRequired[str]
     dataset: str
     metric: str
     value: Known
     source: NotRequired[str]
     convention: NotRequired[dict[str, Any]]
     note: NotRequired[str]
+
+
+class PublishedForm(NumberForm):
+    """One of the paper's own."""
+
+    arm: str
+
+
+class ContextForm(NumberForm):
+    """One of another method, which the paper prints beside them."""
+
+    method: str
 
 
 class MarginForm(TypedDict):
@@ -63,7 +73,7 @@ class CardForm(TypedDict):
     """A card as :func:`normalise` gives it."""
 
     key: NotRequired[str]
-    title: NotRequired[str]
+    title: str
     authors: NotRequired[list[str]]
     venue: NotRequired[str]
     year: NotRequired[int]
@@ -71,7 +81,7 @@ class CardForm(TypedDict):
     arxiv: NotRequired[str]
     arms: dict[str, ArmForm]
     published: list[PublishedForm]
-    context: list[PublishedForm]
+    context: list[ContextForm]
     claims: list[ClaimForm]
     constraints: dict[str, Any]
 

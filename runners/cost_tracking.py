@@ -1,7 +1,6 @@
 """Cost records in MLflow: one experiment a device, one run an arm and way, frames as the step of every metric."""
 
 import re
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +11,6 @@ from runners.tracking_runs import cleaned
 
 NOTE = "What arms cost at test time on one device. The step of a metric is the number of frames of a tracklet."
 FILE = "cost.json"
-_AT_ONCE = 1000  # metrics; a server takes no more
 _SETTLED = {"ms_p50": "ms_settled", "ms_p95": "ms_settled", "frames_per_s": "ms_settled", "ratio": "settled"}
 """What says of a figure whether it has settled; one that has not gets another name, as in `tracking_content`."""
 
@@ -51,29 +49,20 @@ def _runs(store: tracking.Store, experiment: str, record: Mapping[str, Any]) -> 
             }  # fmt: skip
             name = f"{record['paper']}/{entry['arm']} {tags['way']}"
             run = client.create_run(experiment, tags=cleaned(tags), run_name=name)
-            _log(client, run.info.run_id, record, entry, grid)
+            metrics = [("cost/params_m", grid["params_m"], 0), *_metrics(record, grid)]
+            store.log(run.info.run_id, metrics=metrics, params=_params(record, entry, grid))
             own = {**record, "arms": [{**entry, "grids": [grid]}]}
             store.artifacts.write(run.info.run_id, {FILE: json_bytes(own)})
             client.set_terminated(run.info.run_id)
             yield str(run.info.run_id)
 
 
-def _log(
-    client: Any, run_id: str, record: Mapping[str, Any], entry: Mapping[str, Any], grid: Mapping[str, Any]
-) -> None:
-    from mlflow.entities import Metric, Param
-
-    now = int(time.time() * 1000)
-    params = {
+def _params(record: Mapping[str, Any], entry: Mapping[str, Any], grid: Mapping[str, Any]) -> dict[str, str]:
+    return {
         "paper": record["paper"], "arm": entry["arm"], "label": entry["label"], "way": grid["way"]["name"],
         "size": "x".join(map(str, record["size"])), "device": str(record["device"].get("name", "")),
         "threads": str(record["device"].get("threads", "")), "torch": str(record["device"].get("torch", "")),
     }  # fmt: skip
-    metrics = [Metric("cost/params_m", grid["params_m"], now, 0)]
-    metrics += [Metric(key, value, now, step) for key, value, step in _metrics(record, grid)]
-    client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
-    for start in range(0, len(metrics), _AT_ONCE):
-        client.log_batch(run_id, metrics[start : start + _AT_ONCE])
 
 
 def _metrics(record: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[tuple[str, float, int]]:

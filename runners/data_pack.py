@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import pack
+from datasets.image_header import FAULTS
 from runners.data_source import add_source, divisions_of, examine, name_of
 
 DESCRIPTION = """\
@@ -17,13 +18,16 @@ It lies as `pack` in the data set's folder unless --out names another place. The
 as long as it holds that very data; elsewhere name it as the data set's folder. Cut off, the same command goes on.
 All divisions of a data set go into one pack, and each frame once, unless --split names one.
 
+The header of each image is looked at while its bytes are in hand: one that is cut short, damaged or of a kind that is
+not read ends the packing, as it would end every run that meets it, unless --accept says that you know of such ones.
+
 examples:
   python -m runners.data pack /data/mars
   python -m runners.data pack /data/mars --out /fast/mars-pack
   python -m runners.data verify /fast/mars-pack                 # checksums
   python -m runners.reproduce --paper gltr --dataset mars --data-root /fast/mars-pack
 
-exit codes: 0 done, 2 the data set is not complete, or the disk is full
+exit codes: 0 done, 2 the data set is not complete, an image is no whole one, or the disk is full
 """
 
 
@@ -37,6 +41,13 @@ def add_parser(actions: Any) -> None:
     )
     add_source(parser, images=False)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where it goes (default: ROOT/pack)")
+    parser.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        choices=FAULTS,
+        help="pack images with this fault too, their bytes as they are, and count them; repeatable",
+    )
     parser.add_argument("--json", action="store_true", help="print what was written as JSON")
     parser.set_defaults(action=pack_up)
 
@@ -46,7 +57,7 @@ def pack_up(arguments: argparse.Namespace) -> int:
     name = name_of(arguments)
     splits = [examine(arguments, name, number).require() for number in divisions_of(arguments, name)]
     folder = arguments.out or splits[0].root / "pack"
-    report = pack.write(splits, folder)
+    report = pack.write(splits, folder, accept=arguments.accept)
     if arguments.json:
         fingerprints = [split.fingerprint for split in splits]
         print(json.dumps({"folder": str(folder), "fingerprints": fingerprints, **dataclasses.asdict(report)}, indent=2))
@@ -56,6 +67,8 @@ def pack_up(arguments: argparse.Namespace) -> int:
         f"{folder}: {report.frames:,} frames of {splits[0].name}{which}, {report.bytes / 1e6:,.1f} MB in "
         f"{report.shards:,} shard{'' if report.shards == 1 else 's'}, {_effort(report)}"
     )
+    if report.accepted:
+        print(f"{report.accepted:,} image{'' if report.accepted == 1 else 's'} with a fault packed, as accepted")
     return 0
 
 

@@ -19,13 +19,14 @@ from protocols.side_by_side import DISTANCES, Distance, Scoring, score_side_by_s
 from reports import evaluation
 from reports.evaluation import Evaluation
 from runners.cli import BAD_INPUT, guarded
-from runners.descriptors import HEADLINE, IMAGE, RECORD, SUFFIX, read
+from runners.descriptors import RECORD, SUFFIX
 from runners.environment import choose_device, command_line
 from runners.errors import RunError
-from runners.exchange import ALONE, Exchanged, Share, check, check_export, load, of_set
+from runners.exchange import check_export, load
+from runners.exchanged import ALONE, Exchanged, Share
+from runners.judged_descriptors import of_step, step_of_run
 from runners.progress import note, step_bar
 from runners.sharing import device_of, joined, quiet
-from runners.steps import read_json
 
 if TYPE_CHECKING:
     from protocols.processes import TorchProcesses
@@ -278,7 +279,7 @@ def _open(name: str, options: argparse.Namespace, split: Any, share: Share) -> E
     """A file, a set, a judge step's folder or a run id."""
     path = Path(name)
     if not path.exists() and not path.suffix and "/" not in name:
-        path = _step_of_run(name, options)
+        path = step_of_run(name, options.tracking_uri, Path(options.work))
     if path.is_dir() and (path / "result.json").is_file():
         return of_step(path, share)
     if path.is_dir() and path.suffix != SUFFIX and not path.name.endswith(".partial"):
@@ -286,45 +287,6 @@ def _open(name: str, options: argparse.Namespace, split: Any, share: Share) -> E
         hint = f"it holds {', '.join(there)}" if there else f"it holds no set NAME{SUFFIX}"
         raise RunError(f"{path} is no set of descriptors: it has no {RECORD}; {hint}.")
     return load(path, split, options.queries, share)
-
-
-def of_step(folder: Path, share: Share = ALONE) -> Exchanged:
-    """What the main job left of an arm: its headline side, or the slice of it that one of several processes holds."""
-    result = read_json(folder / "result.json")
-    if not (folder / HEADLINE).is_dir():
-        raise RunError(
-            f"{folder} holds no {HEADLINE}: it was recorded by an earlier version; run again: {result.get('command')}"
-        )
-    whole = share.rank == 0
-    video = read(folder / HEADLINE, fingerprint=result["fingerprint"], whole=whole)
-    sides = result["protocol"].get("sides") or ["V2V"]
-    image = read(folder / IMAGE, fingerprint=result["fingerprint"], whole=whole) if "I" in sides[0] else video
-    found = of_set(image if sides[0].endswith("I") else video, image if sides[0].startswith("I") else video, share)
-    check(found)
-    return found
-
-
-def _step_of_run(run_id: str, options: argparse.Namespace) -> Path:
-    """The judge step of an MLflow run, by the fingerprint that it was recorded with."""
-    from mlflow.exceptions import MlflowException
-
-    from reports.store import open_reader
-
-    if len(run_id) < 8 or set(run_id) - set("0123456789abcdef"):
-        raise RunError(f"{run_id} does not exist; expected a file, a folder, or an MLflow run id (32 hex digits).")
-    reader = open_reader(options.tracking_uri)
-    try:
-        tags = reader.client.get_run(run_id).data.tags
-    except MlflowException:
-        raise RunError(
-            f"{reader.uri} holds no run {run_id}; give the whole id, or name another --tracking-uri."
-        ) from None
-    if tags.get("kind") != "child":
-        raise RunError(f"run {run_id} is a whole job; name the run of one of its arms.")
-    folder = Path(options.work) / "steps" / "judge" / str(tags.get("fingerprint"))
-    if not folder.is_dir():
-        raise RunError(f"{folder} is not there, so run {run_id} has no descriptors here; name its --work folder.")
-    return folder
 
 
 def _told_apart(sets: Sequence[Exchanged]) -> list[Exchanged]:

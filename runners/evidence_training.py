@@ -114,28 +114,15 @@ def _shortened(card: Card) -> Card:
 
 def _result(card: Card, name: str, split: Split, work: Path, device: str, size: list[int]) -> dict[str, Any]:
     """Train and judge one arm under its paper's protocol, as the main job does."""
-    import datasets
-    from runners.annotating import AnnotatedSplit, find_annotation
-    from runners.environment import runtime
+    from runners.annotating import find_annotation
     from runners.job import Job
+    from runners.job_setting import setting_of
     from runners.plan import fitted
-    from runners.planned import ArmRun, Setting
+    from runners.planned import ArmRun
     from runners.steps import StepStore, read_json
 
     annotation = find_annotation(split, None)
-    setting = Setting(
-        card=card,
-        profile="embedded",
-        budget="full",
-        pretrained="card",
-        size=(size[0], size[1]),
-        num_ids=split.num_train_ids,
-        data=split.fingerprint,
-        reader=datasets.reader_of(split.name),
-        device=device,
-        runtime=runtime(device),
-        annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
-    )
+    setting = setting_of(card, split, device, size=(size[0], size[1]), annotation=annotation)
     protocol = protocols.load(card.constraints.protocol)
     steps = StepStore(work)
     job = Job(setting, split, protocol, steps, work, f"make gpu-evidence ({card.key}/{name})", annotation)

@@ -8,9 +8,9 @@ holds each query. Ids are those of MARS: -1 junk, 0 distractor. Where a data set
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,75 +18,14 @@ from numpy.typing import NDArray
 from datasets.tracklet import Split, camera_ids, person_ids
 from files import atomic
 from files.formats import matlab
-from protocols.conventions import Gallery
 from protocols.gallery_index import answered
-from protocols.sharding import slice_of
 from runners.descriptors import PARTIAL, SUFFIX, DescriptorSet, read
 from runners.errors import RunError
-from runners.exchange_arrays import INSIDE, LABELS, NAMES, Floats, Ints, listed, matrix, meant, read_arrays, whole
+from runners.exchange_arrays import INSIDE, LABELS, NAMES, listed, matrix, meant, read_arrays, whole
+from runners.exchanged import ALONE, Exchanged, Queries, Share
+from runners.placing import placed
 
-Queries = Literal["auto", "inside", "append", "as-is"]
 EXPORTED = (".npz", ".mat")
-
-
-@dataclass(frozen=True, eq=False)
-class Exchanged:
-    """Descriptors with all that scoring needs.
-
-    Attributes:
-        name: for tables.
-        query, gallery: ``[Q, D]``, ``[G, D]``.
-        query_ids, query_cams, gallery_ids, gallery_cams: whole numbers.
-        inside: ``[Q]`` gallery row of each query; None where the gallery holds no queries.
-        keys: ``[Q]`` names of the queries, where they have some.
-        about: what is known of where they are from; may be empty.
-        placing: what was done about queries in the gallery, in a sentence.
-        apart: the gallery holds no query for certain, so that taking the queries out of it changes nothing.
-        unnamed: galleries that no published way of scoring has, as the queries were put where nobody puts them.
-        part: the rows of the gallery that `gallery` holds, where several processes hold a slice each; its labels are
-            those of the whole gallery all the same.
-    """
-
-    name: str
-    query: Floats
-    gallery: Floats
-    query_ids: Ints
-    query_cams: Ints
-    gallery_ids: Ints
-    gallery_cams: Ints
-    inside: Ints | None
-    keys: NDArray[np.str_] | None
-    about: Mapping[str, Any]
-    placing: str = ""
-    apart: bool = False
-    unnamed: tuple[Gallery, ...] = ()
-    part: slice | None = None
-
-    @property
-    def labels(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """As `protocols.ranking` wants them: of the queries, and of the gallery rows that are held."""
-        part = self.part or slice(None)
-        return self.query_ids, self.query_cams, self.gallery_ids[part], self.gallery_cams[part]
-
-
-@dataclass(frozen=True)
-class Share:
-    """Which of several processes reads; each holds its slice of the gallery.
-
-    Attributes:
-        rank: its number, from 0.
-        size: how many there are.
-    """
-
-    rank: int
-    size: int
-
-    def of(self, gallery: int) -> slice:
-        """Its rows of a gallery of this size; a ProtocolError where there are fewer rows than processes."""
-        return slice_of(gallery, self.rank, self.size)
-
-
-ALONE = Share(0, 1)
 
 
 def load(path: Path, split: Split | None = None, queries: Queries = "auto", share: Share = ALONE) -> Exchanged:
@@ -103,23 +42,20 @@ def load(path: Path, split: Split | None = None, queries: Queries = "auto", shar
     """
     if path.name.endswith(PARTIAL) or path.suffix == SUFFIX:
         found = of_set(read(path, whole=share.rank == 0), share=share)
-    else:
-        from runners.placing import placed
-
-        arrays, names = read_arrays(path)
-        if split is not None:
-            arrays = _of_split(path, arrays, split)
-            if INSIDE not in arrays and queries == "auto":
-                queries = "as-is"  # the data set itself keeps its queries apart
-        found = _of_arrays(path, arrays, names, split)
-        check(found)  # before the queries join the gallery, where they would answer each other
-        found = placed(found, arrays.get(INSIDE), queries)
-        if split is not None and not np.isin(split.query_index, split.gallery_index).any():
-            found = replace(found, apart=True)
-        part = share.of(len(found.gallery)) if share.size > 1 else slice(None)
-        return replace(found, gallery=found.gallery[part], part=part)
-    check(found)
-    return found
+        check(found)
+        return found
+    arrays, names = read_arrays(path)
+    if split is not None:
+        arrays = _of_split(path, arrays, split)
+        if INSIDE not in arrays and queries == "auto":
+            queries = "as-is"  # the data set itself keeps its queries apart
+    found = _of_arrays(path, arrays, names, split)
+    check(found)  # before the queries join the gallery, where they would answer each other
+    found = placed(found, arrays.get(INSIDE), queries)
+    if split is not None and not np.isin(split.query_index, split.gallery_index).any():
+        found = replace(found, apart=True)
+    part = share.of(len(found.gallery)) if share.size > 1 else slice(None)
+    return replace(found, gallery=found.gallery[part], part=part)
 
 
 def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Share = ALONE) -> Exchanged:

@@ -92,7 +92,7 @@ def check_answers(split: Split, protocol: Protocol) -> None:
         RunError: no query has an answer.
     """
     roles = Roles.of(split)
-    if not answered(*roles.labels, inside=roles.inside, gallery=protocol.gallery).any():
+    if not answered(*roles.labels, inside=roles.inside, gallery=protocol.convention.gallery).any():
         raise RunError(
             f"none of the {len(split.query_index)} queries of {split.name} has its person in the gallery under another "
             f"camera, so that {protocol.name} has nothing to measure; people must be tested under two cameras or more."
@@ -165,8 +165,9 @@ def _ledger(
 ) -> list[dict[str, Any]]:
     """The headline side under every distance; the protocol's own was ranked already."""
     own = distance_of(protocol.metric, protocol.normalise)
+    ties = protocol.convention.ties
     rankings = score_side_by_side(
-        asked, answers, *roles.labels, query_in_gallery=roles.inside, ties=protocol.ties, max_rank=CMC_LENGTH,
+        asked, answers, *roles.labels, query_in_gallery=roles.inside, ties=ties, max_rank=CMC_LENGTH,
         known={own: headline},
     )  # fmt: skip
     return ledger_rows(rankings)
@@ -175,13 +176,14 @@ def _ledger(
 def _variants(described: Described, side: Side, split: Split, protocol: Protocol, roles: Roles) -> list[dict[str, Any]]:
     """The headline convention with the other distance and the other mean over clips."""
     rows = []
+    told = protocol.convention
     for mean, video in described.by_mean.items():
         asked, answers = _of_side(replace(described, video=video), side, split)
         for metric in ("euclidean", "cosine"):
             one = rank_features(
                 asked, answers, *roles.labels, metric=metric,
-                normalise=protocol.normalise and metric == "euclidean", ap=protocol.ap, empty=protocol.empty,
-                ties=protocol.ties, gallery=protocol.gallery, query_in_gallery=roles.inside, max_rank=1,
+                normalise=protocol.normalise and metric == "euclidean", ap=told.ap, empty=told.empty, ties=told.ties,
+                gallery=told.gallery, query_in_gallery=roles.inside, max_rank=1,
             )  # fmt: skip
             rows.append(
                 {"side": side, "metric": metric, "mean": mean, "mAP": 100 * one.mAP, "rank1": 100 * one.rank(1)}

@@ -97,9 +97,10 @@ def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Int
 
 
 def _ranked(sides: tuple[Floats, Floats], roles: Roles, protocol: Protocol) -> Ranking:
+    told = protocol.convention
     return rank_features(
-        *sides, *roles.labels, metric=protocol.metric, normalise=protocol.normalise, gallery=protocol.gallery,
-        ap=protocol.ap, empty=protocol.empty, ties=protocol.ties, query_in_gallery=roles.inside, max_rank=max(RANKS),
+        *sides, *roles.labels, metric=protocol.metric, normalise=protocol.normalise, gallery=told.gallery, ap=told.ap,
+        empty=told.empty, ties=told.ties, query_in_gallery=roles.inside, max_rank=max(RANKS),
     )  # fmt: skip
 
 

@@ -133,24 +133,40 @@ class Material:
         if data.fingerprint not in self._splits:
             root = self.folder(data)
             try:
-                split = datasets.load(self.raw.name, root)
-                if split.fingerprint != data.fingerprint:
-                    raise DataError(f"{root} holds other frames than were written")
-            except DataError as error:
-                self._set_aside(root, str(error))
-                split = datasets.load(self.raw.name, self.folder(data))
+                split = self._read(data, root)
+            except DataError:
+                self._set_aside_damaged(data, root)
+                split = self._read(data, self.folder(data))
             self._splits[data.fingerprint] = split
         return self._splits[data.fingerprint]
 
-    def _set_aside(self, root: Path, what: str) -> None:
-        """Give a damaged repaired set of this working folder another name, and say so.
+    def _read(self, data: PlannedData, root: Path) -> Split:
+        """A repaired set of this working folder.
+
+        Raises:
+            DataError: it is not what was written.
+        """
+        if not (root / REPAIRED).is_file():
+            raise DataError(f"{REPAIRED} is not there")
+        split = datasets.load(self.raw.name, root)
+        if split.fingerprint != data.fingerprint:
+            raise DataError(f"{root} holds other frames than were written")
+        return split
+
+    def _set_aside_damaged(self, data: PlannedData, root: Path) -> None:
+        """Give a repaired set another name, and say so; one that another process has just written again stays.
 
         Raises:
             DataError: another process is writing it.
         """
         with place.locked(root):
-            new = stock.set_aside(root)
-        note(f"the repaired set is damaged: {what}. It is kept as {new.name} and written again.")
+            if not root.exists():
+                return
+            try:
+                self._read(data, root)
+            except DataError as error:
+                new = stock.set_aside(root)
+                note(f"the repaired set is damaged: {error}. It is kept as {new.name} and written again.")
 
     def store(
         self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0, resize: Filter = "bilinear"
@@ -258,7 +274,7 @@ class Material:
         if root is None and (own / REPAIRED).is_file():
             return own
         if root is None and own.is_dir() and any(own.iterdir()):
-            self._set_aside(own, f"{REPAIRED} is not there")
+            self._set_aside_damaged(data, own)
         repairer, hidden = self._repairer(data), self._hidden(data)
         workers = 1 if data.painter else 2
         return writing.write(self.raw, repairer, hidden, root or own, calls=data.calls, workers=workers)

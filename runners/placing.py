@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runners.errors import RunError
-from runners.exchange import Exchanged, Queries
 from runners.exchange_arrays import INSIDE, Ints, whole
+from runners.exchanged import Exchanged, Queries
 
 _SAME = 1e-4  # of its length, by which a query and its own row in the gallery may differ
 _JUNK = -1

@@ -5,18 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import datasets
 from datasets.opening import DECODED_LIMIT
 from datasets.tracklet import Split
 from runners import tracking
-from runners.annotating import AnnotatedSplit, find_annotation, find_source
+from runners.annotating import find_annotation, find_source
 from runners.dataset import load_data
 from runners.divisions import check_divisions, dataset_of_job
-from runners.environment import choose_device, command_line, describe, runtime
+from runners.environment import choose_device, command_line, describe
 from runners.job import Job, Outcome
+from runners.job_setting import setting_of
 from runners.judging import check_answers
 from runners.options import chosen_precision
-from runners.planned import Setting
 from runners.progress import note
 from runners.request import Request, check_slices
 from runners.steps import StepStore
@@ -78,20 +77,17 @@ def _prepare(
     source = find_source(options.source, request.size, split.synthetic) if request.labellers else None
     if request.labellers and source is None:
         note(f"{len(request.labellers)} labelling arms are left out: they learn from a source, see --source")
-    setting = Setting(
-        card=request.card,
+    setting = setting_of(
+        request.card,
+        split,
+        device,
         profile=options.profile,
         budget=options.budget,
         pretrained=options.pretrained,
         size=request.size if options.size else None,
-        num_ids=split.num_train_ids,
-        data=split.fingerprint,
-        reader=datasets.reader_of(split.name),
-        device=device,
-        runtime=runtime(device),
         scorer=options.scorer,
-        annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
-        source=source.planned() if source else None,
+        annotation=annotation,
+        source=source,
         precision=chosen_precision(options, device),
     )
     steps = StepStore(request.work)

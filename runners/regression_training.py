@@ -29,12 +29,12 @@ from datasets.attributes import Annotation
 from datasets.tracklet import Split
 from reports.metrics import split_metric
 from reports.per_query import counted, query_values
-from runners.annotating import AnnotatedSplit, find_annotation
-from runners.environment import runtime
+from runners.annotating import find_annotation
 from runners.errors import NotPossible, RunError, TrainingFailed
 from runners.job import Job, Outcome
+from runners.job_setting import setting_of
 from runners.plan import plan_stages
-from runners.planned import ArmRun, Setting
+from runners.planned import ArmRun
 from runners.progress import Bar, note, shown_on
 from runners.regression_baseline import Probe, rounded
 from runners.regression_matrix import Entry, Matrix
@@ -113,18 +113,14 @@ def load_world(matrix: Matrix, work: Path) -> tuple[Split, Annotation | None]:
 def make_job(matrix: Matrix, entry: Entry, split: Split, annotation: Annotation | None, work: Path) -> Job:
     """A paper's job under the matrix's pinned lengths, size and threads."""
     world = matrix.rendered()
-    setting = Setting(
-        card=entry.card(),
+    setting = setting_of(
+        entry.card(),
+        split,
+        DEVICE,
         profile=matrix.profile,
         budget=matrix.budget,
-        pretrained="card",
         size=(world.height, world.width),
-        num_ids=split.num_train_ids,
-        data=split.fingerprint,
-        reader=datasets.reader_of(split.name),
-        device=DEVICE,
-        runtime=runtime(DEVICE),
-        annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
+        annotation=annotation,
         lengths=matrix.lengths,
         precision=matrix.precision or None,
     )

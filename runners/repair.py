@@ -83,10 +83,10 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
     """Train what has to be trained, write the set, and return its manifest."""
     from datasets.readers.manifest import REPAIRED
     from runners.dataset import load_data
-    from runners.environment import choose_device, runtime
+    from runners.environment import choose_device
+    from runners.job_setting import setting_of
     from runners.material import Material
     from runners.plan import folder_of_work, plan_data
-    from runners.planned import Setting
     from runners.repairers import parse_repairer
     from runners.steps import StepStore
 
@@ -106,17 +106,13 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
     device = choose_device(options.device)
     recipe = card.recipe(methods.arm(options.scorer).recipe, options.profile)
     split = load_data(options.dataset, options.data_root, size or (recipe.size[0], recipe.size[1]))
-    setting = Setting(
-        card=card,
+    setting = setting_of(
+        card,
+        split,
+        device,
         profile=options.profile,
         budget=options.budget,
-        pretrained="card",
         size=size,
-        num_ids=split.num_train_ids,
-        data=split.fingerprint,
-        reader=datasets.reader_of(split.name),
-        device=device,
-        runtime=runtime(device),
         scorer=options.scorer,
         precision=chosen_precision(options, device),
     )

@@ -74,12 +74,12 @@ class StepStore:
         Raises:
             RunError: another process is at work on a step that is damaged.
         """
-        if self._is_sound(step):
-            return True
         if not self.folder(step).exists():
             return False
+        if self._damage(step) is None:
+            return True
         with self._held(step):
-            return self._is_sound(step) or self._set_aside(step)
+            return self._done_or_set_aside(step)
 
     @contextmanager
     def running(self, step: Step) -> Iterator[Path | None]:
@@ -97,7 +97,7 @@ class StepStore:
         final = self.folder(step)
         final.parent.mkdir(parents=True, exist_ok=True)
         with self._held(step):
-            if final.exists() and (self._is_sound(step) or self._set_aside(step)):
+            if self._done_or_set_aside(step):
                 yield None
                 return
             partial = final.with_suffix(".partial")
@@ -124,20 +124,35 @@ class StepStore:
         with lock.held(locks / f"{step.kind}-{step.fingerprint}.lock", busy=busy):
             yield
 
-    def _is_sound(self, step: Step) -> bool:
-        """Whether the step is done and whole; its files are read once in the life of this store."""
-        record = self.folder(step) / RECORD
-        now, key = _named_by_disk(record), (step.kind, step.fingerprint)
-        if not now:
+    def _done_or_set_aside(self, step: Step) -> bool:
+        """Whether the step is done; what is damaged in its place gets another name. Asked with the lock held."""
+        folder = self.folder(step)
+        if not folder.exists():
             return False
-        if self._checked.get(key) != now:
-            if self._damage(step) is not None:
-                return False
-            self._checked[key] = now
-        return True
+        found = self._damage(step)
+        if found is None:
+            return True
+        place = stock.set_aside(folder)
+        note(f"{step.kind} '{step.name}' is damaged: {found} ({folder}). It is kept as {place.name} and made again.")
+        return False
 
     def _damage(self, step: Step) -> str | None:
-        """What is wrong with a finished step, in words that begin with the file's name."""
+        """What is wrong with a finished step, in words that begin with the file's name; None for a sound one.
+
+        The files of a sound one are read once in the life of this store.
+        """
+        key, now = (step.kind, step.fingerprint), _named_by_disk(self.folder(step) / RECORD)
+        if not now:
+            return f"{RECORD} is not there"
+        if self._checked.get(key) == now:
+            return None
+        found = self._differs(step)
+        if found is None:
+            self._checked[key] = now
+        return found
+
+    def _differs(self, step: Step) -> str | None:
+        """How a finished step differs from what its record says, and the record from the step."""
         folder = self.folder(step)
         try:
             stored = read_json(folder / RECORD)
@@ -150,14 +165,6 @@ class StepStore:
         if size > _SAID:
             note(f"checking {step.kind} '{step.name}': {size / 1e9:.1f} GB ...")
         return stock.damage(folder, stored.get("files"))
-
-    def _set_aside(self, step: Step) -> bool:
-        """Give what stands in a finished step's place another name, and say so; asked with the lock held."""
-        folder = self.folder(step)
-        found = self._damage(step) if (folder / RECORD).is_file() else f"{RECORD} is not there"
-        place = stock.set_aside(folder)
-        note(f"{step.kind} '{step.name}' is damaged: {found} ({folder}). It is kept as {place.name} and made again.")
-        return False
 
 
 def _named_by_disk(record: Path) -> tuple[int, ...]:

@@ -105,7 +105,7 @@ class Store(Runs):
                 run = self.client.create_run(experiment, run_name=clean(name), tags=cleaned(tags))
             else:
                 self.client.update_run(run.info.run_id, status="RUNNING")
-                self._log(run.info.run_id, tags=tags)
+                self.log(run.info.run_id, tags=tags)
             parent = str(run.info.run_id)
             self._params(run, {"paper": paper, "dataset": dataset["name"], "protocol": protocol["name"],
                                "profile": profile, "budget": budget})  # fmt: skip
@@ -199,7 +199,7 @@ class Store(Runs):
         self._files(run_id, whole)
         self.artifacts.drop(run_id, whole, ARTIFACTS)
         done = {"status": "finished", "superseded": "false"}
-        self._log(run_id, tags=tags | done | {"mlflow.note.content": content.child_note(result)})
+        self.log(run_id, tags=tags | done | {"mlflow.note.content": content.child_note(result)})
         self.client.set_terminated(run_id, "FINISHED")
         self._retire_others(experiment, parent, result, run_id)
         return run_id
@@ -248,7 +248,7 @@ class Store(Runs):
                 "mlflow.note.content": content.parent_note(self._card(parent), summary, ledger),
             }
             finals = [(name, value, 0) for name, value in metrics.items()]
-            self._log(parent, metrics=self._new(self.client.get_run(parent), finals), tags=tags)
+            self.log(parent, metrics=self._new(self.client.get_run(parent), finals), tags=tags)
             self.client.set_terminated(parent, "FINISHED")
 
     def attach_report(
@@ -275,7 +275,7 @@ class Store(Runs):
             self._files(parent, {"ledger.json": json_bytes(ledger)})
             self._upload_report(parent, Path(report), names)
             note = content.parent_note(self._card(parent), summary or {}, ledger)
-            self._log(parent, tags={"mlflow.note.content": note})
+            self.log(parent, tags={"mlflow.note.content": note})
 
     def attach_labels(self, parent: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Add what labelling arms told of the people, held against the truth, to a job; the same once is enough.
@@ -307,7 +307,7 @@ class Store(Runs):
             both = both_files("labels", labels)  # arrays first: those that a record does not name do no harm
             self._files(parent, dict(sorted(both.items(), reverse=True)))
             finals = [(name, value, 0) for name, value in label_metrics(labels).items()]
-            self._log(parent, metrics=self._new(run, finals), tags={"labels_digest": digest})
+            self.log(parent, metrics=self._new(run, finals), tags={"labels_digest": digest})
 
     def _labels(self, parent: str) -> Labels | None:
         """What was recorded before; ``None`` where it was lost, damaged or cut off, so that it is recorded anew."""
@@ -322,7 +322,7 @@ class Store(Runs):
 
     def fail(self, run_id: str, sentence: str) -> None:
         """Mark a run as failed, with the reason in its description."""
-        self._log(run_id, tags={"status": "failed", "mlflow.note.content": f"**Failed.** {sentence}"})
+        self.log(run_id, tags={"status": "failed", "mlflow.note.content": f"**Failed.** {sentence}"})
         self.client.set_terminated(run_id, "FAILED")
 
     def children(self, parent: str) -> "list[Run]":
@@ -339,7 +339,7 @@ class Store(Runs):
         for run in self._search(experiment, f"{children_of(parent)} and {same}"):
             value = str(run.info.run_id != keep).lower()
             if run.data.tags.get("superseded") != value:
-                self._log(run.info.run_id, tags={"superseded": value})
+                self.log(run.info.run_id, tags={"superseded": value})
 
     def _write_metrics(
         self, run: "Run", name: str, finals: Mapping[str, float], train_log: Sequence[Mapping[str, Any]]
@@ -348,7 +348,7 @@ class Store(Runs):
         for path, value in non_finite(dict(finals)):
             raise RunError(f"metric {path} of {name} is {value}; it must be finite.")
         points = [(key, value, 0) for key, value in finals.items()] + content.curve_points(train_log)
-        self._log(run.info.run_id, metrics=self._new(run, points))
+        self.log(run.info.run_id, metrics=self._new(run, points))
 
     def _upload_report(self, parent: str, path: Path, names: Sequence[str] | None = None) -> None:
         """The page, or the files of its folder, and nothing of an earlier report; temporary files are none."""

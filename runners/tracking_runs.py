@@ -100,7 +100,7 @@ class Runs:
                 )
         missing = {name: value for name, value in wanted.items() if name not in there}
         if missing:
-            self._log(run.info.run_id, params=missing)
+            self.log(run.info.run_id, params=missing)
 
     def _input(self, run: "Run", dataset: Mapping[str, Any]) -> None:
         """Attach the data set, once: name, digest (MLflow allows 36 characters) and counts."""
@@ -131,22 +131,21 @@ class Runs:
                 known = latest.get((one.key, one.step))
                 if known is None or (one.timestamp, one.value) > (known.timestamp, known.value):
                     latest[one.key, one.step] = one
-        missing = [
+        return [
             (key, value, step)
             for key, value, step in dict.fromkeys(points)
             if (key, step) not in latest or latest[key, step].value != value
         ]
-        return missing
 
     def _files(self, run_id: str, files: Mapping[str, bytes], below: str = "") -> None:
         """Artifacts by name, those that are not there yet; see `runners.tracking_artifacts`."""
         self.artifacts.write(run_id, files, below)
 
-    def _log(
+    def log(
         self,
         run_id: str,
         *,
-        metrics: Sequence[tuple[str, float, int]] = (),
+        metrics: Sequence[Point] = (),
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:

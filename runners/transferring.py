@@ -23,12 +23,12 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
         NotPossible: there is no source to learn from.
     """
     from runners import labelling
-    from runners.annotating import AnnotatedSplit, find_annotation, find_source
+    from runners.annotating import find_annotation, find_source
     from runners.dataset import load_data
-    from runners.environment import choose_device, runtime
+    from runners.environment import choose_device
+    from runners.job_setting import setting_of
     from runners.material import Material
     from runners.plan import folder_of_work, labels_of
-    from runners.planned import Setting
     from runners.steps import StepStore
 
     out = Path(options.out)
@@ -54,19 +54,15 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
             "licence) or a rendered SynthWalk."
         )
     annotation = find_annotation(split, None)
-    setting = Setting(
-        card=card,
+    setting = setting_of(
+        card,
+        split,
+        device,
         profile=options.profile,
         budget=options.budget,
-        pretrained="card",
         size=size if options.size else None,
-        num_ids=split.num_train_ids,
-        data=split.fingerprint,
-        reader=datasets.reader_of(split.name),
-        device=device,
-        runtime=runtime(device),
-        annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
-        source=source.planned(),
+        annotation=annotation,
+        source=source,
         precision=chosen_precision(options, device),
     )
     material = Material(split, StepStore(work), work, device, annotation, source)

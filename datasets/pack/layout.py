@@ -36,6 +36,7 @@ class PackReport:
         seconds: this call took.
         resumed_shards: shards that an earlier call had finished.
         shards: of the whole pack.
+        accepted: images that this call packed although they have a fault.
     """
 
     frames: int
@@ -43,6 +44,7 @@ class PackReport:
     seconds: float
     resumed_shards: int
     shards: int
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

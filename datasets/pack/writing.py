@@ -6,9 +6,7 @@ import json
 import os
 import time
 import zlib
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +36,7 @@ from datasets.pack.layout import (
     Shard,
 )
 from datasets.pack.reading import bytes_of, open_pack
+from datasets.pack.whole_frames import blocks
 from datasets.tracklet import Split, Tracklet
 from datasets.tracklet import lengths as frame_counts
 from files import digest, lock
@@ -46,16 +45,13 @@ from files.formats import json as json_files
 SHARD_BYTES = 256 * 1024 * 1024
 """A new shard begins before a frame that would make the last one larger."""
 
-_THREADS = 4  # reading waits for the disk, most of all for a network disk
-_BLOCK = 64  # frames that a thread reads at once
-_AHEAD = 4  # blocks in flight for each thread
-
 
 def write(
     split: Split | Sequence[Split],
     folder: Path | str,
     *,
     shard_bytes: int = SHARD_BYTES,
+    accept: Collection[str] = (),
     progress: bool = True,
 ) -> PackReport:
     """Write the image files of a data set as a pack, or finish one that was begun.
@@ -67,11 +63,13 @@ def write(
         split: of one data set; several divisions of it (all ten of iLIDS-VID) share each frame.
         folder: of the pack, made if absent; `pack` in the data set's own folder is found by itself.
         shard_bytes: see `SHARD_BYTES`. A pack that was begun with another value is begun anew.
+        accept: faults of images that are packed as they are, out of `image_header.FAULTS`.
         progress: show a bar with the remaining time, on a terminal.
 
     Raises:
-        DataError: a frame is missing or empty, the folder holds something else or cannot be written, the disk is full,
-            or another process is writing there. What was finished is kept for the next call.
+        DataError: a frame is missing, empty, or no whole image of a kind that is read; the folder holds something else
+            or cannot be written, the disk is full, or another process is writing there. What was finished is kept for
+            the next call.
     """
     began = time.monotonic()
     splits = (split,) if isinstance(split, Split) else tuple(split)
@@ -79,15 +77,17 @@ def write(
     plan = _Plan.of(splits, shard_bytes)
     with _on_disk(folder), _alone(folder):
         if (folder / PACK).is_file():
-            written, resumed = _already(folder, plan), None
+            written, accepted = _already(folder, plan), 0
+            resumed = len(written.shards)
         else:
             source = bytes_of(plan.tracklets, splits[0].root)  # never a pack beside them, which may be an old one
-            shards, resumed = _write_shards(plan, source, folder, progress)
+            shards = _finished(plan, folder)
+            resumed = len(shards)
+            accepted = _write_shards(plan, source, folder, shards, accept, progress)
             written = _finish(plan, shards, folder)
         _remove_notes(folder, len(written.shards))
-    count = len(written.shards)
-    done = count if resumed is None else resumed
-    return PackReport(written.frames, written.size, time.monotonic() - began, done, count)
+    seconds = time.monotonic() - began
+    return PackReport(written.frames, written.size, seconds, resumed, len(written.shards), accepted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +136,11 @@ def _already(folder: Path, plan: _Plan) -> Contents:
     return pack.contents
 
 
-def _write_shards(plan: _Plan, source: FrameBytes, folder: Path, progress: bool) -> tuple[list[Shard], int]:
-    shards = _finished(plan, folder)
-    resumed = len(shards)
+def _write_shards(
+    plan: _Plan, source: FrameBytes, folder: Path, shards: list[Shard], accept: Collection[str], progress: bool
+) -> int:
+    """Add the shards that are not there yet; returns how many images have a fault that is accepted."""
+    accepted = 0
     done = sum(shard.frames for shard in shards)
     bar = progress_bars.bar(
         total=len(source), initial=done, desc="packing frames", unit="frame", disable=None if progress else True,
@@ -147,18 +149,19 @@ def _write_shards(plan: _Plan, source: FrameBytes, folder: Path, progress: bool)
     with bar:
         shard = _OpenShard(plan, folder, len(shards), done)
         try:
-            for block in _blocks(source, done):
-                for content in block:
+            for block in blocks(source, done, accept):
+                accepted += block.accepted
+                for content in block.frames:
                     if shard.rows and shard.bytes + len(content) > plan.shard_bytes:
                         shards.append(shard.close())
                         shard = _OpenShard(plan, folder, len(shards), sum(one.frames for one in shards))
                     shard.add(content)
-                bar.update(len(block))
+                bar.update(len(block.frames))
             if shard.rows:
                 shards.append(shard.close())
         finally:
             shard.drop()
-    return shards, resumed
+    return accepted
 
 
 class _OpenShard:
@@ -199,26 +202,6 @@ class _OpenShard:
         """Leave nothing half-written behind."""
         self._handle.close()
         self._partial.unlink(missing_ok=True)
-
-
-def _blocks(source: FrameBytes, begin: int) -> Iterator[list[Content]]:
-    """The frames from one on, in order; threads read ahead."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        waiting: deque[Future[list[Content | DataError]]] = deque()
-        for start in range(begin, len(source), _BLOCK):
-            rows = np.arange(start, min(start + _BLOCK, len(source)), dtype=np.int64)
-            waiting.append(pool.submit(source.read, rows))
-            if len(waiting) >= _THREADS * _AHEAD:
-                yield _good(waiting.popleft().result())
-        while waiting:
-            yield _good(waiting.popleft().result())
-
-
-def _good(contents: list[Content | DataError]) -> list[Content]:
-    for content in contents:
-        if isinstance(content, DataError):
-            raise DataError(f"{content}; `python -m runners.data verify` lists all such files") from content
-    return [content for content in contents if not isinstance(content, DataError)]
 
 
 def _finished(plan: _Plan, folder: Path) -> list[Shard]:

@@ -14,6 +14,7 @@ paper's numbers are Euclidean, while their code L2-normalises and takes the cosi
 scored on every side beside the headline.
 """
 
+from ..conventions import Convention
 from ..interface import Protocol, Snippets
 
 PROTOCOL = Protocol(
@@ -26,8 +27,5 @@ PROTOCOL = Protocol(
     sides=("I2V", "I2I", "V2V", "V2I"),
     metric="euclidean",
     normalise=False,
-    gallery="without-junk",
-    ap="trapezoid",
-    empty="skip",
-    ties="expected",
+    convention=Convention(gallery="without-junk", ap="trapezoid", empty="skip"),
 )

@@ -5,6 +5,7 @@ rank-1 to rank-20 are means over ten splits (see `splits`), and AP says nothing 
 trains and judges each split by itself, with `--dataset ilids` or another set with ten splits whose camera 1 asks.
 """
 
+from ..conventions import Convention
 from ..interface import Protocol, Snippets
 
 PROTOCOL = Protocol(
@@ -19,8 +20,5 @@ PROTOCOL = Protocol(
     splits=10,
     metric="euclidean",
     normalise=False,
-    gallery="full",
-    ap="step",
-    empty="skip",
-    ties="expected",
+    convention=Convention(gallery="full", ap="step", empty="skip"),
 )

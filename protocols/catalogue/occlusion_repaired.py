@@ -11,6 +11,7 @@ VRSTC names neither gallery nor AP for MARS. They are those of the official eval
 unit length, as that protocol does, gives Euclidean distances in the order of the cosine.
 """
 
+from ..conventions import OFFICIAL_MARS
 from ..interface import Protocol, Snippets
 
 PROTOCOL = Protocol(
@@ -22,9 +23,6 @@ PROTOCOL = Protocol(
     snippets=Snippets(length=32, rest="pad", mean="frames"),
     metric="cosine",
     normalise=False,
-    gallery="full",
-    ap="trapezoid",
-    empty="zero",
-    ties="expected",
+    convention=OFFICIAL_MARS,
     repairs=True,
 )

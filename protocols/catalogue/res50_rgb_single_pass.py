@@ -10,6 +10,7 @@ A query without positives counts 0: nothing is then lost from sight, and where t
 or DukeMTMC-VideoReID query is without. Ties take their expected value, so that a collapsed model scores at chance.
 """
 
+from ..conventions import OFFICIAL_MARS
 from ..interface import Protocol
 
 PROTOCOL = Protocol(
@@ -20,8 +21,5 @@ PROTOCOL = Protocol(
     test_frames="all",
     metric="euclidean",
     normalise=True,
-    gallery="full",
-    ap="trapezoid",
-    empty="zero",
-    ties="expected",
+    convention=OFFICIAL_MARS,
 )

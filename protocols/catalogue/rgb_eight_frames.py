@@ -5,6 +5,7 @@ not say how it tests. A tracklet of fewer frames than parts is repeated up to ei
 `rgb-single-pass`, so that the two differ in what is fed alone.
 """
 
+from ..conventions import OFFICIAL_MARS
 from ..interface import Protocol
 
 PROTOCOL = Protocol(
@@ -16,8 +17,5 @@ PROTOCOL = Protocol(
     chunks=8,
     metric="euclidean",
     normalise=True,
-    gallery="full",
-    ap="trapezoid",
-    empty="zero",
-    ties="expected",
+    convention=OFFICIAL_MARS,
 )

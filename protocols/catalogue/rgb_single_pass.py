@@ -6,6 +6,7 @@ done here. Which frames of a tracklet it takes at test it does not say: here all
 number of them; `rgb-eight-frames` is the other reading.
 """
 
+from ..conventions import OFFICIAL_MARS
 from ..interface import Protocol
 
 PROTOCOL = Protocol(
@@ -16,8 +17,5 @@ PROTOCOL = Protocol(
     test_frames="all",
     metric="euclidean",
     normalise=True,
-    gallery="full",
-    ap="trapezoid",
-    empty="zero",
-    ties="expected",
+    convention=OFFICIAL_MARS,
 )

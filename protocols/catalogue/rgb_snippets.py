@@ -9,6 +9,7 @@ queries out of the gallery, takes the step AP, skips queries without a match, an
 that is among the conventions that are scored beside the headline.
 """
 
+from ..conventions import OFFICIAL_MARS
 from ..interface import Protocol, Snippets
 
 PROTOCOL = Protocol(
@@ -20,8 +21,5 @@ PROTOCOL = Protocol(
     snippets=Snippets(length=4, rest="loop", mean="clips"),
     metric="euclidean",
     normalise=True,
-    gallery="full",
-    ap="trapezoid",
-    empty="zero",
-    ties="expected",
+    convention=OFFICIAL_MARS,
 )

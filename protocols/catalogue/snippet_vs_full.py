@@ -40,6 +40,7 @@ snippets; that is said beside its numbers.
 """
 
 from ..choices import Choice, ChoiceRest, LeftOut
+from ..conventions import OFFICIAL_MARS
 from ..interface import Protocol
 
 LENGTHS = (2, 4, 8, 16, 32)
@@ -136,10 +137,7 @@ PROTOCOL = Protocol(
     test_frames="all",
     metric="euclidean",
     normalise=True,
-    gallery="full",
-    ap="trapezoid",
-    empty="zero",
-    ties="expected",
+    convention=OFFICIAL_MARS,
     choices=(*_SINGLE, *_EVEN, *_SNIPPETS, *_PADDED, *_DENSE, *_WHOLE, *_PUBLISHED),
     headline="whole",
     left_out=LEFT_OUT,

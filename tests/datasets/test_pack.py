@@ -23,6 +23,7 @@ from datasets.repaired import writing as repaired
 from datasets.repaired.reference import TemporalMedian
 from datasets.tracklet import Split, Tracklet
 from tests.datasets import mars_folder
+from tests.datasets.test_image_opening import REFUSED
 
 SHARD = 2_000  # bytes: a few frames of the small set
 
@@ -166,7 +167,7 @@ def test_names_that_cannot_be_counted_up_come_back(tmp_path: Path) -> None:
     (tmp_path / "data" / "a b").mkdir(parents=True)
     for number, name in enumerate(names):
         (tmp_path / "data" / "a b" / name).write_bytes(mars_folder.picture(number))
-    (tmp_path / "data" / "alone.jpg").write_bytes(b"a")
+    (tmp_path / "data" / "alone.jpg").write_bytes(mars_folder.picture(9))
     tracklets = (
         Tracklet("ключ", 1, 7, ListedFrames("a b/", names_array(names))),
         Tracklet("alone", 2, 7, ("alone.jpg",)),
@@ -290,10 +291,16 @@ def test_a_pack_that_cannot_be_opened_is_one_sentence(split: Split, tmp_path: Pa
     [
         (lambda path: path.unlink(), r"F002\.jpg is missing; copy it again; .*verify` lists all"),
         (lambda path: path.write_bytes(b""), r"F002\.jpg has 0 bytes; copy it again"),
+        (cut, r"F002\.jpg stops after \d+ bytes without .*; copy it again; .*verify` lists .*--accept truncated"),
+        (lambda path: path.write_bytes(b"no image"), r"F002\.jpg is no image: it begins with .*--accept damaged"),
+        (
+            lambda path: path.write_bytes(REFUSED["animated GIF"][0]),
+            r"F002\.jpg holds 2 pictures, expected one frame a file; .*--accept unsupported",
+        ),
     ],
 )
-def test_missing_and_empty_frames_are_not_packed(split: Split, tmp_path: Path, fault: Fault, words: str) -> None:
-    """The reader saw them; they went since. What was finished before them is kept."""
+def test_what_is_no_whole_image_is_not_packed(split: Split, tmp_path: Path, fault: Fault, words: str) -> None:
+    """The reader saw sound files; they changed since. What was finished before them is kept."""
     path = split.root / split.test[3].frames[1]
     content = path.read_bytes()
     fault(path)
@@ -306,6 +313,18 @@ def test_missing_and_empty_frames_are_not_packed(split: Split, tmp_path: Path, f
     write(split, tmp_path / "pack")
     write(split, tmp_path / "whole")
     assert tree(tmp_path / "pack") == tree(tmp_path / "whole")
+
+
+def test_images_with_an_accepted_fault_are_packed_and_counted(split: Split, tmp_path: Path) -> None:
+    cut(split.root / split.test[3].frames[1])
+    cut(split.root / split.test[5].frames[0])
+    (split.root / split.test[4].frames[0]).write_bytes(b"no image")
+    split = datasets.load("mars", split.root, counts="any")
+    with pytest.raises(DataError, match="--accept damaged"):
+        pack.write(split, tmp_path / "pack", accept=["truncated"], progress=False)
+    report = pack.write(split, tmp_path / "pack", accept=["truncated", "damaged"], progress=False)
+    assert report.accepted == 3
+    assert [bytes(each) for each in pack.open_pack(tmp_path / "pack").read(np.arange(24))] == files(split)
 
 
 def test_places_that_cannot_hold_a_pack(split: Split, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tests.fuzz import stored
+
 House = Path(__file__).resolve().parent.parent.parent
 
 
@@ -147,12 +149,7 @@ def _mat_hdf(folder: Path) -> None:
 
 
 def _descriptor_folder(folder: Path) -> None:
-    from runners.descriptors import Tracklets, write
-
-    made, query = descriptors(), np.arange(8) < 4
-    ids, cams, every = made["gallery_ids"], made["gallery_cams"], np.ones(8, dtype=np.int64)
-    tracklets = Tracklets(np.array([f"t{i}" for i in range(8)]), ids, cams, every, query, every > 0)
-    write(folder / "set.descriptors", made["gallery_features"], tracklets, {"protocol": "own"}, "f" * 32)
+    stored.descriptor_folder(folder / "set.descriptors")
 
 
 def _card(folder: Path) -> None:
@@ -177,6 +174,10 @@ def _baseline(folder: Path) -> None:
 
 def _verify(*more: str, at: str = "") -> Callable[[Path], list[str]]:
     return lambda folder: ["verify", str(folder / at) if at else str(folder), *more]
+
+
+def _load(kind: str, name: str) -> Callable[[Path], list[str]]:
+    return lambda folder: [kind, str(folder / name)]
 
 
 def _evaluate(name: str) -> Callable[[Path], list[str]]:
@@ -208,5 +209,12 @@ CASES: tuple[Case, ...] = (
     Case("descriptors", _descriptor_folder, ("set.descriptors/*",), "runners.evaluate", _evaluate("set.descriptors")),
     Case("card", _card, ("brief/paper.toml",), "runners.reproduce",
          lambda folder: ["--paper", str(folder / "brief"), "--list"], 2),
+    Case("judge-step", stored.judge_step, ("step/**/*",), "runners.evaluate", _evaluate("step"), 2),
+    Case("recorded", stored.recorded, ("mlartifacts/**/*",), "reports.build", stored.build, 0.3),
+    Case("released", stored.released, ("best.pth.tar",), "tests.fuzz.loading", _load("released", "best.pth.tar"), 0.5),
+    Case("weights", stored.weights, ("weights.safetensors",), "tests.fuzz.loading",
+         _load("weights", "weights.safetensors")),
+    Case("checkpoint", stored.checkpoint, ("checkpoint.pt",), "tests.fuzz.loading",
+         _load("checkpoint", "checkpoint.pt"), 0.5),
     Case("labels", _labels, ("labels.csv",), "runners.attributes", lambda folder: ["show", str(folder / "labels.csv")]),
 )  # fmt: skip

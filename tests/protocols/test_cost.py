@@ -11,7 +11,8 @@ from methods.errors import MethodError
 from protocols import cost
 from protocols.device import describe
 from protocols.errors import ProtocolError
-from protocols.latency import Timing, peak_memory_mb, time_calls, watch
+from protocols.latency import peak_memory_mb, time_calls, watch
+from protocols.turns import Timing
 from tests.protocols.machine import Machine, Stopwatch
 
 CPU = torch.device("cpu")

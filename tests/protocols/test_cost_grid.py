@@ -251,7 +251,7 @@ def test_when_the_time_is_used_up_the_rest_is_told():
 
 def test_cells_that_would_not_end_in_time_or_fit_into_memory(monkeypatch):
     """Two calls alone and four pairs of 0.75 s and 0.375 s a cell of four frames: 6 s, and twice that for eight."""
-    timing = Turns((750.0, 750.0), (375.0, 375.0), 1)
+    timing = Turns((750.0, 750.0), 1, (375.0, 375.0))
     slow = cost_grid.Cell(4, 1, (1, 4), timing=timing, peak_memory_mb=500.0)
     bench = Bench(Tiny(), SIZE, "cpu")
     monkeypatch.setattr(cost_grid, "_free_memory_mb", lambda: 4000.0)

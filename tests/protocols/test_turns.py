@@ -101,7 +101,7 @@ def test_what_is_settled(values: tuple[float, ...], wanted: bool) -> None:
 
 
 def test_the_record_holds_all_that_the_figures_rest_on() -> None:
-    one = Turns((30.0, 36.0, 33.0), (20.0, 20.0, 30.0), 2)
+    one = Turns((30.0, 36.0, 33.0), 2, (20.0, 20.0, 30.0))
     assert one.as_dict() == {
         "ratio": 1.5, "ratio_quartiles": [pytest.approx(1.3), pytest.approx(1.65)], "settled": False,
         "ms_settled": False, "reference_ms_p50": 20.0, "reference_samples_ms": [20.0, 20.0, 30.0],

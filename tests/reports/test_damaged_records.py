@@ -126,6 +126,7 @@ def test_a_record_of_another_form_names_the_place(store: str, words: str, change
 CARDS = [b"{}", b"[]", b'{"published": [{"arm": "a", "dataset": "b", "metric": "c", "value": null}]}',
          b'{"arms": 3}', b'{"arms": [{}]}', b'{"claims": [null]}',
          b'{"published": [{"value": "x"}]}']  # fmt: skip
+LACKING = [("paper", "title"), ("published", 0, "arm"), ("context", 0, "method")]
 
 
 @pytest.mark.parametrize("content", CARDS)
@@ -134,6 +135,17 @@ def test_a_card_of_another_form_is_named(store: str, content: bytes) -> None:
     job = reader.parent(EXPERIMENT)
     (reader.folder(job) / "card.json").write_bytes(content)
     with pytest.raises(ReportError, match=rf"card.json.*{job.info.run_id}"):
+        load_job(open_reader(store), EXPERIMENT)
+
+
+@pytest.mark.parametrize("path", LACKING)
+def test_a_card_that_lacks_what_the_page_shows_is_named(store: str, path: tuple[Any, ...]) -> None:
+    context = {"method": "ASTPN", "dataset": "mars", "metric": "rank1", "value": 44.0}
+    reader = open_reader(store)
+    job = reader.parent(EXPERIMENT)
+    card = without(*path)({**fake.card(), "context": [context]})
+    (reader.folder(job) / "card.json").write_text(json.dumps(card))
+    with pytest.raises(ReportError, match=rf"card.json of run {job.info.run_id} .* lacks {path[-1]}; "):
         load_job(open_reader(store), EXPERIMENT)
 
 

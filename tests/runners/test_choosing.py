@@ -19,6 +19,7 @@ from runners.describing import Chosen, Feeding
 from runners.errors import RunError
 from runners.extraction import extract_frame_features, trunk_frames_of
 from runners.trunk_frames import counting_trunk_frames
+from tests.runners.dying import cut_off_at_call
 from tests.runners.small import PixelsAndTime, Small, random_frames, seeded
 from tests.runners.test_describing import Fixed
 
@@ -202,26 +203,13 @@ def test_frames_are_counted_at_every_entrance() -> None:
 def test_a_run_that_was_killed_goes_on_and_ends_alike(
     store: FrameStore, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(Exception):
-        pass
-
     monkeypatch.setattr(choosing, "_PIXELS_A_GROUP", 40)
     monkeypatch.setattr("runners.descriptors._NOTE_SECONDS", 0.0)
     method = PixelsAndTime(small).eval()
     expected = choosing.choose(method, PROTOCOL, feeding(store))
     kept = replace(feeding(store), scratch=tmp_path / "clips")
-    encode, calls = choosing.encode, []
-
-    def dies(*given: object) -> torch.Tensor:
-        calls.append(1)
-        if len(calls) == 9:
-            raise Killed
-        return encode(*given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(choosing, "encode", dies)
-        with pytest.raises(Killed):
-            choosing.choose(method, PROTOCOL, kept)
+    with cut_off_at_call(9, choosing, "encode"):
+        choosing.choose(method, PROTOCOL, kept)
     with counting_trunk_frames(method) as trunk:
         found = choosing.choose(method, PROTOCOL, kept)
     assert trunk.frames < expected.trunk_frames  # what was done was not done again

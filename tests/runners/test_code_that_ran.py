@@ -49,7 +49,7 @@ class Watch:
             yield
         finally:
             sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]  # typeshed knows no end of it
+            threading.settrace(None)
 
 
 def _counted(files: set[str]) -> set[str]:

@@ -13,6 +13,7 @@ from runners import checkpoints, extraction
 from runners.descriptors import Writer, partial_of
 from runners.errors import RunError
 from runners.spans import Spans
+from tests.runners.dying import cut_off_at_call
 from tests.runners.small import random_frames, seeded
 
 Harm = Callable[[Path], object]
@@ -106,18 +107,8 @@ def test_features_of_a_pass_that_was_killed_end_with_the_same_bytes(
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     extraction.extract_frame_features(seeded(), store, "imagenet", folder=tmp_path / "whole", **about)
-    real, calls = extraction._encode, []
-
-    def dies(*given: object) -> torch.Tensor:
-        calls.append(1)
-        if len(calls) == 6:
-            raise KeyboardInterrupt
-        return real(*given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(extraction, "_encode", dies)
-        with pytest.raises(KeyboardInterrupt):
-            extraction.extract_frame_features(seeded(), store, "imagenet", folder=tmp_path / "killed", **about)
+    with cut_off_at_call(6, extraction, "_encode"):
+        extraction.extract_frame_features(seeded(), store, "imagenet", folder=tmp_path / "killed", **about)
     assert [span["end"] for span in json.loads((tmp_path / "killed/done.json").read_text())] == [8, 16]
     harm(tmp_path / "killed" / name)
     extraction.extract_frame_features(seeded(), store, "imagenet", folder=tmp_path / "killed", **about)
@@ -137,7 +128,7 @@ STATE = {
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
     checkpoints.save(tmp_path / "checkpoint.pt", STATE)
     found = checkpoints.load(tmp_path / "checkpoint.pt", "cpu")
-    assert torch.equal(found["method"]["a"], STATE["method"]["a"])  # type: ignore[index]
+    assert torch.equal(found["method"]["a"], STATE["method"]["a"])
     assert {name: found[name] for name in ("optimizers", "log", "sums", "step")} == {
         name: STATE[name] for name in ("optimizers", "log", "sums", "step")
     }

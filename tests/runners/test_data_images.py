@@ -49,7 +49,12 @@ def test_every_command_names_the_file(
     data, kind = BAD[name]
     (root / VICTIM).write_bytes(data)
     if packed:
-        assert main(["pack", str(root), "--out", str(tmp_path / "packed")]) == 0
+        command = ["pack", str(root), "--out", str(tmp_path / "packed")]
+        assert main(command) == 2
+        said = capsys.readouterr().err
+        assert VICTIM in said and said.count("\n") == 1
+        assert main([*command, "--accept", kind]) == 0
+        assert "1 image with a fault packed, as accepted" in capsys.readouterr().out
         root = tmp_path / "packed"
     capsys.readouterr()
     for options in ([], ["--pixels"]):

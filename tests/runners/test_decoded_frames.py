@@ -40,7 +40,7 @@ def test_features_are_made_again_by_another_decoder_or_other_code(
     store = random_frames(np.array([3, 2]))
 
     def made() -> Path:
-        return stages.frame_features(seeded(), "test", split, store, "imagenet", steps, "cpu", "fp32")  # type: ignore[arg-type]
+        return stages.frame_features(seeded(), "test", split, store, "imagenet", steps, "cpu", "fp32")
 
     first = made()
     assert made() == first

@@ -13,7 +13,8 @@ import pytest
 from runners import exchange
 from runners.descriptors import FEATURES, Tracklets, read, write
 from runners.errors import RunError
-from runners.exchange import Share, load, of_set
+from runners.exchange import load, of_set
+from runners.exchanged import Share
 from runners.sharing import device_of, joined, quiet
 
 ROWS, DIM = 90, 6

@@ -218,7 +218,7 @@ def test_people_that_are_numbered_apart_are_told_before_queries_answer_each_othe
     path = two_cameras(tmp_path, query_ids=numbers, query_cams=np.arange(40) % 2 + 1)
     for queries in ("auto", "append", "as-is", "inside"):
         with pytest.raises(RunError, match="none of the 40 queries has its person in the gallery"):
-            load(path, queries=queries)  # type: ignore[arg-type]
+            load(path, queries=queries)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import protocols
 from protocols.side_by_side import DISTANCES
 from runners.evaluate import evaluate as score_again
-from runners.evaluate import of_step
+from runners.judged_descriptors import of_step
 from runners.reproduce import main
 
 

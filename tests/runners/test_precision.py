@@ -70,7 +70,7 @@ def test_unknown_numbers_are_named() -> None:
     with pytest.raises(RunError, match="precision 'fp8' is unknown; expected auto, fp32, tf32, bf16, fp16"):
         choose_precision("fp8", "cpu")
     with pytest.raises(ProtocolError, match="fp8"):
-        why_not("fp8", CPU)  # type: ignore[arg-type]
+        why_not("fp8", CPU)
     assert [choose_precision(one, "cpu") for one in ("fp32", "bf16")] == ["fp32", "bf16"]
 
 
@@ -117,14 +117,14 @@ def test_a_stage_computes_its_backward_pass_in_its_numbers(tmp_path: Path, monke
             return torch.ones(2, 3)
 
         def losses(self, method: Any, batch: Any, picks: Any, wanted: Any) -> dict[str, torch.Tensor]:
-            return method.losses(batch, None, None, wanted)  # type: ignore[no-any-return]
+            return method.losses(batch, None, None, wanted)
 
     stage = methods.paper("gltr").recipe("baseline", "paper").stages[0]
     feed = Feed(stage, np.array([4, 4]), np.array([0, 1]), seed=0)
     before = conv.allow_tf32
     for precision in ("fp32", "tf32", "bf16"):
         training.train_stage(Net(), stage, feed, Given(), steps=1, unit="epochs", seed=0, device="cpu", folder=tmp_path,
-                             title="x", precision=precision)  # type: ignore[arg-type]  # fmt: skip
+                             title="x", precision=precision)  # fmt: skip
     assert seen == [(False, False), (True, True), (False, False)]
     assert conv.allow_tf32 == before
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import datasets
 import methods
 from datasets import decoding
 from datasets.readers.manifest import REPAIRED
+from datasets.repaired import place
 from datasets.repaired.writing import read_changes
 from runners import against_truth, repair, reproduce
 from runners.against_truth import AgainstTruth
@@ -222,7 +225,7 @@ def _setting(split: datasets.Split) -> Setting:
 
 
 def test_a_damaged_repaired_set_is_named_set_aside_and_written_again(
-    tmp_path: Path, tiny_world: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny_world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     split = datasets.load("synthwalk", tiny_world)
     setting = _setting(split)
@@ -248,6 +251,18 @@ def test_a_damaged_repaired_set_is_named_set_aside_and_written_again(
         told = capsys.readouterr().err
         assert told.count("the repaired set is damaged") == 1 and file.name in told and f"damaged-{number} " in told
         assert tree() == whole
+    frame.unlink()
+    held = place.locked
+
+    @contextmanager
+    def late(root: Path) -> Iterator[None]:
+        """Another process writes it again between the look at it and the lock."""
+        frame.write_bytes(whole[str(frame.relative_to(where))])
+        with held(root):
+            yield
+
+    monkeypatch.setattr(place, "locked", late)
+    assert root() == where and capsys.readouterr().err == "" and tree() == whole
 
 
 def test_where_nobody_knows_the_truth_the_calls_say_how_much_is_hidden(

@@ -172,7 +172,7 @@ def test_what_a_step_names_counts(kind: str, name: str, other: str) -> None:
 
 
 def test_two_modules_that_change_places_are_other_code() -> None:
-    ours, theirs = (HOUSES.file(name).read_text() for name in ("methods.layers.pooling", "methods.layers.packing"))  # type: ignore[union-attr]
+    ours, theirs = (HOUSES.file(name).read_text() for name in ("methods.layers.pooling", "methods.layers.packing"))
     assert _digests(_edited(methods__layers__pooling=theirs, methods__layers__packing=ours)) != THEN
 
 

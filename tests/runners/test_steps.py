@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,24 @@ def test_a_step_that_is_damaged_when_its_turn_comes_is_not_taken_for_finished(tm
         assert folder is not None
 
 
+def test_a_damaged_step_that_another_process_has_just_set_aside_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between the look at it and the lock."""
+    step, store = finished(StepStore(tmp_path)), StepStore(tmp_path)
+    _flip(store.folder(step) / "weights")
+    held = StepStore._held
+
+    def late(self: StepStore, one: Step) -> AbstractContextManager[None]:
+        with held(store, one):
+            stock.set_aside(store.folder(one))
+        return held(self, one)
+
+    monkeypatch.setattr(StepStore, "_held", late)
+    assert not store.done(step)
+    assert capsys.readouterr().err == ""
+
+
 def test_the_files_of_a_step_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step, store = finished(StepStore(tmp_path)), StepStore(tmp_path)
     read: list[str] = []
@@ -129,6 +148,10 @@ def test_the_files_of_a_step_are_read_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(stock.digest, "sha256", lambda file: read.append(file.name) or real(file))
     assert all(store.done(step) for _ in range(3))
     assert sorted(read) == ["features", "weights"]
+    _flip(store.folder(step) / "weights")
+    read.clear()
+    with StepStore(tmp_path).running(step):
+        assert read.count("weights") == 1  # of one that is damaged too
 
 
 WORK = """

@@ -15,6 +15,7 @@ from runners.errors import TrainingFailed
 from runners.feeding import Feed
 from runners.stages import frame_network_is_frozen
 from runners.training import FeatureSource, PixelSource, train_stage
+from tests.runners.dying import cut_off_at_call
 from tests.runners.small import Small
 
 LENGTHS = np.array([5, 9, 3, 12, 7, 6, 1, 8], dtype=np.int64)
@@ -52,7 +53,7 @@ def _train(store: FrameStore, folder: Path, *, stage: Stage = STAGE, net: Small 
     feed = Feed(stage, LENGTHS, LABELS, seed=5)
     source = options.pop("source", None) or PixelSource(store, stage, 5, "cpu", "fp32")
     defaults: dict[str, Any] = {"steps": 14, "unit": "steps", "seed": 5, "device": "cpu", "title": "train s"}
-    net.log = train_stage(net, stage, feed, source, folder=folder, **{**defaults, **options})  # type: ignore[assignment]
+    net.log = train_stage(net, stage, feed, source, folder=folder, **{**defaults, **options})
     return net
 
 
@@ -69,24 +70,12 @@ def test_the_same_run_twice_gives_the_same_bits(store: FrameStore, tmp_path: Pat
 
 
 @pytest.mark.parametrize("killed_at", [1, 6, 13])
-def test_killed_and_started_again_ends_with_the_same_bits(
-    store: FrameStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
-) -> None:
+def test_killed_and_started_again_ends_with_the_same_bits(store: FrameStore, tmp_path: Path, killed_at: int) -> None:
     whole = _train(store, tmp_path / "nothing to take up")
     folder = tmp_path / "killed"
     folder.mkdir()
-    real, calls = training.learning_rate, []
-
-    def dies(*args: Any) -> float:
-        calls.append(1)
-        if len(calls) > killed_at:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    monkeypatch.setattr(training, "learning_rate", dies)
-    with pytest.raises(KeyboardInterrupt):
+    with cut_off_at_call(killed_at + 1, training, "learning_rate"):
         _train(store, folder, checkpoint_seconds=0.0)
-    monkeypatch.undo()
     resumed = _train(store, folder, net=_small(seed=7))  # its initial weights are replaced by the checkpoint's
     assert _bits(resumed) == _bits(whole)
     assert resumed.log == whole.log
@@ -95,23 +84,13 @@ def test_killed_and_started_again_ends_with_the_same_bits(
 
 @pytest.mark.parametrize("how", ["cut", "empty", "flipped"])
 def test_a_damaged_checkpoint_is_told_and_training_begins_again(
-    store: FrameStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+    store: FrameStore, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
     whole = _train(store, tmp_path / "nothing to take up")
     folder = tmp_path / "killed"
     folder.mkdir()
-    real, calls = training.learning_rate, []
-
-    def dies(*args: Any) -> float:
-        calls.append(1)
-        if len(calls) > 3:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "learning_rate", dies)
-        with pytest.raises(KeyboardInterrupt):
-            _train(store, folder, checkpoint_seconds=0.0)
+    with cut_off_at_call(4, training, "learning_rate"):
+        _train(store, folder, checkpoint_seconds=0.0)
     file = folder / training.CHECKPOINT
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -134,7 +113,7 @@ def test_training_leaves_the_global_generator_alone(store: FrameStore, tmp_path:
 
 def test_it_learns(store: FrameStore, tmp_path: Path) -> None:
     net = _train(store, tmp_path, stage=replace(STAGE, augment=Augment()), steps=150)
-    assert net.log[-1]["loss"] < 0.8 * net.log[0]["loss"]  # type: ignore[index,operator]
+    assert net.log[-1]["loss"] < 0.8 * net.log[0]["loss"]
 
 
 def test_features_train_as_pixels_do(store: FrameStore, tmp_path: Path) -> None:
@@ -155,7 +134,7 @@ def test_frozen_is_found_by_gradients() -> None:
     net = _small()
     head = [*net.temporal.parameters(), *net.classifier.parameters()]
     assert frame_network_is_frozen(net, head, SIZE, "cpu")
-    assert not frame_network_is_frozen(net, [*head, net.trunk[0].weight], SIZE, "cpu")  # type: ignore[list-item]
+    assert not frame_network_is_frozen(net, [*head, net.trunk[0].weight], SIZE, "cpu")
     assert all(p.requires_grad for p in net.parameters())
 
 
@@ -206,7 +185,7 @@ def test_networks_that_differ_anywhere_have_different_probes() -> None:
     assert probe(strided) != plain
     nudged = _small()
     with torch.no_grad():
-        nudged.trunk[0].weight[0, 0, 0, 0] += 1e-3  # type: ignore[index,operator]
+        nudged.trunk[0].weight[0, 0, 0, 0] += 1e-3
     assert probe(nudged) != plain
     head = _small()
     with torch.no_grad():
