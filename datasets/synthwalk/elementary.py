@@ -1,4 +1,4 @@
-"""Sine, exponential and their like, with the same last bit on every processor.
+"""Sine, exponential and their like, with the same last bit with AVX-512 and without.
 
 NumPy's own take other code where there is AVX-512 and differ by one last bit there. That is enough to move pixels: at
 a fold of cloth or where two limbs are equally near, one bit decides which is seen. Here all come from the C library,

@@ -11,7 +11,7 @@ from datasets import jpeg
 from datasets.errors import DataError
 from datasets.synthwalk import styles
 
-VERSION = "2"  # pixels do not depend on the processor any more (`elementary`)
+VERSION = "2"  # pixels do not depend on AVX-512 any more (`elementary`)
 """Version of the renderer. Raise it with every change that alters a rendered byte."""
 
 MAX_HEIGHT, MAX_WIDTH = 256, 128
