@@ -1,9 +1,9 @@
 """Arms of every paper as networks with something to see, for the tests of the contract.
 
 The arm that bears its paper's name is made as it is; the others with a narrow ResNet-18 where their method has that
-option, as the trunk is the same code and these tests should take seconds. For the same reason arms that differ in nothing but the
-data that they learn from or are judged on are made once. Weights are perturbed so that what starts at zero cannot hide
-a leak.
+option, as the trunk is the same code and these tests should take seconds. For the same reason arms that differ in
+nothing but the data that they learn from or are judged on are made once. Weights are perturbed so that what starts at
+zero cannot hide a leak.
 """
 
 from dataclasses import dataclass, replace
