@@ -20,13 +20,17 @@ FULL = torchvision.models.get_model
 
 
 class NarrowResNet(ResNet):
-    """torchvision's network; the stem keeps its 64 channels, the four stages have 8, 16, 32 and 64."""
+    """torchvision's network with 8, 16, 32 and 64 channels in its four stages, and 8 before them."""
 
     def __init__(self, layers: list[int], **named: Any) -> None:
         super().__init__(BasicBlock, layers, **named)
         self.fc = nn.Linear(self.fc.in_features // TIMES, self.fc.out_features)
 
     def _make_layer(self, block: Any, planes: int, *rest: Any, **named: Any) -> nn.Sequential:
+        if planes == self.inplanes == self.conv1.out_channels:  # the first stage: what it reads is made already
+            self.inplanes //= TIMES
+            self.conv1 = nn.Conv2d(3, self.inplanes, 7, stride=2, padding=3, bias=False)
+            self.bn1 = nn.BatchNorm2d(self.inplanes)
         return super()._make_layer(block, planes // TIMES, *rest, **named)
 
 
