@@ -21,7 +21,7 @@ EXPERIMENT = "reid/synthwalk/res50-rgb-single-pass"
 Once = Callable[[str, Callable[[Path], object]], Path]
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def one_picture() -> Iterator[None]:
     """Runs carry a picture that no report reads; one is drawn for all."""
     with fake.one_picture():

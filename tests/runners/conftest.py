@@ -23,7 +23,7 @@ def tiny_world(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     return once("tiny world", lambda folder: make(folder / "tiny")) / "tiny"
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def short_timing() -> Iterator[None]:
     """Latency of networks that learn nothing is nobody's business here; measuring it well has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
@@ -38,13 +38,13 @@ def beside(device: torch.device, kind: torch.dtype = torch.float32) -> nn.Module
     return model("resnet18", weights=None, num_classes=1).eval().requires_grad_(False).to(device, kind)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def one_picture() -> Iterator[None]:
     with fake.one_picture():
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def narrow_trunks() -> Iterator[None]:
     """What runners do with a network does not depend on its width; `tests/methods` have the full ones."""
     with narrowed():
