@@ -5,6 +5,7 @@ unknown key or a value of another type is a `MethodError`, never ignored and nev
 """
 
 import dataclasses
+import functools
 import math
 import types
 from collections.abc import Mapping
@@ -46,10 +47,15 @@ def fill(kind: type[T], values: Mapping[str, Any], where: str, noun: str = "key"
         raise _at(where, error) from None
 
 
-def field_types(kind: type) -> dict[str, Any]:
+def field_types(kind: type) -> Mapping[str, Any]:
     """Name -> type of every field that a table may fill, in the order of the class."""
+    return _field_types(kind)
+
+
+@functools.cache  # a card fills thousands of tables of a few classes
+def _field_types(kind: type) -> Mapping[str, Any]:
     hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
+    return types.MappingProxyType({field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init})
 
 
 def convert(value: Any, kind: Any, where: str) -> Any:

@@ -22,7 +22,9 @@ of 95 % over only 60 people. With one seed the interval is about these trained n
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -33,6 +35,7 @@ from .inputs import to_numpy
 from .quantiles import normal_quantile, student_quantile
 
 Floats = NDArray[np.float64]
+Draw = tuple[Floats, NDArray[np.int64]]
 Verdict = Literal["holds", "does not hold", "cannot tell"]
 
 POINTS = (-100.0, 100.0)
@@ -221,7 +224,7 @@ def _interval(
     shared = excess.mean(axis=0)
     excess = shared + math.sqrt(seeds / max(seeds - 1, 1)) * (excess - shared)
     excess *= math.sqrt(people / max(people - 1, 1))
-    deviations = _draw(excess, sizes, resamples, np.random.default_rng(seed))  # [B]
+    deviations = _draw(excess, sizes, resamples, seed)  # [B]
     spread = stretch * deviations
     tail = (1 - level) / 2
     low, high = mean + np.quantile(spread, [tail, 1 - tail])
@@ -237,21 +240,44 @@ def _interval(
     return Interval(mean, low, high, float(deviations.std(ddof=1)), p, level, seeds, people)
 
 
-def _draw(excess: Floats, sizes: Floats, resamples: int, rng: np.random.Generator) -> Floats:
+def _draw(excess: Floats, sizes: Floats, resamples: int, seed: int) -> Floats:
     """[B] deviation of the resampled mean; each draw takes C people and S seeds with replacement."""
     seeds, people = excess.shape
     out = np.empty(resamples)
-    step = max(1, _DRAWS_AT_ONCE // people)
-    for first in range(0, resamples, step):
-        count = min(step, resamples - first)
-        drawn = rng.integers(0, people, (count, people), dtype=np.int32)
-        drawn += (np.arange(count, dtype=np.int32) * people)[:, None]
-        weights = np.bincount(drawn.ravel(), minlength=count * people).reshape(count, people).astype(np.float64)
+    first = 0
+    for weights, chosen in _draws(seeds, people, resamples, seed):
         per_seed = weights @ excess.T / (weights @ sizes)[:, None]  # [count, S]
         if seeds > 1:
-            per_seed = np.take_along_axis(per_seed, rng.integers(0, seeds, (count, seeds)), axis=1)
-        out[first : first + count] = per_seed.mean(axis=1)
+            per_seed = np.take_along_axis(per_seed, chosen, axis=1)
+        out[first : first + len(weights)] = per_seed.mean(axis=1)
+        first += len(weights)
     return out
+
+
+def _draws(seeds: int, people: int, resamples: int, seed: int) -> Iterator[Draw]:
+    """All draws, in blocks that fit into memory; what is one block is drawn once for all tables of that size."""
+    step = max(1, _DRAWS_AT_ONCE // people)
+    if resamples <= step:
+        yield _only_draw(seeds, people, resamples, seed)
+        return
+    rng = np.random.default_rng(seed)
+    for first in range(0, resamples, step):
+        yield _block(seeds, people, min(step, resamples - first), rng)
+
+
+@lru_cache(maxsize=4)  # a page asks for hundreds of intervals over the same people
+def _only_draw(seeds: int, people: int, resamples: int, seed: int) -> Draw:
+    weights, chosen = _block(seeds, people, resamples, np.random.default_rng(seed))
+    weights.flags.writeable = chosen.flags.writeable = False
+    return weights, chosen
+
+
+def _block(seeds: int, people: int, count: int, rng: np.random.Generator) -> Draw:
+    """[count, C] how often each person is taken, and [count, S] which seeds; none are drawn where there is one."""
+    drawn = rng.integers(0, people, (count, people), dtype=np.int32)
+    drawn += (np.arange(count, dtype=np.int32) * people)[:, None]
+    weights = np.bincount(drawn.ravel(), minlength=count * people).reshape(count, people).astype(np.float64)
+    return weights, rng.integers(0, seeds, (count, seeds)) if seeds > 1 else np.zeros((count, 1), dtype=np.int64)
 
 
 def _student_stretch(excess: Floats, sizes: Floats, level: float) -> float:

@@ -1,4 +1,8 @@
-"""What `methods.interface` promises, for every arm of every paper in the repository (made in `cases`)."""
+"""What `methods.interface` promises, for every arm of every paper in the repository (made in `cases`).
+
+What is a fact of the network alone is tested once a network, however many arms and papers it is part of; what recipes
+bring along, for every arm.
+"""
 
 import io
 from collections.abc import Iterator
@@ -21,10 +25,33 @@ from methods.interface import (
     TemporalHead,
 )
 from methods.layers.controls import PerFrameMLP, replace_temporal
-from tests.methods.cases import ARMS, LENGTHS, NUM_IDS, Case, assert_close, made, stages, told, total, turns
+from tests.methods.cases import (
+    ARMS,
+    LENGTHS,
+    NETWORKS,
+    Case,
+    Named,
+    assert_close,
+    built,
+    made,
+    repairs,
+    stages,
+    told,
+    total,
+    turns,
+)
 
 
-@pytest.fixture(scope="module", params=ARMS, ids=[f"{card.key}/{name}" for card, name in ARMS])
+def called(one: Named) -> str:
+    card, name = one
+    return f"{card.key}/{name}"
+
+
+# NETWORKS are the first of ARMS, so that pytest runs all tests of a network one after the other and it is made once
+of_the_network = pytest.mark.parametrize("case", NETWORKS, indirect=True, ids=called, scope="module")
+
+
+@pytest.fixture(scope="module", params=ARMS, ids=called)
 def case(request: pytest.FixtureRequest) -> Case:
     return made(*request.param)
 
@@ -43,25 +70,28 @@ def descriptors(case: Case) -> Tensor:
     return case.network(case.clips, case.mask)
 
 
+@of_the_network
 def test_is_a_method_whose_descriptor_has_the_stated_width(case: Case) -> None:
     assert isinstance(case.network, Method)
     assert isinstance(case.network, LearnsAttributes) == ("groups" in case.arm.settings())
-    found = descriptors(case)
+    found = case.descriptors
     assert found.shape == (len(LENGTHS), case.network.descriptor_dim)
     assert found.isfinite().all()
     assert found.std(dim=0).max() > 0, "every tracklet gets one and the same descriptor"
 
 
+@of_the_network
 @torch.no_grad()
 def test_padding_never_leaks_into_a_descriptor(case: Case) -> None:
     if isinstance(case.network, FixedClip):
         pytest.skip("this method takes no padding, see the test of fixed clips")
-    expected = descriptors(case)
+    expected = case.descriptors
     for value in (1e3, float("nan")):
         assert_close(case.network(padded_with(case, value), case.mask), expected)
     assert_close(case.network(*lengthened(case.clips, case.mask)), expected)
 
 
+@of_the_network
 @torch.no_grad()
 def test_a_method_of_fixed_clips_refuses_all_others(case: Case) -> None:
     if not isinstance(case.network, FixedClip):
@@ -76,6 +106,7 @@ def test_a_method_of_fixed_clips_refuses_all_others(case: Case) -> None:
             case.network.losses(clips, mask, case.labels, tuple(turns(case)[0].losses))
 
 
+@of_the_network
 @torch.no_grad()
 def test_an_image_network_gives_descriptors_of_the_same_space(case: Case) -> None:
     if not isinstance(case.network, ImageAndVideo):
@@ -87,30 +118,34 @@ def test_an_image_network_gives_descriptors_of_the_same_space(case: Case) -> Non
     assert together.std(dim=0).max() > 0
 
 
+@of_the_network
 @torch.no_grad()
 def test_a_descriptor_does_not_depend_on_its_batch(case: Case) -> None:
     alone = [
         case.network(case.clips[i : i + 1, :n], torch.ones(1, n, dtype=torch.bool)) for i, n in enumerate(case.lengths)
     ]
-    assert_close(torch.cat(alone), descriptors(case))
+    assert_close(torch.cat(alone), case.descriptors)
 
 
+@of_the_network
 def test_same_input_same_output(case: Case) -> None:
-    assert torch.equal(descriptors(case), descriptors(case))
+    assert torch.equal(descriptors(case), case.descriptors)
 
 
+@of_the_network
 def test_weights_survive_saving_and_a_seed_decides_them(case: Case) -> None:
-    expected, file = descriptors(case), io.BytesIO()
+    expected, file = case.descriptors, io.BytesIO()
     torch.save(case.network.state_dict(), file)
     file.seek(0)
     torch.manual_seed(0)
-    other = case.arm.build(NUM_IDS, case.size).eval()
+    other = built(case.arm, case.size).eval()
     assert torch.equal(next(iter(other.parameters())), case.first)
     other.load_state_dict(torch.load(file, weights_only=True))
     with torch.no_grad():
         assert torch.equal(other(case.clips, case.mask), expected)
 
 
+@of_the_network
 @torch.no_grad()
 def test_frame_then_time_is_the_forward_pass(case: Case) -> None:
     if not isinstance(case.network, FrameThenTime):
@@ -119,7 +154,7 @@ def test_frame_then_time_is_the_forward_pass(case: Case) -> None:
     assert rows.shape == (sum(case.lengths), case.network.frame_dim)
     features = torch.full((*case.mask.shape, case.network.frame_dim), float("nan"))
     features[case.mask] = rows
-    assert_close(case.network.aggregate(features, case.mask), descriptors(case))
+    assert_close(case.network.aggregate(features, case.mask), case.descriptors)
 
 
 def under(name: str, prefixes: tuple[str, ...]) -> bool:
@@ -128,10 +163,20 @@ def under(name: str, prefixes: tuple[str, ...]) -> bool:
 
 @pytest.fixture
 def training(case: Case) -> Iterator[nn.Module]:
-    before = {key: value.clone() for key, value in case.network.state_dict().items()}
+    """The network in training mode; its tests take no step, so that only statistics move."""
+    before = buffers(case.network)
     yield case.network.train()
-    case.network.eval().load_state_dict(before)
+    set_buffers(case.network.eval(), before)
     case.network.zero_grad(set_to_none=True)
+
+
+def buffers(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.named_buffers()}
+
+
+def set_buffers(network: nn.Module, values: dict[str, Tensor]) -> None:
+    for name, value in network.named_buffers():
+        value.copy_(values[name])
 
 
 def test_gradient_reaches_everything_that_the_recipe_trains(case: Case, training: nn.Module) -> None:
@@ -160,10 +205,11 @@ def test_turns_of_a_step_leave_each_others_networks_alone(case: Case, training: 
         assert torch.equal(total(case, case.clips, tuple(turn.losses)), found)
 
 
+@torch.no_grad()
 def test_losses_and_batch_statistics_do_not_see_padding(case: Case, training: nn.Module) -> None:
     if isinstance(training, FixedClip):
         pytest.skip("this method takes no padding, see the test of fixed clips")
-    before = {key: value.clone() for key, value in training.state_dict().items()}
+    before = buffers(training)
     for names in (tuple(turn.losses) for turn in turns(case)):
         found = []
         for clips, mask in (
@@ -171,7 +217,7 @@ def test_losses_and_batch_statistics_do_not_see_padding(case: Case, training: nn
             (padded_with(case, 1e3), case.mask),
             lengthened(case.clips, case.mask),
         ):
-            training.load_state_dict(before)
+            set_buffers(training, before)
             loss = total(case, clips, names, mask).detach()
             statistics = [value.flatten() for key, value in training.state_dict().items() if "running" in key]
             found.append((loss, torch.cat(statistics)))
@@ -180,6 +226,7 @@ def test_losses_and_batch_statistics_do_not_see_padding(case: Case, training: nn
             assert_close(statistics, found[0][1])
 
 
+@torch.no_grad()
 def test_frame_losses_are_the_losses(case: Case, training: nn.Module) -> None:
     if not isinstance(training, FrameThenTime):
         pytest.skip("this method does not encode frames alone")
@@ -207,20 +254,22 @@ def test_what_a_stage_starts_from_fits(case: Case) -> None:
         if kind != "arm":
             continue
         option = "[depth=18]" if "depth=18" in case.arm.text else ""
-        start = methods.arm(text + option, case.card).build(NUM_IDS, case.size).state_dict()
+        with torch.device("meta"):  # names and shapes alone
+            start = built(methods.arm(text + option, case.card), case.size).state_dict()
         for name, value in case.network.state_dict().items():
             source = stage.source_of(name)
             if source is not None:
                 assert start[source].shape == value.shape, name
 
 
+@of_the_network
 @torch.no_grad()
 def test_attention_can_be_seen_and_made_uniform(case: Case) -> None:
     assert isinstance(case.network, Attends) == case.arm.attention
     if not isinstance(case.network, Attends):
         return
     assert isinstance(case.network, Explains)
-    expected = descriptors(case)
+    expected = case.descriptors
     seen = case.network.explain(case.clips, case.mask)
     assert seen
     case.network.use_uniform_attention(True)
@@ -245,6 +294,7 @@ def test_attention_can_be_seen_and_made_uniform(case: Case) -> None:
     assert torch.equal(descriptors(case), expected)
 
 
+@of_the_network
 @torch.no_grad()
 def test_the_per_frame_control_has_the_same_size_and_no_sense_of_time(case: Case) -> None:
     if not case.arm.temporal:
@@ -281,9 +331,10 @@ def hidden(case: Case) -> Tensor:
     return veil
 
 
+@of_the_network
 @torch.no_grad()
 def test_a_repair_changes_hidden_pixels_of_real_frames_and_no_other(case: Case, hidden: Tensor) -> None:
-    assert isinstance(case.network, Repair) == (case.arm.role == "repairer" and case.arm.method == case.card.key)
+    assert isinstance(case.network, Repair) == repairs(case.card, case.arm)
     if not isinstance(case.network, Repair):
         return
     clips = case.clips.clone()
@@ -296,6 +347,7 @@ def test_a_repair_changes_hidden_pixels_of_real_frames_and_no_other(case: Case, 
     assert torch.equal(case.network.repair(clips, case.mask, torch.zeros_like(hidden)), clips)
 
 
+@of_the_network
 @torch.no_grad()
 def test_a_repair_does_not_see_hidden_pixels_padding_or_its_batch(case: Case, hidden: Tensor) -> None:
     if not isinstance(case.network, Repair):
@@ -317,6 +369,7 @@ def test_a_repair_does_not_see_hidden_pixels_padding_or_its_batch(case: Case, hi
         torch.testing.assert_close(alone, expected[whole], rtol=1e-4, atol=1e-4)
 
 
+@of_the_network
 @torch.no_grad()
 def test_region_scores_compare_a_frame_with_its_tracklet(case: Case) -> None:
     if not isinstance(case.network, ScoresRegions):

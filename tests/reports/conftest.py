@@ -1,5 +1,6 @@
 """One recorded experiment that the tests of this floor read and never change."""
 
+import json
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -11,19 +12,33 @@ from reports.across import Across, load_all
 from reports.job import Job
 from reports.job_reading import load_job
 from reports.store import Reader, open_reader
-from runners.tracking import open_store
+from runners.tracking import Store, open_store
 from tests.reports import fake, fake_adfd, fake_choices, fake_cosam, fake_many, fake_tkp, fake_vrstc
 from tests.reports.browser import Browser, Page, find
 
 EXPERIMENT = "reid/synthwalk/res50-rgb-single-pass"
 
 
+Once = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_picture() -> Iterator[None]:
+    """Runs carry a picture that no report reads; one is drawn for all."""
+    with fake.one_picture():
+        yield
+
+
+def written(once: Once, name: str, write: Callable[[Store], object]) -> str:
+    """URI of a store with what `write` records, for all processes."""
+    home = once(name, lambda folder: write(open_store(fake.fresh(folder))))
+    return f"sqlite:///{home / 'mlflow.db'}"
+
+
 @pytest.fixture(scope="session")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> str:
+def recorded(once: Once) -> str:
     """URI of a store with one finished job: four arms and two controls by three seeds, and the colour row."""
-    uri = fake.fresh(tmp_path_factory.mktemp("recorded"))
-    fake.write(open_store(uri))
-    return uri
+    return written(once, "recorded", fake.write)
 
 
 @pytest.fixture(scope="session")
@@ -43,42 +58,39 @@ def uri(tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def tkp_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+def tkp_job(once: Once) -> Job:
     """Images against videos: four arms by two seeds."""
-    uri = fake.fresh(tmp_path_factory.mktemp("tkp"))
-    fake_tkp.write(open_store(uri))
-    return load_job(open_reader(uri), fake_tkp.EXPERIMENT)
+    return load_job(open_reader(written(once, "tkp", fake_tkp.write)), fake_tkp.EXPERIMENT)
 
 
 @pytest.fixture(scope="session")
-def cosam_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+def cosam_job(once: Once) -> Job:
     """Masks with known truth: three arms and uniform weights by two seeds."""
-    uri = fake.fresh(tmp_path_factory.mktemp("cosam"))
-    fake_cosam.write(open_store(uri))
-    return load_job(open_reader(uri), fake_cosam.EXPERIMENT)
+    return load_job(open_reader(written(once, "cosam", fake_cosam.write)), fake_cosam.EXPERIMENT)
 
 
 @pytest.fixture(scope="session")
-def vrstc_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+def vrstc_job(once: Once) -> Job:
     """Raw and repaired data: ten arms of two networks by two seeds, and the colour row."""
-    uri = fake.fresh(tmp_path_factory.mktemp("vrstc"))
-    fake_vrstc.write(open_store(uri))
-    return load_job(open_reader(uri), fake_vrstc.EXPERIMENT)
+    return load_job(open_reader(written(once, "vrstc", fake_vrstc.write)), fake_vrstc.EXPERIMENT)
 
 
 @pytest.fixture(scope="session")
-def adfd_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+def adfd_job(once: Once) -> Job:
     """Attributes, frame weights and transferred labels with known truth: seven arms by two seeds."""
-    uri = fake.fresh(tmp_path_factory.mktemp("adfd"))
-    fake_adfd.write(open_store(uri))
-    return load_job(open_reader(uri), fake_adfd.EXPERIMENT)
+    return load_job(open_reader(written(once, "adfd", fake_adfd.write)), fake_adfd.EXPERIMENT)
 
 
 @pytest.fixture(scope="session")
-def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, str]]:
+def many(once: Once) -> tuple[str, dict[str, str]]:
     """Two papers, three tables: URI of the store, and its parents by what they are."""
-    uri = fake.fresh(tmp_path_factory.mktemp("many"))
-    return uri, fake_many.write(open_store(uri))
+
+    def write(folder: Path) -> None:
+        parents = fake_many.write(open_store(fake.fresh(folder)))
+        (folder / "parents.json").write_text(json.dumps(parents))
+
+    home = once("many", write)
+    return f"sqlite:///{home / 'mlflow.db'}", json.loads((home / "parents.json").read_text())
 
 
 @pytest.fixture(scope="session")
@@ -87,11 +99,9 @@ def across(many: tuple[str, dict[str, str]]) -> Across:
 
 
 @pytest.fixture(scope="session")
-def choices_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+def choices_job(once: Once) -> Job:
     """Every way of feeding at test time: two arms that take any length and one of fixed clips, by two seeds."""
-    uri = fake.fresh(tmp_path_factory.mktemp("choices"))
-    fake_choices.write(open_store(uri))
-    return load_job(open_reader(uri), fake_choices.EXPERIMENT)
+    return load_job(open_reader(written(once, "choices", fake_choices.write)), fake_choices.EXPERIMENT)
 
 
 @pytest.fixture(scope="session")
@@ -112,14 +122,16 @@ def open_page(browser: Browser) -> Callable[..., Page]:
 
 
 @pytest.fixture(scope="session")
-def reported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def reported(request: pytest.FixtureRequest, once: Once) -> Callable[[str], Path]:
     """``reported("job")``: the folder with the report of a job above, built once; ADFD's has slices."""
 
     @cache
     def folder(name: str) -> Path:
         job: Job = request.getfixturevalue(name)
-        out = tmp_path_factory.mktemp("report") / name
-        build.write(job, out, ["backpack", "top color"] if name == "adfd_job" else ())
-        return out
+
+        def write(home: Path) -> None:
+            build.write(job, home / name, ["backpack", "top color"] if name == "adfd_job" else ())
+
+        return once(f"report of {name}", write) / name
 
     return folder

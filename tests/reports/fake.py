@@ -8,6 +8,8 @@ import base64
 import io
 import sqlite3
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -248,6 +250,28 @@ def template() -> bytes:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
         return file.read_bytes()
+
+
+@contextmanager
+def one_picture() -> Iterator[None]:
+    """The picture of a run is drawn once while it lasts: drawing takes longer than all that is recorded beside it."""
+    from reports import figures
+
+    draw = figures.single_cmc
+    drawn = cache(lambda: draw(np.linspace(40, 90, 50), "all arms"))
+    figures.single_cmc = lambda *_: drawn()
+    try:
+        yield
+    finally:
+        figures.single_cmc = draw
+
+
+def prepared(folder: Path, name: str = "mlflow.db") -> str:
+    """URI of the store in a folder, an empty one where there is none yet."""
+    if not (folder / name).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(template())
+    return f"sqlite:///{folder / name}"
 
 
 def fresh(folder: Path) -> str:

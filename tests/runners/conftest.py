@@ -1,29 +1,53 @@
 """A small rendered world and a paper of a few steps, made once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from datasets import synthwalk
+from protocols import cost
 from runners import job
 from runners.tracking import Store, open_store
+from tests.narrow import model, narrowed
 from tests.reports import fake
 
 
 @pytest.fixture(scope="session")
-def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SynthWalk's `tiny` preset on disk."""
-    root = tmp_path_factory.mktemp("data") / "tiny"
-    return synthwalk.render(synthwalk.preset("tiny"), root, progress=False)
+def tiny_world(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """SynthWalk's `tiny` preset on disk; nobody changes it."""
+    make = partial(synthwalk.render, synthwalk.preset("tiny"), progress=False)
+    return once("tiny world", lambda folder: make(folder / "tiny")) / "tiny"
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def short_timing() -> Iterator[None]:
     """Latency of networks that learn nothing is nobody's business here; measuring it well has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "COST_SECONDS", 0.05)
         patch.setattr(job, "COST_LENGTHS", (2, 8))
+        patch.setattr(cost, "bare_trunk", beside)
+        yield
+
+
+def beside(device: torch.device, kind: torch.dtype = torch.float32) -> nn.Module:
+    """What networks are timed beside."""
+    return model("resnet18", weights=None, num_classes=1).eval().requires_grad_(False).to(device, kind)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_picture() -> Iterator[None]:
+    with fake.one_picture():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="package")
+def narrow_trunks() -> Iterator[None]:
+    """What runners do with a network does not depend on its width; `tests/methods` have the full ones."""
+    with narrowed():
         yield
 
 

@@ -17,6 +17,7 @@ from datasets.transforms import to_tensor
 from runners import attributes as command
 from runners.reproduce import main
 from tests.datasets import rap_folder
+from tests.reports import fake
 
 FOLDER = Path(__file__).parent / "brief_attributes"
 
@@ -32,7 +33,7 @@ class Job:
         return [
             *("--paper", str(FOLDER), "--data-root", str(self.world), "--source", str(self.source)),
             *("--work", str(where / "runs"), "--out", str(where / "out"), "--device", "cpu"),
-            *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", *more),
+            *("--tracking-uri", fake.prepared(where), *more),
         ]
 
     def steps(self, kind: str) -> list[Path]:

@@ -10,12 +10,13 @@ from reports.choice_records import check_choices
 from reports.job_reading import load_job
 from reports.store import open_reader
 from runners.reproduce import main
+from tests.reports import fake
 
 
 def _job(where: Path, world: Path, paper: str | Path, *more: str) -> list[str]:
     return [
         *("--paper", str(paper), "--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
-        *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu"),
+        *("--tracking-uri", fake.prepared(where), "--device", "cpu"),
         *more,
     ]
 

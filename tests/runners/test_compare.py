@@ -9,6 +9,7 @@ import pytest
 from runners import recording
 from runners.compare import main
 from runners.steps import read_json
+from tests.reports import fake
 
 PAPERS = tuple(str(Path(__file__).parent / name) for name in ("brief", "brief_attributes"))
 PROTOCOLS = ("rgb-single-pass", "rgb-snippets")
@@ -17,7 +18,7 @@ PROTOCOLS = ("rgb-single-pass", "rgb-snippets")
 def _job(where: Path, world: Path, *more: str, papers: tuple[str, ...] = PAPERS) -> list[str]:
     return [
         *("--paper", *papers, "--protocol", *PROTOCOLS, "--data-root", str(world), "--work", str(where / "runs")),
-        *("--out", str(where / "out"), "--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu"),
+        *("--out", str(where / "out"), "--tracking-uri", fake.prepared(where), "--device", "cpu"),
         *more,
     ]
 

@@ -9,6 +9,7 @@ import pytest
 from protocols import cost_cell
 from reports.cost_records import read
 from runners import cost, cost_tracking
+from tests.reports import fake
 
 SMALL = ("--paper", "adfd", "--arms", "a", "--size", "32x32", "--device", "cpu")
 LONG = ("--seconds", "36000")  # no cell is ever left out for want of time
@@ -38,7 +39,7 @@ def no_real_times() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory, no_real_times: None) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("cost")
-    uri = f"sqlite:///{folder}/mlflow.db"
+    uri = fake.prepared(folder)
     assert cost.main([*SMALL, *LONG, "--frames", "1", "2", "--batch", "1", "2", "--out", str(folder), "--track",
                       "--tracking-uri", uri]) == 0  # fmt: skip
     return folder, uri

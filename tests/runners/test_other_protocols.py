@@ -10,12 +10,13 @@ from protocols.side_by_side import DISTANCES
 from runners.evaluate import evaluate as score_again
 from runners.judged_descriptors import of_step
 from runners.reproduce import main
+from tests.reports import fake
 
 
 def _job(where: Path, world: Path, paper: str | Path, *more: str) -> list[str]:
     return [
         *("--paper", str(paper), "--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
-        *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu", "--controls", "none"),
+        *("--tracking-uri", fake.prepared(where), "--device", "cpu", "--controls", "none"),
         *more,
     ]
 

@@ -13,6 +13,7 @@ from PIL import Image
 import datasets
 from datasets.tracklet import person_ids
 from runners import evaluate, reproduce
+from tests.reports import fake
 
 
 @pytest.fixture
@@ -76,6 +77,7 @@ def test_a_gallery_without_an_answer_is_null_and_the_page_is_made(
     tmp_path: Path, brief: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each query is its person's only tracklet under its camera: taken out with the queries, all answers are gone."""
+    fake.prepared(tmp_path, "runs.db")
     data = recorded(tmp_path / "mine", {"test": (1, 2, 3), "train": (11, 12, 13, 14)})
     assert reproduce.main(job(tmp_path, brief, data)) == 0
     text = capsys.readouterr().out

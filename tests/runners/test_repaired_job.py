@@ -26,6 +26,7 @@ from runners.material import Material
 from runners.plan import plan_data, plan_scores
 from runners.planned import Setting
 from runners.steps import StepStore, read_json
+from tests.reports import fake
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
 PAPER = Path(__file__).parent / "brief_repair"
@@ -35,7 +36,7 @@ SCORER = ("--scorer", "brief-repair/plain")
 def _job(where: Path, world: Path, *more: str, paper: Path = PAPER) -> list[str]:
     return [
         *("--paper", str(paper), "--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
-        *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu"),
+        *("--tracking-uri", fake.prepared(where), "--device", "cpu"),
         *more,
     ]
 
@@ -195,7 +196,7 @@ def test_bad_input_ends_with_one_sentence(
 
 @pytest.mark.slow
 def test_killed_and_started_again_ends_with_the_same_numbers(finished: Path, tmp_path: Path, tiny_world: Path) -> None:
-    command = [sys.executable, "-m", "runners.reproduce", *_job(tmp_path, tiny_world, *SCORER)]
+    command = [sys.executable, "-m", "tests.narrow", *_job(tmp_path, tiny_world, *SCORER)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(os.environ.get("OMP_NUM_THREADS", ""))}
     kills = 0
     for finished_steps in (1, 3, 5, 7, 9):  # by what is done, not by the clock

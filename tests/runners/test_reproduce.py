@@ -15,6 +15,7 @@ import pytest
 
 from runners.reproduce import main
 from runners.steps import read_json
+from tests.reports import fake
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
 
@@ -110,6 +111,7 @@ def test_the_same_job_elsewhere_gives_the_same_numbers(
     finished: Path, tiny_world: Path, brief: Path, tmp_path: Path
 ) -> None:
     """Determinism on the CPU, from pixels to per-query values."""
+    fake.prepared(tmp_path)
     assert main(_job(tmp_path, tiny_world, brief, "--controls", "none")) == 0
     again, first = _results(tmp_path), _results(finished)
     for name, result in again.items():
@@ -142,6 +144,7 @@ def test_whatever_is_damaged_is_named_and_made_again_with_the_same_numbers(
 ) -> None:
     """Decoded frames, frame features, weights, results and records, all at once; the job notices, and ends alike."""
     shutil.copytree(finished / "runs", tmp_path / "runs")
+    fake.prepared(tmp_path)
     before = _results(tmp_path)
     frames = sorted((tmp_path / "runs/frames").rglob("*.npy"))
     for file in frames:
@@ -190,7 +193,7 @@ def test_killed_and_started_again_ends_with_the_same_numbers(
     finished: Path, tiny_world: Path, brief: Path, tmp_path: Path
 ) -> None:
     """SIGKILL at six moments, each later than the one before; then to the end."""
-    command = [sys.executable, "-m", "runners.reproduce", *_job(tmp_path, tiny_world, brief)]
+    command = [sys.executable, "-m", "tests.narrow", *_job(tmp_path, tiny_world, brief)]
     environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
     for seconds in (3, 6, 9, 12, 15, 18):
         started = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
@@ -271,6 +274,7 @@ def test_a_full_disk_ends_with_one_sentence_and_loses_nothing(
         raise OSError(28, "No space left on device", "weights.safetensors")
 
     monkeypatch.setattr(stages, "save_weights", full)
+    fake.prepared(tmp_path)
     assert main(_job(tmp_path, tiny_world, brief, "--arms", "baseline", "--controls", "none")) == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("error: ") and "no space left" in last
