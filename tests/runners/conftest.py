@@ -12,8 +12,15 @@ from datasets import synthwalk
 from protocols import cost
 from runners import job
 from runners.tracking import Store, open_store
-from tests.narrow import model, narrowed
+from tests.narrow import FULL, model, narrowed
 from tests.reports import fake
+
+SHIPPED = {
+    "runners.job.COST_SECONDS": job.COST_SECONDS,
+    "runners.job.COST_LENGTHS": job.COST_LENGTHS,
+    "protocols.cost.bare_trunk": cost.bare_trunk,
+    "torchvision.models.get_model": FULL,
+}
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +56,13 @@ def narrow_trunks() -> Iterator[None]:
     """What runners do with a network does not depend on its width; `tests/methods` have the full ones."""
     with narrowed():
         yield
+
+
+@pytest.fixture
+def as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks are as wide and timed as long as in processes that a test starts, where nothing here holds."""
+    for name, value in SHIPPED.items():
+        monkeypatch.setattr(name, value)
 
 
 @pytest.fixture

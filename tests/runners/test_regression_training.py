@@ -50,6 +50,7 @@ def test_papers_that_share_a_stage_are_one_task_and_the_others_go_side_by_side(w
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("as_shipped")
 def test_two_processes_give_bit_for_bit_what_one_gives(work: Path, tmp_path: Path) -> None:
     found = []
     for workers in (1, 2):
