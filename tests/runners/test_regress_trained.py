@@ -10,6 +10,7 @@ import torch
 
 from runners import describing, extraction, regress, regression_run
 from runners.regression_baseline import Ratio
+from tests.narrow import FULL
 from tests.runners.regression_faults import Patch, bare, one_late, patching, swapped
 
 pytestmark = pytest.mark.slow
@@ -32,6 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         fixed = {"latency": Ratio(1.2, 1.1, 1.3)}
         patch.setattr(regression_run, "ratios", lambda *_args, **_named: fixed)
+        patch.setattr("torchvision.models.get_model", FULL)  # this is about what networks learn
         measure = ["--baseline", str(folder / "baseline.json"), "--update", "--reason", "first", "--workers", "1"]
         assert regress.main([*measure, "--work", str(folder / "work")]) == 0
         # The same results as another machine would have left them: weights that nobody has here.
