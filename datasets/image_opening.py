@@ -68,9 +68,7 @@ class ImageFault(ValueError):
 
 
 def fault_of(error: BaseException) -> ImageFault:
-    """Any error of a library as the one error of this module."""
-    if isinstance(error, ImageFault):
-        return error
+    """An error of a library as the one error of this module."""
     if isinstance(error, MemoryError):
         return ImageFault("cannot be decoded (its pixels take more memory than there is)")
     said = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
@@ -79,10 +77,12 @@ def fault_of(error: BaseException) -> ImageFault:
 
 @contextlib.contextmanager
 def one_error() -> Iterator[None]:
-    """Whatever a library answers damaged bytes with, as an `ImageFault`."""
+    """Whatever Pillow answers damaged bytes with, as an `ImageFault`; nothing but their reading belongs inside."""
     try:
         yield
-    except Exception as error:  # each format of Pillow has its own: KeyError, IndexError, struct.error, zlib.error, ...
+    except ImageFault:
+        raise
+    except Exception as error:  # each of its formats has its own: KeyError, IndexError, struct.error, zlib.error, ...
         raise fault_of(error) from error
 
 
@@ -121,9 +121,8 @@ def open_image(data: bytes | memoryview) -> Image.Image:
                 remedy="copy it again, or store a smaller picture",
             ) from error
     try:
-        with one_error():
-            check_size(image.height, image.width)
-            _check_kind(image)
+        check_size(image.height, image.width)
+        _check_kind(image)
     except ImageFault:
         image.close()
         raise
@@ -136,17 +135,21 @@ def decode(data: bytes | memoryview) -> Pixels:
     Raises:
         ImageFault: as `open_image`, and where it is damaged or cut short; half a picture is never returned.
     """
-    with open_image(data) as image, one_error():
-        image.load()
-        if image.mode in _SIXTEEN:
-            return np.repeat(_grey(image)[..., None], 3, axis=2)
-        if image.mode == "I":  # Pillow scales the 16-bit greys of PPM to 0 to 65,535
-            return np.repeat(_in_range(np.asarray(image), 65_535)[..., None], 3, axis=2)
-        return np.asarray(image.convert("RGB"))
+    with open_image(data) as image:
+        deep = image.mode in _SIXTEEN or image.mode == "I"  # Pillow scales the 16-bit greys of PPM to 0 to 65,535
+        with one_error():
+            image.load()
+            pixels = np.asarray(image if deep else image.convert("RGB"))
+            largest, min_is_white = _range(image)
+        if not deep:
+            return pixels
+        grey = _in_range(pixels, largest)
+        return np.repeat((255 - grey if min_is_white else grey)[..., None], 3, axis=2)
 
 
 def _check_kind(image: Image.Image) -> None:
-    pictures = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))  # the others of MPO are previews
+    with one_error():
+        pictures = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))  # the others of MPO are previews
     if pictures > 1:
         raise several_pictures(pictures)
     if image.mode in _REFUSED and (image.mode, image.format) != ("I", "PPM"):
@@ -160,14 +163,12 @@ def several_pictures(pictures: int) -> ImageFault:
     return ImageFault(found, kind="unsupported", remedy="write each into a file of its own")
 
 
-def _grey(image: Image.Image) -> Pixels:
-    """A grey picture of more than 8 bits, uint8 [H,W]."""
+def _range(image: Image.Image) -> tuple[int, bool]:
+    """The largest value of a grey picture of more than 8 bits, and whether 0 is white in it."""
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS, (16,))
-    largest = 2 ** int(bits[0] if isinstance(bits, tuple) else bits) - 1
-    values = np.asarray(image)
-    grey = _in_range(values, largest if largest in (4_095, 65_535) else 65_535)
-    return 255 - grey if tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE else grey
+    largest = 4_095 if (bits[0] if isinstance(bits, tuple) else bits) == 12 else 65_535
+    return largest, tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE
 
 
 def _in_range(values: NDArray[np.generic], largest: int) -> Pixels:

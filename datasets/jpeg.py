@@ -47,6 +47,8 @@ def decode(data: bytes | memoryview) -> Pixels:
         height, width, *_ = simplejpeg.decode_jpeg_header(data)
         image_opening.check_size(height, width)
         pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB")
+    except image_opening.ImageFault:
+        raise
     except _WRONG as error:
         raise image_opening.fault_of(error) from error
     return pixels
