@@ -42,7 +42,7 @@ def _check_server(uri: str) -> None:
     instead = f"name another store, or unset MLFLOW_TRACKING_URI to use {DEFAULT_URI}"
     try:
         answer = http_request(
-            get_default_host_creds(uri),  # type: ignore[no-untyped-call]  # MLflow gives it no types
+            get_default_host_creds(uri),
             "/api/2.0/mlflow/experiments/search",
             "POST",
             max_retries=0,

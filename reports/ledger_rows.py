@@ -11,11 +11,9 @@ CHOICES = ("gallery", "ap", "empty", "distance")
 """What a convention is made of; ``distance`` is the metric and whether descriptors are scaled to unit length."""
 
 
-class LedgerRow(TypedDict):
-    """One way of scoring, in percent; null where no query counts."""
+class ConventionRecord(TypedDict):
+    """Descriptors under one ranking convention, in percent; null where no query counts."""
 
-    metric: str
-    normalise: bool
     gallery: str
     ap: str
     empty: str
@@ -23,6 +21,13 @@ class LedgerRow(TypedDict):
     rank1: float | None
     valid_queries: int
     queries: int
+
+
+class LedgerRow(ConventionRecord):
+    """One way of scoring: a convention under a distance."""
+
+    metric: str
+    normalise: bool
 
 
 def way_of(row: Mapping[str, Any]) -> tuple[str, str, str, str]:

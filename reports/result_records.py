@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict
 from reports.annotated import AnnotationRecord
 from reports.controls import Control
 from reports.divisions import SplitRecord
-from reports.ledger_rows import LedgerRow
+from reports.ledger_rows import ConventionRecord, LedgerRow
 
 SCHEMA = 1
 
@@ -51,18 +51,6 @@ class DatasetRecord(TypedDict):
     fingerprint: str
     synthetic: bool
     counts: dict[str, int]
-
-
-class ConventionRecord(TypedDict):
-    """The same descriptors under one ranking convention, in percent; null where no query counts."""
-
-    gallery: str
-    ap: str
-    empty: str
-    mAP: float | None
-    rank1: float | None
-    valid_queries: int
-    queries: int
 
 
 class SideRecord(TypedDict):
