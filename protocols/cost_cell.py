@@ -218,9 +218,9 @@ class Bench:
 
     def _lay_out(self, channels_last: bool) -> None:
         order = torch.channels_last if channels_last else torch.contiguous_format
-        self.trunk.to(memory_format=order)  # type: ignore[call-overload]  # torch's stubs want a device too
+        self.trunk.to(memory_format=order)
         if channels_last != self._channels_last:
-            self.method.to(memory_format=order)  # type: ignore[call-overload]  # torch's stubs want a device too
+            self.method.to(memory_format=order)
             self._channels_last = channels_last
 
 

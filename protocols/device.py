@@ -29,7 +29,7 @@ def describe(device: torch.device) -> dict[str, Any]:
             "memory_gb": round(props.total_memory / 2**30, 1),
             "capability": f"{props.major}.{props.minor}",
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            "cudnn": torch.backends.cudnn.version(),
             "tf32": bool(torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32),
         }
     return out | {

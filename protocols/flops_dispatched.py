@@ -19,7 +19,7 @@ aten = torch.ops.aten
 Shape = Sequence[int]
 
 
-class _Uncounted(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+class _Uncounted(TorchDispatchMode):
     """Sees what the counter runs, and notes each operation that it neither counts nor knows to be free."""
 
     def __init__(self) -> None:

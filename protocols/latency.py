@@ -65,8 +65,8 @@ def _cpu_call(call: Call, clock: Clock) -> float:
 
 def _gpu_call(call: Call, device: torch.device) -> float:
     stream = torch.cuda.current_stream(device)
-    start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    start = torch.cuda.Event(enable_timing=True)
+    end = torch.cuda.Event(enable_timing=True)
     start.record(stream)
     call()
     end.record(stream)

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from .admission import evaluating
 
 
-class _Listing(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+class _Listing(TorchDispatchMode):
     """Feeds a digest with every operator that runs."""
 
     def __init__(self) -> None:

@@ -108,7 +108,7 @@ def similarities(frames: ArrayLike, truth: ArrayLike, inside: ArrayLike) -> Sums
         )
     sums = np.zeros(len(mask))
     for number in np.flatnonzero(mask.any(axis=(1, 2))):
-        _, found = structural_similarity(  # type: ignore[no-untyped-call]  # scikit-image does not type it
+        _, found = structural_similarity(
             ours[number], theirs[number], full=True, channel_axis=-1, data_range=_PEAK,
             gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
         )  # fmt: skip

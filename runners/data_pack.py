@@ -27,7 +27,7 @@ examples:
   python -m runners.data verify /fast/mars-pack                 # checksums
   python -m runners.reproduce --paper gltr --dataset mars --data-root /fast/mars-pack
 
-exit codes: 0 done, 2 the data set is not complete, an image is no whole one, or the disk is full
+exit codes: 0 done, 2 the data set is not complete, an image cannot be used, or the disk is full
 """
 
 

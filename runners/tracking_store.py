@@ -95,7 +95,7 @@ def _make(file: Path) -> None:
         made = Path(scratch) / "mlflow.db"
         uri = f"sqlite:///{made}"
         with _as_run_errors():
-            store = ask(uri, lambda: SqlAlchemyStore(uri, artifact_root(f"sqlite:///{file}").as_uri()))  # type: ignore[no-untyped-call]  # MLflow's
+            store = ask(uri, lambda: SqlAlchemyStore(uri, artifact_root(f"sqlite:///{file}").as_uri()))
         store.engine.dispose()
         SqlAlchemyStore._engine_map.pop(uri, None)
         partial = file.with_name(f".{file.name}.{os.getpid()}.partial")

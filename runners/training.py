@@ -246,7 +246,7 @@ def train_stage(
                 if not np.isfinite(list(values.values())).all():
                     raise TrainingFailed(_diagnosis(method, title, step, rate, values, log))
                 player.optimizer.zero_grad(set_to_none=True)
-                scaler.scale(total).backward()  # type: ignore[no-untyped-call]  # untyped in torch
+                scaler.scale(total).backward()
                 scaler.step(player.optimizer)
                 scaler.update()
             for name, value in values.items():
