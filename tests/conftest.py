@@ -11,6 +11,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from tests.places import HOUSE
+
 # how long one example takes says nothing: a busy machine is no fault
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")
@@ -43,7 +45,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
 @pytest.fixture(scope="session")
 def official_metadata() -> Path:
     """Folder of the official metadata files, which carry no licence and so are not part of the repository."""
-    folder = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+    folder = HOUSE.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("official metadata is absent: it has no licence that would let it be shipped")
     return folder

@@ -20,8 +20,9 @@ import datasets
 from datasets import jpeg
 from datasets.inspection import inspect
 from tests.datasets import mars_folder, mars_index
+from tests.places import HOUSE
 
-HERE = Path(__file__).resolve().parent.parent.parent
+HERE = HOUSE
 OFFICIAL = HERE.parent / "shared" / "data" / "mars"
 
 # A process that starts the command and tells the peak memory of that child alone.

@@ -20,6 +20,7 @@ from datasets import synthwalk
 from datasets.errors import DataError
 from datasets.readers.mars import OFFICIAL_COUNTS
 from datasets.synthwalk import population, presets, writing
+from tests.places import HOUSE
 
 SMALL = presets.preset("tiny", seed=7, height=32, width=16, train_ids=4, test_ids=6, distractors=2, junk=2)
 
@@ -207,7 +208,7 @@ def test_killed_anywhere_nothing_readable_is_left(tmp_path: Path) -> None:
         "world = synthwalk.preset('tiny', train_ids=60, test_ids=60, height=32, width=16)\n"
         f"synthwalk.render(world, Path({str(target)!r}), workers=1)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=HOUSE)
     deadline = time.monotonic() + 600
     while not list(tmp_path.glob(".killed.partial-*/bbox_*/*/*.jpg")) and time.monotonic() < deadline:
         time.sleep(0.02)

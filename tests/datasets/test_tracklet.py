@@ -10,6 +10,7 @@ import pytest
 
 from datasets.errors import DataError
 from datasets.tracklet import NumberedFrames, Split, Tracklet
+from tests.places import HOUSE
 
 
 def tracklet(key: str, person: int, camera: int, frames: int) -> Tracklet:
@@ -90,6 +91,6 @@ def test_the_data_model_needs_no_torch() -> None:
         f"import sys; from datasets import {modules}; from datasets.readers import {readers}; "
         "print('torch' in sys.modules)"
     )
-    root = Path(__file__).resolve().parent.parent.parent
+    root = HOUSE
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.strip() == "False"

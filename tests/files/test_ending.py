@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from files import ending
+from tests.places import HOUSE
 
 
 class Known(ValueError):
@@ -102,7 +103,7 @@ def test_output_in_another_encoding_has_other_characters_and_the_exit_code_of_th
     settings: dict[str, str], shown: bytes
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LC_", "LANG"))}
-    environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), **settings}
+    environment |= {"PYTHONPATH": str(HOUSE), **settings}
     done = subprocess.run([sys.executable, "-c", WORK], capture_output=True, env=environment, check=False)
     assert done.returncode == 1, done.stderr
     assert done.stdout.strip() == shown
@@ -118,7 +119,7 @@ def test_output_that_is_closed_full_or_unread(redirected: str, code: int | None)
     command = f'"$0" -c "$1" {redirected}'
     done = subprocess.run(
         ["sh", "-c", command, sys.executable, WORK], capture_output=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(HOUSE)},
     )  # fmt: skip
     assert code is None or done.returncode == code
     assert b"Traceback" not in done.stderr and b"Exception ignored" not in done.stderr

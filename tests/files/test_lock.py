@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from files import lock
+from tests.places import HOUSE
 
-HOUSE = Path(__file__).resolve().parents[2]
 WITHOUT = "import sys; sys.modules['fcntl'] = None\n"
 HOLD = (
     "import sys; from pathlib import Path; from files import lock\n"

@@ -15,8 +15,7 @@ import numpy as np
 from PIL import Image
 
 from tests.fuzz import stored
-
-House = Path(__file__).resolve().parent.parent.parent
+from tests.places import HOUSE
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def _descriptor_folder(folder: Path) -> None:
 
 
 def _card(folder: Path) -> None:
-    shutil.copytree(House / "tests" / "runners" / "brief", folder / "brief")
+    shutil.copytree(HOUSE / "tests" / "papers" / "brief", folder / "brief")
 
 
 def _labels(folder: Path) -> None:
@@ -167,7 +166,7 @@ def _mars_labels(folder: Path) -> None:
 
 
 def _baseline(folder: Path) -> None:
-    source = House / "reports" / "baselines" / "embedded.json"
+    source = HOUSE / "reports" / "baselines" / "embedded.json"
     plain = json.loads(source.read_text(encoding="utf-8"))
     (folder / "baseline.json").write_text(json.dumps(plain), encoding="utf-8")
 

@@ -13,6 +13,7 @@ from protocols import cost
 from runners import job
 from runners.tracking import Store, open_store
 from tests.narrow import FULL, model, narrowed
+from tests.places import PAPERS
 from tests.reports import fake
 
 SHIPPED = {
@@ -68,7 +69,7 @@ def as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def brief() -> Path:
     """Folder of a paper whose stages take seconds."""
-    return Path(__file__).parent / "brief"
+    return PAPERS / "brief"
 
 
 @pytest.fixture

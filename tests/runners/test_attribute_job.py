@@ -17,9 +17,10 @@ from datasets.transforms import to_tensor
 from runners import attributes as command
 from runners.reproduce import main
 from tests.datasets import rap_folder
+from tests.places import PAPERS
 from tests.reports import fake
 
-FOLDER = Path(__file__).parent / "brief_attributes"
+FOLDER = PAPERS / "brief_attributes"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from datasets import synthwalk
 from runners.attributes import main
 from tests.datasets import mars_folder, rap_folder
+from tests.places import HOUSE
 
 OWN = (
     "tracklet,attachments/backpack,top color,weather",
@@ -118,7 +119,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, table: Path, caps
 
 
 def test_help_teaches_without_loading_torch() -> None:
-    here = Path(__file__).resolve().parent.parent.parent
+    here = HOUSE
     code = (
         "import sys, runners.attributes as a\ntry: a.main(['--help'])\nexcept SystemExit: print('torch' in sys.modules)"
     )

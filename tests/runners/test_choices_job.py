@@ -10,6 +10,7 @@ from reports.choice_records import check_choices
 from reports.job_reading import load_job
 from reports.store import open_reader
 from runners.reproduce import main
+from tests.places import PAPERS
 from tests.reports import fake
 
 
@@ -49,7 +50,7 @@ def test_whole_snippets_and_single_frames_from_one_pass(tmp_path: Path, tiny_wor
 
 
 def test_a_network_of_fixed_clips_enters_with_its_own_snippets(tmp_path: Path, tiny_world: Path) -> None:
-    paper = Path(__file__).parent / "brief_fixed"
+    paper = PAPERS / "brief_fixed"
     job = _job(tmp_path, tiny_world, paper, "--controls", "none")
     assert main([*job, "--protocol", "snippet-vs-full"]) == 0
     read = load_job(open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}"), "reid/synthwalk/snippet-vs-full")

@@ -9,9 +9,10 @@ import pytest
 from runners import recording
 from runners.compare import main
 from runners.steps import read_json
+from tests.places import PAPERS
 from tests.reports import fake
 
-PAPERS = tuple(str(Path(__file__).parent / name) for name in ("brief", "brief_attributes"))
+PAPERS = tuple(str(PAPERS / name) for name in ("brief", "brief_attributes"))
 PROTOCOLS = ("rgb-single-pass", "rgb-snippets")
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 import datasets
 from runners.data import main
 from tests.datasets import mars_folder
+from tests.places import HOUSE
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_malformed_options_are_refused_by_the_parser(command: list[str], capsys:
 
 
 def test_output_that_nobody_reads_ends_without_a_word() -> None:
-    here = Path(__file__).resolve().parent.parent.parent
+    here = HOUSE
     command = [sys.executable, "-m", "runners.data", "list"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=here) as process:
         assert process.stdout is not None
@@ -109,7 +110,7 @@ def test_the_list_says_what_there_is_and_what_to_respect(capsys: pytest.CaptureF
 
 def test_the_list_needs_no_torch(tmp_path: Path) -> None:
     code = "import sys\nfrom runners.data import main\nmain(['list'])\nprint('torch' in sys.modules)"
-    here = Path(__file__).resolve().parent.parent.parent
+    here = HOUSE
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=here)
     assert done.stdout.splitlines()[-1] == "False"
 

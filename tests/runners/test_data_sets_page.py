@@ -1,14 +1,14 @@
 """The page about data sets: its commands can be given, and its words are those of the program."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 import datasets
 from runners import data, data_verify
+from tests.places import HOUSE
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "data-sets.md"
+PAGE = HOUSE / "docs" / "data-sets.md"
 COMMANDS = re.findall(r"^python -m runners\.data ([^#\n]+)", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
 

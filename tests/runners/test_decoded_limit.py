@@ -11,6 +11,7 @@ from datasets.packed_frames import PackedFrames
 from runners.environment import describe, runtime
 from runners.reproduce import main
 from runners.steps import read_json
+from tests.places import PAPERS
 
 
 def _files(where: Path) -> dict[str, bytes]:
@@ -41,7 +42,7 @@ def test_packed_and_decoded_frames_give_the_same_bits(
             pack.write(datasets.load("synthwalk", world), world / "pack", progress=False)
         ended = main(
             [
-                *("--paper", str(Path(__file__).parent / "brief"), "--arms", "baseline", "--controls", "none"),
+                *("--paper", str(PAPERS / "brief"), "--arms", "baseline", "--controls", "none"),
                 *("--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
                 *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu", "--decoded-limit", limit),
             ]

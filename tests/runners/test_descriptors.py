@@ -14,6 +14,7 @@ import pytest
 from runners import descriptors
 from runners.descriptors import Tracklets, Writer, partial_of, read, write
 from runners.errors import RunError
+from tests.places import HOUSE
 
 ABOUT = {"dataset": {"name": "made-up", "version": "1", "fingerprint": "ab" * 16}, "arm": "gltr", "seed": 0}
 
@@ -70,7 +71,7 @@ os.kill(os.getpid(), 9)
 
 def test_a_killed_run_is_gone_on_with_and_never_read_as_whole(tmp_path: Path, whole: Path):
     folder = tmp_path / "killed.descriptors"
-    done = subprocess.run([sys.executable, "-c", KILLED, folder], check=False, cwd=Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", KILLED, folder], check=False, cwd=HOUSE)
     assert done.returncode == -signal.SIGKILL
     with pytest.raises(RunError, match="never finished"):
         read(folder)

@@ -23,6 +23,7 @@ from runners.divisions import check_divisions, check_protocol, choose_splits, da
 from runners.errors import NotPossible, RunError
 from runners.reproduce import main
 from runners.steps import read_json
+from tests.places import PAPERS
 from tests.reports import fake
 
 NUMBERS = (0, 1, 5)
@@ -39,7 +40,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _command(where: Path, pairs: Path, *more: str) -> list[str]:
     return [
-        *("--paper", str(Path(__file__).parent / "brief"), "--dataset", "ilids", "--data-root", str(pairs)),
+        *("--paper", str(PAPERS / "brief"), "--dataset", "ilids", "--data-root", str(pairs)),
         *("--work", str(where / "runs"), "--out", str(where / "out"), "--device", "cpu", "--controls", "none"),
         *("--tracking-uri", fake.prepared(where), "--budget", "quick", *more),
     ]

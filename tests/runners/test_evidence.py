@@ -13,8 +13,8 @@ from runners import evidence, evidence_costs, evidence_file
 from runners.errors import RunError
 from runners.evidence_children import run_child
 from runners.evidence_plan import Part, TimePlan
+from tests.places import HOUSE
 
-HOUSE = Path(__file__).resolve().parents[2]
 ABSENT = (
     "mlflow", "fvcore", "numba", "simplejpeg", "h5py", "tqdm", "jinja2", "pandas", "matplotlib",
     "seaborn", "skimage",

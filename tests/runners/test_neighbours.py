@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 
 import datasets
+from tests.places import HOUSE
 
 
 def test_the_house_is_first_on_the_path() -> None:
-    assert Path(datasets.__file__).parent == Path(__file__).resolve().parent.parent.parent / "datasets"
+    assert Path(datasets.__file__).parent == HOUSE / "datasets"
 
 
 def test_mlflow_logs_a_data_set_beside_ours(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from runners.regression_matrix import read_matrix
 from runners.regression_spies import NAMES, FrameEye
 from tests.runners.regression_faults import Patch, bare, never_last, one_late, one_short, patching, swapped
 
-BRIEF = "tests/runners/brief"
+BRIEF = "tests/papers/brief"
 MATRIX: dict[str, Any] = {
     "preset": "tiny",
     "world": {},

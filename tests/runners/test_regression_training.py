@@ -15,7 +15,7 @@ from runners.regression_matrix import Entry, Matrix
 from runners.regression_training import Task, load_world, make_job, plan_tasks, shared_steps, train_all
 from tests.runners.regression_cases import World, baseline
 
-BRIEF = "tests/runners/brief"
+BRIEF = "tests/papers/brief"
 MATRIX = Matrix(
     preset="tiny",
     world={},

@@ -26,10 +26,10 @@ from runners.material import Material
 from runners.plan import plan_data, plan_scores
 from runners.planned import Setting
 from runners.steps import StepStore, read_json
+from tests.places import HOUSE, PAPERS
 from tests.reports import fake
 
-HOUSE = Path(__file__).resolve().parent.parent.parent
-PAPER = Path(__file__).parent / "brief_repair"
+PAPER = PAPERS / "brief_repair"
 SCORER = ("--scorer", "brief-repair/plain")
 
 
@@ -141,7 +141,7 @@ def test_a_second_start_makes_nothing_new(finished: Path, tiny_world: Path, caps
 def test_any_method_reads_the_painted_set_as_its_data(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    brief = Path(__file__).parent / "brief"
+    brief = PAPERS / "brief"
     job = _job(tmp_path, _painted(finished), "--arms", "baseline", "--controls", "none", "--json", paper=brief)
     assert reproduce.main(job) == 0
     told = json.loads(capsys.readouterr().out)
@@ -152,7 +152,7 @@ def test_any_method_reads_the_painted_set_as_its_data(
 
 @pytest.mark.slow
 def test_an_arm_of_another_paper_is_put_on_both_sides_of_a_repair(tmp_path: Path, tiny_world: Path) -> None:
-    brief = Path(__file__).parent / "brief"
+    brief = PAPERS / "brief"
     wanted = ("--protocol", "occlusion-repaired", "--arms", "baseline", "--controls", "none")
     assert reproduce.main(_job(tmp_path, tiny_world, *wanted, paper=brief)) == 0
     results = _results(tmp_path)

@@ -15,9 +15,8 @@ import pytest
 
 from runners.reproduce import main
 from runners.steps import read_json
+from tests.places import HOUSE, PAPERS
 from tests.reports import fake
-
-HOUSE = Path(__file__).resolve().parent.parent.parent
 
 
 def _job(where: Path, world: Path, brief: Path, *more: str) -> list[str]:
@@ -38,7 +37,7 @@ def _results(where: Path) -> dict[str, Any]:
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_world: Path) -> Path:
     """A whole job, run once."""
     where = tmp_path_factory.mktemp("job")
-    assert main(_job(where, tiny_world, Path(__file__).parent / "brief")) == 0
+    assert main(_job(where, tiny_world, PAPERS / "brief")) == 0
     return where
 
 

@@ -13,6 +13,7 @@ import pytest
 from runners import tracking_content as content
 from runners.errors import NotPossible, RunError
 from runners.tracking import Store, open_store
+from tests.places import HOUSE
 from tests.reports import fake
 from tests.runners.recorded import BASELINE, all_runs, begin, record
 
@@ -190,7 +191,7 @@ def test_several_processes_may_open_a_store_that_does_not_exist_yet(tmp_path: Pa
         "s = open_store(sys.argv[1]);"
         "print(s.begin(fake.card(), fake.DATASET, fake.PROTOCOL, 'embedded', 'x', fake.ENVIRONMENT))"
     )
-    root = Path(__file__).resolve().parent.parent.parent
+    root = HOUSE
     arguments = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}"]
     started = [
         subprocess.Popen(arguments, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

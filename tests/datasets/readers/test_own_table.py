@@ -11,6 +11,7 @@ import datasets
 from datasets.errors import DataError
 from datasets.readers.natural_order import natural_key
 from tests.datasets.readers.png_folders import png, put
+from tests.places import HOUSE
 
 ROWS = (
     "1,1,a,v/1_1.png",
@@ -224,7 +225,7 @@ def test_files_that_are_no_such_csv(tmp_path: Path, content: bytes, words: tuple
 
 
 def test_the_example_of_the_page_about_own_data_is_read_as_the_page_says(tmp_path: Path) -> None:
-    page = Path(__file__).resolve().parents[3] / "docs" / "own-data.md"
+    page = HOUSE / "docs" / "own-data.md"
     example = page.read_text().partition("```csv\n")[2].partition("```")[0]
     for name in ("17/first.jpg", "17/second.jpg", "17-at-the-door/1.jpg", "23/2.jpg", "23/10.jpg"):
         put(tmp_path / "videos" / name, name.encode())
