@@ -20,11 +20,11 @@ __all__ = ["Arm", "MethodError", "arm", "create", "load_checkpoint", "paper", "p
 
 
 def load_checkpoint(file: str | Path) -> Any:
-    """What authors stored with ``torch.save``, nothing of it run as code; see `methods.layers.checkpoint`.
+    """What authors stored with ``torch.save``, nothing of it run as code; see `methods.layers.state_dict`.
 
     Raises:
         MethodError: the file is absent, cut or damaged, or holds more than tensors, numbers, texts, lists and dicts.
     """
-    from .layers.checkpoint import load_checkpoint as load
+    from methods.layers.state_dict import load_checkpoint as load
 
     return load(file)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .card import SERVING, ArmCard, Card, Role
+from methods.cards.card import SERVING, ArmCard, Card, Role
+
 from .errors import MethodError, unknown
 from .registry import build, choices, method_folder, names, paper, papers
 
@@ -30,13 +31,13 @@ class Arm:
         method: key of the method that builds it.
         reading: ``"paper"`` or ``"released"``.
         options: overrides of the reading's options, card's and user's together, typed.
-        role: see `methods.card.ArmCard`.
-        temporal: see `methods.card.ArmCard`.
-        attention: see `methods.card.ArmCard`.
+        role: see `methods.cards.card.ArmCard`.
+        temporal: see `methods.cards.card.ArmCard`.
+        attention: see `methods.cards.card.ArmCard`.
         recipe: name of its recipe in the card.
-        train_on: see `methods.card.ArmCard`.
-        test_on: see `methods.card.ArmCard`.
-        attributes: see `methods.card.ArmCard`.
+        train_on: see `methods.cards.card.ArmCard`.
+        test_on: see `methods.cards.card.ArmCard`.
+        attributes: see `methods.cards.card.ArmCard`.
         folder: where its method lives on this machine; not part of the arm's identity.
     """
 
@@ -226,7 +227,7 @@ def _differing(one: Any, other: Any, names: Iterable[str]) -> list[str]:
 
 
 def spell(value: Any) -> str:
-    """An option's value as it is written in an arm's text; `methods.fields.convert` reads it back."""
+    """An option's value as it is written in an arm's text; `methods.cards.schema.convert` reads it back."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -21,10 +21,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .card import CARD_FILE, ArmCard, Card, read_card
-from .card_checks import check
+from methods.cards.card import CARD_FILE, ArmCard, Card, read_card
+from methods.cards.schema import field_types, fill
+from methods.cards.validation import check
+
 from .errors import MethodError, unknown
-from .fields import field_types, fill
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import methods
 from methods.arms import Arm
-from methods.card import SERVING, Card
+from methods.cards.card import SERVING, Card
 from protocols.interface import Protocol
 from runners.errors import RunError
 from runners.plan import controls_for

@@ -12,7 +12,7 @@ from datasets import attributes
 from datasets.annotations import rap, synthwalk
 from datasets.attributes import GROUPS, Annotation, Attribute, Join
 from datasets.tracklet import Split
-from methods.recipe import PROFILES
+from methods.cards.recipe import PROFILES
 from runners.cli import guarded
 from runners.options import add_precision
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import methods
 import protocols
 from datasets.repaired import names as repairer_names
-from methods.card import Card
+from methods.cards.card import Card
 from runners.arms_to_run import main_arms
 from runners.cli import guarded
 from runners.errors import NotPossible, RunError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import methods
-from methods.card import SERVING
+from methods.cards.card import SERVING
 from runners.arms_to_run import parse_size
 from runners.cli import guarded
 from runners.errors import RunError
@@ -18,7 +18,7 @@ from runners.progress import note, step_bar
 
 if TYPE_CHECKING:
     from methods.arms import Arm
-    from methods.card import Card
+    from methods.cards.card import Card
     from protocols.ceilings import Ceilings
     from protocols.cost_cell import Cell, Way
 

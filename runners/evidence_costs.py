@@ -15,7 +15,7 @@ import torch
 
 import methods
 from methods.arms import Arm
-from methods.card import SERVING, ArmCard, Card
+from methods.cards.card import SERVING, ArmCard, Card
 from protocols import device as hardware
 from protocols.ceilings import Ceilings, measure_ceilings
 from protocols.cost_cell import Bench, Way, in_words

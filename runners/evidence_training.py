@@ -16,8 +16,8 @@ from datasets import jpeg, synthwalk
 from datasets.synthwalk import compiling
 from datasets.synthwalk.presets import World, preset
 from datasets.tracklet import Split
-from methods.card import Card
-from methods.recipe import Length, Recipe
+from methods.cards.card import Card
+from methods.cards.recipe import Length, Recipe
 from protocols.cost_cell import in_words
 from runners.evidence_costs import Send
 

@@ -16,7 +16,7 @@ from datasets import batches, sampling
 from datasets.randomness import generator
 from datasets.store_pair import TrainingFrames
 from datasets.transforms import ClipTransform
-from methods.recipe import Stage
+from methods.cards.recipe import Stage
 
 Ints = NDArray[np.int64]
 

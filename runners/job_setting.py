@@ -3,7 +3,7 @@
 import datasets
 from datasets.attributes import Annotation
 from datasets.tracklet import Split
-from methods.card import Card
+from methods.cards.card import Card
 from runners.annotating import AnnotatedSplit
 from runners.environment import Precision, runtime
 from runners.planned import Budget, Setting, Start

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from methods.card import SERVING, Card
+from methods.cards.card import SERVING, Card
 
 
 def as_text(cards: Mapping[str, Card], width: int = 100) -> str:

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import nn
 
-from methods.recipe import Optimizer, Schedule
+from methods.cards.recipe import Optimizer, Schedule
 from runners.feeding import Feed
 
 _ONE_CYCLE_START = 25.0  # the first rate is the peak divided by this, as in torch's OneCycleLR

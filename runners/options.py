@@ -3,8 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING, get_args
 
-from methods.recipe import PROFILES
-from methods.recipe import Precision as Wanted
+from methods.cards.recipe import PROFILES
+from methods.cards.recipe import Precision as Wanted
 
 if TYPE_CHECKING:
     from runners.environment import Precision

@@ -14,8 +14,8 @@ import methods
 from datasets import repaired
 from datasets.repaired.writing import fingerprint_of
 from methods.arms import Arm
-from methods.card import ANNOTATED, SERVING, Card
-from methods.recipe import Length, Recipe, Stage
+from methods.cards.card import ANNOTATED, SERVING, Card
+from methods.cards.recipe import Length, Recipe, Stage
 from runners.environment import choose_precision
 from runners.errors import RunError
 from runners.planned import (

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from datasets.attributes import Group
 from datasets.resizing import Filter
 from methods.arms import Arm
-from methods.card import ANNOTATED, Card
-from methods.recipe import Stage
+from methods.cards.card import ANNOTATED, Card
+from methods.cards.recipe import Stage
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.repairers import RAW, RepairerText
@@ -218,8 +218,8 @@ class PlannedStage:
         data: what it learns from.
         scores: says which frames are unoccluded, for a stage that sees no others.
         labels: the attributes that it learns; None for a method that learns none.
-        crop: see `methods.recipe.Recipe.test_crop`.
-        resize: see `methods.recipe.Recipe.resize`.
+        crop: see `methods.cards.recipe.Recipe.test_crop`.
+        resize: see `methods.cards.recipe.Recipe.resize`.
         step: its fingerprint and inputs.
     """
 
@@ -246,7 +246,7 @@ def readers(setting: Setting, domain: str = "target") -> tuple[str, ...]:
 
     Args:
         setting: of the job.
-        domain: see `methods.recipe.Stage`.
+        domain: see `methods.cards.recipe.Stage`.
     """
     source = setting.source.reader if setting.source and domain != "target" else ""
     return tuple(dict.fromkeys(name for name in (setting.reader, source) if name))

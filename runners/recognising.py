@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from datasets.attributes import Annotation
 from datasets.tracklet import Split, person_ids
-from methods.card import ANNOTATED
+from methods.cards.card import ANNOTATED
 from methods.interface import LearnsAttributes
 from runners.planned import PlannedLabels
 from runners.progress import note

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import methods
 import protocols
 from datasets.synthwalk.presets import World, preset
-from methods.card import Card
+from methods.cards.card import Card
+from methods.cards.schema import fill
 from methods.errors import MethodError
-from methods.fields import fill
 from protocols.interface import Protocol
 from reports.errors import ReportError
 from reports.metrics import split_metric

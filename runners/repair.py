@@ -11,7 +11,7 @@ import datasets
 import methods
 from datasets.repaired import names as repairer_names
 from files.formats import json as json_files
-from methods.recipe import PROFILES
+from methods.cards.recipe import PROFILES
 from runners.arms_to_run import choose_seeds, parse_size
 from runners.cli import guarded
 from runners.errors import NotPossible, RunError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import methods
 from datasets import repaired
 from methods.arms import Arm
-from methods.card import Card
+from methods.cards.card import Card
 from methods.errors import MethodError, unknown
 from runners.errors import RunError
 

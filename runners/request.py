@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import methods
 import protocols
-from methods.card import Card
+from methods.cards.card import Card
 from protocols.interface import Protocol
 from runners.arms_to_run import choose_arms, choose_labellers, choose_repairers, choose_runs, choose_seeds, parse_size
 from runners.divisions import check_protocol, choose_splits

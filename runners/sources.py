@@ -33,7 +33,7 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "files.lock": "keeps two processes apart; writes nothing",
     "files.stock": "tells whether files are what was written",
     "protocols.discovery": "finds protocols; a step names the file of its own",
-    "methods.card_checks": "refuses a card or lets it pass; what a card says is among the inputs",
+    "methods.cards.validation": "refuses a card or lets it pass; what a card says is among the inputs",
     "runners.environment": "what it tells of the machine is among the inputs: runtime and precision",
     "runners.import_closure": "tells what code decides",
     "runners.sources": "tells what code decides",

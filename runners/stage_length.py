@@ -1,6 +1,6 @@
 """How long a stage lasts."""
 
-from methods.recipe import Length, Stage
+from methods.cards.recipe import Length, Stage
 from runners.errors import RunError
 
 

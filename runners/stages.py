@@ -17,10 +17,10 @@ from datasets.store_pair import TrainingFrames
 from datasets.tracklet import Split
 from datasets.transforms import Normalisation
 from files.formats import arrays, safetensors
+from methods.cards.recipe import Augment
 from methods.interface import FrameThenTime
-from methods.layers.controls import replace_temporal
+from methods.layers.per_frame_mlp import replace_temporal
 from methods.layers.resnet import load_imagenet
-from methods.recipe import Augment
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.extraction import extract_frame_features, probe_digest

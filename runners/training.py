@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from datasets.randomness import generator
 from datasets.store_pair import TrainingFrames
 from datasets.transforms import to_tensor
+from methods.cards.recipe import Stage, Turn
 from methods.interface import AttributeTargets, FrameThenTime, Method
-from methods.recipe import Stage, Turn
 from protocols.arithmetic import computing
 from runners import checkpoints
 from runners.environment import Precision

@@ -9,7 +9,7 @@ import datasets
 import methods
 from datasets.tracklet import Split
 from methods.arms import Arm
-from methods.card import Card
+from methods.cards.card import Card
 from runners.arms_to_run import choose_seeds, parse_size
 from runners.errors import NotPossible, RunError
 from runners.options import chosen_precision

@@ -15,8 +15,8 @@ from ..layers.head import classifier, embedding, neck
 from ..layers.losses import cross_entropy, only_wanted
 from ..layers.packing import hide, pack, unpack
 from ..layers.resnet import Trunk, global_average
-from .attribute_losses import group_bce, required
 from .confidence import frame_weights, log_confidence
+from .losses import group_bce, required
 from .options import Options
 from .transfer import AttributeTransfer
 

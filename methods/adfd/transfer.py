@@ -17,7 +17,7 @@ from ..layers.losses import only_wanted
 from ..layers.packing import hide, pack, unpack
 from ..layers.pooling import masked_mean
 from ..layers.resnet import Trunk, global_average
-from .attribute_losses import bce, imbalance_weights, mmd, required, weighted_bce
+from .losses import bce, imbalance_weights, mmd, required, weighted_bce
 from .options import Options
 
 

@@ -17,7 +17,7 @@ from ..layers.packing import pack, unpack
 from ..layers.pooling import FramePool
 from ..layers.resnet import Trunk
 from .aggregation import HIDDEN, AttendedMean, AttentivePool, GlobalAverage, MeanOfLSTM
-from .cosam import Cosam
+from .cosegmentation import Cosam
 from .options import Options
 from .se_resnet import SEResNet
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from torch import nn
 
+from methods.layers.state_dict import state_of, take
+
 from ..errors import MethodError
-from ..layers.checkpoint import state_of, take
 from .model import Network
 
 _COSAM = {"reduce": "dim_reduction", "summary": "spatial_mask_summary", "channel": "channelwise_attention"}
@@ -43,7 +44,7 @@ def load_released(method: nn.Module, checkpoint: Mapping[str, Any] | str | Path)
             ``blocks``, ``aggregation``, ``clip`` and ``frame_size`` of the checkpoint.
         checkpoint: its file, or what `methods.load_checkpoint` makes of it: the authors' names to tensors, or a dict
             that holds them under ``state_dict``.  What is dealt with by itself is listed in
-            `methods.layers.checkpoint`; without both classifier entries the classifier keeps its values.
+            `methods.layers.state_dict`; without both classifier entries the classifier keeps its values.
 
     Raises:
         MethodError: the method has another structure; the checkpoint is none; entries are missing, unknown, of another

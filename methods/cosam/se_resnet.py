@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from files.formats import checkpoint
+from methods.layers.state_dict import state_of, take
 
 from ..errors import MethodError
-from ..layers.checkpoint import state_of, take
 
 IMAGENET = "se_resnet50-ce0d4300.pth"
 _WHOSE = "the SE-ResNet-50 weights of Cadene's pretrained-models (ImageNet)"

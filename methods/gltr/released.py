@@ -12,8 +12,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from methods.layers.state_dict import state_of, take
+
 from ..errors import MethodError
-from ..layers.checkpoint import state_of, take
 from .model import GLTR
 
 _PARTS = {
@@ -34,7 +35,7 @@ def load_released(method: nn.Module, state: Mapping[str, Any] | str | Path) -> N
     Args:
         method: ``methods.create("gltr", num_ids, reading="released")``.
         state: its file, or what `methods.load_checkpoint` makes of it: the authors' names to tensors.  What is dealt
-            with by itself is listed in `methods.layers.checkpoint`; without both classifier entries (a test-only
+            with by itself is listed in `methods.layers.state_dict`; without both classifier entries (a test-only
             checkpoint) the classifier keeps its values.
 
     Raises:

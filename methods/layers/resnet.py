@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from ..errors import MethodError
-from .checkpoint import take
+from .state_dict import take
 
 DEPTHS = (18, 34, 50, 101, 152)
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from methods.layers.state_dict import listed, opened, state_of, take
+
 from ..errors import MethodError
-from ..layers.checkpoint import listed, opened, state_of, take
 from ..layers.nonlocal_block import PLACES
 from .model import TKP
 
@@ -32,7 +33,7 @@ def load_released(method: nn.Module, checkpoint: Mapping[str, Any] | str | Path)
         method: ``methods.create("tkp", num_ids)``, in either reading: they differ in training only.
         checkpoint: its file, or what ``methods.load_checkpoint(file)`` makes of it: the authors' dict of three state
             dicts.  A bare ``torch.load`` refuses what their training script writes, as ``rank1`` is a NumPy number.
-            What is dealt with by itself is listed in `methods.layers.checkpoint`; without ``classifier_state_dict``
+            What is dealt with by itself is listed in `methods.layers.state_dict`; without ``classifier_state_dict``
             the classifier keeps its values.
 
     Raises:

@@ -17,9 +17,9 @@ from .discriminator import Discriminator, discriminators_loss, generators_loss
 from .generators import SecondGenerator, SpatialGenerator
 from .neighbours import NONE, fill_ends, least_hidden, nearest
 from .options import Options
+from .pixel_range import to_normalised, to_unit
 from .regions import REGIONS, crop_height, crop_regions, hide_regions
 from .reid import Guider
-from .scaling import to_normalised, to_unit
 
 FRAMES_AT_ONCE = 64  # of a repair, at 128 x 64 pixels or less; of larger frames fewer, as attention grows by the square
 

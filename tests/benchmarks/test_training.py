@@ -15,7 +15,7 @@ import methods
 import protocols
 from datasets.store import FrameStore
 from datasets.transforms import to_tensor
-from methods.recipe import Augment, Length, Optimizer, Sampler, Stage
+from methods.cards.recipe import Augment, Length, Optimizer, Sampler, Stage
 from runners import describing, extraction
 from runners.environment import choose_precision
 from runners.feeding import Feed

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 import methods
+from methods.cards.recipe import PROFILES, Stage, Turn
 from methods.interface import AttributeTargets, FixedClip, LearnsAttributes
-from methods.recipe import PROFILES, Stage, Turn
 from tests.narrow import narrowed
 
 NUM_IDS = 5
 LENGTHS = (4, 2, 1)  # of three clips; a method of fixed clips gets three of its own length
 
 
-Named = tuple[methods.card.Card, str]
+Named = tuple[methods.cards.card.Card, str]
 
 
 def different_arms() -> tuple[list[Named], list[Named]]:
@@ -39,7 +39,7 @@ def different_arms() -> tuple[list[Named], list[Named]]:
     return first, first + [one for one in found.values() if one not in first]
 
 
-def _network(card: methods.card.Card, name: str) -> object:
+def _network(card: methods.cards.card.Card, name: str) -> object:
     """What decides the network that `made` makes, and what a card says of it."""
     arm = cheap(card, name)
     return arm.method, repr(arm.settings()), size_of(card, name), arm.attention, arm.temporal, repairs(card, arm)
@@ -47,7 +47,7 @@ def _network(card: methods.card.Card, name: str) -> object:
 
 @dataclass
 class Case:
-    card: methods.card.Card
+    card: methods.cards.card.Card
     arm: methods.Arm
     network: nn.Module
     clips: Tensor
@@ -59,7 +59,7 @@ class Case:
     descriptors: Tensor  # of these clips in eval mode, before any test
 
 
-def made(card: methods.card.Card, name: str) -> Case:
+def made(card: methods.cards.card.Card, name: str) -> Case:
     """An arm's network in eval mode, with clips for it; the same each time."""
     arm = cheap(card, name)
     torch.manual_seed(0)
@@ -82,17 +82,17 @@ def built(arm: methods.Arm, size: tuple[int, int]) -> nn.Module:
         return arm.build(NUM_IDS, size)
 
 
-def cheap(card: methods.card.Card, name: str) -> methods.Arm:
+def cheap(card: methods.cards.card.Card, name: str) -> methods.Arm:
     if name != card.key and "depth" in methods.arm(name, card).settings():
         return methods.arm(f"{name}[depth=18]", card)
     return methods.arm(name, card)
 
 
-def size_of(card: methods.card.Card, name: str) -> tuple[int, int]:
+def size_of(card: methods.cards.card.Card, name: str) -> tuple[int, int]:
     return 64 if name == card.key else 32, 32
 
 
-def repairs(card: methods.card.Card, arm: methods.Arm) -> bool:
+def repairs(card: methods.cards.card.Card, arm: methods.Arm) -> bool:
     """Whether an arm is one that paints hidden pixels."""
     return arm.role == "repairer" and arm.method == card.key
 

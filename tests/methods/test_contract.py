@@ -24,7 +24,7 @@ from methods.interface import (
     ScoresRegions,
     TemporalHead,
 )
-from methods.layers.controls import PerFrameMLP, replace_temporal
+from methods.layers.per_frame_mlp import PerFrameMLP, replace_temporal
 from tests.methods.cases import (
     ARMS,
     LENGTHS,

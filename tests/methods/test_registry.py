@@ -10,9 +10,9 @@ import torch
 
 import methods
 import methods.arms
+import methods.cards.schema
 import methods.errors
-import methods.fields
-from methods.fields import convert
+from methods.cards.schema import convert
 
 ROOT = Path(methods.__file__).parent.parent
 
@@ -28,7 +28,7 @@ def test_listing_papers_and_parsing_arms_needs_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("module", [methods.errors, methods.fields, methods.arms])
+@pytest.mark.parametrize("module", [methods.errors, methods.cards.schema, methods.arms])
 def test_examples_in_docstrings(module: object) -> None:
     found = doctest.testmod(module)
     assert found.attempted

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.card_checks import MASK_MEASURES
+from methods.cards.validation import MASK_MEASURES
 from protocols.errors import ProtocolError
 from protocols.masks import MEASURES, REGIONS, Regions, average, centre_prior, choose, collect, compare, enlarge
 

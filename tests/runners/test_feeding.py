@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datasets.store import FrameStore
-from methods.recipe import Augment, Clip, Length, Optimizer, Sampler, Stage
+from methods.cards.recipe import Augment, Clip, Length, Optimizer, Sampler, Stage
 from runners.feeding import Feed, pixels
 
 LENGTHS = np.array([3, 20, 40, 7, 16, 5], dtype=np.int64)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from methods.recipe import Optimizer, Schedule
+from methods.cards.recipe import Optimizer, Schedule
 from runners.optimisation import build_optimizer, learning_rate, set_trainable
 
 

@@ -76,12 +76,12 @@ def test_what_is_left_out_changes_no_fingerprint_but_that_of_its_own_step() -> N
 
 # Found by breaking the code and looking at results that were taken for new (first two), or for old (last).
 MUST = {
-    "methods.recipe": {"stage", "judge"},
+    "methods.cards.recipe": {"stage", "judge"},
     "datasets.store_selection": {"stage", "judge"},
     "datasets.shared_frames": {"stage", "features", "judge"},
     "datasets.decoding": set(KINDS),
     "datasets.pack.reading": {"frames", "features", "stage"},
-    "methods.layers.controls": {"stage", "judge"},
+    "methods.layers.per_frame_mlp": {"stage", "judge"},
     "runners.material": {"stage", "regions", "labels", "repaired", "judge"},
     "files.formats.safetensors": {"stage", "judge", "explain"},
     "datasets.resizing": set(KINDS),
@@ -280,7 +280,7 @@ def fingerprints(monkeypatch: pytest.MonkeyPatch) -> Iterator[partial[Mapping[st
 @pytest.mark.parametrize(
     ("name", "old", "new", "kinds"),
     [
-        ("methods.recipe", "def source_of(", "def source_off(", {"stage", "judge", "explain", "examine"}),
+        ("methods.cards.recipe", "def source_of(", "def source_off(", {"stage", "judge", "explain", "examine"}),
         ("datasets.store_selection", "keep", "kept", {"stage", "judge", "explain", "examine"}),
         ("protocols.retrieval", '"nan"', '"inf"', {"judge"}),
         ("protocols.catalogue.rgb_single_pass", '"rgb", ', "", {"judge", "examine"}),  # who may enter

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from datasets.store import FrameStore
-from methods.recipe import Augment, Clip, Length, Optimizer, Sampler, Schedule, Stage
+from methods.cards.recipe import Augment, Clip, Length, Optimizer, Sampler, Schedule, Stage
 from runners import extraction, training
 from runners.errors import TrainingFailed
 from runners.feeding import Feed

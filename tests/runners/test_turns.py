@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from datasets.store import FrameStore
+from methods.cards.recipe import Length, Optimizer, Sampler, Stage, Turn
 from methods.errors import MethodError
-from methods.recipe import Length, Optimizer, Sampler, Stage, Turn
 from runners.feeding import Feed
 from runners.training import PixelSource, train_stage
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 import methods
 from methods.cosam.released import load_released
-from tests.methods.test_cosam_se_resnet import reference as se_reference
+from tests.methods.cosam.test_se_resnet import reference as se_reference
 
 IDS, SIZE, CLIP = 7, (64, 32), 4
 State = dict[str, Tensor]

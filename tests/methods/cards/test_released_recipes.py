@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import methods
-from methods.recipe import Augment, Clip, Recipe, Stage
+from methods.cards.recipe import Augment, Clip, Recipe, Stage
 
 CARDS = methods.papers()
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .errors import MethodError
-from .fields import fill
+from methods.errors import MethodError
+
+from .schema import fill
 
 PROFILES = ("embedded", "paper")
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from files.formats import toml
+from methods.errors import MethodError, unknown
 
-from .errors import MethodError, unknown
-from .fields import convert, fill
 from .recipe import PROFILES, Recipe, read_recipe
+from .schema import convert, fill
 
 CARD_FILE = "paper.toml"
 
@@ -170,7 +170,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All of a ``paper.toml``, checked (see `methods.card_checks`)."""
+    """All of a ``paper.toml``, checked (see `methods.cards.validation`)."""
 
     folder: Path
     paper: Citation
@@ -225,7 +225,7 @@ def read_card(folder: Path) -> Card:
 
     Raises:
         MethodError: no such file, no TOML, an unknown or missing key, a value of a wrong type. References
-            between parts of the card are checked by `methods.card_checks.check`.
+            between parts of the card are checked by `methods.cards.validation.check`.
     """
     path = folder / CARD_FILE
     where = f"{folder.name}/{CARD_FILE}"

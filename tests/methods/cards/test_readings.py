@@ -3,7 +3,7 @@
 import pytest
 
 import methods
-from methods.recipe import PROFILES
+from methods.cards.recipe import PROFILES
 
 CARDS = methods.papers()
 READINGS = ("paper", "released")
@@ -117,7 +117,7 @@ def test_released_arms_of_baselines_and_ablations() -> None:
 def test_a_card_names_readings_and_recipes_that_exist() -> None:
     import dataclasses
 
-    from methods.card_checks import check
+    from methods.cards.validation import check
     from methods.registry import choices, method_folder
 
     card = CARDS["tkp"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import methods
-import methods.card
-import methods.recipe
-from methods.fields import fill
-from methods.recipe import PROFILES, Stage
+import methods.cards.card
+import methods.cards.recipe
+from methods.cards.recipe import PROFILES, Stage
+from methods.cards.schema import fill
 
 CARDS = methods.papers()
 
@@ -34,7 +34,7 @@ def test_card_is_json_without_a_path(key: str) -> None:
     assert str(CARDS[key].folder) not in text
 
 
-@pytest.mark.parametrize("module", [methods.card, methods.recipe])
+@pytest.mark.parametrize("module", [methods.cards.card, methods.cards.recipe])
 def test_every_value_is_frozen(module: object) -> None:
     kinds = [kind for kind in vars(module).values() if dataclasses.is_dataclass(kind)]
     assert len(kinds) >= 7
@@ -96,7 +96,7 @@ def test_a_complete_card_is_accepted(folder: Path) -> None:
         ("baseline", "rank1", 60.0),
     ]
     assert card.published[0].convention.ap == "trapezoid"
-    assert card.published[1].convention == methods.card.Convention(metric="cosine")
+    assert card.published[1].convention == methods.cards.card.Convention(metric="cosine")
     assert card.arms["wide"].recipe == "late"
     assert all(set(card.recipes[profile]) == {"paper", "released", "late", "images"} for profile in PROFILES)
     assert card.claim("better").against == "baseline"

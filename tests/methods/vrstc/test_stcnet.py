@@ -10,7 +10,7 @@ import methods
 from methods.vrstc.discriminator import Discriminator
 from methods.vrstc.generators import encoder
 from methods.vrstc.neighbours import fill_ends, least_hidden, nearest
-from methods.vrstc.scaling import to_normalised, to_unit
+from methods.vrstc.pixel_range import to_normalised, to_unit
 from methods.vrstc.stcnet import STCNet
 
 IDS = 5

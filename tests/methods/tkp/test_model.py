@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 import methods
+from methods.cards.recipe import PROFILES, Stage
 from methods.layers.nonlocal_block import NonLocal
-from methods.recipe import PROFILES, Stage
 from methods.tkp.model import TKP
 from methods.tkp.options import LOSSES
 

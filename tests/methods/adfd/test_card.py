@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import methods
-from methods.recipe import PROFILES
+from methods.cards.recipe import PROFILES
 
 CARD = methods.paper("adfd")
 NUMBERS = {(p.arm, p.dataset, p.metric, p.source): p.value for p in CARD.published}

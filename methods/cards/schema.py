@@ -11,7 +11,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from .errors import MethodError, unknown
+from methods.errors import MethodError, unknown
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ import torchvision
 from torch import nn
 
 import methods
-from methods.layers.controls import PerFrameMLP, replace_temporal
 from methods.layers.packing import hide, pack, unpack
+from methods.layers.per_frame_mlp import PerFrameMLP, replace_temporal
 from methods.layers.pooling import FramePool, masked_max, masked_mean
 from methods.layers.resnet import Trunk, load_imagenet
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 import methods
 from methods.vrstc.discriminator import discriminators_loss, generators_loss
-from methods.vrstc.scaling import to_normalised, to_unit
+from methods.vrstc.pixel_range import to_normalised, to_unit
 from methods.vrstc.stcnet import STCNet, middle
 
 IDS = 5

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from methods.adfd.attribute_losses import bce, group_bce, imbalance_weights, mmd, weighted_bce
+from methods.adfd.losses import bce, group_bce, imbalance_weights, mmd, weighted_bce
 from methods.adfd.options import PAPER_GROUPS
 from methods.adfd.transfer import AttributeTransfer
 from methods.interface import AttributeTargets

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 import methods
+from methods.cards.recipe import PROFILES
 from methods.layers.nonlocal_block import NonLocal
-from methods.recipe import PROFILES
 from methods.vrstc.options import Options
 from methods.vrstc.regions import crop_regions, hide_regions, region_rows, region_scores
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from methods.cosam.cosam import Cosam, cost_volume, standardise, summarise
+from methods.cosam.cosegmentation import Cosam, cost_volume, standardise, summarise
 from methods.cosam.options import READINGS, Options
 
 PAPER, RELEASED = Options(), Options(**READINGS["released"])
