@@ -19,7 +19,7 @@ from datasets.tracklet import Split, Tracklet
 
 if TYPE_CHECKING:
     from datasets.checks import Examination
-    from datasets.contents import Content
+    from datasets.files.content_digest import Content
 
 __all__ = ["DataError", "Split", "Tracklet", "examine", "load", "names", "num_splits", "reader_of"]
 
@@ -32,19 +32,19 @@ class _Reader:
 
 
 _READERS = {
-    "mars": _Reader("datasets.readers.mars"),
-    "duke": _Reader("datasets.readers.duke"),
-    "ls-vid": _Reader("datasets.readers.ls_vid"),
-    "synthwalk": _Reader("datasets.readers.mars", "examine_synthwalk"),
-    "ilids": _Reader("datasets.readers.ilids", splits=10),
-    "ilids-csa": _Reader("datasets.readers.ilids", "examine_csa", splits=10),
-    "prid": _Reader("datasets.readers.prid", splits=10),
-    "prid-200": _Reader("datasets.readers.prid", "examine_200", splits=10),
-    "own": _Reader("datasets.readers.own"),
+    "mars": _Reader("datasets.readers.mars.reader"),
+    "duke": _Reader("datasets.readers.duke.reader"),
+    "ls-vid": _Reader("datasets.readers.ls_vid.reader"),
+    "synthwalk": _Reader("datasets.readers.mars.reader", "examine_synthwalk"),
+    "ilids": _Reader("datasets.readers.two_cameras.ilids", splits=10),
+    "ilids-csa": _Reader("datasets.readers.two_cameras.ilids", "examine_csa", splits=10),
+    "prid": _Reader("datasets.readers.two_cameras.prid", splits=10),
+    "prid-200": _Reader("datasets.readers.two_cameras.prid", "examine_200", splits=10),
+    "own": _Reader("datasets.readers.own.reader"),
 }
 
 
-_OTHER_SOURCES = {"rap": "datasets.annotations.rap"}  # read for their attributes alone
+_OTHER_SOURCES = {"rap": "datasets.attributes.rap"}  # read for their attributes alone
 
 
 def names() -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def load(name: str, root: str | Path, *, split: int = 0, content: "Content" = "k
     """Read a data set from disk, and insist that it is right.
 
     The fingerprint covers the bytes of every frame. They are read once; later only sizes and times of the files are
-    asked for, as long as these stay the same (`datasets.contents`).
+    asked for, as long as these stay the same (`datasets.files.content_digest`).
 
     Args:
         name: one of `names()`.
@@ -103,10 +103,11 @@ def examine(
             f"{name} has {reader.splits} split(s), so split {split} does not exist; "
             f"ask for one of 0 to {reader.splits - 1}"
         )
-    from datasets.pack import examining, is_pack  # a pack of the data set takes the place of its folder
+    from datasets.pack import is_pack
+    from datasets.pack import reader as pack_reader  # a pack of the data set takes the place of its folder
 
     if is_pack(Path(root)):
-        return examining.examine(name, Path(root), split=split, known=names(), options=options)
+        return pack_reader.examine(name, Path(root), split=split, known=names(), options=options)
     function = getattr(importlib.import_module(reader.module), reader.function)
     try:
         result: Examination = function(Path(root), split=split, **options)
@@ -116,9 +117,9 @@ def examine(
         raise
     if not options.get("check_images", True):
         return result
-    from datasets import contents
+    from datasets.files import content_digest
 
-    return contents.with_content(result, content)
+    return content_digest.with_content(result, content)
 
 
 def _reader(name: str) -> _Reader:

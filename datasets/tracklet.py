@@ -97,7 +97,7 @@ class Split:
         synthetic: whether the pixels were rendered.
         number: which of the data set's divisions this is, from 0.
         divisions: how many there are; accuracies are averaged over all of them (ten of iLIDS-VID and PRID-2011).
-        content: digest of what the frames held when they were looked at (`datasets.contents`), part of the
+        content: digest of what the frames held when they were looked at (`datasets.files.content_digest`), part of the
             fingerprint; empty where they were not.
     """
 

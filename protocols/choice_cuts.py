@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from datasets import sampling, snippets
-from datasets.sampling import Clip
+from datasets.sampling import clips, snippets
+from datasets.sampling.clips import Clip
 
 from .choices import Choice, How
 from .errors import ProtocolError
@@ -74,7 +74,7 @@ def _number(choice: Choice) -> int:
     return choice.frames
 
 
-def _short(choice: Choice) -> sampling.Short:
+def _short(choice: Choice) -> clips.Short:
     if choice.rest not in ("loop", "repeat-last", "pad"):
         raise ProtocolError(f"the choice {choice.name} needs rest = loop, repeat-last or pad, not {choice.rest!r}")
     return choice.rest
@@ -91,14 +91,14 @@ def _frames(first: int, after: int) -> Clip:
 
 
 _CUTS: dict[How, _Cut] = {
-    "all": lambda n, c: sampling.every(n),
-    "first": lambda n, c: sampling.leading(n, _number(c), 1),
-    "middle": lambda n, c: sampling.evenly(n, _number(c)),
-    "ends": lambda n, c: sampling.evenly(n, _number(c), short=_short(c)),
-    "torchreid": lambda n, c: sampling.evenly(n, _number(c), rule="torchreid", short=_short(c)),
-    "chunk-middles": lambda n, c: sampling.chunked(n, _number(c), None, short=_short(c)),
-    "chunk-firsts": lambda n, c: sampling.chunked(n, _number(c), None, pick="first", short=_short(c)),
-    "leading": lambda n, c: sampling.leading(n, _number(c), c.stride, short=_short(c)),
+    "all": lambda n, c: clips.every(n),
+    "first": lambda n, c: clips.leading(n, _number(c), 1),
+    "middle": lambda n, c: clips.evenly(n, _number(c)),
+    "ends": lambda n, c: clips.evenly(n, _number(c), short=_short(c)),
+    "torchreid": lambda n, c: clips.evenly(n, _number(c), rule="torchreid", short=_short(c)),
+    "chunk-middles": lambda n, c: clips.chunked(n, _number(c), None, short=_short(c)),
+    "chunk-firsts": lambda n, c: clips.chunked(n, _number(c), None, pick="first", short=_short(c)),
+    "leading": lambda n, c: clips.leading(n, _number(c), c.stride, short=_short(c)),
     "snippets": lambda n, c: snippets.snippets(n, _number(c), _rest(c)),
     "apart": lambda n, c: snippets.apart(n, _number(c), c.stride),
     "windows": lambda n, c: snippets.overlapping(n, _number(c), c.stride, _rest(c)),

@@ -32,7 +32,7 @@ class Choice:
         frames: N, frames of a clip; None where a clip is the whole tracklet.
         stride: of windows: from one start to the next; of frames that lie apart: from one to the next.
         rest: what becomes of a tracklet, or of its last clip, that is too short for N frames: as in
-            `datasets.snippets.snippets`; empty where nothing is ever too short.
+            `datasets.sampling.snippets.snippets`; empty where nothing is ever too short.
         mean: of several clips: each counts the same (``clips``), or by its real frames (``frames``); empty for one.
         answers: another cut for gallery tracklets; empty where query and gallery are fed alike.
         curve: whether it is a point of the curves against N; the published rules beside them are not.

@@ -60,7 +60,8 @@ class Snippets:
 
     Attributes:
         length: frames of a snippet; a method that takes clips of one length only is cut at that.
-        rest: what becomes of the last frames, see `datasets.snippets.snippets`; a method of fixed clips gets ``loop``.
+        rest: what becomes of the last frames, see `datasets.sampling.snippets.snippets`; a method of fixed clips
+            gets ``loop``.
         mean: over ``clips``, each counting the same, or over ``frames``: a clip counts by its number of real frames.
     """
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from datasets.repaired.writing import read_changes
-from datasets.store_selection import FrameSelection
+from datasets.frames.subset import FrameSelection
+from datasets.repaired.write import read_changes
 from files.formats import arrays as npy
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
 from runners import restoring, stages

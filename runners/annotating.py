@@ -5,8 +5,7 @@ from pathlib import Path
 
 import datasets
 from datasets import attributes
-from datasets.annotations import rap
-from datasets.attributes import Annotation
+from datasets.attributes import Annotation, rap
 from datasets.synthwalk.truth import read_json
 from datasets.tracklet import Split
 from runners.errors import RunError

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import datasets
 from datasets import attributes
-from datasets.annotations import rap, synthwalk
-from datasets.attributes import GROUPS, Annotation, Attribute, Join
+from datasets.attributes import GROUPS, Annotation, Attribute, Join, rap, synthwalk
 from datasets.tracklet import Split
 from methods.cards.recipe import PROFILES
 from runners.cli import guarded

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets import contact_sheet
+from datasets.inspection import contact_sheet
 from runners import data_list, data_pack, data_render, data_stats, data_verify
 from runners.cli import guarded
 from runners.data_source import add_source, examine, positive, size_of

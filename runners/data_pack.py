@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import pack
-from datasets.image_header import FAULTS
+from datasets.images.header import FAULTS
 from runners.data_source import add_source, divisions_of, examine, name_of
 
 DESCRIPTION = """\

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets import contents, pack
+from datasets import pack
 from datasets.checks import Examination
-from datasets.contents import Content
+from datasets.detect_layout import PACK, recognise
+from datasets.files import content_digest
+from datasets.files.content_digest import Content
 from datasets.identifiers import printable, shown
-from datasets.recognition import PACK, recognise
 from datasets.tracklet import Split
 
 
@@ -93,7 +94,7 @@ def facts(split: Split) -> dict[str, Any]:
 
 def of_names(split: Split, arguments: argparse.Namespace) -> str:
     """What to say of a fingerprint that the content of the frames did not enter."""
-    if pack.is_pack(split.root) or contents.sealed_by(split.root) is not None:
+    if pack.is_pack(split.root) or content_digest.sealed_by(split.root) is not None:
         return ""  # a pack's index and a manifest tell the content
     if getattr(arguments, "no_images", False):
         return " (of names and tables; with the images it is another)"

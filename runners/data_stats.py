@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from datasets import contact_sheet
 from datasets.catalogue import PEOPLE, entry
-from datasets.census import census
 from datasets.errors import DataError
 from datasets.identifiers import printable
+from datasets.inspection import contact_sheet
+from datasets.inspection.statistics import census
 from datasets.tracklet import Split
 from reports import data_set
 from reports.writing import write_files

@@ -13,14 +13,14 @@ from typing import Any
 
 from datasets import pack
 from datasets.catalogue import entry
-from datasets.census import census
 from datasets.checks import Check, Examination, Problem
-from datasets.contents import Content
+from datasets.detect_layout import PACK
 from datasets.errors import DataError
+from datasets.files.content_digest import Content
 from datasets.identifiers import printable
-from datasets.inspection import KINDS, Inspection, inspect
-from datasets.official_figures import check_figures
-from datasets.recognition import PACK
+from datasets.inspection.frames import KINDS, Inspection, inspect
+from datasets.inspection.official import check_figures
+from datasets.inspection.statistics import census
 from datasets.tracklet import Split
 from reports.errors import ReportError
 from reports.writing import write_files

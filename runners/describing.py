@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets.reading_ahead import ahead
-from datasets.sampling import chunked
-from datasets.snippets import snippets as cut_tracklet
-from datasets.store import FrameStore
-from datasets.store_selection import Frames
-from datasets.transforms import Normalisation, to_tensor
+from datasets.files.prefetch import ahead
+from datasets.frames.decoded import FrameStore
+from datasets.frames.subset import Frames
+from datasets.images.transforms import Normalisation, to_tensor
+from datasets.sampling.clips import chunked
+from datasets.sampling.snippets import snippets as cut_tracklet
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
 from protocols.choices import Choice
 from protocols.interface import Mean, Protocol, Snippets

@@ -93,7 +93,7 @@ def runtime(device: str) -> dict[str, Any]:
     """What bits depend on besides the inputs: library versions, instruction set, threads, device, decoder of images."""
     import torch
 
-    from datasets import decoding
+    from datasets.images import decode as decoding
 
     made_of: dict[str, Any] = {
         "torch": torch.__version__,
@@ -112,7 +112,7 @@ def runtime(device: str) -> dict[str, Any]:
 @cache
 def describe() -> dict[str, Any]:
     """The machine, the libraries and the state of the code, for the record."""
-    from datasets import decoding
+    from datasets.images import decode as decoding
 
     versions = {}
     for name in LIBRARIES:

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets.store import FrameStore
-from datasets.transforms import Normalisation, to_tensor
+from datasets.frames.decoded import FrameStore
+from datasets.images.transforms import Normalisation, to_tensor
 from methods.interface import FrameThenTime
 from runners.environment import Precision
 from runners.progress import step_bar

@@ -12,10 +12,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import batches, sampling
-from datasets.randomness import generator
-from datasets.store_pair import TrainingFrames
-from datasets.transforms import ClipTransform
+from datasets.frames.concatenated import TrainingFrames
+from datasets.images.transforms import ClipTransform
+from datasets.sampling import batches
+from datasets.sampling import clips as sampling
+from datasets.seeding import generator
 from methods.cards.recipe import Stage
 
 Ints = NDArray[np.int64]

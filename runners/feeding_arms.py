@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from datasets.randomness import generator
-from datasets.store_selection import Frames, FrameSelection
+from datasets.frames.subset import Frames, FrameSelection
+from datasets.seeding import generator
 from methods.interface import FrameThenTime
 from runners import stages
 from runners.describing import Feeding

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.attributes import Annotation
-from datasets.opening import DECODED_LIMIT
-from datasets.store_selection import Frames
+from datasets.frames.open import DECODED_LIMIT
+from datasets.frames.subset import Frames
 from datasets.tracklet import Split
 from files.formats import arrays as npy
 from methods.arms import Arm

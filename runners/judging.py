@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import jpeg
-from datasets.store_selection import Frames
+from datasets.frames.subset import Frames
+from datasets.images import jpeg
 from datasets.tracklet import Split
 from protocols.conventions import Convention
 from protocols.gallery_index import answered

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import attributes
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
 from datasets.tracklet import Split, Tracklet, person_ids
 from files.formats import arrays as npy
 from methods.interface import FrameThenTime, LearnsAttributes

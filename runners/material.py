@@ -10,15 +10,15 @@ import datasets
 from datasets import attributes, repaired
 from datasets.attributes import Annotation
 from datasets.errors import DataError
-from datasets.opening import DECODED_LIMIT, open_frames
-from datasets.readers.manifest import REPAIRED
-from datasets.repaired import place, writing
+from datasets.files.manifest import REPAIRED
+from datasets.frames.concatenated import FramePair
+from datasets.frames.decoded import FrameStore
+from datasets.frames.open import DECODED_LIMIT, open_frames
+from datasets.frames.shared import open_shared
+from datasets.frames.subset import Frames, FrameSelection
+from datasets.images.resize import Filter
+from datasets.repaired import staging, write
 from datasets.repaired.interface import Repairer
-from datasets.resizing import Filter
-from datasets.shared_frames import open_shared
-from datasets.store import FrameStore
-from datasets.store_pair import FramePair
-from datasets.store_selection import Frames, FrameSelection
 from datasets.tracklet import Split, Tracklet, person_ids
 from files import stock
 from files.formats import arrays
@@ -50,7 +50,7 @@ class Material:
         device: such as ``cpu``.
         annotation: attributes of the people in ``raw``, if anybody annotated them.
         source: other data, whose attributes are annotated.
-        decoded_limit: bytes of decoded frames up to which they are kept, see `datasets.opening`.
+        decoded_limit: bytes of decoded frames up to which they are kept, see `datasets.frames.open`.
         shared: the division of the data whose frames all others are views of; None where there is one division.
     """
 
@@ -159,7 +159,7 @@ class Material:
         Raises:
             DataError: another process is writing it.
         """
-        with place.locked(root):
+        with staging.locked(root):
             if not root.exists():
                 return
             try:
@@ -277,7 +277,7 @@ class Material:
             self._set_aside_damaged(data, own)
         repairer, hidden = self._repairer(data), self._hidden(data)
         workers = 1 if data.painter else 2
-        return writing.write(self.raw, repairer, hidden, root or own, calls=data.calls, workers=workers)
+        return write.write(self.raw, repairer, hidden, root or own, calls=data.calls, workers=workers)
 
     def _repairer(self, data: PlannedData) -> Repairer:
         assert data.repairer is not None  # see folder
@@ -290,7 +290,7 @@ class Material:
         planned = data.painter
         return Painter(data.repairer.kind, data.options, network, planned.size, self.device, planned.precision)
 
-    def _hidden(self, data: PlannedData) -> writing.Hidden:
+    def _hidden(self, data: PlannedData) -> write.Hidden:
         """Hidden pixels of a tracklet by the calls; nothing where the repairer needs none."""
         if data.scores is None:
             return lambda tracklet, height, width: np.zeros((len(tracklet), height, width), dtype=bool)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import jpeg
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.images import jpeg
 from protocols import masks
 
 if TYPE_CHECKING:

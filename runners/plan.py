@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import methods
 from datasets import repaired
-from datasets.repaired.writing import fingerprint_of
+from datasets.repaired.write import fingerprint_of
 from methods.arms import Arm
 from methods.cards.card import ANNOTATED, SERVING, Card
 from methods.cards.recipe import Length, Recipe, Stage

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from datasets.attributes import Group
-from datasets.resizing import Filter
+from datasets.images.resize import Filter
 from methods.arms import Arm
 from methods.cards.card import ANNOTATED, Card
 from methods.cards.recipe import Stage

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-from datasets import progress
+from datasets.files import progress
 
 _LINE_SECONDS = 20.0
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datasets.opening import DECODED_LIMIT
+from datasets.frames.open import DECODED_LIMIT
 from datasets.tracklet import Split
 from runners import tracking
 from runners.annotating import find_annotation, find_source

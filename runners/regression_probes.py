@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 import protocols
-from datasets import sampling
-from datasets.randomness import generator
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.sampling import clips
+from datasets.seeding import generator
 from methods.interface import FrameThenTime
 from protocols.interface import Protocol
 from runners import choosing, extraction
@@ -93,7 +93,7 @@ def probe_job(job: Job, runs: Sequence[ArmRun], paper: str, seed: int, work: Pat
 def rules() -> dict[str, Probe]:
     """Frames that every sampling rule draws in tracklets of fixed lengths."""
     found = {}
-    for name, rule in sampling.RULES.items():
+    for name, rule in clips.RULES.items():
         digest = hashlib.sha256()
         for length in LENGTHS:
             for clip in CLIPS:

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets.randomness import generator
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.seeding import generator
 
 NAMES = tuple(
     f"{colour} {what}"

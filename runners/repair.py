@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def repair(options: argparse.Namespace) -> dict[str, Any]:
     """Train what has to be trained, write the set, and return its manifest."""
-    from datasets.readers.manifest import REPAIRED
+    from datasets.files.manifest import REPAIRED
     from runners.dataset import load_data
     from runners.environment import choose_device
     from runners.job_setting import setting_of

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datasets.images.resize import resize
+from datasets.images.transforms import to_tensor
 from datasets.repaired.interface import Footage, Repaired
-from datasets.resizing import resize
-from datasets.transforms import to_tensor
 from methods.interface import Repair
 from runners.environment import Precision
 from runners.training import autocast

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.images.transforms import Normalisation
 from datasets.synthwalk.truth import HIDDEN, load_truth
 from datasets.tracklet import Split
 from datasets.tracklet import lengths as frame_counts
-from datasets.transforms import Normalisation
 from methods.interface import ScoresRegions
 from protocols import occlusion, restoration
 from protocols.restoration import MEASURES

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets.transforms import Normalisation, to_tensor
+from datasets.images.transforms import Normalisation, to_tensor
 from methods.interface import FrameThenTime, ScoresRegions
 from methods.layers.resnet import Trunk
 from protocols import restoration

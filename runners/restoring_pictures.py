@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import jpeg
+from datasets.images import jpeg
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import decoding
-from datasets.image_opening import ImageFault
-from datasets.resizing import resize
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.images import decode
+from datasets.images.open import ImageFault
+from datasets.images.resize import resize
+from datasets.images.transforms import Normalisation
 from datasets.synthwalk.truth import HIDDEN, Truth, load_truth
 from datasets.tracklet import Split
 from datasets.tracklet import lengths as frame_counts
-from datasets.transforms import Normalisation
 from methods.interface import ScoresRegions
 from protocols import occlusion
 from protocols.restoration import People
@@ -135,7 +135,7 @@ class _Scene:
         for number, twin in enumerate(told.twins):
             if twin is not None:
                 try:
-                    frames[number] = resize(decoding.decode(twin), size)
+                    frames[number] = resize(decode.decode(twin), size)
                 except ImageFault as error:
                     raise RunError(
                         f"the twin of a frame {error}; render SynthWalk again into an empty folder"

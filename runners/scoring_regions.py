@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datasets.store import FrameStore
-from datasets.transforms import Normalisation, to_tensor
+from datasets.frames.decoded import FrameStore
+from datasets.images.transforms import Normalisation, to_tensor
 from methods.interface import ScoresRegions
 from runners.environment import Precision
 from runners.extraction import frames_per_batch

@@ -27,7 +27,7 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "files.atomic": "writes a file whole or not at all",
     "files.errors": "words of refusals",
     "files.formats.toml": "reads cards; what a card says is among the inputs",
-    "datasets.progress": "bars and lines on a terminal",
+    "datasets.files.progress": "bars and lines on a terminal",
     "runners.progress": "bars and lines on a terminal",
     "files.digest": "tells whether a file is what was written",
     "files.lock": "keeps two processes apart; writes nothing",
@@ -47,13 +47,13 @@ DECIDES_NOTHING: Mapping[str, str] = {
 """Imported by modules that decide, and decides nothing itself."""
 
 BY_FINGERPRINT: Mapping[str, str] = {
-    "datasets.annotations.duke": "an annotation enters by a fingerprint of all that was read",
-    "datasets.annotations.mars": "an annotation enters by a fingerprint of all that was read",
-    "datasets.annotations.rap": "an annotation enters by a fingerprint of all that was read",
-    "datasets.annotations.synthwalk": "an annotation enters by a fingerprint of all that was read",
-    "datasets.pack.writing": "writes packs; their frames are those of the images",
+    "datasets.attributes.duke": "an annotation enters by a fingerprint of all that was read",
+    "datasets.attributes.mars": "an annotation enters by a fingerprint of all that was read",
+    "datasets.attributes.rap": "an annotation enters by a fingerprint of all that was read",
+    "datasets.attributes.synthwalk": "an annotation enters by a fingerprint of all that was read",
+    "datasets.pack.write": "writes packs; their frames are those of the images",
     "datasets.repaired": "repaired data are a step: repaired",
-    "datasets.synthwalk.writing": "renders; what was rendered lies on disk and has a fingerprint",
+    "datasets.synthwalk.write": "renders; what was rendered lies on disk and has a fingerprint",
     "runners.annotating": "an annotation enters by a fingerprint of all that was read",
     "runners.explaining": "masks against the truth are a step: explain",
     "runners.judging": "accuracies are a step: judge",
@@ -80,18 +80,18 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "frames": Kind(("datasets.store", "datasets.store_building")),
-    "features": Kind(("runners.extraction", "datasets.opening", "datasets.shared_frames")),
+    "frames": Kind(("datasets.frames.decoded", "datasets.frames.decode_pool")),
+    "features": Kind(("runners.extraction", "datasets.frames.open", "datasets.frames.shared")),
     "stage": Kind(("runners.stages", "runners.training", "runners.material")),
     "regions": Kind(("runners.scoring_regions", "runners.material", "runners.stages")),
     "labels": Kind(("runners.labelling", "runners.recognising", "runners.material", "runners.stages")),
-    "repaired": Kind(("datasets.repaired.writing", "runners.repairing", "runners.material", "runners.stages")),
+    "repaired": Kind(("datasets.repaired.write", "runners.repairing", "runners.material", "runners.stages")),
     "examine": Kind(("protocols.admission", "protocols.cost", "runners.stages")),
     "judge": Kind(("runners.job", "runners.judging", "runners.against_truth")),
     "explain": Kind(("runners.explaining", "runners.against_truth")),
     "weigh": Kind(("runners.weighing", "runners.against_truth")),
     "recognise": Kind(("runners.recognising", "runners.against_truth")),
-    "restore": Kind(("runners.restoring", "runners.against_truth", "datasets.repaired.changes")),
+    "restore": Kind(("runners.restoring", "runners.against_truth", "datasets.repaired.masks")),
 }
 """Every kind of step, and decoded frames."""
 

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets import decoding, reader_of
-from datasets.randomness import generator
-from datasets.store import FrameStore
-from datasets.store_pair import TrainingFrames
+from datasets import reader_of
+from datasets.frames.concatenated import TrainingFrames
+from datasets.frames.decoded import FrameStore
+from datasets.images import decode
+from datasets.images.transforms import Normalisation
+from datasets.seeding import generator
 from datasets.tracklet import Split
-from datasets.transforms import Normalisation
 from files.formats import arrays, safetensors
 from methods.cards.recipe import Augment
 from methods.interface import FrameThenTime
@@ -203,7 +204,7 @@ def frame_features(
             "normalise": normalise,
             "precision": precision,
             "resize": store.resize,
-            "decoder": decoding.version(),
+            "decoder": decode.version(),
             "code": code_digest("features", modules=[reader_of(split.name)]),
             **({"crop": store.crop} if store.crop != 1 else {}),
             **({"counted": "trunk frames"} if part == "test" else {}),

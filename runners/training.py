@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets.randomness import generator
-from datasets.store_pair import TrainingFrames
-from datasets.transforms import to_tensor
+from datasets.frames.concatenated import TrainingFrames
+from datasets.images.transforms import to_tensor
+from datasets.seeding import generator
 from methods.cards.recipe import Stage, Turn
 from methods.interface import AttributeTargets, FrameThenTime, Method
 from protocols.arithmetic import computing

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from datasets.snippets import snippets
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.images.transforms import Normalisation, to_tensor
+from datasets.sampling.snippets import snippets
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split, Tracklet
-from datasets.transforms import Normalisation, to_tensor
 from methods.interface import Explains, FixedClip
 from protocols import frame_weights
 from protocols.errors import ProtocolError

@@ -20,10 +20,10 @@ HDF5 data set. But safetensors keeps all names in one JSON header, which takes e
 of MARS, where this index is open in a tenth of one. And anybody with NumPy can read it without this suite.
 """
 
-from datasets.pack.checking import differences, verify
-from datasets.pack.layout import PackReport, is_pack
-from datasets.pack.reading import Pack, beside, bytes_of, open_pack
-from datasets.pack.writing import SHARD_BYTES, write
+from datasets.pack.file_format import PackReport, is_pack
+from datasets.pack.read import Pack, beside, bytes_of, open_pack
+from datasets.pack.verify import differences, verify
+from datasets.pack.write import SHARD_BYTES, write
 
 __all__ = [
     "SHARD_BYTES",

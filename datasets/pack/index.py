@@ -7,10 +7,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.contents import of_frames
 from datasets.errors import DataError
-from datasets.pack import layout
-from datasets.pack.layout import Contents, Division
+from datasets.files.content_digest import of_frames
+from datasets.pack import file_format
+from datasets.pack.file_format import Contents, Division
 from files import digest
 from files.formats import arrays
 
@@ -55,7 +55,7 @@ def array(folder: Path, contents: Contents, file: str, rows: int, kind: "np.dtyp
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); {DAMAGED}") from error
     if not sound:
-        raise DataError(f"{path} differs from its checksum in {layout.PACK}; {DAMAGED}")
+        raise DataError(f"{path} differs from its checksum in {file_format.PACK}; {DAMAGED}")
     return found.view(np.ndarray)
 
 
@@ -86,7 +86,7 @@ def check_places(folder: Path, contents: Contents, frames: NDArray[Any], trackle
 
 
 def held(frames: NDArray[Any], tracklets: NDArray[Any]) -> list[bytes]:
-    """What each tracklet of the index holds, as `datasets.contents` finds it in the image files."""
+    """What each tracklet of the index holds, as `datasets.files.content_digest` finds it in the image files."""
     starts = [*tracklets["start"].tolist(), len(frames)]
     return [of_frames(frames["size"][a:b], frames["crc32"][a:b]) for a, b in pairwise(starts)]
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from datasets.errors import DataError
+from datasets.repaired.baselines import Drop, Inpaint, NoRepair, TemporalMedian
 from datasets.repaired.interface import Footage, Repaired, Repairer
 from datasets.repaired.oracle import Oracle, OracleCalled
-from datasets.repaired.reference import Drop, Inpaint, NoRepair, TemporalMedian
 from datasets.tracklet import Split
 
 __all__ = ["Footage", "Repaired", "Repairer", "make", "names", "options"]

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from datasets import decoding
 from datasets.errors import DataError
-from datasets.image_opening import ImageFault
+from datasets.images import decode
+from datasets.images.open import ImageFault
 from datasets.repaired.interface import Footage, Frames, Repaired, untouched
 
 
@@ -67,7 +67,7 @@ class Oracle:
                 continue
             where = f"the twin of frame {number + 1} of tracklet {footage.key} under {self._root}"
             try:
-                twin = decoding.decode(jpeg)
+                twin = decode.decode(jpeg)
             except ImageFault as error:
                 raise DataError(f"{where} {error}; render SynthWalk again") from error
             if twin.shape != twins.shape[1:]:

@@ -20,6 +20,6 @@ def render(world: World, root: Path, *, workers: int | None = None, progress: bo
 
     The compiler and the image encoder are loaded only here, so that importing this package is quick.
     """
-    from datasets.synthwalk import writing
+    from datasets.synthwalk import write
 
-    return writing.render(world, root, workers=workers, progress=progress)
+    return write.render(world, root, workers=workers, progress=progress)

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import datasets
-from datasets import decoding, jpeg
 from datasets.errors import DataError
-from datasets.synthwalk import materials, sprites, truth
+from datasets.images import decode, jpeg
+from datasets.synthwalk import truth
+from datasets.synthwalk.render import materials
+from datasets.synthwalk.scenes import props
 from datasets.tracklet import Split, Tracklet
 
 Bytes = NDArray[np.uint8]
@@ -69,7 +71,7 @@ def _groups(root: Path) -> dict[str, list[list[int]]]:
 
 
 def _frame(split: Split, tracklet: Tracklet, number: int) -> Bytes:
-    return decoding.read(split.root / tracklet.frames[number])
+    return decode.read(split.root / tracklet.frames[number])
 
 
 def _clearest(split: Split, tracklet: Tracklet) -> Bytes:
@@ -107,7 +109,7 @@ def _colour_in(labels: Bytes, occluders: Bytes) -> Bytes:
     palette[0] = 25
     out = palette[labels]
     front = occluders > 0
-    grey = 90 + 12.0 * occluders[front][:, None] / len(sprites.OCCLUDERS) * 8
+    grey = 90 + 12.0 * occluders[front][:, None] / len(props.OCCLUDERS) * 8
     out[front] = 0.75 * grey + 0.25 * out[front]
     return np.clip(out, 0, 255).astype(np.uint8)
 

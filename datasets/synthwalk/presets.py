@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from datasets import jpeg
 from datasets.errors import DataError
-from datasets.synthwalk import styles
+from datasets.images import jpeg
+from datasets.synthwalk.world import styles
 
 VERSION = "2"  # pixels do not depend on AVX-512 any more (`elementary`)
 """Version of the renderer. Raise it with every change that alters a rendered byte."""

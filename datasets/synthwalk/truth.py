@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.synthwalk import elementary, gait, people
-from datasets.synthwalk.cameras import Camera
-from datasets.synthwalk.gait import Style, Tempo
-from datasets.synthwalk.population import Identity, Population, Track
+from datasets.synthwalk import exact_math
+from datasets.synthwalk.scenes.cameras import Camera
+from datasets.synthwalk.world import gait, people
+from datasets.synthwalk.world.gait import Style, Tempo
+from datasets.synthwalk.world.population import Identity, Population, Track
 from files.formats import arrays, json
 
 TOP_CODES: Final = ("black", "purple", "green", "blue", "gray", "white", "yellow", "red", "complex")
@@ -172,7 +173,7 @@ def attribute_row(track: Track, truth: Truth, crowded: bool) -> list[int]:
     """A tracklet's line of `attributes.csv`."""
     look, outfit, d = track.who.look, track.who.look.outfit, track.who.look.details
     yaw = truth.yaw.astype(np.float64)
-    turn = np.abs(elementary.arctan2(elementary.sin(yaw), elementary.cos(yaw)))
+    turn = np.abs(exact_math.arctan2(exact_math.sin(yaw), exact_math.cos(yaw)))
     various = turn.max() - turn.min() > np.pi / 3
     pose = 5 if various else int(np.clip(np.rint(turn.mean() / (np.pi / 4)), 0, 4))
     complex_top = outfit.pattern in ("stripes", "upright stripes", "checks", "panel")

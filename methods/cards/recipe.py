@@ -265,7 +265,7 @@ class Recipe:
         test_crop: frames are enlarged by this before the centre of that size is cut out at test (ADFD: 1.125); 1 takes
             them as they are.
         resize: the filter that brings frames of another size to ``size``, in training and at test; see
-            `datasets.resizing`. Frames of that size are taken as they are, whatever stands here.
+            `datasets.images.resize`. Frames of that size are taken as they are, whatever stands here.
         precision: in what numbers the networks compute, in training and at test. ``fp32`` is full float32, as all
             released codes here have it; ``tf32``; ``bf16`` and ``fp16`` mix these with float32; ``auto`` is bf16 where
             the hardware has it and fp32 elsewhere, so that accuracies depend on the machine.

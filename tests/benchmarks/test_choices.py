@@ -16,7 +16,7 @@ import torch
 
 import methods
 import protocols
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
 from runners import choosing, describing, extraction
 from runners.environment import choose_precision
 from runners.trunk_frames import counting_trunk_frames

@@ -15,8 +15,8 @@ from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 from torchvision import transforms
 
-from datasets.randomness import generator
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.seeding import generator
 from datasets.tracklet import NumberedFrames, Tracklet
 
 FRAMES, SIZE = 512, (256, 128)

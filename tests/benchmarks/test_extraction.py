@@ -20,12 +20,13 @@ from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
-from datasets import jpeg, pack
-from datasets.packed_frames import PackedFrames
-from datasets.randomness import generator
-from datasets.store import FrameStore
+from datasets import pack
+from datasets.frames.decoded import FrameStore
+from datasets.frames.on_demand import PackedFrames
+from datasets.images import jpeg
+from datasets.images.transforms import to_tensor
+from datasets.seeding import generator
 from datasets.tracklet import NumberedFrames, Split, Tracklet
-from datasets.transforms import to_tensor
 from methods.layers import resnet
 from runners.environment import choose_device, choose_precision
 from runners.extraction import extract_frame_features, frames_per_batch

@@ -25,13 +25,14 @@ from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 from torchvision import transforms
 
-from datasets import jpeg, pack
-from datasets.frame_bytes import FileBytes
-from datasets.packed_frames import PackedFrames
-from datasets.randomness import generator
-from datasets.store_building import decode_block
+from datasets import pack
+from datasets.frames.decode_pool import decode_block
+from datasets.frames.on_demand import PackedFrames
+from datasets.images import jpeg
+from datasets.images.encoded import FileBytes
+from datasets.images.transforms import IMAGENET_MEAN, IMAGENET_STD, to_tensor
+from datasets.seeding import generator
 from datasets.tracklet import NumberedFrames, Split, Tracklet
-from datasets.transforms import IMAGENET_MEAN, IMAGENET_STD, to_tensor
 
 CLIPS, LENGTH, SIZE = 16, 32, (256, 128)
 FRAMES = CLIPS * LENGTH

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.synthwalk import compiling, population, presets, shooting, writing
+from datasets.synthwalk import presets, write
+from datasets.synthwalk.render import numba_cache, tracklet
+from datasets.synthwalk.world import population
 
 SIZES = [(64, 32), (128, 64), (256, 128)]
 
@@ -32,8 +34,8 @@ def note_rate(benchmark: Any, frames: int, cpu: list[float]) -> None:
 def test_rendering_whole_tracklets(benchmark: Any, tmp_path: Path, height: int, width: int) -> None:
     """All in: poses, pixels, twins, masks, encoding, packing, writing."""
     world = world_of(height, width)
-    studio, tracks = shooting.open_studio(world, 2), population.populate(world).tracks
-    shooting.take(studio, tracks[0])  # compile
+    studio, tracks = tracklet.open_studio(world, 2), population.populate(world).tracks
+    tracklet.take(studio, tracks[0])  # compile
     cpu: list[float] = []
     rounds = itertools.count()
 
@@ -44,7 +46,7 @@ def test_rendering_whole_tracklets(benchmark: Any, tmp_path: Path, height: int, 
             (root / "truth" / "tracklets" / track.folder).mkdir(parents=True, exist_ok=True)
         start = time.process_time()
         for track in tracks:
-            writing.write_tracklet(studio, track, root)
+            write.write_tracklet(studio, track, root)
         cpu.append(time.process_time() - start)
 
     benchmark.pedantic(run, rounds=3, warmup_rounds=1)
@@ -55,15 +57,15 @@ def test_rendering_whole_tracklets(benchmark: Any, tmp_path: Path, height: int, 
 def test_pixels_alone(benchmark: Any, monkeypatch: pytest.MonkeyPatch, renderer: str) -> None:
     """Poses and pixels of 128x64 frames, by the kernels and by plain NumPy, which draws where Numba is missing."""
     world = presets.preset("tiny", seed=101, height=128, width=64)
-    studio, tracks = shooting.open_studio(world, 2), population.populate(world).tracks[::6]
-    shooting.take(studio, tracks[0])  # compile
-    monkeypatch.setattr(compiling, "AVAILABLE", renderer == "compiled")
+    studio, tracks = tracklet.open_studio(world, 2), population.populate(world).tracks[::6]
+    tracklet.take(studio, tracks[0])  # compile
+    monkeypatch.setattr(numba_cache, "AVAILABLE", renderer == "compiled")
     cpu: list[float] = []
 
     def run() -> None:
         start = time.process_time()
         for track in tracks:
-            shooting.take(studio, track)
+            tracklet.take(studio, track)
         cpu.append(time.process_time() - start)
 
     benchmark.pedantic(run, rounds=3)
@@ -74,8 +76,8 @@ def test_pixels_alone(benchmark: Any, monkeypatch: pytest.MonkeyPatch, renderer:
 def test_floor_encoding_and_writing_alone(benchmark: Any, tmp_path: Path, height: int, width: int) -> None:
     """The same frames, already rendered: one JPEG and one small file each."""
     world = world_of(height, width)
-    studio, tracks = shooting.open_studio(world, 2), population.populate(world).tracks
-    shots = [shooting.take(studio, track) for track in tracks]
+    studio, tracks = tracklet.open_studio(world, 2), population.populate(world).tracks
+    shots = [tracklet.take(studio, track) for track in tracks]
     cpu: list[float] = []
     rounds = itertools.count()
 
@@ -85,7 +87,7 @@ def test_floor_encoding_and_writing_alone(benchmark: Any, tmp_path: Path, height
         start = time.process_time()
         for track, shot in zip(tracks, shots, strict=True):
             for number, frame in enumerate(shot.frames):
-                writing.put(f"{root}/{track.half}{track.key}F{number}.jpg", writing.encode(frame, shot.quality))
+                write.put(f"{root}/{track.half}{track.key}F{number}.jpg", write.encode(frame, shot.quality))
         cpu.append(time.process_time() - start)
 
     benchmark.pedantic(run, rounds=3, warmup_rounds=1)

@@ -16,7 +16,7 @@ import pytest
 
 import datasets
 from datasets import repaired, synthwalk
-from datasets.repaired import writing
+from datasets.repaired import write
 from datasets.synthwalk import presets, truth
 from datasets.tracklet import Split, Tracklet
 
@@ -59,7 +59,7 @@ def test_writing(benchmark: Any, source: Split, tmp_path: Path, name: str) -> No
 
     def run() -> None:
         made = repaired.make(name, source)
-        writing.write(source, made, hidden, tmp_path / str(next(numbers)), calls={"by": "truth"}, progress=False)
+        write.write(source, made, hidden, tmp_path / str(next(numbers)), calls={"by": "truth"}, progress=False)
 
     measure(benchmark, source, run, 1 if name == "inpaint" else 3)
 

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 import methods
 import protocols
-from datasets.store import FrameStore
-from datasets.transforms import to_tensor
+from datasets.frames.decoded import FrameStore
+from datasets.images.transforms import to_tensor
 from methods.cards.recipe import Augment, Length, Optimizer, Sampler, Stage
 from runners import describing, extraction
 from runners.environment import choose_precision

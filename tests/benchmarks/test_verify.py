@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 import datasets
-from datasets import jpeg
-from datasets.inspection import inspect
+from datasets.images import jpeg
+from datasets.inspection.frames import inspect
 from tests.datasets import mars_folder, mars_index
 from tests.places import HOUSE
 

@@ -7,7 +7,7 @@ import pytest
 
 import protocols
 from datasets.errors import DataError
-from datasets.snippets import apart, overlapping, wrapping
+from datasets.sampling.snippets import apart, overlapping, wrapping
 from protocols.choice_cuts import clips_of, fitting, own_snippets
 from protocols.choices import Choice
 from protocols.errors import ProtocolError

@@ -3,7 +3,7 @@
 import numpy as np
 
 import protocols
-from datasets.snippets import snippets
+from datasets.sampling.snippets import snippets
 
 PROTOCOL = protocols.load("occlusion-repaired")
 

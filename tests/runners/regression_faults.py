@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets import sampling, transforms
+from datasets.images import transforms
+from datasets.sampling import clips
 from runners import describing
 
 Patch = pytest.MonkeyPatch
@@ -26,7 +27,7 @@ def bare(clip: Any, normalise: Any = "imagenet", **layout: bool) -> Tensor:
     return planes.float() / 255
 
 
-_WHOLE, _SNIPPETS, _EACH = describing.whole, describing.cut_tracklet, sampling.consecutive
+_WHOLE, _SNIPPETS, _EACH = describing.whole, describing.cut_tracklet, clips.consecutive
 
 
 def one_late(lengths: Any) -> describing.Cut:
@@ -35,12 +36,12 @@ def one_late(lengths: Any) -> describing.Cut:
     return replace(cut, frames=np.minimum(cut.frames + 1, lengths[:, None] - 1))
 
 
-def one_short(length: int, clip: int, rest: Any = "loop") -> sampling.Clip:
+def one_short(length: int, clip: int, rest: Any = "loop") -> clips.Clip:
     """Snippets of a tracklet without its last frame."""
     return _SNIPPETS(max(1, length - 1), clip, rest)
 
 
-def never_last(length: int, clip: int, rng: np.random.Generator, **named: Any) -> sampling.Clip:
+def never_last(length: int, clip: int, rng: np.random.Generator, **named: Any) -> clips.Clip:
     """Training clips that never start where the last one could."""
     return _EACH(length, clip, rng, **{**named, "starts": "all-but-last"})
 

@@ -16,7 +16,7 @@ def setting(paper: str, **changes: Any) -> Setting:
         "size": None,
         "num_ids": 108,
         "data": "0" * 32,
-        "reader": "datasets.readers.mars",
+        "reader": "datasets.readers.mars.reader",
         "device": "cpu",
         "runtime": {"torch": "x", "threads": 2},
     }

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
 from methods.errors import MethodError
 
 

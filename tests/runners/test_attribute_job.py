@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 import datasets
 import methods
 from datasets import attributes, synthwalk
-from datasets.store import FrameStore
-from datasets.transforms import to_tensor
+from datasets.frames.decoded import FrameStore
+from datasets.images.transforms import to_tensor
 from runners import attributes as command
 from runners.reproduce import main
-from tests.datasets import rap_folder
+from tests.datasets.attributes import rap_folder
 from tests.places import PAPERS
 from tests.reports import fake
 

@@ -9,7 +9,8 @@ import pytest
 
 from datasets import synthwalk
 from runners.attributes import main
-from tests.datasets import mars_folder, rap_folder
+from tests.datasets import mars_folder
+from tests.datasets.attributes import rap_folder
 from tests.places import HOUSE
 
 OWN = (

@@ -8,7 +8,7 @@ import pytest
 import datasets
 from datasets import pack
 from runners.data import main
-from tests.datasets.test_contents import changed, own
+from tests.datasets.files.test_content_digest import changed, own
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_verify_reads_every_byte_whatever_is_remembered(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that rots changes no time."""
-    monkeypatch.setattr("datasets.contents_memory.SETTLED", -10_000_000_000)
-    monkeypatch.setattr("datasets.contents._stat", lambda path: (Path(path).stat().st_size, 0, 0))
+    monkeypatch.setattr("datasets.files.content_digest_cache.SETTLED", -10_000_000_000)
+    monkeypatch.setattr("datasets.files.content_digest._stat", lambda path: (Path(path).stat().st_size, 0, 0))
     before = datasets.load("own", root)
     pack.write(before, root / "pack", progress=False)
     changed(root / "test/1/2/1/0001.bmp")

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import protocols
-from datasets.store import FrameStore
-from datasets.transforms import to_tensor
+from datasets.frames.decoded import FrameStore
+from datasets.images.transforms import to_tensor
 from protocols.choice_cuts import clips_of
 from protocols.choices import Choice
 from runners import choosing, describing

@@ -98,7 +98,7 @@ def test_all_that_ran_is_covered(
 
     assert {"stage", "features", "judge", "examine", "explain"} <= set(watch.code)
     trained = _counted(watch.files("stage"))
-    assert trained >= {"runners.training", "methods.cards.recipe", "datasets.store", "methods.gltr.model"}
+    assert trained >= {"runners.training", "methods.cards.recipe", "datasets.frames.decoded", "methods.gltr.model"}
     named = (reader, protocols.module_of(protocol.name))
     arms = [HOUSE / "methods" / name for name in ("gltr", "baseline")]
     covered = {kind: {n for arm in arms for n in closure(kind, Sources.of(), arm=arm, modules=named)} for kind in KINDS}

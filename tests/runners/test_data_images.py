@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 import datasets
-from datasets.packed_frames import PackedFrames
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.frames.on_demand import PackedFrames
 from runners.data import main
-from tests.datasets.test_image_opening import REFUSED, WIDE, claiming
+from tests.datasets.images.test_open import REFUSED, WIDE, claiming
 
 VICTIM = "test/2/1/a/2.png"
 

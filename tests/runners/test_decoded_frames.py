@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from datasets import decoding
+from datasets.images import decode
 from runners import decoded_frames, stages
 from runners.decoded_frames import folder_of_frames
 from runners.steps import StepStore
@@ -45,7 +45,7 @@ def test_features_are_made_again_by_another_decoder_or_other_code(
     first = made()
     assert made() == first
     if changed == "decoder":
-        monkeypatch.setattr(decoding, "version", lambda: "another 1.0")
+        monkeypatch.setattr(decode, "version", lambda: "another 1.0")
     else:
         monkeypatch.setattr(stages, "code_digest", lambda kind, modules: "other")
     assert made() != first

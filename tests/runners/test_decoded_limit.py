@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import datasets
-from datasets import decoding, pack
-from datasets.packed_frames import PackedFrames
+from datasets import pack
+from datasets.frames.on_demand import PackedFrames
+from datasets.images import decode
 from runners.environment import describe, runtime
 from runners.reproduce import main
 from runners.steps import read_json
@@ -58,12 +59,12 @@ def test_packed_and_decoded_frames_give_the_same_bits(
         for file in (tmp_path / "asked" / "runs" / "steps" / "judge").glob("*/result.json")
         if (result := read_json(file))["arm"] == "baseline"
     )
-    assert result["environment"]["decoder"] == result["environment"]["runtime"]["decoder"] == decoding.version()
+    assert result["environment"]["decoder"] == result["environment"]["runtime"]["decoder"] == decode.version()
 
 
 def test_the_decoder_is_part_of_every_fingerprint() -> None:
-    assert runtime("cpu")["decoder"] == describe()["decoder"] == decoding.version()
-    assert "simplejpeg" in decoding.version() or "pillow" in decoding.version()
+    assert runtime("cpu")["decoder"] == describe()["decoder"] == decode.version()
+    assert "simplejpeg" in decode.version() or "pillow" in decode.version()
 
 
 @pytest.mark.parametrize("limit", ["-1", "many", "nan", "inf"])

@@ -11,11 +11,11 @@ from torch import nn
 
 import datasets
 import protocols
-from datasets import packed_frames
-from datasets.packed_frames import PackedFrames
-from datasets.snippets import snippets
-from datasets.store import FrameStore
-from datasets.transforms import to_tensor
+from datasets.frames import on_demand
+from datasets.frames.decoded import FrameStore
+from datasets.frames.on_demand import PackedFrames
+from datasets.images.transforms import to_tensor
+from datasets.sampling.snippets import snippets
 from methods.errors import MethodError
 from protocols.interface import Snippets
 from runners import describing, descriptors
@@ -225,10 +225,8 @@ def test_frames_decoded_when_asked_for_describe_the_same_to_the_last_bit(
     decoded = FrameStore.build(split.test, split.root, None, (32, 32), fingerprint="x", progress=False)
     asked = PackedFrames.of(split.test, split.root, (32, 32), fingerprint="x")
     asked.readers = 3
-    real, threads = packed_frames.decode_block, set()
-    monkeypatch.setattr(
-        packed_frames, "decode_block", lambda *what: threads.add(threading.current_thread()) or real(*what)
-    )
+    real, threads = on_demand.decode_block, set()
+    monkeypatch.setattr(on_demand, "decode_block", lambda *what: threads.add(threading.current_thread()) or real(*what))
     monkeypatch.setattr(describing, "frames_per_batch", lambda size: 20)
     network = TwoNetworks(small)
     one, other = (describe(network, protocols.load(protocol), feeding(store)) for store in (decoded, asked))

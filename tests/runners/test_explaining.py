@@ -8,8 +8,8 @@ import pytest
 from torch import Tensor, nn
 
 import datasets
-from datasets.store import FrameStore
-from datasets.synthwalk import materials
+from datasets.frames.decoded import FrameStore
+from datasets.synthwalk.render import materials
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
 from protocols import masks

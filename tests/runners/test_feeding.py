@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
 from methods.cards.recipe import Augment, Clip, Length, Optimizer, Sampler, Stage
 from runners.feeding import Feed, pixels
 

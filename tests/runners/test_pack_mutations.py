@@ -14,8 +14,8 @@ import pytest
 import datasets
 from datasets import pack
 from datasets.errors import DataError
-from datasets.pack import layout
-from datasets.pack.reading import bytes_of
+from datasets.pack import file_format
+from datasets.pack.read import bytes_of
 from datasets.tracklet import Split
 from runners.data import main
 from tests.datasets import mars_folder
@@ -114,7 +114,7 @@ class Checked:
         self.split = datasets.load("mars", root, counts="any")
         self.sound, self.alone, self.beside = tmp_path / "sound", tmp_path / "alone", root / "pack"
         pack.write(self.split, self.sound, shard_bytes=2_000, progress=False)
-        (self.sound / layout.LOCK).unlink(missing_ok=True)  # nobody reads what it holds
+        (self.sound / file_format.LOCK).unlink(missing_ok=True)  # nobody reads what it holds
         tracklets = (*self.split.train, *self.split.test)
         self.bytes = [(root / name).read_bytes() for t in tracklets for name in t.frames]
 

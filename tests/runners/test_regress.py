@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from datasets import sampling
+from datasets.sampling import clips
 from runners import describing, extraction, job, regress, regression_run, training
 from runners.regression_baseline import Ratio, read_baseline
 from runners.regression_matrix import read_matrix
@@ -149,8 +149,8 @@ def test_a_fault_in_the_running_code_is_caught_and_named(
 def test_a_fault_in_a_sampling_rule_is_caught_though_no_arm_uses_it(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch
 ) -> None:
-    rules = {**sampling.RULES, "consecutive": never_last}
-    monkeypatch.setattr(sampling, "RULES", rules)
+    rules = {**clips.RULES, "consecutive": never_last}
+    monkeypatch.setattr(clips, "RULES", rules)
     code, found = _check(trained, _judged_anew(trained, tmp_path), capsys)
     assert code == 1
     assert found["failures"] == ["frames: rule consecutive"]

@@ -16,10 +16,10 @@ import pytest
 
 import datasets
 import methods
-from datasets import decoding
-from datasets.readers.manifest import REPAIRED
-from datasets.repaired import place
-from datasets.repaired.writing import read_changes
+from datasets.files.manifest import REPAIRED
+from datasets.images import decode
+from datasets.repaired import staging
+from datasets.repaired.write import read_changes
 from runners import against_truth, repair, reproduce
 from runners.against_truth import AgainstTruth
 from runners.material import Material
@@ -109,7 +109,7 @@ def test_painted_data_differ_from_the_raw_ones_in_the_called_pixels_alone(finish
                 assert before == after
                 continue
             changed_frames += 1
-            apart = np.abs(decoding.decode(before).astype(int) - decoding.decode(after).astype(int)).max(axis=2)
+            apart = np.abs(decode.decode(before).astype(int) - decode.decode(after).astype(int)).max(axis=2)
             assert apart[~changed[t]].max(initial=0) <= 6  # what JPEG 100 loses
     assert changed_frames > 10
 
@@ -253,7 +253,7 @@ def test_a_damaged_repaired_set_is_named_set_aside_and_written_again(
         assert told.count("the repaired set is damaged") == 1 and file.name in told and f"damaged-{number} " in told
         assert tree() == whole
     frame.unlink()
-    held = place.locked
+    held = staging.locked
 
     @contextmanager
     def late(root: Path) -> Iterator[None]:
@@ -262,7 +262,7 @@ def test_a_damaged_repaired_set_is_named_set_aside_and_written_again(
         with held(root):
             yield
 
-    monkeypatch.setattr(place, "locked", late)
+    monkeypatch.setattr(staging, "locked", late)
     assert root() == where and capsys.readouterr().err == "" and tree() == whole
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import datasets
-from datasets import decoding
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.images import decode
 from datasets.synthwalk.truth import HIDDEN, load_truth
 from datasets.tracklet import Split
 from methods.layers.resnet import Trunk, global_average
@@ -89,7 +89,7 @@ def twins(split: Split, store: FrameStore) -> np.ndarray:
     for begin, tracklet in zip(store.offsets, split.test, strict=False):
         for number, twin in enumerate(load_truth(split.root, tracklet.key).twins):
             if twin is not None:
-                frames[begin + number] = decoding.decode(twin)
+                frames[begin + number] = decode.decode(twin)
     return frames
 
 

@@ -10,7 +10,7 @@ import pytest
 import datasets
 import methods
 import protocols
-from datasets.synthwalk.compiling import KERNELS
+from datasets.synthwalk.render.numba_cache import KERNELS
 from runners import sources
 from runners.errors import RunError
 from runners.import_closure import HOUSE, Sources
@@ -77,15 +77,15 @@ def test_what_is_left_out_changes_no_fingerprint_but_that_of_its_own_step() -> N
 # Found by breaking the code and looking at results that were taken for new (first two), or for old (last).
 MUST = {
     "methods.cards.recipe": {"stage", "judge"},
-    "datasets.store_selection": {"stage", "judge"},
-    "datasets.shared_frames": {"stage", "features", "judge"},
-    "datasets.decoding": set(KINDS),
-    "datasets.pack.reading": {"frames", "features", "stage"},
+    "datasets.frames.subset": {"stage", "judge"},
+    "datasets.frames.shared": {"stage", "features", "judge"},
+    "datasets.images.decode": set(KINDS),
+    "datasets.pack.read": {"frames", "features", "stage"},
     "methods.layers.per_frame_mlp": {"stage", "judge"},
     "runners.material": {"stage", "regions", "labels", "repaired", "judge"},
     "files.formats.safetensors": {"stage", "judge", "explain"},
-    "datasets.resizing": set(KINDS),
-    "datasets.originals": {"stage", "judge"},
+    "datasets.images.resize": set(KINDS),
+    "datasets.frames.original_size": {"stage", "judge"},
     "protocols.arithmetic": {"stage", "features", "judge"},
     "protocols.ranking": {"judge"},
     "protocols.counting_compiled": {"judge"},
@@ -95,7 +95,7 @@ MUST = {
     "runners.hidden_shares": {"judge"},
     "datasets.synthwalk.truth": {"judge", "explain", "weigh", "restore"},
     "datasets.repaired.oracle": {"repaired"},
-    "datasets.annotations.table": {"labels", "stage"},
+    "datasets.attributes.table": {"labels", "stage"},
 }
 MUST_NOT = {
     "protocols.ceilings": set(KINDS),  # rooflines
@@ -104,12 +104,12 @@ MUST_NOT = {
     "protocols.masks": {"stage", "judge"},
     "protocols.restoration": {"stage", "judge", "explain"},
     "protocols.latency": {"stage", "features", "explain"},
-    "datasets.synthwalk.raster": set(KINDS),
+    "datasets.synthwalk.render.rasteriser": set(KINDS),
     "datasets.repaired.oracle": {"stage", "judge", "explain"},
     "runners.explaining": set(KINDS) - {"explain"},
     "runners.reproduce": set(KINDS),
     "methods.gltr.model": set(KINDS),  # no arm was named
-    "datasets.readers.mars": set(KINDS),
+    "datasets.readers.mars.reader": set(KINDS),
 }
 
 
@@ -134,7 +134,7 @@ def test_machine_code_that_is_kept_is_found_by_all_that_it_was_made_of() -> None
     """numba looks at a kernel's own file alone, so kernels that use others are kept under a digest of all of them."""
     for file in sorted((HOUSE / "datasets" / "synthwalk").glob("*.py")):
         used = HOUSES.source(f"datasets.synthwalk.{file.stem}").imports if file.stem != "__init__" else ()
-        if "datasets.synthwalk.compiling.compiled" in used:
+        if "datasets.synthwalk.render.numba_cache.compiled" in used:
             inner = {HOUSES.module(name) for name in used if name.startswith("datasets.synthwalk.")}
             names = {str(name).rpartition(".")[2] for name in inner} - {"synthwalk"}
             assert {file.name, *(f"{name}.py" for name in names)} <= set(KERNELS)
@@ -281,7 +281,7 @@ def fingerprints(monkeypatch: pytest.MonkeyPatch) -> Iterator[partial[Mapping[st
     ("name", "old", "new", "kinds"),
     [
         ("methods.cards.recipe", "def source_of(", "def source_off(", {"stage", "judge", "explain", "examine"}),
-        ("datasets.store_selection", "keep", "kept", {"stage", "judge", "explain", "examine"}),
+        ("datasets.frames.subset", "keep", "kept", {"stage", "judge", "explain", "examine"}),
         ("protocols.retrieval", '"nan"', '"inf"', {"judge"}),
         ("protocols.catalogue.rgb_single_pass", '"rgb", ', "", {"judge", "examine"}),  # who may enter
         ("protocols.ceilings", "0", "1", set()),

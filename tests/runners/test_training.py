@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
 from methods.cards.recipe import Augment, Clip, Length, Optimizer, Sampler, Schedule, Stage
 from runners import extraction, training
 from runners.errors import TrainingFailed

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
 from methods.cards.recipe import Length, Optimizer, Sampler, Stage, Turn
 from methods.errors import MethodError
 from runners.feeding import Feed

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 import datasets
 from datasets import synthwalk
-from datasets.snippets import snippets
-from datasets.store import FrameStore
+from datasets.frames.decoded import FrameStore
+from datasets.sampling.snippets import snippets
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
 from reports import shapes

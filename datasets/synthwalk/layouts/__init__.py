@@ -18,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 from datasets.errors import DataError
-from datasets.readers import mars
-from datasets.readers.manifest import RENDERED
+from datasets.files.manifest import RENDERED
+from datasets.readers.mars import reader
 from datasets.synthwalk import presets
 from datasets.synthwalk.presets import World
 
@@ -51,7 +51,7 @@ def render_as(
         near = difflib.get_close_matches(layout.lower(), LAYOUTS, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(LAYOUTS)}."
         raise DataError(f"SynthWalk has no layout {layout!r}; {hint}")
-    from datasets.synthwalk import writing  # the compiler loads here, so that naming the layouts is quick
+    from datasets.synthwalk import write as writing  # the compiler loads here, so that naming the layouts is quick
 
     root = Path(root)
     if layout == "mars":
@@ -74,7 +74,7 @@ def render_as(
 
 
 def _arrange(arranger: ModuleType, source: Path, folder: Path, world: World) -> dict[str, int]:
-    counts: dict[str, int] = arranger.arrange(mars.examine(source).require(), folder, world.seed)
+    counts: dict[str, int] = arranger.arrange(reader.examine(source).require(), folder, world.seed)
     return counts
 
 

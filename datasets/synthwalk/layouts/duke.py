@@ -1,4 +1,4 @@
-"""SynthWalk in the layout of DukeMTMC-VideoReID: what `datasets.readers.duke` explains.
+"""SynthWalk in the layout of DukeMTMC-VideoReID: what `datasets.readers.duke.reader` explains.
 
 Like the release, an arranged set has one query a person, which lies in the gallery too; distractors that are ordinary
 people with one tracklet each, whose names hold a D for the X; never two tracklets of one person and camera in a half;
@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from datasets.errors import DataError
-from datasets.randomness import generator
-from datasets.synthwalk.layouts.linking import place_frame
+from datasets.seeding import generator
+from datasets.synthwalk.layouts.hard_link import place_frame
 from datasets.synthwalk.presets import World
 from datasets.tracklet import Split, Tracklet
 

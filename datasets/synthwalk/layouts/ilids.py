@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.randomness import generator
-from datasets.readers import ilids
-from datasets.readers.two_cameras import counts_of
+from datasets.readers.two_cameras import ilids
+from datasets.readers.two_cameras.splits import counts_of
+from datasets.seeding import generator
 from datasets.synthwalk.layouts import png_sequences
 from datasets.synthwalk.presets import World
 from datasets.tracklet import Split

@@ -1,4 +1,4 @@
-"""SynthWalk in the layout of LS-VID: what `datasets.readers.ls_vid` explains.
+"""SynthWalk in the layout of LS-VID: what `datasets.readers.ls_vid.reader` explains.
 
 An arranged set holds the files of both releases: the lists, the MATLAB 7.3 file of queries, and the NumPy files. A
 fifth of the training people are for validation, about as many as in the release (200 of 1,042). Image names are
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.randomness import generator
-from datasets.synthwalk.layouts.linking import place_frame
+from datasets.seeding import generator
+from datasets.synthwalk.layouts.hard_link import place_frame
 from datasets.synthwalk.presets import World
 from datasets.tracklet import Split, Tracklet, camera_ids, lengths, person_ids
 

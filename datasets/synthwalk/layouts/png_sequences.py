@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets import decoding
-from datasets.randomness import generator
-from datasets.readers.two_cameras import DIVISIONS
-from datasets.synthwalk import writing
+from datasets.images import decode
+from datasets.readers.two_cameras.splits import DIVISIONS
+from datasets.seeding import generator
+from datasets.synthwalk import write as writing
 from datasets.synthwalk.presets import World
 from datasets.tracklet import Split, Tracklet
 from files.formats import matlab_writing
@@ -64,7 +64,7 @@ def write_frames(root: Path, folder: Path, targets: Sequence[Target]) -> None:
         tracklet, place, names = target
         (folder / place).mkdir(parents=True)
         for frame, name in zip(tracklet.frames, names, strict=True):
-            pixels = decoding.decode((root / frame).read_bytes())
+            pixels = decode.decode((root / frame).read_bytes())
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, "PNG", compress_level=_COMPRESSION)
             writing.put(str(folder / place / name), buffer.getvalue())

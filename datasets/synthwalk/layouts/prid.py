@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from datasets.errors import DataError
-from datasets.randomness import generator
-from datasets.readers import prid
-from datasets.readers.two_cameras import DIVISIONS, counts_of
+from datasets.readers.two_cameras import prid
+from datasets.readers.two_cameras.splits import DIVISIONS, counts_of
+from datasets.seeding import generator
 from datasets.synthwalk.layouts import png_sequences
 from datasets.tracklet import Split
 

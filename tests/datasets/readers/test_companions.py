@@ -9,9 +9,9 @@ import pytest
 
 import datasets
 from datasets import attributes
+from datasets.detect_layout import recognise
 from datasets.errors import DataError
-from datasets.readers.companions import is_companion
-from datasets.recognition import recognise
+from datasets.files.system_files import is_companion
 from tests.datasets import mars_folder
 from tests.datasets.readers import duke_folder, ls_vid_folder, png_folders
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import datasets
+from datasets.detect_layout import recognise
 from datasets.errors import DataError
-from datasets.recognition import recognise
 from tests.datasets import mars_folder
 from tests.datasets.readers import duke_folder, png_folders
 

@@ -1,0 +1,1 @@
+"""One image: its header, its decoding, its size, and the transforms of clips."""

@@ -1,0 +1,1 @@
+"""Looking at a data set: every frame opened, statistics, duplicates, contact sheets, official figures."""

@@ -1,0 +1,1 @@
+"""LS-VID, in either of its releases."""

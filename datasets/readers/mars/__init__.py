@@ -1,0 +1,1 @@
+"""MARS, and every data set in its layout (SynthWalk is)."""

@@ -1,0 +1,1 @@
+"""Data of your own, in folders or in a CSV."""

@@ -1,0 +1,1 @@
+"""iLIDS-VID and PRID-2011: two cameras, ten divisions."""

@@ -1,0 +1,1 @@
+"""Which tracklets form a batch, and which frames of a tracklet a network sees."""

@@ -1,0 +1,1 @@
+"""From placed people to pixels: body parts, cloth, rasteriser, frames, tracklets."""

@@ -1,0 +1,1 @@
+"""Where people walk: street and hall, their props, the cameras."""

@@ -1,0 +1,143 @@
+"""Look-alikes share what they must, and motion-only twins differ in time and in nothing else."""
+
+import numpy as np
+import pytest
+
+from datasets.synthwalk import motion_probe, presets
+from datasets.synthwalk.render import tracklet
+from datasets.synthwalk.world import gait, people, population, skeleton
+from datasets.synthwalk.world.gait import Style, Tempo
+
+TUNING = presets.preset("embedded", seed=101)
+
+
+@pytest.fixture(scope="module")
+def crowd() -> population.Population:
+    """The population of a tuning seed."""
+    return population.populate(TUNING)
+
+
+def test_both_halves_have_motion_only_twins(crowd: population.Population) -> None:
+    for half, count in (("train", 108), ("test", 100)):
+        members = [who for who in crowd.identities if who.half == half and who.kind == "motion"]
+        assert 0.24 <= len(members) / count <= 0.31
+
+
+def test_twins_share_all_that_one_picture_shows(crowd: population.Population) -> None:
+    for members in crowd.groups.values():
+        if members[0].kind != "motion":
+            continue
+        one, other = members
+        assert one.look == other.look
+        assert one.style == other.style
+        assert one.tempo != other.tempo
+        assert one.half == other.half
+
+
+def test_lookalikes_share_the_outfit_and_differ_in_something_visible(crowd: population.Population) -> None:
+    groups = [members for members in crowd.groups.values() if members[0].kind == "lookalike"]
+    assert groups
+    for members in groups:
+        assert 2 <= len(members) <= TUNING.lookalike_largest + 1
+        assert len({who.look.outfit for who in members}) == 1
+        for index, one in enumerate(members):
+            assert all(people.differ(one.look, other.look) for other in members[:index])
+
+
+def test_phase_is_uniform_for_every_tempo() -> None:
+    """At any frame every part of the cycle is equally likely, halting or not, so one frame says nothing."""
+    for tempo in (Tempo(0.06), Tempo(0.11), Tempo(0.083, halting=0.88, rhythm=8.0)):
+        shares = motion_probe.phase_histogram(tempo, frames=20, draws=4000, seed=3)
+        assert shares == pytest.approx(1 / 12, abs=0.006)
+
+
+def test_phases_add_up_to_the_cadence() -> None:
+    even = gait.phases(Tempo(0.1), start=0.25, wobble=0.6, frames=11)
+    assert even == pytest.approx(0.25 + 0.1 * np.arange(11))
+    halting = gait.phases(Tempo(0.1, halting=0.9, rhythm=10.0), start=0.25, wobble=0.6, frames=11)
+    assert halting[0] == 0.25
+    assert halting[10] == pytest.approx(even[10]), "a whole rhythm takes as long as an even walk"
+    assert (np.diff(halting) > 0).all()
+    assert np.diff(halting).max() > 5 * np.diff(halting).min()
+
+
+def test_poses_are_a_closed_curve() -> None:
+    style = Style()
+    assert gait.joint_angles(style, np.array([0.3])) == pytest.approx(gait.joint_angles(style, np.array([7.3])))
+
+
+def test_feet_never_sink_into_the_ground() -> None:
+    bones = skeleton.Bones(1.75, 1.0, 1.0, 1.0)
+    for style in (Style(), Style(hip=0.54, knee=1.25), Style(limp=0.5)):
+        joints, _ = skeleton.pose(gait.joint_angles(style, np.linspace(0, 1, 40)), bones)
+        lowest = joints[:, list(skeleton.ANKLE), 2].min(axis=1)
+        assert (lowest > 0.2 * bones.ankle).all()
+        assert (lowest < 3 * bones.ankle).all()
+        for low, high, length in (
+            (skeleton.KNEE[0], skeleton.HIP[0], bones.thigh),
+            (skeleton.ANKLE[1], skeleton.KNEE[1], bones.shank),
+            (skeleton.WRIST[0], skeleton.ELBOW[0], bones.forearm),
+        ):
+            assert np.linalg.norm(joints[:, low] - joints[:, high], axis=1) == pytest.approx(length)
+
+
+def test_windows_of_joint_angles_separate_the_twins_across_cameras(crowd: population.Population) -> None:
+    verdict = motion_probe.judge(
+        crowd, lambda track: motion_probe.window_features(population.true_angles(TUNING, track))
+    )
+    assert verdict.tracklets >= 40
+    assert verdict.accuracy > 0.9
+
+
+def test_single_frames_of_joint_angles_do_not(crowd: population.Population) -> None:
+    verdict = motion_probe.judge(
+        crowd, lambda track: motion_probe.frame_features(population.true_angles(TUNING, track))
+    )
+    assert verdict.tracklets >= 120
+    assert verdict.is_chance
+
+
+@pytest.fixture(scope="module")
+def rendered(crowd: population.Population) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Edges of single frames and silhouettes over windows of all tracklets of motion-only twins."""
+    studio = tracklet.open_studio(TUNING)
+    found = {}
+    for track in crowd.tracks:
+        if track.role == "person" and track.who.kind == "motion":
+            shot = tracklet.take(studio, track)
+            found[track.key] = (motion_probe.pixel_features(shot.frames), motion_probe.silhouette_features(shot.labels))
+    return found
+
+
+def test_single_rendered_frames_do_not_either(
+    crowd: population.Population, rendered: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """Neither edges nor anything that the street or the things in front might give away."""
+    verdict = motion_probe.judge(crowd, lambda track: rendered[track.key][0], penalty=10.0)
+    assert verdict.tracklets >= 120
+    assert verdict.is_chance
+
+
+def test_short_windows_of_rendered_silhouettes_do_separate(
+    crowd: population.Population, rendered: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """What the joints know can be seen: six adjacent frames at 64 x 32 already beat chance."""
+    verdict = motion_probe.judge(crowd, lambda track: rendered[track.key][1])
+    assert verdict.accuracy > 0.5 + verdict.margin
+
+
+def test_the_probe_finds_a_difference_where_there_is_one(crowd: population.Population) -> None:
+    """The same single-frame classifier does tell people with different poses apart."""
+    strangers = [who for who in crowd.identities if who.kind == "alone"][:20]
+    pairs = list(zip(strangers[::2], strangers[1::2], strict=True))
+    groups = {index: pair for index, pair in enumerate(pairs)}
+    relabelled = [
+        population.Identity(w.person, w.half, "motion", g, w.look, w.style, w.tempo)
+        for g, p in groups.items()
+        for w in p
+    ]
+    other = population.Population(tuple(relabelled), crowd.train, crowd.test, crowd.queries)
+    verdict = motion_probe.judge(
+        other, lambda track: motion_probe.frame_features(population.true_angles(TUNING, track))
+    )
+    assert verdict.accuracy > 0.9
