@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from files.compiling import compiled
+from files.numba_cache import compiled
 
 from .gallery_index import Ints
 from .inputs import refuse_non_finite

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from files import arguments as command_line
-from files import ending
+from files import exit_codes
 from protocols.errors import ProtocolError
 from reports.errors import NothingToReport, ReportError
 from reports.formats import Table
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _all(options) if options.all else _one(options)
 
     named = "reports.build: "
-    return ending.ended(run, {NothingToReport: (named, 3), ReportError: (named, 2), ProtocolError: (named, 2)})
+    return exit_codes.ended(run, {NothingToReport: (named, 3), ReportError: (named, 2), ProtocolError: (named, 2)})
 
 
 def parser() -> argparse.ArgumentParser:

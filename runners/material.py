@@ -20,7 +20,7 @@ from datasets.images.resize import Filter
 from datasets.repaired import staging, write
 from datasets.repaired.interface import Repairer
 from datasets.tracklet import Split, Tracklet, person_ids
-from files import stock
+from files import inventory
 from files.formats import arrays
 from methods.interface import Repair, ScoresRegions
 from runners import labelling, stages
@@ -165,7 +165,7 @@ class Material:
             try:
                 self._read(data, root)
             except DataError as error:
-                new = stock.set_aside(root)
+                new = inventory.set_aside(root)
                 note(f"the repaired set is damaged: {error}. It is kept as {new.name} and written again.")
 
     def store(

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, redi
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from files.ending import one_line
+from files.exit_codes import one_line
 from runners.errors import NotPossible, RunError
 from runners.progress import Bar, shown_on
 

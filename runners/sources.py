@@ -31,7 +31,7 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "runners.progress": "bars and lines on a terminal",
     "files.digest": "tells whether a file is what was written",
     "files.lock": "keeps two processes apart; writes nothing",
-    "files.stock": "tells whether files are what was written",
+    "files.inventory": "tells whether files are what was written",
     "protocols.discovery": "finds protocols; a step names the file of its own",
     "methods.cards.validation": "refuses a card or lets it pass; what a card says is among the inputs",
     "runners.environment": "what it tells of the machine is among the inputs: runtime and precision",

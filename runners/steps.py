@@ -6,7 +6,7 @@ that is killed anywhere leaves either a whole step or a resumable one.
 
 Each step has a lock that one process holds while it works on it; whether the step is done is asked again inside, so
 that who comes late uses what is there.  ``step.json`` is written last and holds size and digest of every file; a step
-whose files are not what was written is set aside, named on stderr, and counts as not done (`files.stock`).
+whose files are not what was written is set aside, named on stderr, and counts as not done (`files.inventory`).
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from files import lock, stock
+from files import inventory, lock
 from files.atomic import write_bytes, write_json
 from files.formats import json as json_files
 from runners.errors import RunError
@@ -105,7 +105,7 @@ class StepStore:
             yield partial
             about = {"kind": step.kind, "name": step.name, "inputs": dict(step.inputs)}
             (partial / RECORD).unlink(missing_ok=True)
-            write_json(partial / RECORD, {**about, "files": stock.take(partial)})
+            write_json(partial / RECORD, {**about, "files": inventory.take(partial)})
             partial.replace(final)
             self._checked[step.kind, step.fingerprint] = _named_by_disk(final / RECORD)
 
@@ -132,7 +132,7 @@ class StepStore:
         found = self._damage(step)
         if found is None:
             return True
-        place = stock.set_aside(folder)
+        place = inventory.set_aside(folder)
         note(f"{step.kind} '{step.name}' is damaged: {found} ({folder}). It is kept as {place.name} and made again.")
         return False
 
@@ -161,10 +161,10 @@ class StepStore:
         same = isinstance(stored, dict) and stored.get("inputs") == json.loads(canonical_json(dict(step.inputs)))
         if not same or stored.get("kind") != step.kind:
             return f"{RECORD} is not of this step"
-        size = stock.size(stored.get("files"))
+        size = inventory.size(stored.get("files"))
         if size > _SAID:
             note(f"checking {step.kind} '{step.name}': {size / 1e9:.1f} GB ...")
-        return stock.damage(folder, stored.get("files"))
+        return inventory.damage(folder, stored.get("files"))
 
 
 def _named_by_disk(record: Path) -> tuple[int, ...]:

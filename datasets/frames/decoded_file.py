@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import DataError
 from datasets.files import progress as progress_bars
-from files import atomic, lock, stock
+from files import atomic, inventory, lock
 from files.formats import arrays, json
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
@@ -121,7 +121,7 @@ def _damage(path: Path, record: object, shape: tuple[int, ...]) -> str | None:
     size = path.stat().st_size
     if size > _SAID:
         progress_bars.say(f"checking {size / 1e9:.1f} GB of decoded frames ...")
-    found = stock.damage(path.parent, {path.name: record})
+    found = inventory.damage(path.parent, {path.name: record})
     if found is not None:
         return f"in {path.parent}, {found}"
     there = mapped(path)

@@ -7,7 +7,7 @@ so that the bits are those of the operations one by one.
 import numpy as np
 from numpy.typing import NDArray
 
-from files.compiling import compiled
+from files.numba_cache import compiled
 
 Colours = tuple[float, float, float]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from datasets.repaired.staging import put
 from datasets.tracklet import Split, Tracklet, camera_ids, lengths, person_ids
-from files.formats import matlab_writing
+from files.formats import matlab_write
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by Reproid"
 
@@ -36,4 +36,4 @@ def _rows(tracklets: tuple[Tracklet, ...]) -> NDArray[np.int32]:
 
 def _write_mat(path: Path, name: str, values: NDArray[np.int32]) -> None:
     """A MATLAB file without the date that SciPy puts into its header: same content, same bytes."""
-    put(str(path), matlab_writing.write(name, values, _MAT_HEADER))
+    put(str(path), matlab_write.write(name, values, _MAT_HEADER))

@@ -30,7 +30,7 @@ from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world.population import Population, Track, populate, start_phases
 from files import lock
 from files.formats import json as files_json
-from files.formats import matlab_writing
+from files.formats import matlab_write
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
 _AHEAD = 8  # tracklets in flight per worker, so that memory stays bounded
@@ -273,7 +273,7 @@ def _write_info(population: Population, folder: Path) -> None:
 
 
 def _write_mat(path: Path, name: str, values: np.ndarray) -> None:
-    path.write_bytes(matlab_writing.write(name, values, _MAT_HEADER))
+    path.write_bytes(matlab_write.write(name, values, _MAT_HEADER))
 
 
 def _counts(population: Population) -> dict[str, int]:

@@ -8,7 +8,7 @@ import numba.core.config
 import numpy as np
 import pytest
 
-from files import compiling
+from files import numba_cache
 
 SOURCE = """
 def total(values):
@@ -41,8 +41,8 @@ def test_numba_alone_refuses_such_a_kernel(total: Any) -> None:
 def test_where_nothing_can_be_written_a_kernel_is_compiled_all_the_same(
     monkeypatch: pytest.MonkeyPatch, total: Any
 ) -> None:
-    monkeypatch.setattr(compiling, "_own_temporary", lambda: None)
-    kernel = compiling.compiled(total)
+    monkeypatch.setattr(numba_cache, "_own_temporary", lambda: None)
+    kernel = numba_cache.compiled(total)
     assert kernel(np.arange(5.0)) == 10
     assert kernel.stats.cache_path is None
 
@@ -50,19 +50,19 @@ def test_where_nothing_can_be_written_a_kernel_is_compiled_all_the_same(
 def test_a_folder_that_cannot_be_written_is_passed_over_for_the_next(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, total: Any
 ) -> None:
-    monkeypatch.setattr(compiling, "_own_temporary", lambda: tmp_path)
+    monkeypatch.setattr(numba_cache, "_own_temporary", lambda: tmp_path)
     before = numba.core.config.CACHE_DIR
-    kernel = compiling.compiled(total, name="here")
+    kernel = numba_cache.compiled(total, name="here")
     assert before == numba.core.config.CACHE_DIR
     assert kernel(np.arange(3.0)) == 3 and list((tmp_path / "here").rglob("*.nbi"))
 
 
 def test_code_of_another_user_is_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path))
-    own = compiling._own_temporary()
+    monkeypatch.setattr(numba_cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    own = numba_cache._own_temporary()
     assert own is not None and own.parent == tmp_path
     own.chmod(0o777)  # others could put machine code there
-    assert compiling._own_temporary() is None
+    assert numba_cache._own_temporary() is None
     own.rmdir()
     own.symlink_to(tmp_path)
-    assert compiling._own_temporary() is None
+    assert numba_cache._own_temporary() is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from files import ending
+from files import exit_codes
 from tests.places import HOUSE
 
 
@@ -22,7 +22,7 @@ def ends(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int,
     def run() -> int:
         raise error
 
-    code = ending.ended(run, {Known: ("error: ", 2)})
+    code = exit_codes.ended(run, {Known: ("error: ", 2)})
     return code, capsys.readouterr().err
 
 
@@ -66,7 +66,7 @@ def test_room_and_permission_are_spoken_of_where_they_are_the_matter_alone(
 
 def test_a_full_gpu_is_told_without_importing_torch() -> None:
     kind = type("OutOfMemoryError", (RuntimeError,), {"__module__": "torch"})
-    told = ending.sentence(kind("CUDA out of memory. Tried to allocate 2 GiB"))
+    told = exit_codes.sentence(kind("CUDA out of memory. Tried to allocate 2 GiB"))
     assert told is not None and told[1] == 3 and "Tried to allocate 2 GiB" in told[0]
 
 
@@ -75,8 +75,8 @@ def test_a_fault_of_our_own_keeps_its_traceback_and_says_where_to_report_it() ->
         raise KeyError("internal")
 
     with pytest.raises(KeyError) as caught:
-        ending.ended(run, {})
-    assert caught.value.__notes__ == [ending.REPORT]
+        exit_codes.ended(run, {})
+    assert caught.value.__notes__ == [exit_codes.REPORT]
 
 
 WORK = r"""
@@ -127,6 +127,6 @@ def test_output_that_is_closed_full_or_unread(redirected: str, code: int | None)
 
 def test_streams_that_cannot_be_set_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    ending.prepare_output()
+    exit_codes.prepare_output()
     print("\u2013")
     assert sys.stdout.getvalue() == "\u2013\n"

@@ -194,7 +194,7 @@ def test_auto_takes_the_compiled_sweep_only_where_it_pays_or_is_there_already():
 @pytest.mark.parametrize(("engine", "library"), [("numba", "numba"), ("torch", "torch")])
 def test_an_engine_whose_library_is_absent_is_refused_in_a_sentence(engine, library, monkeypatch):
     module = {"numba": "protocols.counting_compiled", "torch": "protocols.counting_torch"}[engine]
-    for loaded in (module, "files.compiling"):
+    for loaded in (module, "files.numba_cache"):
         monkeypatch.delitem(sys.modules, loaded, raising=False)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ProtocolError, match=f"engine='{engine}' cannot be loaded .*choose auto or numpy"):

@@ -141,8 +141,8 @@ def test_machine_code_that_is_kept_is_found_by_all_that_it_was_made_of() -> None
     own = {"normalising_compiled": "datasets", "counting_compiled": "protocols"}
     for name, package in own.items():
         imported = HOUSES.source(f"{package}.{name}").imports
-        assert "files.compiling.compiled" in imported
-        others = {HOUSES.module(each) for each in imported} - {None, package, "files.compiling"}
+        assert "files.numba_cache.compiled" in imported
+        others = {HOUSES.module(each) for each in imported} - {None, package, "files.numba_cache"}
         assert others <= {"protocols.gallery_index", "protocols.inputs"}  # types, and what runs before a kernel
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from files import stock
+from files import inventory
 from runners.errors import RunError
 from runners.steps import Step, StepStore, read_json, write_bytes, write_json
 
@@ -133,7 +133,7 @@ def test_a_damaged_step_that_another_process_has_just_set_aside_is_not_done(
 
     def late(self: StepStore, one: Step) -> AbstractContextManager[None]:
         with held(store, one):
-            stock.set_aside(store.folder(one))
+            inventory.set_aside(store.folder(one))
         return held(self, one)
 
     monkeypatch.setattr(StepStore, "_held", late)
@@ -144,8 +144,8 @@ def test_a_damaged_step_that_another_process_has_just_set_aside_is_not_done(
 def test_the_files_of_a_step_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step, store = finished(StepStore(tmp_path)), StepStore(tmp_path)
     read: list[str] = []
-    real = stock.digest.sha256
-    monkeypatch.setattr(stock.digest, "sha256", lambda file: read.append(file.name) or real(file))
+    real = inventory.digest.sha256
+    monkeypatch.setattr(inventory.digest, "sha256", lambda file: read.append(file.name) or real(file))
     assert all(store.done(step) for _ in range(3))
     assert sorted(read) == ["features", "weights"]
     _flip(store.folder(step) / "weights")

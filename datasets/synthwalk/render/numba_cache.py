@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 try:
-    from files import compiling
+    from files import numba_cache
 except ImportError:
     AVAILABLE = False
 else:
@@ -37,4 +37,4 @@ _NAME: Final = _name()
 
 def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel at its first call; float64 keeps its order of operations (no fast-math)."""
-    return compiling.compiled(kernel, beside=_HERE, name=_NAME) if AVAILABLE else kernel
+    return numba_cache.compiled(kernel, beside=_HERE, name=_NAME) if AVAILABLE else kernel

@@ -16,7 +16,7 @@ from scipy.io import loadmat, savemat
 from scipy.sparse import csc_matrix
 
 from files.errors import FileError
-from files.formats import matlab, matlab_writing
+from files.formats import matlab, matlab_write
 
 # 296 bytes that end the process in scipy.io.loadmat by a segmentation fault
 DEADLY = base64.b64decode(
@@ -149,7 +149,7 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 
 def test_what_claims_more_than_its_size_may_hold_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "huge.mat"
-    written = bytearray(matlab_writing.write("x", np.zeros((4, 4)), b"MATLAB 5.0 MAT-file"))
+    written = bytearray(matlab_write.write("x", np.zeros((4, 4)), b"MATLAB 5.0 MAT-file"))
     at = written.index(np.array([4, 4], dtype="<i4").tobytes())
     written[at : at + 8] = np.array([50_000, 50_000], dtype="<i4").tobytes()
     path.write_bytes(written)
@@ -187,7 +187,7 @@ def test_files_of_the_same_bytes_are_those_of_scipy(name: str) -> None:
     buffer = io.BytesIO()
     savemat(buffer, {name: MATRICES[name]})
     theirs = buffer.getvalue()
-    assert matlab_writing.write(name, MATRICES[name], theirs[:116]) == theirs
+    assert matlab_write.write(name, MATRICES[name], theirs[:116]) == theirs
 
 
 class Matlab73:
