@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from .duplicates import duplicates, keys_of
 from .errors import ProtocolError
 from .inputs import is_torch, refuse_non_finite, to_floats, to_numpy
+from .vocabulary import Metric
 
-Metric = Literal["euclidean", "cosine"]
 Rows = NDArray[np.floating[Any]]
 Blocks = Iterator[tuple[int, Any]]
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.conventions import Gallery
+from protocols.conventions import Gallery, Scoring
 from protocols.published import PUBLISHED, PublishedConvention
 from protocols.ranking import Ranking
-from protocols.side_by_side import Scoring
 from protocols.statistics import clustered_bootstrap, paired_difference
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.ledger_rows import way_of

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from protocols.side_by_side import distance_of
+from protocols.conventions import distance_of
 from reports.errors import ReportError
 from reports.metrics import AGREEMENT
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import datasets
 from files import atomic
+from protocols.conventions import DISTANCES, Distance, Scoring
 from protocols.processes import agreed
 from protocols.ranking import Ranking
-from protocols.side_by_side import DISTANCES, Distance, Scoring, score_side_by_side
+from protocols.side_by_side import score_side_by_side
 from reports import evaluation
 from reports.evaluation import Evaluation
 from runners.cli import BAD_INPUT, guarded

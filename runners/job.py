@@ -19,6 +19,7 @@ from datasets.tracklet import Split
 from files.formats import arrays as npy
 from methods.arms import Arm
 from methods.interface import Attends
+from protocols.feeding import snippet_length
 from protocols.interface import Protocol
 from runners import choosing, describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
@@ -231,7 +232,7 @@ class Job:
                     lengths=COST_LENGTHS,
                     device=self.setting.device,
                     budget_s=COST_SECONDS,
-                    snippet=self.protocol.snippets.length if self.protocol.snippets else None,
+                    snippet=snippet_length(self.protocol.feed),
                 )
                 examined = {"admission": admission.as_dict(), "cost": found_cost.as_dict()}
                 write_json(folder / "examined.json", examined)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from protocols.interface import Side
+from protocols.vocabulary import Side
 from reports.shapes import check_form
 from runners.descriptors import HEADLINE, IMAGE, read
 from runners.errors import RunError

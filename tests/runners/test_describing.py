@@ -17,7 +17,7 @@ from datasets.snippets import snippets
 from datasets.store import FrameStore
 from datasets.transforms import to_tensor
 from methods.errors import MethodError
-from protocols.interface import Snippets
+from protocols.feeding import Snippets
 from runners import describing, descriptors
 from runners.describing import Cut, Feeding, cut_all, describe, in_words, mean_of_clips
 from runners.extraction import extract_frame_features
