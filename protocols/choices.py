@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from .errors import ProtocolError
-from .vocabulary import MEANS, RESTS, Mean, Rest, check_at_least, check_word
+from .vocabulary import FAMILIES, MEANS, RESTS, Family, Mean, Rest, check_at_least, check_word
 
-Family = Literal["single", "even", "snippets", "dense", "whole"]
 How = Literal[
     "all", "first", "middle", "ends", "torchreid", "chunk-middles", "chunk-firsts", "leading", "snippets", "apart",
     "windows", "wrapping", "csa", "beginning", "ending",
@@ -63,7 +62,7 @@ class Choice:
         if not self.name or not self.label:
             raise ProtocolError(f"the choice {self.name!r} needs a name and a label; give both")
         try:
-            check_word("family", self.family, get_args(Family))
+            check_word("family", self.family, FAMILIES)
             check_word("how", self.how, get_args(How))
             check_word("answers", self.answers, ("", *get_args(How)))
             check_word("rest", self.rest, ("", *RESTS))

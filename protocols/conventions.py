@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from .errors import ProtocolError
-from .vocabulary import METRICS, Metric, check_word
+from .vocabulary import DISTANCE_METRICS, Metric, check_word
 
 Gallery = Literal["full", "without-junk", "without-queries"]
 Precision = Literal["step", "trapezoid"]
@@ -83,7 +83,7 @@ class Distance:
     normalise: bool = False
 
     def __post_init__(self) -> None:
-        check_word("metric", self.metric, METRICS)
+        check_word("metric", self.metric, DISTANCE_METRICS)
         if self.normalise and self.metric == "cosine":
             raise ProtocolError("the cosine scales descriptors to unit length by itself; leave normalise out")
 

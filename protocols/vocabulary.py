@@ -1,4 +1,6 @@
-"""The words that results are recorded with, spelt once: this floor and `runners` write them, `reports` reads them.
+"""The words of judging as results record them, spelt once: `runners` writes them and `reports` reads them.
+
+Words that say nothing of judging stand in `reports.vocabulary`.
 
 Each is a ``Literal`` for the type checker and a tuple of the same words for checks at run time.
 """
@@ -11,7 +13,7 @@ from typing import Literal, get_args
 from .errors import ProtocolError
 
 Metric = Literal["euclidean", "cosine"]
-METRICS: tuple[Metric, ...] = get_args(Metric)
+DISTANCE_METRICS: tuple[Metric, ...] = get_args(Metric)
 
 Side = Literal["I2V", "I2I", "V2V", "V2I"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -29,6 +31,31 @@ MEANS: tuple[Mean, ...] = get_args(Mean)
 
 CheckName = Literal["rgb", "resnet50", "single-pass", "whole-sequence"]
 CHECK_NAMES: tuple[CheckName, ...] = get_args(CheckName)
+
+Family = Literal["single", "even", "snippets", "dense", "whole"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+"""Kinds of choices, see `choices.Choice`."""
+
+Arithmetic = Literal["fp32", "tf32", "bf16", "fp16"]
+ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
+"""What networks compute in, see `arithmetic`."""
+
+Accuracy = Literal["mAP", "rank1", "rank5", "rank10", "rank20"]
+ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
+RANKS = tuple(int(name.removeprefix("rank")) for name in ACCURACIES if name != "mAP")
+WITH_INTERVALS: tuple[Accuracy, ...] = ("mAP", "rank1")
+"""Those that are recorded with an interval."""
+
+CallScore = Literal["precision", "recall", "auc"]
+CALL_SCORES: tuple[CallScore, ...] = get_args(CallScore)
+"""How well occluded regions are called, see `occlusion`."""
+
+Control = Literal["shuffled", "mlp", "uniform"]
+CONTROLS: tuple[Control, ...] = get_args(Control)
+"""What is trained beside an arm to tell where its gain comes from."""
+
+Verdict = Literal["holds", "does not hold", "cannot tell"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 def check_word(field: str, value: object, words: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from datasets.repaired.writing import read_changes
 from datasets.store_selection import FrameSelection
 from files.formats import arrays as npy
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
+from reports.vocabulary import RAW
 from runners import restoring, stages
 from runners.errors import RunError
 from runners.explaining import Explained, explain, has_truth
@@ -117,7 +118,7 @@ class AgainstTruth:
 
     def _asked(self, run: ArmRun) -> bool:
         """Whether an arm is asked about the raw test half: controls are not, nor who is judged on other data."""
-        return not run.control and run.tested_on == "raw"
+        return not run.control and run.tested_on == RAW
 
     def _once(
         self, step: Step, name: str, last: PlannedStage, look: Callable[[nn.Module], Answer | None]

@@ -21,6 +21,7 @@ from methods.arms import Arm
 from methods.interface import Attends
 from protocols.feeding import snippet_length
 from protocols.interface import Protocol
+from reports.vocabulary import RAW
 from runners import choosing, describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
 from runners.annotating import AnnotatedSplit
@@ -38,7 +39,6 @@ from runners.plan import card_of, fitted, labels_of, plan_data, plan_stages
 from runners.planned import ArmRun, PlannedData, PlannedStage, Setting
 from runners.progress import note
 from runners.recognising import Recognised
-from runners.repairers import RAW
 from runners.restoring import Restored
 from runners.result_steps import colour_step, examine_step, judge_step
 from runners.steps import Step, StepStore, canonical_json, read_json, write_bytes, write_json

@@ -22,12 +22,11 @@ from protocols.retrieval import same_camera_error_share, top_columns
 from protocols.sanity import stripe_colours
 from protocols.side_by_side import ledger_rows, score_side_by_side
 from protocols.statistics import clustered_bootstrap
-from protocols.vocabulary import METRICS, Side
+from protocols.vocabulary import DISTANCE_METRICS, RANKS, Side
 from runners.describing import Described
 from runners.errors import RunError
 
 Floats = NDArray[np.float32]
-RANKS = (1, 5, 10, 20)
 CMC_LENGTH = 50
 _TOP = 5
 _STRIP_ROWS = 6
@@ -179,7 +178,7 @@ def _variants(described: Described, side: Side, split: Split, protocol: Protocol
     told, unit = protocol.convention, protocol.scoring.distance.normalise
     for mean, video in described.by_mean.items():
         asked, answers = _of_side(replace(described, video=video), side, split)
-        for metric in METRICS:
+        for metric in DISTANCE_METRICS:
             one = rank_features(
                 asked, answers, *roles.labels, metric=metric,
                 normalise=unit and metric == "euclidean", ap=told.ap, empty=told.empty, ties=told.ties,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.attribute_accuracy import balanced
+from protocols.vocabulary import WITH_INTERVALS
 from reports.attributes import check_attributes
 from reports.choice_records import check_choices
 from reports.explained import check_explain
@@ -21,8 +22,6 @@ from reports.repaired import check_repair
 from reports.result_checks import check_repaired
 from reports.weights import check_weights
 from runners import tracking_content as content
-
-CHOICE_METRICS = ("mAP", "rank1")
 
 
 class Recorded(Protocol):
@@ -104,7 +103,7 @@ def choice_metrics(choices: Mapping[str, Any]) -> dict[str, float]:
     """``choice/<name>/mAP`` and ``.../rank1`` in percent of every choice that was run, and ``choice/passes``."""
     found = {} if choices.get("passes") is None else {"choice/passes": float(choices["passes"])}
     for one in choices.get("choices", ()):
-        for metric in CHOICE_METRICS:
+        for metric in WITH_INTERVALS:
             if one["not_run"] is None:
                 found[content.safe_key(f"choice/{one['name']}/{metric}")] = float(one["metrics"][metric])
     return {name: round(value, content.DECIMALS) for name, value in found.items()}
