@@ -21,7 +21,7 @@ from reports.answering import ask, check_answers
 from reports.database import check_readable
 from reports.errors import NothingToReport, ReportError
 from reports.location import artifact_folder, client_uri, shown, told, tracking_uri, without_secrets
-from reports.vocabulary import BENCH, CHILD, PARENT
+from reports.vocabulary import BENCH, CHILD, PARENT, RESULT_KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 ARTIFACTS = (
-    "result.json", "per_query.npz", "strips.json", "card.json", "environment.json", "explain.json", "explain.npz",
-    "repair.json", "repair.npz", "weights.json", "weights.npz", "attributes.json", "attributes.npz", "labels.json",
-    "labels.npz", "choices.json", "choices.npz", "cost.json",
+    "result.json", "per_query.npz", "strips.json", "card.json", "environment.json",
+    *(f"{kind}.{ending}" for kind in RESULT_KINDS for ending in ("json", "npz")),
+    "labels.json", "labels.npz", "cost.json",
 )  # fmt: skip
 NOISY = {
     "mlflow.utils.databricks_utils": logging.ERROR,

@@ -19,6 +19,7 @@ from protocols.interface import Protocol
 from protocols.length_slices import RULE, LengthBin, by_gallery_length, length_bins
 from protocols.ranking import Ranking, rank_features
 from protocols.vocabulary import RANKS
+from reports.vocabulary import ResultKind
 from runners.describing import Chosen, Ints
 from runners.errors import RunError
 from runners.extraction import Floats
@@ -26,7 +27,7 @@ from runners.judging import Roles, intervals_of, metrics_of, to_npz
 from runners.progress import step_bar
 from runners.steps import read_json, write_bytes, write_json
 
-STEM = "choices"
+STEM: ResultKind = "choices"
 _WORDS = ("name", "label", "family", "frames", "rest", "mean", "source", "curve")
 
 

@@ -130,7 +130,7 @@ def run(request: Request, options: argparse.Namespace, out: Path) -> dict[str, A
     store.finish(parent, {})  # the page says when the job ended
     slices = tuple(options.slice)
     made = build.build(recorded.experiment, parent=parent, tracking_uri=store.uri, out=out, slices=slices)
-    counts = {v: list(made["verdicts"].values()).count(v) for v in _COUNTED}
+    counts: dict[str, int] = {v: list(made["verdicts"].values()).count(v) for v in _COUNTED}
     store.attach_report(parent, made["ledger"], out, counts, made["files"])
     return {**made, "tracking": shown(store.uri)}
 

@@ -20,6 +20,7 @@ from reports.explained import check_explain
 from reports.labels import Labels
 from reports.repaired import check_repair
 from reports.result_checks import check_repaired
+from reports.vocabulary import ResultKind
 from reports.weights import check_weights
 from runners import tracking_content as content
 
@@ -90,9 +91,9 @@ class Parts:
         found |= choice_metrics(self.chosen.record if self.chosen else {})
         return found | (recognition_metrics(self.recognised) if self.recognised else {})
 
-    def named(self) -> Iterator[tuple[str, Recorded]]:
+    def named(self) -> Iterator[tuple[ResultKind, Recorded]]:
         """The parts that are there, by the name of their files."""
-        parts = {
+        parts: dict[ResultKind, Recorded | None] = {
             "explain": self.explained, "repair": self.restored, "weights": self.weighed, "attributes": self.recognised,
             "choices": self.chosen,
         }  # fmt: skip

@@ -1,7 +1,6 @@
 """Words that a floor spells for itself, as it may not import them, are those that results are recorded with."""
 
 import ast
-from dataclasses import fields
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -15,13 +14,13 @@ import methods.card_checks
 import methods.recipe
 from protocols import conventions, masks, vocabulary
 from protocols.admission import _CHECKS
-from protocols.interface import Protocol
 from reports import controls, length_tables, metrics, repairers, tables
 from reports import vocabulary as words
+from reports.job_reading import _PARTS
 from reports.repaired import PictureRow
+from reports.store import ARTIFACTS
 from runners.import_closure import HOUSE
 from runners.planned import Control
-from tests.reports import fake
 
 UNKNOWN = "unknown"
 
@@ -69,19 +68,21 @@ def test_every_word_has_a_label() -> None:
     assert set(words.REPAIR_PICTURES) <= PictureRow.__required_keys__
 
 
+def test_every_kind_of_result_is_read_and_kept() -> None:
+    assert {part.stem for part in _PARTS.values()} == set(words.RESULT_KINDS)
+    kept = {f"{kind}.{ending}" for kind in words.RESULT_KINDS for ending in ("json", "npz")}
+    assert kept | {"result.json", "per_query.npz", "labels.json", "cost.json"} <= set(ARTIFACTS)
+
+
 def test_every_check_that_a_protocol_may_require_is_known() -> None:
     assert set(_CHECKS) == set(vocabulary.CHECK_NAMES)
-
-
-def test_what_a_protocol_records_of_its_feeding_is_what_older_records_hold() -> None:
-    assert fake.PROTOCOL["test_frames"] in get_args(vocabulary.TestFrames)
-    assert {"requires", "feed", "scoring"} <= {field.name for field in fields(Protocol)}
 
 
 SPELT = (
     vocabulary.DISTANCE_METRICS, vocabulary.SIDES, vocabulary.RESTS, vocabulary.MEANS, vocabulary.FAMILIES,
     vocabulary.ARITHMETICS, vocabulary.ACCURACIES, vocabulary.CONTROLS, vocabulary.CHECK_NAMES, words.WHO,
-    words.REFERENCES, words.RUN_KINDS, words.REPAIR_PICTURES, vocabulary.CALL_SCORES, words.ATTRIBUTE_KINDS,
+    words.REFERENCES, words.RUN_KINDS, words.RESULT_KINDS, words.REPAIR_PICTURES, vocabulary.CALL_SCORES,
+    words.ATTRIBUTE_KINDS,
 )  # fmt: skip
 
 
