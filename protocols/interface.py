@@ -68,7 +68,7 @@ class Protocol:
 
     Raises:
         ProtocolError: an unknown word, a number out of range, something named twice, or rules that contradict each
-            other; one sentence that begins with the protocol's name.
+            other; one sentence that begins with the name.
     """
 
     name: str
@@ -86,6 +86,10 @@ class Protocol:
         if not self.name or not self.summary:
             raise ProtocolError(f"the protocol {self.name!r} needs a name and a summary; give both")
         try:
+            if not isinstance(self.feed, Feed):
+                raise ProtocolError(f"feed={self.feed!r} is none of WholeSequence, Snippets, Chunks and Variants")
+            if not isinstance(self.scoring, Scoring):
+                raise ProtocolError(f"scoring={self.scoring!r} is no Scoring, such as conventions.OFFICIAL_MARS")
             check_at_least("version", self.version, 1)
             check_at_least("splits", self.splits, 1)
             check_at_least("query_camera", self.query_camera, 0)

@@ -50,6 +50,12 @@ CallScore = Literal["precision", "recall", "auc"]
 CALL_SCORES: tuple[CallScore, ...] = get_args(CallScore)
 """How well occluded regions are called, see `occlusion`."""
 
+Who = Literal["trained", "untrained", "centre"]
+Reference = Literal["untrained", "centre"]
+WHO: tuple[Who, ...] = get_args(Who)
+REFERENCES: tuple[Reference, ...] = get_args(Reference)
+"""Whose maps are held against true masks: the arm's, and for reference its own untrained and a prior on the centre."""
+
 Control = Literal["shuffled", "mlp", "uniform"]
 CONTROLS: tuple[Control, ...] = get_args(Control)
 """What is trained beside an arm to tell where its gain comes from."""

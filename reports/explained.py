@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.masks import MEASURES
+from protocols.vocabulary import WHO, Who
 from reports.errors import ReportError
 from reports.tracklet_records import check_tracklets
-from reports.vocabulary import WHO, Who
 
 AGREEMENT = 1e-3  # by which a recorded mean may differ from its own array (rounding)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from protocols.statistics import POINTS, SMALLEST_SHARE, Interval, paired_difference, verdict
-from protocols.vocabulary import Verdict
+from protocols.vocabulary import REFERENCES, Verdict
 from reports import masks
 from reports.arm_runs import Group
 from reports.controls import ASIDE_CONTROLS, TEMPORAL_CONTROLS
@@ -27,7 +27,6 @@ from reports.errors import ReportError
 from reports.job import Job
 from reports.ledger_words import about_arms, about_equality, about_mask
 from reports.metrics import METRIC_LABELS, split_metric
-from reports.vocabulary import REFERENCES
 
 RULE = (
     "A claim holds when the whole 95 % interval of the difference lies above zero. It does not hold when the "

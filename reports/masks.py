@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from protocols.masks import MEASURES, REGIONS, average, compare
 from protocols.statistics import Interval, verdict
 from protocols.tracklet_means import Average
-from protocols.vocabulary import SIDES, Verdict
+from protocols.vocabulary import REFERENCES, SIDES, WHO, Verdict
 from reports.arm_runs import Group
 from reports.explained import Explanation
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.metrics import split_metric
-from reports.vocabulary import REFERENCES, WHO
 
 LESS_IS_BETTER = ("background", "occluder", "background_density", "occluder_density")
 WHO_LABELS = {"trained": "trained", "untrained": "untrained", "centre": "centre prior"}

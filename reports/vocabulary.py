@@ -19,12 +19,6 @@ RESULT_KINDS: tuple[ResultKind, ...] = get_args(ResultKind)
 COST = "cost"
 """The ``kind`` of a file of costs."""
 
-Who = Literal["trained", "untrained", "centre"]
-Reference = Literal["untrained", "centre"]
-WHO: tuple[Who, ...] = get_args(Who)
-REFERENCES: tuple[Reference, ...] = get_args(Reference)
-"""Whose maps are held against true masks: the arm's, and for reference its own untrained and a prior on the centre."""
-
 RAW = "raw"
 """Data as they are, where repaired ones might stand."""
 

@@ -20,7 +20,7 @@ from datasets.tracklet import Split, Tracklet
 from datasets.transforms import Normalisation, to_tensor
 from methods.interface import Explains, FixedClip
 from protocols import masks
-from reports.vocabulary import REFERENCES, WHO
+from protocols.vocabulary import REFERENCES, WHO
 from runners.environment import Precision
 from runners.extraction import frames_per_batch
 from runners.overlays import PICTURED, pictures

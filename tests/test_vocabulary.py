@@ -80,8 +80,8 @@ def test_every_check_that_a_protocol_may_require_is_known() -> None:
 
 SPELT = (
     vocabulary.DISTANCE_METRICS, vocabulary.SIDES, vocabulary.RESTS, vocabulary.MEANS, vocabulary.FAMILIES,
-    vocabulary.ARITHMETICS, vocabulary.ACCURACIES, vocabulary.CONTROLS, vocabulary.CHECK_NAMES, words.WHO,
-    words.REFERENCES, words.RUN_KINDS, words.RESULT_KINDS, words.REPAIR_PICTURES, vocabulary.CALL_SCORES,
+    vocabulary.ARITHMETICS, vocabulary.ACCURACIES, vocabulary.CONTROLS, vocabulary.CHECK_NAMES, vocabulary.WHO,
+    vocabulary.REFERENCES, words.RUN_KINDS, words.RESULT_KINDS, words.REPAIR_PICTURES, vocabulary.CALL_SCORES,
     words.ATTRIBUTE_KINDS,
 )  # fmt: skip
 

@@ -92,6 +92,8 @@ def test_what_cannot_be_scored_is_refused(make: Callable[[], object], words: str
     [
         ({"name": ""}, "needs a name and a summary"),
         ({"summary": ""}, "the protocol 'rgb-single-pass' needs a name and a summary"),
+        ({"feed": "all"}, "feed='all' is none of WholeSequence, Snippets, Chunks and Variants"),
+        ({"scoring": OFFICIAL_MARS.convention}, "is no Scoring, such as conventions.OFFICIAL_MARS"),
         ({"version": 0}, "the protocol rgb-single-pass: version=0 must be a whole number of at least 1"),
         ({"splits": 0}, "splits=0 must be a whole number of at least 1"),
         ({"query_camera": -1}, "query_camera=-1 must be a whole number of at least 0"),
