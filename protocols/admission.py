@@ -23,7 +23,8 @@ from methods.interface import FixedClip, ImageAndVideo, Method, Pairwise
 from . import trunk
 from .arithmetic import computing
 from .errors import ProtocolError
-from .interface import Admission, Check, CheckName
+from .interface import Admission, Check
+from .vocabulary import CheckName
 
 TOLERANCE = 1e-4
 LENGTHS = (1, 2, 7, 33)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 
-from .errors import ProtocolError
-
-Arithmetic = Literal["fp32", "tf32", "bf16", "fp16"]
-ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
+from .vocabulary import ARITHMETICS, Arithmetic, check_word
 
 _MIXED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -22,8 +19,7 @@ def why_not(arithmetic: Arithmetic, device: torch.device) -> str | None:
     Raises:
         ProtocolError: there are no such numbers.
     """
-    if arithmetic not in ARITHMETICS:
-        raise ProtocolError(f"arithmetic={arithmetic!r} is unknown; choose one of {', '.join(ARITHMETICS)}")
+    check_word("arithmetic", arithmetic, ARITHMETICS)
     if arithmetic == "fp32":
         return None
     if device.type != "cuda":

@@ -33,7 +33,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import ProtocolError
 from .inputs import to_numpy
-from .statistics import Interval, Verdict, clustered_bootstrap, paired_difference, verdict
+from .statistics import Interval, clustered_bootstrap, paired_difference, verdict
+from .vocabulary import Verdict
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -21,9 +21,10 @@ from typing import Any
 import torch
 
 from . import device as hardware
-from .arithmetic import Arithmetic, computing, why_not
+from .arithmetic import computing, why_not
 from .errors import ProtocolError
 from .latency import time_calls
+from .vocabulary import Arithmetic
 
 _SIZES = {"cuda": (4096, 8192), "cpu": (512, 1024, 2048)}
 _COPY_BYTES = {"cuda": 1 << 30, "cpu": 1 << 28}

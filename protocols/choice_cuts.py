@@ -11,7 +11,6 @@ from datasets.sampling import clips, snippets
 from datasets.sampling.clips import Clip
 
 from .choices import Choice, How
-from .errors import ProtocolError
 
 _Cut = Callable[[int, Choice], Clip]
 
@@ -28,12 +27,9 @@ def clips_of(choice: Choice, length: int, *, answer: bool = False) -> Clip:
         Frame numbers and mask of shape [S,T]; padding stands at the end of a clip.
 
     Raises:
-        ProtocolError: a choice that is incomplete.
         DataError: a tracklet without frames.
     """
     how: How = choice.answers if answer and choice.answers else choice.how
-    if choice.frames is None and how != "all":
-        raise ProtocolError(f"the choice {choice.name} takes clips by {how} and must say of how many frames")
     found = _CUTS[how](length, choice)
     return Clip(np.atleast_2d(found.indices), np.atleast_2d(found.mask))
 
@@ -70,19 +66,17 @@ def own_snippets(fixed: int, choices: tuple[Choice, ...]) -> Choice:
 
 
 def _number(choice: Choice) -> int:
-    assert choice.frames is not None  # `clips_of` looks first
+    assert choice.frames is not None  # a choice without is refused when it is made; so below
     return choice.frames
 
 
 def _short(choice: Choice) -> clips.Short:
-    if choice.rest not in ("loop", "repeat-last", "pad"):
-        raise ProtocolError(f"the choice {choice.name} needs rest = loop, repeat-last or pad, not {choice.rest!r}")
+    assert choice.rest in ("loop", "repeat-last", "pad")
     return choice.rest
 
 
 def _rest(choice: Choice) -> snippets.Rest:
-    if choice.rest == "":
-        raise ProtocolError(f"the choice {choice.name} must say what becomes of the last frames: rest is empty")
+    assert choice.rest != ""
     return choice.rest
 
 

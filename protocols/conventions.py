@@ -20,9 +20,10 @@ another person's tracklet from the query's camera stays as a wrong answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from .errors import ProtocolError
+from .vocabulary import DISTANCE_METRICS, Metric, check_word
 
 Gallery = Literal["full", "without-junk", "without-queries"]
 Precision = Literal["step", "trapezoid"]
@@ -50,19 +51,10 @@ class Convention:
     ties: Ties = "expected"
 
     def __post_init__(self) -> None:
-        _one_of("gallery", self.gallery, get_args(Gallery))
-        _one_of("ap", self.ap, get_args(Precision))
-        _one_of("empty", self.empty, get_args(Empty))
-        _one_of("ties", self.ties, get_args(Ties))
-
-
-def _one_of(field: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ProtocolError(f"{field}={value!r} is no known convention; choose one of {', '.join(choices)}")
-
-
-OFFICIAL_MARS = Convention("full", "trapezoid", "zero")
-"""That of the data set's authors, with ties at their expected value."""
+        check_word("gallery", self.gallery, get_args(Gallery))
+        check_word("ap", self.ap, get_args(Precision))
+        check_word("empty", self.empty, get_args(Empty))
+        check_word("ties", self.ties, get_args(Ties))
 
 
 def every_convention(ties: Ties = "expected") -> tuple[Convention, ...]:
@@ -73,3 +65,70 @@ def every_convention(ties: Ties = "expected") -> tuple[Convention, ...]:
         for ap in get_args(Precision)
         for empty in get_args(Empty)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """How far two descriptors are apart.
+
+    Attributes:
+        metric: ``euclidean`` or ``cosine``.
+        normalise: scale descriptors to unit length first; the cosine does so by itself.
+
+    Raises:
+        ProtocolError: an unknown metric, or a cosine that is to be normalised as well.
+    """
+
+    metric: Metric
+    normalise: bool = False
+
+    def __post_init__(self) -> None:
+        check_word("metric", self.metric, DISTANCE_METRICS)
+        if self.normalise and self.metric == "cosine":
+            raise ProtocolError("the cosine scales descriptors to unit length by itself; leave normalise out")
+
+    @property
+    def label(self) -> str:
+        """For tables."""
+        return "cosine" if self.metric == "cosine" else "unit Euclid" if self.normalise else "plain Euclid"
+
+    @property
+    def unit(self) -> bool:
+        """Whether only directions count. Between unit vectors the squared Euclidean distance is 2 - 2 cos."""
+        return self.normalise or self.metric == "cosine"
+
+
+DISTANCES = (Distance("euclidean"), Distance("euclidean", True), Distance("cosine"))
+"""The distances in use, named apart although the last two rank alike: papers state either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """All that turns descriptors into numbers.
+
+    Attributes:
+        distance: between two descriptors.
+        convention: of the ranking.
+    """
+
+    distance: Distance
+    convention: Convention
+
+    def as_row(self) -> dict[str, Any]:
+        """The five choices as plain data, as recorded."""
+        return {
+            "metric": self.distance.metric,
+            "normalise": self.distance.normalise,
+            "gallery": self.convention.gallery,
+            "ap": self.convention.ap,
+            "empty": self.convention.empty,
+        }
+
+
+OFFICIAL_MARS = Scoring(Distance("euclidean", normalise=True), Convention("full", "trapezoid", "zero"))
+"""That of the data set's authors: unit descriptors, with ties at their expected value."""
+
+
+def distance_of(metric: Metric, normalise: bool) -> Distance:
+    """The one of `DISTANCES` that a protocol's metric means; ``normalise`` says nothing new beside the cosine."""
+    return Distance(metric, normalise and metric != "cosine")

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from .admission import evaluating, fixed_length
-from .arithmetic import Arithmetic, computing, why_not
+from .arithmetic import computing, why_not
 from .bare_trunk import bare_trunk
 from .ceilings import Ceilings, Roofline
 from .cost import Feed, parameters_used
@@ -27,6 +27,7 @@ from .errors import ProtocolError
 from .flops import Count, count_macs
 from .latency import peak_memory_mb, watch
 from .turns import Clock, Turns, Watch, in_turns
+from .vocabulary import Arithmetic
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from .duplicates import duplicates, keys_of
 from .errors import ProtocolError
 from .inputs import is_torch, refuse_non_finite, to_floats, to_numpy
+from .vocabulary import DISTANCE_METRICS, Metric, check_word
 
-Metric = Literal["euclidean", "cosine"]
 Rows = NDArray[np.floating[Any]]
 Blocks = Iterator[tuple[int, Any]]
 
@@ -86,8 +86,7 @@ def check_descriptors(query: Any, gallery: Any, metric: Metric) -> None:
     Raises:
         ProtocolError: shapes that do not fit, or an unknown metric.
     """
-    if metric not in ("euclidean", "cosine"):
-        raise ProtocolError(f"metric={metric!r} is unknown; choose euclidean or cosine")
+    check_word("metric", metric, DISTANCE_METRICS)
     shapes = tuple(query.shape), tuple(gallery.shape)
     if len(shapes[0]) != 2 or len(shapes[1]) != 2 or shapes[0][1] != shapes[1][1]:
         raise ProtocolError(f"descriptors must be [Q, D] and [G, D] of one D, got {shapes[0]} and {shapes[1]}")

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from .choices import Choice, LeftOut
-from .conventions import Convention, every_convention
-from .distances import Metric
+from .conventions import Convention, Scoring, every_convention
+from .errors import ProtocolError
+from .feeding import Chunks, Feed, Snippets, Variants, WholeSequence
 from .ranking import Ranking, rank_features_conventions
+from .vocabulary import CHECK_NAMES, SIDES, CheckName, Side, TestFrames, check_at_least, check_once, check_word
 
 if TYPE_CHECKING:
     from torch import nn
-
-TestFrames = Literal["all", "snippets", "chunks"]
-Rest = Literal["loop", "wrap", "repeat-last", "pad", "drop"]
-Mean = Literal["clips", "frames"]
-Side = Literal["I2V", "I2I", "V2V", "V2I"]
-CheckName = Literal["rgb", "resnet50", "single-pass", "whole-sequence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +50,6 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
-class Snippets:
-    """How a tracklet is cut at test time; its descriptor is the mean over its snippets.
-
-    Attributes:
-        length: frames of a snippet; a method that takes clips of one length only is cut at that.
-        rest: what becomes of the last frames, see `datasets.sampling.snippets.snippets`; a method of fixed clips
-            gets ``loop``.
-        mean: over ``clips``, each counting the same, or over ``frames``: a clip counts by its number of real frames.
-    """
-
-    length: int
-    rest: Rest
-    mean: Mean
-
-
-@dataclass(frozen=True, slots=True)
 class Protocol:
     """A named, versioned set of rules; bump `version` with any change that moves a score.
 
@@ -79,40 +58,74 @@ class Protocol:
         version: whole number.
         summary: one sentence for lists and reports.
         requires: checks that an arm must pass to enter.
-        test_frames: ``all`` = every frame of a tracklet, in one pass; ``snippets`` = every frame, cut into clips;
-            ``chunks`` = the middle frame of each of so many equal parts, in one pass.
-        metric: between descriptors.
-        normalise: scale descriptors to unit length before the metric.
-        convention: of the headline numbers; the others are scored beside it.
-        snippets: how tracklets are cut, where they are.
+        feed: what of a tracklet is fed, see `feeding`.
+        scoring: distance and convention of the headline numbers; the other conventions are scored beside it.
         sides: which of query and gallery is a single image and which a video, the headline side first: ``I2V`` is an
             image against videos. The image is the first frame of a tracklet. Empty: tracklets against tracklets.
         query_camera: only tracklets of this camera ask and only the others answer; 0 for all.
         splits: random halves of the identities that results are averaged over; 1 for a set with one fixed split.
-        chunks: how many parts, where frames are those of ``chunks``; a method of fixed clips gets as many as it takes.
         repairs: whether arms are judged on repaired data beside the raw ones, and by how much of a query is hidden.
-        choices: ways of feeding a tracklet that are judged side by side, see `choices`; empty for one way alone.
-        headline: the name of the choice whose numbers are the protocol's; empty without choices.
-        left_out: published ways that are no choice, and why.
+
+    Raises:
+        ProtocolError: an unknown word, a number out of range, something named twice, or rules that contradict each
+            other; one sentence that begins with the name.
     """
 
     name: str
     version: int
     summary: str
     requires: tuple[CheckName, ...]
-    test_frames: TestFrames
-    metric: Metric
-    normalise: bool
-    convention: Convention
-    snippets: Snippets | None = None
+    feed: Feed
+    scoring: Scoring
     sides: tuple[Side, ...] = ()
     query_camera: int = 0
     splits: int = 1
     repairs: bool = False
-    chunks: int = 0
-    choices: tuple[Choice, ...] = ()
-    headline: str = ""
-    left_out: tuple[LeftOut, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.summary:
+            raise ProtocolError(f"the protocol {self.name!r} needs a name and a summary; give both")
+        try:
+            if not isinstance(self.feed, Feed):
+                raise ProtocolError(f"feed={self.feed!r} is none of WholeSequence, Snippets, Chunks and Variants")
+            if not isinstance(self.scoring, Scoring):
+                raise ProtocolError(f"scoring={self.scoring!r} is no Scoring, such as conventions.OFFICIAL_MARS")
+            check_at_least("version", self.version, 1)
+            check_at_least("splits", self.splits, 1)
+            check_at_least("query_camera", self.query_camera, 0)
+            for check in self.requires:
+                check_word("requires", check, CHECK_NAMES)
+            check_once("requires", self.requires)
+            for side in self.sides:
+                check_word("sides", side, SIDES)
+            check_once("sides", self.sides)
+            self._agree()
+        except ProtocolError as error:
+            raise ProtocolError(f"the protocol {self.name}: {error}") from None
+
+    def _agree(self) -> None:
+        """Whether the rules can be kept together."""
+        match self.feed:
+            case WholeSequence() if "whole-sequence" not in self.requires:
+                raise ProtocolError(
+                    "it feeds whole sequences, which a network of fixed clips cannot take; require the check "
+                    "'whole-sequence', or feed Snippets"
+                )
+            case Variants() if self.sides:
+                raise ProtocolError(
+                    "sides pair images with videos fed in one way; leave out sides, or feed no Variants"
+                )
+        if self.convention.gallery == "without-queries" and (self.query_camera or self.splits > 1):
+            what = "one camera asks and the others answer" if self.query_camera else "results are averaged over splits"
+            raise ProtocolError(
+                f"where {what}, no query is known to stand in the gallery, so gallery='without-queries' takes out "
+                "nothing; choose full or without-junk"
+            )
+
+    @property
+    def convention(self) -> Convention:
+        """Of the headline numbers."""
+        return self.scoring.convention
 
     @property
     def conventions(self) -> tuple[Convention, ...]:
@@ -149,24 +162,37 @@ class Protocol:
         """
         held = query_in_gallery is not None
         chosen = [c for c in self.conventions if held or c.gallery != "without-queries"]
+        distance = self.scoring.distance
         return rank_features_conventions(
             query, gallery_features, query_ids, query_cams, gallery_ids, gallery_cams, conventions=chosen,
-            metric=self.metric, normalise=self.normalise, query_in_gallery=query_in_gallery, max_rank=max_rank,
+            metric=distance.metric, normalise=distance.normalise, query_in_gallery=query_in_gallery, max_rank=max_rank,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """For the result record: all that a score depends on."""
+        distance = self.scoring.distance
+        frames: TestFrames = "all"
+        snippets: dict[str, Any] | None = None
+        more: dict[str, Any] = {}
+        match self.feed:
+            case WholeSequence():
+                pass
+            case Snippets():
+                frames, snippets = "snippets", asdict(self.feed)
+            case Chunks(parts):
+                frames, more = "chunks", {"chunks": parts}
+            case Variants(choices, headline):  # records of before choices said "all", and still do
+                more = {"choices": [one.as_dict() for one in choices], "headline": headline}
         return {
             "name": self.name,
             "version": self.version,
             **asdict(self.convention),
-            "metric": self.metric,
-            "normalise": self.normalise,
-            "test_frames": self.test_frames,
-            "snippets": asdict(self.snippets) if self.snippets else None,
+            "metric": distance.metric,
+            "normalise": distance.normalise,
+            "test_frames": frames,
+            "snippets": snippets,
             "sides": list(self.sides),
             "query_camera": self.query_camera,
             "splits": self.splits,
-            **({"chunks": self.chunks} if self.chunks else {}),
-            **({"choices": [c.as_dict() for c in self.choices], "headline": self.headline} if self.choices else {}),
+            **more,
         }

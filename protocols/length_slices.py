@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .conventions import JUNK_ID, Convention
-from .distances import Metric, feature_blocks
+from .distances import feature_blocks
 from .errors import ProtocolError
 from .ranking import rank_conventions
+from .vocabulary import Metric
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -36,8 +36,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import tracklet_means
 from .errors import ProtocolError
 from .inputs import to_numpy
-from .statistics import Verdict, verdict
+from .statistics import verdict
 from .tracklet_means import Average
+from .vocabulary import Verdict
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -37,6 +37,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import ProtocolError
 from .inputs import to_numpy
 from .quantiles import normal_quantile, student_quantile
+from .vocabulary import CALL_SCORES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -117,7 +118,7 @@ class Detection:
             "positives": self.positives,
             "people": self.people,
             "share_called": self.share_called,
-            **{name: getattr(self, name).as_dict() for name in ("precision", "recall", "auc")},
+            **{name: getattr(self, name).as_dict() for name in CALL_SCORES},
             "curve": [{name: getattr(point, name) for name in Point.__slots__} for point in self.curve],
         }
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .conventions import Convention, Empty, Gallery, Precision
-from .distances import Metric
+from .vocabulary import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class PublishedConvention:
         name: short, for tables.
         who: papers and code that count so.
         gallery, ap, empty: see `conventions.Convention`.
-        metric, normalise: the distance, see `side_by_side.Distance`.
+        metric, normalise: the distance, see `conventions.Distance`.
         source: the file or statement that says so.
         note: what is assumed, or where the row differs from the code; empty where nothing is.
     """

@@ -28,12 +28,13 @@ from numpy.typing import ArrayLike, NDArray
 from . import scoring
 from .conventions import Convention, Empty, Gallery, Precision, Ties
 from .counting import Engine, Wanted, choose_engine, count_block
-from .distances import Blocks, Metric, feature_blocks, matrix_blocks
+from .distances import Blocks, feature_blocks, matrix_blocks
 from .errors import ProtocolError
 from .gallery_index import GalleryIndex, Ints
 from .inputs import is_torch, to_ids, to_numpy
 from .processes import Processes, agreed, total
 from .sharding import Shard
+from .vocabulary import Metric
 
 __all__ = ["Convention", "Ranking", "SplitAverage", "average_splits", "rank", "rank_conventions", "rank_features",
            "rank_features_conventions"]  # fmt: skip

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .distances import Metric, feature_blocks
+from .distances import feature_blocks
 from .errors import ProtocolError
 from .gallery_index import GalleryIndex, Ints
 from .inputs import is_torch, to_ids, to_numpy
+from .vocabulary import Metric
 
 
 def top_columns(

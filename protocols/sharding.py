@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .distances import Blocks, Metric, check_descriptors, gallery_kind, looked_through, rows_per_block
+from .distances import Blocks, check_descriptors, gallery_kind, looked_through, rows_per_block
 from .duplicates import rows_at
 from .errors import ProtocolError
 from .gallery_index import Ints
 from .inputs import is_torch, to_floats, to_numpy
 from .processes import Processes, agreed
+from .vocabulary import Metric
 
 
 def slice_of(size: int, rank: int, processes: int) -> slice:

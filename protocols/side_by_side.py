@@ -3,67 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .conventions import Convention, Ties, every_convention
+from .conventions import DISTANCES, Convention, Distance, Scoring, Ties, every_convention
 from .counting import Engine
-from .distances import Metric
 from .errors import ProtocolError
 from .processes import Processes
 from .ranking import Ranking, rank_features_conventions
-
-
-@dataclass(frozen=True, slots=True)
-class Distance:
-    """How far two descriptors are apart.
-
-    Attributes:
-        metric: ``euclidean`` or ``cosine``.
-        normalise: scale descriptors to unit length first; the cosine does so by itself.
-    """
-
-    metric: Metric
-    normalise: bool = False
-
-    @property
-    def label(self) -> str:
-        """For tables."""
-        return "cosine" if self.metric == "cosine" else "unit Euclid" if self.normalise else "plain Euclid"
-
-    @property
-    def unit(self) -> bool:
-        """Whether only directions count. Between unit vectors the squared Euclidean distance is 2 - 2 cos."""
-        return self.normalise or self.metric == "cosine"
-
-
-DISTANCES = (Distance("euclidean"), Distance("euclidean", True), Distance("cosine"))
-"""The distances in use, named apart although the last two rank alike: papers state either."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scoring:
-    """All that turns descriptors into numbers."""
-
-    distance: Distance
-    convention: Convention
-
-    def as_row(self) -> dict[str, Any]:
-        """The five choices as plain data, as recorded."""
-        return {
-            "metric": self.distance.metric,
-            "normalise": self.distance.normalise,
-            "gallery": self.convention.gallery,
-            "ap": self.convention.ap,
-            "empty": self.convention.empty,
-        }
-
-
-def distance_of(metric: Metric, normalise: bool) -> Distance:
-    """The one of `DISTANCES` that a protocol's metric means; ``normalise`` says nothing new beside the cosine."""
-    return Distance(metric, normalise and metric != "cosine")
 
 
 def score_side_by_side(

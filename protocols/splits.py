@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import ProtocolError
 from .inputs import to_ids, to_numpy
-from .interface import Protocol, Side
+from .interface import Protocol
 from .ranking import Ranking, SplitAverage, average_splits
+from .vocabulary import SIDES, Side
 
 Ints = NDArray[np.int64]
 
@@ -164,7 +165,7 @@ def score_splits(
             another camera than the protocol's, a split that `SplitRows.check` refuses, or descriptors that cannot be
             ranked.
     """
-    if side not in (protocol.sides or get_args(Side)):
+    if side not in (protocol.sides or SIDES):
         raise ProtocolError(f"{protocol.name} has no side {side!r}; it has {', '.join(protocol.sides)}")
     if len(splits) != protocol.splits:
         raise ProtocolError(f"{protocol.name} averages {protocol.splits} splits, got {len(splits)}")

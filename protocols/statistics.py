@@ -25,7 +25,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,10 +32,10 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import ProtocolError
 from .inputs import to_numpy
 from .quantiles import normal_quantile, student_quantile
+from .vocabulary import Verdict
 
 Floats = NDArray[np.float64]
 Draw = tuple[Floats, NDArray[np.int64]]
-Verdict = Literal["holds", "does not hold", "cannot tell"]
 
 POINTS = (-100.0, 100.0)
 """All that a difference of two accuracies in percent can be."""

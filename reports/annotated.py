@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import ReportError
+from reports.vocabulary import ATTRIBUTE_KINDS, ATTRIBUTE_LEVELS, POLARITIES
 
 PREFIX = "attribute/"
 UNKNOWN = -1
-KINDS = ("binary", "choice")
-LEVELS = ("tracklet", "identity")
-POLARITIES = ("stated", "undocumented")
 
 
 class AttributeRecord(TypedDict):
@@ -85,7 +83,7 @@ def check_annotation(result: Mapping[str, Any], per_query: Mapping[str, NDArray[
 def _check_attribute(one: Mapping[str, Any], array: NDArray[Any], queries: int, name: str) -> None:
     place = f"attribute {one['name']!r}"
     _needs(one, AttributeRecord.__required_keys__, name, place)
-    for key, known in (("kind", KINDS), ("level", LEVELS), ("polarity", POLARITIES)):
+    for key, known in (("kind", ATTRIBUTE_KINDS), ("level", ATTRIBUTE_LEVELS), ("polarity", POLARITIES)):
         if one[key] not in known:
             raise ReportError(f"{name} has {key} = {one[key]!r} of the {place}; expected {' or '.join(known)}.")
     if not one["values"] or (one["kind"] == "binary" and len(one["values"]) != 2):

@@ -13,7 +13,8 @@ from reports.controls import CONTROL_LABELS
 from reports.explained import Explanation
 from reports.metrics import split_metric
 from reports.per_query import counted, query_values
-from reports.repaired import RAW, Repair
+from reports.repaired import Repair
+from reports.vocabulary import RAW
 from reports.weights import Weights
 
 Floats = NDArray[np.float64]

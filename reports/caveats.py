@@ -5,6 +5,7 @@ from reports.controls import CONTROL_LABELS, TEMPORAL_CONTROLS
 from reports.job import Job
 from reports.ledger import Ledger
 from reports.tables import dataset_label
+from reports.vocabulary import ORACLE
 
 
 def unverified(job: Job, ledger: Ledger) -> tuple[str, ...]:
@@ -138,7 +139,7 @@ def _repair(job: Job) -> list[str]:
         found.append(
             f"{absent} of the {len(quarters)} ways to train or test on repaired data, which the squares call not run."
         )
-    if job.synthetic and not any(repairers.name_of(square.repairer) == repairers.ORACLE for square in squares):
+    if job.synthetic and not any(repairers.name_of(square.repairer) == ORACLE for square in squares):
         found.append("How much repair could win at most: no arm saw the oracle's data.")
     if repairers.records(job):
         found.append("What repairers do to the training data: pixels and calls were measured on test frames only.")

@@ -15,12 +15,12 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.vocabulary import ACCURACIES, FAMILIES
 from reports.errors import ReportError
-from reports.metrics import AGREEMENT, METRICS
+from reports.metrics import AGREEMENT
 from reports.shapes import non_finite
 
 Floats = NDArray[np.float64]
-FAMILIES = ("single", "even", "snippets", "dense", "whole")
 MEASURES = {"mAP": "average_precision", "rank1": "hit1"}
 COMMON = ("person", "key", "length", "valid")
 
@@ -218,7 +218,7 @@ def _check_arrays(
 
 
 def _check_metrics(one: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], empty: str | None, name: str) -> None:
-    lacking = [metric for metric in METRICS if metric not in one["metrics"]]
+    lacking: list[str] = [metric for metric in ACCURACIES if metric not in one["metrics"]]
     lacking += [f"interval of {metric}" for metric in MEASURES if metric not in one["intervals"]]
     if lacking:
         raise ReportError(f"{name} lacks {', '.join(lacking)} of the choice {one['name']} in choices.json.")

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from protocols.vocabulary import VERDICTS
 from reports.across import Across, paper_of
 from reports.controls import TEMPORAL_CONTROLS
 from reports.formats import Estimate
 from reports.job import Job
-from reports.ledger import SYNTHETIC, VERDICTS, Claim, Difference, Ledger, build_ledger, made_under
+from reports.ledger import SYNTHETIC, Claim, Difference, Ledger, build_ledger, made_under
 from reports.tables import dataset_label, estimate
 
 SCHEMA = 1

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from protocols.vocabulary import VERDICTS
 from reports import design, forest
 from reports.across import Across
 from reports.claims import KEYS, SCHEMA, Judged, command, counts, headline, run_ids
 from reports.controls import CONTROL_LABELS, TEMPORAL_CONTROLS
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.job import Job
-from reports.ledger import RULE, SYNTHETIC, VERDICTS, Difference
+from reports.ledger import RULE, SYNTHETIC, Difference
 from reports.metrics import METRIC_LABELS
 from reports.tables import dataset_label, split_count
 

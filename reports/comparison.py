@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 from protocols.standing import Row as Ranked
 from protocols.standing import Standing, standing
+from protocols.vocabulary import ACCURACIES, Verdict
 from reports import admitted, times
 from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.ledger import Difference, Verdict
-from reports.metrics import METRIC_LABELS, METRICS, headline_side
+from reports.ledger import Difference
+from reports.metrics import METRIC_LABELS, headline_side
 from reports.strata import Entry, Stratum
 from reports.tables import describe_protocol, estimate, over_splits
 
@@ -112,7 +113,7 @@ def times_of(stratum: Stratum) -> dict[str, times.Time | None]:
 def _accuracies(stratum: Stratum) -> list[Column]:
     """A column for each metric; mAP in files alone where it tells nothing, and the spread where there are splits."""
     found = []
-    for metric in METRICS:
+    for metric in ACCURACIES:
         hidden = metric == "mAP" and stratum.metric != "mAP"
         found.append(Column(metric, METRIC_LABELS[metric], "estimate", unit="%", data_only=hidden))
         if metric == stratum.metric and stratum.splits:
@@ -140,7 +141,7 @@ def _row(entry: Entry, time: times.Time | None, rank: int | None, columns: tuple
         "command": str(entry.group.first["command"]),
     }
     values |= time.cells() if time else {}
-    values |= {metric: estimate(entry.group, metric) for metric in METRICS}
+    values |= {metric: estimate(entry.group, metric) for metric in ACCURACIES}
     values["std_splits"] = over_splits(entry.group, entry.job.headline_metric)
     return Row(tuple(values.get(column.key) for column in columns), entry.role, entry.run_ids)
 

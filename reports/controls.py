@@ -1,12 +1,16 @@
 """Controls: what is trained and judged beside an arm to tell where its gain comes from."""
 
-from typing import Literal, get_args
+from typing import Literal
 
-Control = Literal["shuffled", "mlp", "uniform", "colour"]
-CONTROLS: tuple[str, ...] = get_args(Control)
-TEMPORAL_CONTROLS = ("shuffled", "mlp", "uniform")
-ASIDE_CONTROLS = ("uniform",)  # say something about an arm that does not claim to use time, but decide nothing
-CONTROL_LABELS = {
+from protocols import vocabulary
+
+Control = vocabulary.Control | Literal["colour"]
+TEMPORAL_CONTROLS = vocabulary.CONTROLS
+CONTROLS: tuple[Control, ...] = (*TEMPORAL_CONTROLS, "colour")
+ASIDE_CONTROLS: tuple[Control, ...] = ("uniform",)
+"""They say something about an arm that does not claim to use time, but decide nothing."""
+
+CONTROL_LABELS: dict[str, str] = {
     "shuffled": "shuffled frames",
     "mlp": "per-frame MLP",
     "uniform": "uniform weights",

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from reports.errors import ReportError
 from reports.times import ms_mark, paces
+from reports.vocabulary import COST
 
 SCHEMA = 1
 _KEYS = {"paper": str, "title": str, "command": str, "size": list, "device": dict, "arms": list, "left_out": list}
@@ -103,7 +104,7 @@ def read(record: Mapping[str, Any], where: str) -> CostRecord:
     Raises:
         ReportError: naming what is missing or of another kind.
     """
-    if record.get("schema") != SCHEMA or record.get("kind") != "cost":
+    if record.get("schema") != SCHEMA or record.get("kind") != COST:
         raise ReportError(f"{where}: expected a cost record of schema {SCHEMA}; measure it again.")
     for key, kind in _KEYS.items():
         if not isinstance(record.get(key), kind):

@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.vocabulary import WITH_INTERVALS
 from reports.errors import ReportError
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -248,7 +249,7 @@ def _rows(tables: Sequence[Sequence[Mapping[str, Any]]], identity: Sequence[str]
         if not all(name in other for other in others):
             continue
         same = [row, *(other[name] for other in others)]
-        numbers = {key: _mean([one[key] for one in same]) for key in ("mAP", "rank1")}
+        numbers: dict[str, Any] = {key: _mean([one[key] for one in same]) for key in WITH_INTERVALS}
         counts = {key: sum(int(one[key]) for one in same) for key in ("valid_queries", "queries") if key in row}
         rows.append({**row, **numbers, **counts})
     return rows

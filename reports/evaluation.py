@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.conventions import Gallery
+from protocols.conventions import Gallery, Scoring
 from protocols.published import PUBLISHED, PublishedConvention
 from protocols.ranking import Ranking
-from protocols.side_by_side import Scoring
 from protocols.statistics import clustered_bootstrap, paired_difference
+from protocols.vocabulary import WITH_INTERVALS
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.ledger_rows import way_of
 from reports.spread import Spread, Way, alone, joined, spread, swaps
@@ -193,7 +193,7 @@ def in_words(way: Way) -> str:
 def sentences(found: Evaluation) -> list[str]:
     """The spread in plain words, and what most of it is made of."""
     said = []
-    across = {metric: spread(found.values(metric)) for metric in ("mAP", "rank1")}
+    across = {metric: spread(found.values(metric)) for metric in WITH_INTERVALS}
     precision, first = across["mAP"], across["rank1"]
     if precision is None or first is None:
         return ["No query of this set has a match under any convention."]
@@ -315,7 +315,7 @@ def page(found: Sequence[Evaluation], command: str) -> str:
         }
         for place, one in enumerate(found, 1)
     ]
-    comparison = [comparison_table(found, metric) for metric in ("mAP", "rank1")] if len(found) > 1 else []
+    comparison = [comparison_table(found, metric) for metric in WITH_INTERVALS] if len(found) > 1 else []
     queries, people = len(found[0].people), len(np.unique(found[0].people))
     sections = [("compared", "Side by side")] if comparison else []
     sections += [(f"set{place}", one.name) for place, one in enumerate(found, 1)]

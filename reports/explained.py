@@ -8,18 +8,16 @@ of a tracklet leaves it without a meaning.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocols.masks import MEASURES
+from protocols.vocabulary import WHO, Who
 from reports.errors import ReportError
 from reports.tracklet_records import check_tracklets
 
-Who = Literal["trained", "untrained", "centre"]
-WHO: tuple[Who, ...] = ("trained", "untrained", "centre")
-REFERENCES = ("untrained", "centre")
 AGREEMENT = 1e-3  # by which a recorded mean may differ from its own array (rounding)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.frame_weights import MEASURES, average
-from protocols.statistics import Verdict, verdict
+from protocols.statistics import verdict
 from protocols.tracklet_means import Average
+from protocols.vocabulary import Verdict
 from reports import cards
 from reports.arm_runs import ArmRun, Group
 from reports.formats import Cell, Column, Estimate, Row, Table, number

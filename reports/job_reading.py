@@ -26,6 +26,7 @@ from reports.result_records import ResultRecord, Strips
 from reports.runs_alike import check_alike
 from reports.shapes import check_form, readable
 from reports.store import Reader, remedy_of
+from reports.vocabulary import ResultKind
 from reports.weights import Weights, WeightsRecord, check_weights
 
 
@@ -111,7 +112,7 @@ def _position(group: Group, order: list[str]) -> tuple[int, int, str, int, str]:
 class _Part(NamedTuple):
     """A record and its arrays that a run may have left beside its result."""
 
-    stem: str  # of both files' names
+    stem: ResultKind  # of both files' names
     what: str  # they are of the run
     check: Callable[..., None]
     form: Any  # of the record

@@ -14,22 +14,19 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from protocols.statistics import POINTS, SMALLEST_SHARE, Interval, paired_difference, verdict
+from protocols.vocabulary import REFERENCES, Verdict
 from reports import masks
 from reports.arm_runs import Group
 from reports.controls import ASIDE_CONTROLS, TEMPORAL_CONTROLS
 from reports.errors import ReportError
-from reports.explained import REFERENCES
 from reports.job import Job
 from reports.ledger_words import about_arms, about_equality, about_mask
 from reports.metrics import METRIC_LABELS, split_metric
-
-Verdict = Literal["holds", "does not hold", "cannot tell"]
-VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "cannot tell")
 
 RULE = (
     "A claim holds when the whole 95 % interval of the difference lies above zero. It does not hold when the "

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from protocols.side_by_side import distance_of
+from protocols.conventions import distance_of
+from protocols.vocabulary import WITH_INTERVALS
 from reports.errors import ReportError
 from reports.metrics import AGREEMENT
 
@@ -65,14 +66,14 @@ def check_ledger(result: Mapping[str, Any], name: str) -> None:
                 f"{name} has ledger[{place}] with {row['valid_queries']} valid of {row['queries']} queries; expected a "
                 "number between none and all."
             )
-        for metric in ("mAP", "rank1"):
+        for metric in WITH_INTERVALS:
             if row[metric] is not None and not 0 <= row[metric] <= 100:
                 raise ReportError(f"{name} has ledger[{place}].{metric} = {row[metric]}; expected percent, or null.")
         seen[way] = row
     headline = way_of(result["protocol"])
     if headline not in seen:
         raise ReportError(f"{name} has a ledger without its protocol's own way of scoring ({', '.join(headline)}).")
-    for metric in ("mAP", "rank1"):
+    for metric in WITH_INTERVALS:
         value, own = seen[headline][metric], result["metrics"][metric]
         if value is None or abs(value - own) > AGREEMENT:
             raise ReportError(

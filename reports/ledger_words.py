@@ -9,7 +9,8 @@ from reports import masks
 from reports.controls import CONTROL_LABELS
 
 if TYPE_CHECKING:
-    from reports.ledger import Difference, Verdict
+    from protocols.vocabulary import Verdict
+    from reports.ledger import Difference
 
 
 def about_arms(

@@ -27,7 +27,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.statistics import SMALLEST_SHARE, Interval, Verdict, clustered_bootstrap, paired_difference, verdict
+from protocols.statistics import SMALLEST_SHARE, Interval, clustered_bootstrap, paired_difference, verdict
+from protocols.vocabulary import Verdict
 from reports.arm_runs import Group
 from reports.choice_records import MEASURES, Choices
 from reports.formats import MINUS, Cell, Column, Estimate, Row, Table

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.statistics import POINTS, clustered_bootstrap, paired_difference
+from protocols.vocabulary import WITH_INTERVALS
 from reports import cards
 from reports.arm_runs import Group
 from reports.choice_records import Choices
@@ -20,7 +21,7 @@ from reports.metrics import METRIC_LABELS
 from reports.tables import judged_under
 
 Floats = NDArray[np.float64]
-SHOWN = ("mAP", "rank1")
+SHOWN = WITH_INTERVALS
 FEWEST_PEOPLE = 5  # below, a slice has no interval
 AT = 8  # the N that stands for each family in the slices by length
 REST = {

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.masks import MEASURES, REGIONS, average, compare
-from protocols.statistics import Interval, Verdict, verdict
+from protocols.statistics import Interval, verdict
 from protocols.tracklet_means import Average
+from protocols.vocabulary import REFERENCES, SIDES, WHO, Verdict
 from reports.arm_runs import Group
-from reports.explained import REFERENCES, WHO, Explanation
+from reports.explained import Explanation
 from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.metrics import SIDES, split_metric
+from reports.metrics import split_metric
 
 LESS_IS_BETTER = ("background", "occluder", "background_density", "occluder_density")
 WHO_LABELS = {"trained": "trained", "untrained": "untrained", "centre": "centre prior"}

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-METRICS = ("mAP", "rank1", "rank5", "rank10", "rank20")
-SIDES = ("I2V", "I2I", "V2V", "V2I")  # query and gallery, each one image or a whole video
-METRIC_LABELS = {"mAP": "mAP", "rank1": "Rank-1", "rank5": "Rank-5", "rank10": "Rank-10", "rank20": "Rank-20"}
+from protocols.vocabulary import ACCURACIES, SIDES
+
+METRIC_LABELS: dict[str, str] = {name: name.replace("rank", "Rank-") for name in ACCURACIES}
 METRIC_LABELS |= {
     f"{side}/{metric}": f"{side} {label if metric == 'mAP' else label.lower()}"
     for side in SIDES

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
+from protocols.vocabulary import VERDICTS
 from reports import (
     attribute_page,
     cards,
@@ -28,7 +29,7 @@ from reports.caveats import unverified
 from reports.errors import ReportError
 from reports.formats import Column, Table, number
 from reports.job import Job
-from reports.ledger import VERDICTS, Ledger
+from reports.ledger import Ledger
 from reports.metrics import headline_side
 
 SECTIONS = {

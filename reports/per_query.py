@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.vocabulary import SIDES, WITH_INTERVALS
 from reports.annotated import check_annotation
 from reports.errors import ReportError
-from reports.metrics import AGREEMENT, SIDES, split_metric
+from reports.metrics import AGREEMENT, split_metric
 
 PerQuery = Mapping[str, NDArray[Any]]
 """``per_query.npz``: person, camera, key, average_precision (percent), first_hit (1-based rank of the first
@@ -47,7 +48,7 @@ def check_per_query(result: Mapping[str, Any], per_query: PerQuery) -> None:
                 f"{lengths['key']} queries."
             )
     check_annotation(result, per_query, name)
-    for metric in ("mAP", "rank1", *(f"{side}/{metric}" for side in sides for metric in ("mAP", "rank1"))):
+    for metric in (*WITH_INTERVALS, *(f"{side}/{metric}" for side in sides for metric in WITH_INTERVALS)):
         values = query_values(per_query, metric, result["protocol"]["empty"])
         if not np.isfinite(values).all():
             raise ReportError(f"{name} holds a number that is not finite in {metric}.")

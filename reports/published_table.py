@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from protocols.vocabulary import ACCURACIES
 from reports.formats import Cell, Column, Row, Table
 from reports.metrics import split_metric
 from reports.tables import dataset_label, describe_convention
 
-SHOWN = ("mAP", "rank1", "rank5", "rank10", "rank20")
+SHOWN = ACCURACIES
 SHOWN_ROLES = ("proposed", "baseline")
 WARNING = (
     "These numbers are copied from the papers. They were obtained under different protocols, on other galleries, with "

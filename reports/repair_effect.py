@@ -21,9 +21,9 @@ from reports.ledger_words import signed
 from reports.masks import slug_of
 from reports.metrics import METRIC_LABELS
 from reports.per_query import counted
-from reports.repaired import RAW
-from reports.repairers import ORACLE, name_of
+from reports.repairers import name_of
 from reports.tables import SHOWN, estimate
+from reports.vocabulary import ORACLE, RAW
 
 FEWEST_PEOPLE = 10  # a slice with fewer is too few to tell
 NOT_RUN = "not run"

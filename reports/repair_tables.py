@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from protocols.restoration import MEASURES, average, compare
 from protocols.tracklet_means import Average
+from protocols.vocabulary import CALL_SCORES
 from reports import repairers
 from reports.arm_runs import ArmRun
 from reports.errors import ReportError
 from reports.formats import MINUS, Cell, Column, Estimate, Row, Table
 from reports.job import Job
 from reports.repaired import Repair
+from reports.vocabulary import REPAIR_PICTURES
 
 Floats = NDArray[np.float64]
 HEADS = {
@@ -32,7 +34,6 @@ READING = (
     ("Own identity", "share of the occluded frames whose nearest person, by the network, is their own"),
     ("Spill", "PSNR of what was changed outside the occluded area, where nothing had to be changed"),
 )
-SHOWN_PICTURES = ("occluded", "repaired", "truth", "difference")
 
 
 def measures(job: Job) -> Table:
@@ -225,7 +226,7 @@ def _detections(runs: Sequence[ArmRun]) -> list[dict[str, Any]]:
 def _identity(run: ArmRun) -> tuple[Any, ...]:
     """Two repairers share their calls where seed, threshold and outcome agree."""
     one = _repair(run).record["detection"]
-    means = (None if one[key] is None else one[key]["mean"] for key in ("precision", "recall", "auc"))
+    means = (None if one[key] is None else one[key]["mean"] for key in CALL_SCORES)
     return (run.seed, one["tau"], one["rule"], one["share_called"], *means)
 
 
@@ -284,7 +285,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "truth": "What is truly there",
         "difference": "Difference between repaired and true pixels",
     }
-    shown = [(kind, texts[kind], row[kind]) for kind in SHOWN_PICTURES if row[kind] is not None]
+    shown = [(kind, texts[kind], row[kind]) for kind in REPAIR_PICTURES if row[kind] is not None]
     for _, text, uri in shown:
         if not str(uri).startswith("data:image/"):
             raise ReportError(f"repair.json holds a picture ({text}) that is no data URI.")

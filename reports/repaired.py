@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.restoration import MEASURES
+from protocols.vocabulary import CALL_SCORES
 from reports.errors import ReportError
 from reports.shapes import non_finite
+from reports.vocabulary import REPAIR_PICTURES
 
 AGREEMENT = 1e-3  # by which a recorded mean may differ from its own array (rounding)
-RAW = "raw"
 
 
 class Mean(TypedDict):
@@ -219,10 +220,10 @@ def _check_detection(found: Any, name: str) -> None:
             "positives than regions."
         )
     shares: dict[str, Any] = {"share_called": found["share_called"]}
-    for key in ("precision", "recall", "auc"):
-        if found[key] is not None:
-            _needs(found[key], Mean.__required_keys__, name, f"detection.{key}.")
-            shares |= {f"{key}.{end}": found[key][end] for end in ("mean", "low", "high")}
+    for score in CALL_SCORES:
+        if found[score] is not None:
+            _needs(found[score], Mean.__required_keys__, name, f"detection.{score}.")
+            shares |= {f"{score}.{end}": found[score][end] for end in ("mean", "low", "high")}
     for place, point in enumerate(found["curve"]):
         _needs(point, CurvePoint.__required_keys__, name, f"detection.curve[{place}].")
         shares |= {f"curve[{place}].{key}": value for key, value in point.items() if key != "tau"}
@@ -235,6 +236,6 @@ def _pictures(record: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]
     """Every picture with the frame that it shows; first that the rows are complete."""
     for place, row in enumerate((record["pictures"] or {}).get("rows", ())):
         _needs(row, PictureRow.__required_keys__, name, f"pictures.rows[{place}].")
-        for kind in ("occluded", "repaired", "truth", "difference"):
+        for kind in REPAIR_PICTURES:
             if row[kind] is not None:
                 yield f"frame {row['frame']} of {row['key']} ({kind})", row[kind]

@@ -6,13 +6,12 @@ A repairer is written as its user writes it: ``oracle``, ``drop[tau=0.91]``, or 
 from reports import cards
 from reports.arm_runs import ArmRun, Group
 from reports.job import Job
-from reports.repaired import RAW
+from reports.vocabulary import DROP, ORACLE, RAW
 
-ORACLE = "oracle"
 BUILT_IN = {
     RAW: "raw",
     "none": "No repair",
-    "drop": "Frames dropped",
+    DROP: "Frames dropped",
     "temporal-median": "Temporal median",
     "inpaint": "Inpainting",
     ORACLE: "Oracle",

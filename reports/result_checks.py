@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from protocols.vocabulary import SIDES, WITH_INTERVALS
 from reports.controls import CONTROLS
 from reports.divisions import check_split
 from reports.errors import ReportError
 from reports.ledger_rows import check_ledger
-from reports.metrics import AGREEMENT, SIDES, headline_side
+from reports.metrics import AGREEMENT, headline_side
 from reports.result_records import (
     SCHEMA,
     DataRecord,
@@ -18,6 +19,7 @@ from reports.result_records import (
     VariantRecord,
 )
 from reports.shapes import non_finite
+from reports.vocabulary import RAW
 
 
 def check_result(result: Mapping[str, Any]) -> None:
@@ -41,7 +43,7 @@ def check_result(result: Mapping[str, Any]) -> None:
             raise ReportError(f"{name} lacks {', '.join(f'{part}.{key}' for key in sorted(lacking))}.")
     if result["control"] is not None and result["control"] not in CONTROLS:
         raise ReportError(f"{name} has control {result['control']!r}; known are {', '.join(CONTROLS)}.")
-    lacking = [metric for metric in ("mAP", "rank1") if metric not in result["metrics"]]
+    lacking = [metric for metric in WITH_INTERVALS if metric not in result["metrics"]]
     if lacking:
         raise ReportError(f"{name} lacks metrics.{', metrics.'.join(lacking)}.")
     for path, value in non_finite(result):
@@ -63,8 +65,8 @@ def check_repaired(result: Mapping[str, Any]) -> None:
         ReportError: a control, or an arm that was judged on raw data.
     """
     name = f"the result of arm {result['arm']!r} (seed {result['seed']})"
-    data = result.get("data") or {"test": "raw"}
-    if result["control"] is not None or data["test"] == "raw":
+    data = result.get("data") or {"test": RAW}
+    if result["control"] is not None or data["test"] == RAW:
         what = f"control {result['control']}" if result["control"] else "data.test = 'raw'"
         raise ReportError(
             f"{name} has repair.json, but {what}; expected it beside an arm that is judged on repaired data only."
@@ -86,7 +88,7 @@ def _check_sides(result: Mapping[str, Any], name: str) -> None:
         lacking = [key for key in SideRecord.__required_keys__ if key not in found]
         if lacking:
             raise ReportError(f"{name} lacks {', '.join(f'sides.{side}.{key}' for key in sorted(lacking))}.")
-        for metric in ("mAP", "rank1"):
+        for metric in WITH_INTERVALS:
             others = {f"metrics.{side}/{metric}": result["metrics"].get(f"{side}/{metric}")}
             if side == headline:
                 others[f"metrics.{metric}"] = result["metrics"][metric]

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.vocabulary import SIDES
 from reports.annotated import PREFIX
 from reports.arm_runs import Group
 from reports.errors import ReportError
-from reports.metrics import SIDES
 
 
 def check_alike(groups: Sequence[Group]) -> None:

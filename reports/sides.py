@@ -6,11 +6,12 @@ A side pairs what asks with what answers: ``I2V`` is one image against videos.
 import statistics
 from typing import Any
 
+from protocols.vocabulary import ACCURACIES, SIDES
 from reports import cards
 from reports.arm_runs import Group
 from reports.formats import Cell, Column, Row, Table
 from reports.job import Job
-from reports.metrics import METRIC_LABELS, METRICS, SIDES, headline_side
+from reports.metrics import METRIC_LABELS, headline_side
 from reports.tables import SHOWN, SIDE_WORDS, dataset_label, estimate, published_notes
 
 _KINDS = {"I": "Images", "V": "Videos"}
@@ -30,7 +31,7 @@ def matrix(job: Job) -> Table:
     for side in found:
         columns += [
             Column(f"{side}_{metric}", METRIC_LABELS[metric], "number", data_only=True, group=side)
-            for metric in METRICS
+            for metric in ACCURACIES
             if metric not in SHOWN
         ]
         columns += [
@@ -135,7 +136,7 @@ def _measured(group: Group, found: tuple[str, ...]) -> dict[str, Cell]:
         values |= {f"{side}_{metric}": estimate(group, f"{side}/{metric}") for metric in SHOWN}
         values |= {
             f"{side}_{metric}": float(group.values(f"{side}/{metric}").mean())
-            for metric in METRICS
+            for metric in ACCURACIES
             if metric not in SHOWN
         }
         values |= {f"{side}_{key}": one[key] for key in ("valid_queries", "query", "gallery")}

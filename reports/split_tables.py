@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from protocols.vocabulary import WITH_INTERVALS
 from reports.arm_runs import Group
 from reports.formats import Cell, Column, Row, Table, number
 from reports.job import Job
@@ -37,7 +38,7 @@ def tables(job: Job) -> list[Table]:
     """A table for each metric that tells something; none where the data set has one division."""
     if not job.splits:
         return []
-    return [by_split_table(job, metric) for metric in (("rank1",) if job.one_match else ("mAP", "rank1"))]
+    return [by_split_table(job, metric) for metric in (("rank1",) if job.one_match else WITH_INTERVALS)]
 
 
 def by_split_table(job: Job, metric: str) -> Table:

@@ -21,6 +21,7 @@ from reports.answering import ask, check_answers
 from reports.database import check_readable
 from reports.errors import NothingToReport, ReportError
 from reports.location import artifact_folder, client_uri, shown, told, tracking_uri, without_secrets
+from reports.vocabulary import BENCH, CHILD, PARENT, RESULT_KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 ARTIFACTS = (
-    "result.json", "per_query.npz", "strips.json", "card.json", "environment.json", "explain.json", "explain.npz",
-    "repair.json", "repair.npz", "weights.json", "weights.npz", "attributes.json", "attributes.npz", "labels.json",
-    "labels.npz", "choices.json", "choices.npz", "cost.json",
+    "result.json", "per_query.npz", "strips.json", "card.json", "environment.json",
+    *(f"{kind}.{ending}" for kind in RESULT_KINDS for ending in ("json", "npz")),
+    "labels.json", "labels.npz", "cost.json",
 )  # fmt: skip
 NOISY = {
     "mlflow.utils.databricks_utils": logging.ERROR,
@@ -168,7 +169,7 @@ class Reader:
 
     def jobs(self, experiment: str) -> "list[Run]":
         """All parent runs of an experiment, finished or not, the oldest first."""
-        runs = self._search(self.experiment_id(experiment), "tags.kind = 'parent'")
+        runs = self._search(self.experiment_id(experiment), f"tags.kind = '{PARENT}'")
         return sorted(runs, key=lambda run: (run.info.start_time, str(run.info.run_id)))
 
     def parent(self, experiment: str, paper: str | None = None, parent: str | None = None) -> "Run":
@@ -178,7 +179,7 @@ class Reader:
             ReportError: no such paper or parent there.
             NothingToReport: no parent at all.
         """
-        runs = self._search(self.experiment_id(experiment), "tags.kind = 'parent'")
+        runs = self._search(self.experiment_id(experiment), f"tags.kind = '{PARENT}'")
         if not runs:
             raise NothingToReport(f"experiment {experiment} holds no job yet; run `python -m runners.reproduce`.")
         if parent is not None:
@@ -210,11 +211,11 @@ class Reader:
 
     def finished_children(self, experiment: str) -> "list[Run]":
         """All finished arms of an experiment that count, whatever their parent."""
-        return self._current(self.experiment_id(experiment), "tags.kind = 'child'")
+        return self._current(self.experiment_id(experiment), f"tags.kind = '{CHILD}'")
 
     def benches(self, experiment: str, paper: str) -> "list[Run]":
         """Finished measurements of what arms of a paper cost."""
-        found = self._search(self.experiment_id(experiment), f"tags.kind = 'bench' and tags.paper = '{paper}'")
+        found = self._search(self.experiment_id(experiment), f"tags.kind = '{BENCH}' and tags.paper = '{paper}'")
         return [run for run in found if run.info.status == "FINISHED"]
 
     def folder(self, run: "Run", needed: Sequence[str] = ()) -> Path:

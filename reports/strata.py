@@ -18,6 +18,7 @@ from reports import cards, repairers, tables
 from reports.across import Across, paper_of
 from reports.arm_runs import ArmRun, Group
 from reports.job import Job
+from reports.vocabulary import ORACLE
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Entry:
     def knows_truth(self) -> bool:
         """Whether it was shown pixels that no method has: the unoccluded truth of drawn data."""
         data = self.group.data
-        return any(repairers.name_of(one).startswith(repairers.ORACLE) for one in (data.train, data.test))
+        return any(repairers.name_of(one).startswith(ORACLE) for one in (data.train, data.test))
 
     @property
     def data_label(self) -> str:

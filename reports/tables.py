@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
+from protocols.vocabulary import WITH_INTERVALS
 from reports import cards, repairers, times
 from reports.arm_runs import Group
 from reports.formats import Cell, Column, Estimate, Row, Table
@@ -17,7 +18,7 @@ DATASET_LABELS = {
 }  # fmt: skip
 DRAWN_AS = "synthwalk-"  # SynthWalk in the layout of another data set
 
-SHOWN = ("mAP", "rank1")  # metrics that stand in tables with their intervals and published numbers
+SHOWN = WITH_INTERVALS  # metrics that stand in tables with their intervals and published numbers
 PRECISION_WORDS = {
     "fp32": "fp32 (float32, no TF32)",
     "tf32": "tf32 (products of float32 rounded to TF32)",
@@ -261,7 +262,7 @@ def _result_row(job: Job, group: Group, time: times.Time | None, keys: list[str]
         "published_rank1": published.get("rank1"),
         "published_in": published_in(job, group, reported, (side,)),
     }
-    for metric in ("mAP", "rank1"):
+    for metric in WITH_INTERVALS:
         measured = values[metric]
         if metric in published and isinstance(measured, Estimate):
             values[f"delta_{metric}"] = measured.mean - published[metric]

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from protocols.vocabulary import VERDICTS
 from reports.formats import Column, Estimate, Row, Table, shown
-from reports.ledger import VERDICTS
 from reports.masks import slug_of
 
 COLUMNS = (

@@ -15,6 +15,7 @@ from datasets.frames.subset import FrameSelection
 from datasets.repaired.write import read_changes
 from files.formats import arrays as npy
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
+from reports.vocabulary import RAW, ResultKind
 from runners import restoring, stages
 from runners.errors import RunError
 from runners.explaining import Explained, explain, has_truth
@@ -117,10 +118,10 @@ class AgainstTruth:
 
     def _asked(self, run: ArmRun) -> bool:
         """Whether an arm is asked about the raw test half: controls are not, nor who is judged on other data."""
-        return not run.control and run.tested_on == "raw"
+        return not run.control and run.tested_on == RAW
 
     def _once(
-        self, step: Step, name: str, last: PlannedStage, look: Callable[[nn.Module], Answer | None]
+        self, step: Step, name: ResultKind, last: PlannedStage, look: Callable[[nn.Module], Answer | None]
     ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         """What a trained network answers, recorded now or before; None where it has no answer."""
         if not self.material.steps.done(step):
@@ -254,13 +255,15 @@ class AgainstTruth:
         )
         return np.concatenate([mask[:, rows[:, None], columns] for mask in masks])
 
-    def _write(self, step: Step, name: str, record: dict[str, Any] | None, arrays: dict[str, NDArray[Any]]) -> None:
+    def _write(
+        self, step: Step, name: ResultKind, record: dict[str, Any] | None, arrays: dict[str, NDArray[Any]]
+    ) -> None:
         with self.material.steps.running(step) as folder:
             if folder is not None:
                 write_json(folder / f"{name}.json", record)
                 write_bytes(folder / f"{name}.npz", to_npz(arrays))
 
-    def _read(self, step: Step, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    def _read(self, step: Step, name: ResultKind) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         folder = self.material.steps.folder(step)
         record = read_json(folder / f"{name}.json")
         if record is None:

@@ -7,10 +7,11 @@ import methods
 from methods.arms import Arm
 from methods.cards.card import SERVING, Card
 from protocols.interface import Protocol
+from reports.vocabulary import ORACLE, RAW
 from runners.errors import RunError
 from runners.plan import controls_for
 from runners.planned import ArmRun
-from runners.repairers import RAW, parse_repairer
+from runners.repairers import parse_repairer
 
 MAX_SEED = 2**31 - 1
 MOST_SEEDS = 10_000
@@ -99,7 +100,7 @@ def choose_repairers(card: Card, protocol: Protocol, wanted: Sequence[str] | Non
     """
     own = any(arm.train_on not in ("", RAW) or arm.test_on not in ("", RAW) for arm in card.arms.values())
     if wanted is None:
-        return ["oracle"] if protocol.repairs and synthetic and not own else []
+        return [ORACLE] if protocol.repairs and synthetic and not own else []
     if wanted and not protocol.repairs:
         raise RunError(
             f"--repairers belongs to a protocol that repairs, such as occlusion-repaired; {protocol.name} does not."

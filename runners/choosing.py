@@ -19,6 +19,7 @@ from files.formats import json as json_files
 from methods.interface import FixedClip, FrameThenTime
 from protocols.choice_cuts import clips_of, fitting, own_snippets
 from protocols.choices import Choice
+from protocols.feeding import Variants
 from protocols.interface import Protocol
 from runners import describing
 from runners.clip_batches import in_batches
@@ -57,21 +58,19 @@ def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Describ
         protocol: must admit the method.
         feeding: where frames come from.
     """
-    if not protocol.choices:
-        return describing.describe(method, protocol, feeding)
-    chosen = choose(method, protocol, feeding)
-    headline = next(one for one in chosen.choices if one.name == chosen.headline)
-    return Described(chosen.features[chosen.headline], {}, None, _in_words(headline), {}, chosen)
+    match protocol.feed:
+        case Variants():
+            chosen = choose(method, protocol.feed, feeding)
+            headline = next(one for one in chosen.choices if one.name == chosen.headline)
+            return Described(chosen.features[chosen.headline], {}, None, _in_words(headline), {}, chosen)
+        case _:
+            return describing.describe(method, protocol, feeding)
 
 
-def choose(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Chosen:
-    """Descriptors under every choice that the network can take; the others are named with the reason.
-
-    Raises:
-        RunError: the protocol's headline is none of its choices.
-    """
+def choose(method: nn.Module, variants: Variants, feeding: Feeding) -> Chosen:
+    """Descriptors under every choice that the network can take; the others are named with the reason."""
     fixed = method.clip_length if isinstance(method, FixedClip) else None
-    headline, run, not_run = plan(protocol, fixed)
+    headline, run, not_run = plan(variants, fixed)
     once = isinstance(method, FrameThenTime)
     found = _all(method, run, feeding)
     frames, counted = int(feeding.store.lengths.sum()), found.trunk
@@ -92,19 +91,15 @@ def choose(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Chosen:
     )
 
 
-def plan(protocol: Protocol, fixed: int | None) -> tuple[str, tuple[Choice, ...], tuple[tuple[Choice, str], ...]]:
+def plan(variants: Variants, fixed: int | None) -> tuple[str, tuple[Choice, ...], tuple[tuple[Choice, str], ...]]:
     """The headline, the choices that a network can take, and the others with the reason.
 
     A network of fixed clips cannot take a whole sequence; its own snippets stand for it then.
     """
-    if protocol.headline not in [one.name for one in protocol.choices]:
-        raise RunError(
-            f"the protocol {protocol.name} has the headline {protocol.headline!r}, which is no choice of it."
-        )
-    fitted = [(one, *fitting(one, fixed)) for one in protocol.choices]
+    fitted = [(one, *fitting(one, fixed)) for one in variants.choices]
     run = tuple(taken for _, taken, _ in fitted if taken is not None)
     not_run = tuple((one, reason) for one, taken, reason in fitted if taken is None)
-    headline = protocol.headline
+    headline = variants.headline
     if fixed is not None and headline not in [one.name for one in run]:
         own = own_snippets(fixed, run)
         headline, run = own.name, run if own in run else (*run, own)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import methods
 from methods.cards.card import SERVING
+from protocols.vocabulary import ARITHMETICS
+from reports.vocabulary import COST
 from runners.arms_to_run import parse_size
 from runners.cli import guarded
 from runners.errors import RunError
@@ -57,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--arithmetic",
         nargs="+",
-        choices=("fp32", "tf32", "bf16", "fp16"),
+        choices=ARITHMETICS,
         default=["fp32"],
         help="default %(default)s",
     )
@@ -137,7 +139,7 @@ def measure(
         found.append({"arm": arm.text, "label": arm.label, "role": arm.role, "grids": grids})
     return {
         "schema": 1,
-        "kind": "cost",
+        "kind": COST,
         "paper": card.key,
         "title": card.paper.title,
         "command": command_line(),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reports.vocabulary import BENCH
 from runners import tracking, tracking_store
 from runners.tracking_content import UNSETTLED
 from runners.tracking_files import json_bytes
@@ -31,7 +32,7 @@ def track(record: Mapping[str, Any], uri: str | None) -> list[str]:
     store = tracking.open_store(uri)
     experiment = store.experiment(experiment_name(record["device"]), {"mlflow.note.content": NOTE})
     with tracking_store.held(store.uri):
-        store.remove_half_made(experiment, "tags.kind = 'bench'")
+        store.remove_half_made(experiment, f"tags.kind = '{BENCH}'")
         return list(_runs(store, experiment, record))
 
 
@@ -42,7 +43,7 @@ def _runs(store: tracking.Store, experiment: str, record: Mapping[str, Any]) -> 
     for entry in record["arms"]:
         for grid in entry["grids"]:
             tags = {
-                "kind": "bench", "paper": record["paper"], "arm": entry["arm"], "way": grid["way"]["name"],
+                "kind": BENCH, "paper": record["paper"], "arm": entry["arm"], "way": grid["way"]["name"],
                 "device": str(record["device"].get("name", "")), "command": record["command"],
                 "code_sha": str(record["environment"].get("code_sha", "")), "measured": record["measured"],
                 "together": str(together),

@@ -23,10 +23,13 @@ from datasets.sampling.clips import chunked
 from datasets.sampling.snippets import snippets as cut_tracklet
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
 from protocols.choices import Choice
-from protocols.interface import Mean, Protocol, Snippets
+from protocols.feeding import Chunks, Snippets, Variants, WholeSequence
+from protocols.interface import Protocol
+from protocols.vocabulary import MEANS, Mean
 from runners.clip_batches import in_batches
 from runners.descriptors import Writer
 from runners.environment import Precision
+from runners.errors import RunError
 from runners.extraction import Floats, frames_per_batch
 from runners.progress import step_bar
 from runners.training import autocast, laid_out
@@ -143,22 +146,28 @@ def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Describ
         method: in eval mode, on the device of ``feeding``.
         protocol: must admit the method.
         feeding: where frames come from.
+
+    Raises:
+        RunError: the protocol lists choices.
     """
     by_mean: dict[Mean, Floats] = {}
-    if protocol.chunks:
-        parts = method.clip_length if isinstance(method, FixedClip) else protocol.chunks
-        video = _clips(method, feeding, middles(feeding.store.lengths, parts))
-        fed = f"{parts} frames, one from the middle of each of {parts} equal parts, in one pass"
-    elif protocol.snippets is None:
-        video = _clips(method, feeding, whole(feeding.store.lengths))
-        fed = "all frames of a tracklet in one pass"
-    else:
-        plan = plan_snippets(method, protocol.snippets)
-        cut = cut_all(feeding.store.lengths, plan)
-        clips = _clips(method, feeding, cut)
-        by_mean = {mean: mean_of_clips(clips, cut, mean) for mean in ("clips", "frames")}
-        video = by_mean[plan.mean]
-        fed = in_words(plan)
+    match protocol.feed:
+        case Chunks():
+            parts = method.clip_length if isinstance(method, FixedClip) else protocol.feed.parts
+            video = _clips(method, feeding, middles(feeding.store.lengths, parts))
+            fed = f"{parts} frames, one from the middle of each of {parts} equal parts, in one pass"
+        case WholeSequence():
+            video = _clips(method, feeding, whole(feeding.store.lengths))
+            fed = "all frames of a tracklet in one pass"
+        case Snippets():
+            plan = plan_snippets(method, protocol.feed)
+            cut = cut_all(feeding.store.lengths, plan)
+            clips = _clips(method, feeding, cut)
+            by_mean = {mean: mean_of_clips(clips, cut, mean) for mean in MEANS}
+            video = by_mean[plan.mean]
+            fed = in_words(plan)
+        case Variants():
+            raise RunError(f"{protocol.name} feeds a tracklet in several ways; `choosing.describe` encodes them all.")
     if not protocol.sides:
         return Described(video, by_mean, None, fed, {})
     image, words = _images(method, feeding)

@@ -12,14 +12,15 @@ import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
+from protocols.vocabulary import ARITHMETICS, Arithmetic
 from reports.location import shown
 from runners.errors import NotPossible, RunError
 from runners.import_closure import HOUSE
 
-Precision = Literal["fp32", "tf32", "bf16", "fp16"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+Precision = Arithmetic
+PRECISIONS = ARITHMETICS
 LIBRARIES = (
     "torch",
     "torchvision",

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import datasets
 from files import atomic
+from protocols.conventions import DISTANCES, Distance, Scoring
 from protocols.processes import agreed
 from protocols.ranking import Ranking
-from protocols.side_by_side import DISTANCES, Distance, Scoring, score_side_by_side
+from protocols.side_by_side import score_side_by_side
+from protocols.vocabulary import WITH_INTERVALS
 from reports import evaluation
 from reports.evaluation import Evaluation
 from runners.cli import BAD_INPUT, guarded
@@ -240,7 +242,7 @@ def as_text(found: Sequence[Evaluation]) -> str:
         lines += _wrapped([f"{one.name}: {sentence}" for sentence in (one.placing, *one.notes) if sentence])
     lines.append("")
     if len(found) > 1:
-        for metric in ("mAP", "rank1"):
+        for metric in WITH_INTERVALS:
             table = evaluation.comparison_table(found, metric)
             lines += [table.caption, table.as_text(), ""]
         lines += [*_wrapped((*table.notes, evaluation.turned(found))), ""]

@@ -20,6 +20,7 @@ from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split, Tracklet
 from methods.interface import Explains, FixedClip
 from protocols import masks
+from protocols.vocabulary import REFERENCES, WHO
 from runners.environment import Precision
 from runners.extraction import frames_per_batch
 from runners.overlays import PICTURED, pictures
@@ -27,7 +28,6 @@ from runners.progress import note
 from runners.training import autocast
 
 CLIP = 4  # frames of a clip, for methods that take any number
-WHO = ("trained", "untrained", "centre")
 LESS_IS_BETTER = ("background", "occluder")
 BAGS = (materials.BACKPACK, materials.SHOULDER_BAG, materials.HAND_BAG, materials.HAT)
 
@@ -123,7 +123,7 @@ def explain(
         differences += [
             _difference(name, measure, against, judged["trained"], judged[against], people)
             for measure in masks.MEASURES
-            for against in WHO[1:]
+            for against in REFERENCES
         ]
     last = next(reversed(seen["trained"]))
     rows = chosen(found, arrays[f"{last}/auc/trained"])

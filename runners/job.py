@@ -19,7 +19,9 @@ from datasets.tracklet import Split
 from files.formats import arrays as npy
 from methods.arms import Arm
 from methods.interface import Attends
+from protocols.feeding import snippet_length
 from protocols.interface import Protocol
+from reports.vocabulary import RAW
 from runners import choosing, describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
 from runners.annotating import AnnotatedSplit
@@ -37,7 +39,6 @@ from runners.plan import card_of, fitted, labels_of, plan_data, plan_stages
 from runners.planned import ArmRun, PlannedData, PlannedStage, Setting
 from runners.progress import note
 from runners.recognising import Recognised
-from runners.repairers import RAW
 from runners.restoring import Restored
 from runners.result_steps import colour_step, examine_step, judge_step
 from runners.steps import Step, StepStore, canonical_json, read_json, write_bytes, write_json
@@ -231,7 +232,7 @@ class Job:
                     lengths=COST_LENGTHS,
                     device=self.setting.device,
                     budget_s=COST_SECONDS,
-                    snippet=self.protocol.snippets.length if self.protocol.snippets else None,
+                    snippet=snippet_length(self.protocol.feed),
                 )
                 examined = {"admission": admission.as_dict(), "cost": found_cost.as_dict()}
                 write_json(folder / "examined.json", examined)

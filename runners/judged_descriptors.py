@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from protocols.interface import Side
+from protocols.vocabulary import Side
 from reports.shapes import check_form
+from reports.vocabulary import CHILD
 from runners.descriptors import HEADLINE, IMAGE, read
 from runners.errors import RunError
 from runners.exchange import check, of_set
@@ -70,7 +71,7 @@ def step_of_run(run_id: str, tracking_uri: str | None, work: Path) -> Path:
         raise RunError(
             f"{reader.uri} holds no run {run_id}; give the whole id, or name another --tracking-uri."
         ) from None
-    if tags.get("kind") != "child":
+    if tags.get("kind") != CHILD:
         raise RunError(f"run {run_id} is a whole job; name the run of one of its arms.")
     folder = work / "steps" / "judge" / str(tags.get("fingerprint"))
     if not folder.is_dir():

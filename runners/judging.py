@@ -16,17 +16,17 @@ from datasets.images import jpeg
 from datasets.tracklet import Split
 from protocols.conventions import Convention
 from protocols.gallery_index import answered
-from protocols.interface import Protocol, Side
+from protocols.interface import Protocol
 from protocols.ranking import Ranking, rank_features
 from protocols.retrieval import same_camera_error_share, top_columns
 from protocols.sanity import stripe_colours
-from protocols.side_by_side import distance_of, ledger_rows, score_side_by_side
+from protocols.side_by_side import ledger_rows, score_side_by_side
 from protocols.statistics import clustered_bootstrap
+from protocols.vocabulary import DISTANCE_METRICS, RANKS, Side
 from runners.describing import Described
 from runners.errors import RunError
 
 Floats = NDArray[np.float32]
-RANKS = (1, 5, 10, 20)
 CMC_LENGTH = 50
 _TOP = 5
 _STRIP_ROWS = 6
@@ -108,12 +108,12 @@ def judge(described: Described, split: Split, protocol: Protocol, store: Frames)
         protocol: its distance and convention.
         store: frames of ``split.test``, for the strips.
     """
-    roles = Roles.of(split)
+    roles, distance = Roles.of(split), protocol.scoring.distance
     headline = protocol.sides[0] if protocol.sides else "V2V"
     rankings = {side: _rank(described, side, split, protocol, roles) for side in protocol.sides or (headline,)}
     asked, answers = _of_side(described, headline, split)
     top = top_columns(
-        asked, answers, *roles.labels, k=_TOP, metric=protocol.metric, normalise=protocol.normalise
+        asked, answers, *roles.labels, k=_TOP, metric=distance.metric, normalise=distance.normalise
     )  # fmt: skip
     ranking = rankings[headline][protocol.convention]
     slices = {}
@@ -164,11 +164,10 @@ def _ledger(
     asked: Floats, answers: Floats, protocol: Protocol, roles: Roles, headline: dict[Convention, Ranking]
 ) -> list[dict[str, Any]]:
     """The headline side under every distance; the protocol's own was ranked already."""
-    own = distance_of(protocol.metric, protocol.normalise)
     ties = protocol.convention.ties
     rankings = score_side_by_side(
         asked, answers, *roles.labels, query_in_gallery=roles.inside, ties=ties, max_rank=CMC_LENGTH,
-        known={own: headline},
+        known={protocol.scoring.distance: headline},
     )  # fmt: skip
     return ledger_rows(rankings)
 
@@ -176,13 +175,13 @@ def _ledger(
 def _variants(described: Described, side: Side, split: Split, protocol: Protocol, roles: Roles) -> list[dict[str, Any]]:
     """The headline convention with the other distance and the other mean over clips."""
     rows = []
-    told = protocol.convention
+    told, unit = protocol.convention, protocol.scoring.distance.normalise
     for mean, video in described.by_mean.items():
         asked, answers = _of_side(replace(described, video=video), side, split)
-        for metric in ("euclidean", "cosine"):
+        for metric in DISTANCE_METRICS:
             one = rank_features(
                 asked, answers, *roles.labels, metric=metric,
-                normalise=protocol.normalise and metric == "euclidean", ap=told.ap, empty=told.empty, ties=told.ties,
+                normalise=unit and metric == "euclidean", ap=told.ap, empty=told.empty, ties=told.ties,
                 gallery=told.gallery, query_in_gallery=roles.inside, max_rank=1,
             )  # fmt: skip
             rows.append(
@@ -268,8 +267,7 @@ def _strips(
     order = [int(q) for q in np.argsort(ranking.average_precision, kind="stable") if ranking.valid[q]]
     picks = sorted({0, 1, len(order) // 2 - 1, len(order) // 2, len(order) - 2, len(order) - 1})
     chosen = [order[p] for p in picks if 0 <= p < len(order)][:_STRIP_ROWS]
-    unit = protocol.normalise or protocol.metric == "cosine"
-    asked, answered = (_unit(part) if unit else part for part in sides)
+    asked, answered = (_unit(part) if protocol.scoring.distance.unit else part for part in sides)
     single = bool(protocol.sides) and protocol.sides[0].startswith("I")
     rows = []
     for q in chosen:

@@ -14,17 +14,20 @@ from numpy.typing import NDArray
 from datasets.tracklet import Split
 from files.formats import arrays as npy
 from protocols.choices import Choice
+from protocols.feeding import Variants
 from protocols.interface import Protocol
 from protocols.length_slices import RULE, LengthBin, by_gallery_length, length_bins
 from protocols.ranking import Ranking, rank_features
+from protocols.vocabulary import RANKS
+from reports.vocabulary import ResultKind
 from runners.describing import Chosen, Ints
 from runners.errors import RunError
 from runners.extraction import Floats
-from runners.judging import RANKS, Roles, intervals_of, metrics_of, to_npz
+from runners.judging import Roles, intervals_of, metrics_of, to_npz
 from runners.progress import step_bar
 from runners.steps import read_json, write_bytes, write_json
 
-STEM = "choices"
+STEM: ResultKind = "choices"
 _WORDS = ("name", "label", "family", "frames", "rest", "mean", "source", "curve")
 
 
@@ -45,7 +48,13 @@ def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Int
         protocol: its distance and convention.
         lengths: ``[N]`` frames of each tracklet of ``split.test``.
         title: for the bar.
+
+    Raises:
+        RunError: the protocol feeds a tracklet in one way alone.
     """
+    variants, distance = protocol.feed, protocol.scoring.distance
+    if not isinstance(variants, Variants):
+        raise RunError(f"{protocol.name} feeds a tracklet in one way alone, so that there are no choices to judge.")
     roles = Roles.of(split)
     people, gallery_people = roles.labels[0], roles.labels[2]
     query, gallery = split.query_index, split.gallery_index
@@ -70,14 +79,14 @@ def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Int
             arrays.setdefault("valid", ranking.valid)
             arrays |= _percent(choice.name, ranking.average_precision, ranking.hits(1))
             sliced = by_gallery_length(
-                *sides, *roles.labels, lengths[gallery], bins, convention=protocol.convention, metric=protocol.metric,
-                normalise=protocol.normalise, query_in_gallery=roles.inside,
+                *sides, *roles.labels, lengths[gallery], bins, convention=protocol.convention, metric=distance.metric,
+                normalise=distance.normalise, query_in_gallery=roles.inside,
             )  # fmt: skip
             for name, one in sliced.items():
                 arrays.setdefault(f"gallery/{name}/valid", one.valid)
                 arrays |= _percent(f"{choice.name}/gallery/{name}", one.average_precision, one.hit1)
             bar.update(1)
-    order = dict.fromkeys([*(one.name for one in protocol.choices), *told])
+    order = dict.fromkeys([*(one.name for one in variants.choices), *told])
     counted = chosen.trunk_frames
     record = {
         "headline": chosen.headline,
@@ -91,15 +100,15 @@ def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Int
             "rule": RULE,
             "bins": [_bin(one, lengths[query], lengths[gallery], gallery_people) for one in bins],
         },
-        "left_out": [{"name": one.name, "reason": one.reason} for one in protocol.left_out],
+        "left_out": [{"name": one.name, "reason": one.reason} for one in variants.left_out],
     }
     return ChoiceResults(record, arrays)
 
 
 def _ranked(sides: tuple[Floats, Floats], roles: Roles, protocol: Protocol) -> Ranking:
-    told = protocol.convention
+    told, distance = protocol.convention, protocol.scoring.distance
     return rank_features(
-        *sides, *roles.labels, metric=protocol.metric, normalise=protocol.normalise, gallery=told.gallery, ap=told.ap,
+        *sides, *roles.labels, metric=distance.metric, normalise=distance.normalise, gallery=told.gallery, ap=told.ap,
         empty=told.empty, ties=told.ties, query_in_gallery=roles.inside, max_rank=max(RANKS),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from methods.cards.card import SERVING, Card
+from reports.vocabulary import RAW
 
 
 def as_text(cards: Mapping[str, Card], width: int = 100) -> str:
@@ -63,8 +64,8 @@ def as_data(cards: Mapping[str, Card]) -> dict[str, Any]:
                     "summary": arm.summary,
                     "default": arm.default,
                     "role": arm.role,
-                    "train_on": arm.train_on or "raw",
-                    "test_on": arm.test_on or "raw",
+                    "train_on": arm.train_on or RAW,
+                    "test_on": arm.test_on or RAW,
                 }
                 for name, arm in card.arms.items()
             },

@@ -23,13 +23,13 @@ from datasets.tracklet import Split, Tracklet, person_ids
 from files import inventory
 from files.formats import arrays
 from methods.interface import Repair, ScoresRegions
+from reports.vocabulary import DROP, RAW
 from runners import labelling, stages
 from runners.annotating import AnnotatedSplit
 from runners.decoded_frames import folder_of_frames
 from runners.errors import RunError
 from runners.planned import PlannedData, PlannedLabels, PlannedScores, PlannedStage
 from runners.progress import note
-from runners.repairers import DROP
 from runners.repairing import Painter
 from runners.scoring_regions import called, hidden_pixels, write_scores
 from runners.stages import Lesson
@@ -205,7 +205,7 @@ class Material:
 
     def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear") -> FrameStore:
         """Decoded frames of the data as they are."""
-        found = self.store(part, size, PlannedData("raw", self.raw.fingerprint), crop, resize)
+        found = self.store(part, size, PlannedData(RAW, self.raw.fingerprint), crop, resize)
         assert isinstance(found, FrameStore)  # selections are made of repaired data only
         return found
 

@@ -8,7 +8,7 @@ repairer, its weights and the region scores, before anything is painted.
 import dataclasses
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import methods
 from datasets import repaired
@@ -16,12 +16,13 @@ from datasets.repaired.write import fingerprint_of
 from methods.arms import Arm
 from methods.cards.card import ANNOTATED, SERVING, Card
 from methods.cards.recipe import Length, Recipe, Stage
+from protocols.vocabulary import CONTROLS, Control
+from reports.vocabulary import RAW
 from runners.environment import choose_precision
 from runners.errors import RunError
 from runners.planned import (
     Annotated,
     ArmRun,
-    Control,
     PlannedData,
     PlannedLabels,
     PlannedScores,
@@ -29,7 +30,7 @@ from runners.planned import (
     Setting,
     readers,
 )
-from runners.repairers import RAW, parse_repairer
+from runners.repairers import parse_repairer
 from runners.sources import code_digest
 from runners.stage_length import length_of
 from runners.steps import Step
@@ -310,7 +311,7 @@ def controls_for(arm: Arm, wanted: str) -> tuple[Control, ...]:
         return ()
     if wanted == "default" and arm.role != "proposed":
         return ("shuffled",) if arm.temporal else ()
-    return tuple(c for c in get_args(Control) if (arm.attention if c == "uniform" else arm.temporal))
+    return tuple(c for c in CONTROLS if (arm.attention if c == "uniform" else arm.temporal))
 
 
 def folder_of_work(path: str) -> Path:

@@ -9,12 +9,13 @@ from datasets.images.resize import Filter
 from methods.arms import Arm
 from methods.cards.card import ANNOTATED, Card
 from methods.cards.recipe import Stage
+from protocols.vocabulary import Control
+from reports.vocabulary import RAW
 from runners.environment import Precision
 from runners.errors import RunError
-from runners.repairers import RAW, RepairerText
+from runners.repairers import RepairerText
 from runners.steps import Step
 
-Control = Literal["shuffled", "mlp", "uniform"]
 Budget = Literal["full", "quick"]
 Start = Literal["card", "imagenet", "none"]
 

@@ -13,6 +13,7 @@ from methods.cards.card import Card
 from methods.cards.schema import fill
 from methods.errors import MethodError
 from protocols.interface import Protocol
+from protocols.vocabulary import WITH_INTERVALS
 from reports.errors import ReportError
 from reports.metrics import split_metric
 from runners.errors import RunError
@@ -32,7 +33,7 @@ class Entry:
     paper: str
     protocol: str
     arms: tuple[str, ...]
-    metrics: tuple[str, ...] = ("mAP", "rank1")
+    metrics: tuple[str, ...] = WITH_INTERVALS
 
     def card(self) -> Card:
         """The paper's card."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from protocols.feeding import snippet_length
 from runners.environment import describe, runtime
 from runners.errors import RunError
 from runners.job import Job
@@ -126,9 +127,8 @@ def _timed(found: Gathered, key: str, entry: Entry, job: Job, run: ArmRun) -> Ar
     assert size is not None  # the matrix pins it
     network = build_method(fitted(run, job.setting), job.setting.num_ids, 0, size, DEVICE, "fp32")
     trunk = entry.card().constraints.backbone
-    cut = job.protocol.snippets
     note(f"time {key} beside {trunk}")
-    times = ratios(network, size, trunk, snippet=cut.length if cut else None, seconds=SPEED_SECONDS)
+    times = ratios(network, size, trunk, snippet=snippet_length(job.protocol.feed), seconds=SPEED_SECONDS)
     return ArmResult(found.protocol, found.metrics, found.values, found.weights, found.counts, times, trunk)
 
 

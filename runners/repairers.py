@@ -8,11 +8,10 @@ from datasets import repaired
 from methods.arms import Arm
 from methods.cards.card import Card
 from methods.errors import MethodError, unknown
+from reports.vocabulary import ORACLE
 from runners.errors import RunError
 
-RAW = "raw"
-NEEDS_NO_CALLS = ("none", "oracle")
-DROP = "drop"
+NEEDS_NO_CALLS = ("none", ORACLE)
 _TEXT = re.compile(r"(?P<name>[^\[\]=,]+)(\[tau=(?P<tau>[^\[\]=,]+)\])?")
 
 

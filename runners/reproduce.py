@@ -10,11 +10,14 @@ from typing import Any
 
 import methods
 from datasets.repaired import names as repairer_names
+from protocols.vocabulary import Verdict
 from runners import listing
 from runners.cli import guarded
 from runners.errors import RunError
 from runners.options import add_data, add_places, add_repair, add_training
 from runners.request import Request, check
+
+_COUNTED: tuple[Verdict, ...] = ("holds", "cannot tell", "does not hold")
 
 EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr                    the default: SynthWalk, minutes on two cores
@@ -127,7 +130,7 @@ def run(request: Request, options: argparse.Namespace, out: Path) -> dict[str, A
     store.finish(parent, {})  # the page says when the job ended
     slices = tuple(options.slice)
     made = build.build(recorded.experiment, parent=parent, tracking_uri=store.uri, out=out, slices=slices)
-    counts = {v: list(made["verdicts"].values()).count(v) for v in ("holds", "cannot tell", "does not hold")}
+    counts: dict[str, int] = {v: list(made["verdicts"].values()).count(v) for v in _COUNTED}
     store.attach_report(parent, made["ledger"], out, counts, made["files"])
     return {**made, "tracking": shown(store.uri)}
 

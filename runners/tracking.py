@@ -30,6 +30,7 @@ from reports.per_query import check_per_query
 from reports.result_checks import check_result
 from reports.shapes import non_finite
 from reports.store import ARTIFACTS, counting
+from reports.vocabulary import PARENT
 from runners import tracking_content as content
 from runners import tracking_store
 from runners.errors import RunError
@@ -99,7 +100,7 @@ class Store(Runs):
         with self._alone():
             name = content.experiment_name(dataset["name"], protocol["name"])
             experiment = self.experiment(name, content.EXPERIMENT_TAGS)
-            run = self._find(experiment, f"tags.kind = 'parent' and tags.fingerprint = '{fingerprint}'")
+            run = self._find(experiment, f"tags.kind = '{PARENT}' and tags.fingerprint = '{fingerprint}'")
             if run is None:
                 name = f"{paper} {profile}" + ("" if budget == "full" else f" {budget}")
                 run = self.client.create_run(experiment, run_name=clean(name), tags=cleaned(tags))

@@ -12,9 +12,11 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from protocols.vocabulary import ACCURACIES, CALL_SCORES, WITH_INTERVALS
 from reports.cards import published_dataset, published_values
-from reports.metrics import METRIC_LABELS, METRICS
+from reports.metrics import METRIC_LABELS
 from reports.result_records import SCHEMA
+from reports.vocabulary import CHILD, PARENT, RAW
 
 CURVE_POINTS = 200  # per curve in MLflow; the whole log is an artifact
 DECIMALS = 6  # so that 63.75 does not show as 63.74999999999999; the record keeps every digit
@@ -86,7 +88,7 @@ def parent_tags(
 ) -> dict[str, str]:
     """Tags of a job; those that belong to one arm say so, because a filter misses runs without the tag."""
     return common_tags(dataset, protocol, environment) | {
-        "kind": "parent",
+        "kind": PARENT,
         "paper": paper,
         "method": paper,
         "arm": "all",
@@ -108,7 +110,7 @@ def parent_tags(
 def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
     """Tags of one arm with one seed."""
     return common_tags(result["dataset"], result["protocol"], result["environment"]) | {
-        "kind": "child",
+        "kind": CHILD,
         "paper": str(result["paper"]),
         "method": str(result["method"]),
         "arm": str(result["arm"]),
@@ -120,8 +122,8 @@ def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
         "precision": str(result.get("precision", "none")),
         "seed": str(result["seed"]),
         "split": str(result["split"]["number"] if "split" in result else 0),
-        "trained_on": str((result.get("data") or {}).get("train", "raw")),
-        "tested_on": str((result.get("data") or {}).get("test", "raw")),
+        "trained_on": str((result.get("data") or {}).get("train", RAW)),
+        "tested_on": str((result.get("data") or {}).get("test", RAW)),
         "fingerprint": str(result["fingerprint"]),
         "command": str(result["command"])[:5000],
         "mlflow.source.name": str(result["command"]).split(" --", maxsplit=1)[0][:500] or "reproid",
@@ -164,9 +166,9 @@ def child_metrics(result: Mapping[str, Any], card: Mapping[str, Any]) -> dict[st
     set, because a difference across data sets means nothing.  Numbers of another data set are called by it,
     ``published_mars/...``.
     """
-    metrics = {f"test/{name}": result["metrics"][name] for name in METRICS if name in result["metrics"]}
+    metrics = {f"test/{name}": result["metrics"][name] for name in ACCURACIES if name in result["metrics"]}
     for side, one in result.get("sides", {}).items():
-        metrics |= {f"test/{side}/{name}": one[name] for name in METRICS if name in one}
+        metrics |= {f"test/{side}/{name}": one[name] for name in ACCURACIES if name in one}
     for name, (low, high) in result["intervals"].items():
         metrics |= {f"test/{name}_low": low, f"test/{name}_high": high}
     if result["control"] is None:
@@ -210,7 +212,7 @@ def repair_metrics(repair: Mapping[str, Any]) -> dict[str, float]:
     calls = repair.get("detection") or {}
     if calls:
         found["repair/calls/share_called"] = calls["share_called"]
-    for name in ("precision", "recall", "auc"):
+    for name in CALL_SCORES:
         about = calls.get(name) or {"mean": None}
         if about["mean"] is not None:
             found[f"repair/calls/{name}"] = about["mean"]
@@ -273,7 +275,7 @@ def aggregate_metrics(runs: Iterable[tuple[Mapping[str, str], Mapping[str, float
         groups.setdefault(arm_name(plain), []).append((tags["seed"], tags.get("split", "0"), metrics))
     found: dict[str, float] = {}
     for name, group in sorted(groups.items()):
-        for metric in ("mAP", "rank1"):
+        for metric in WITH_INTERVALS:
             values = [(seed, split, metrics[f"test/{metric}"]) for seed, split, metrics in group]
             by_seed, by_split = _means(values, 0), _means(values, 1)
             found[safe_key(f"{metric}/{name}")] = statistics.fmean(by_split)
@@ -301,7 +303,7 @@ def child_note(result: Mapping[str, Any]) -> str:
     what = f"**{result['label']}**" + (f" with control *{result['control']}*" if result["control"] else "")
     protocol, dataset = result["protocol"], result["dataset"]
     rows = []
-    for name in METRICS:
+    for name in ACCURACIES:
         if name in result["metrics"]:
             interval = result["intervals"].get(name)
             around = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else ""

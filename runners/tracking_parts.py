@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.attribute_accuracy import balanced
+from protocols.vocabulary import WITH_INTERVALS
 from reports.attributes import check_attributes
 from reports.choice_records import check_choices
 from reports.explained import check_explain
 from reports.labels import Labels
 from reports.repaired import check_repair
 from reports.result_checks import check_repaired
+from reports.vocabulary import ResultKind
 from reports.weights import check_weights
 from runners import tracking_content as content
-
-CHOICE_METRICS = ("mAP", "rank1")
 
 
 class Recorded(Protocol):
@@ -91,9 +91,9 @@ class Parts:
         found |= choice_metrics(self.chosen.record if self.chosen else {})
         return found | (recognition_metrics(self.recognised) if self.recognised else {})
 
-    def named(self) -> Iterator[tuple[str, Recorded]]:
+    def named(self) -> Iterator[tuple[ResultKind, Recorded]]:
         """The parts that are there, by the name of their files."""
-        parts = {
+        parts: dict[ResultKind, Recorded | None] = {
             "explain": self.explained, "repair": self.restored, "weights": self.weighed, "attributes": self.recognised,
             "choices": self.chosen,
         }  # fmt: skip
@@ -104,7 +104,7 @@ def choice_metrics(choices: Mapping[str, Any]) -> dict[str, float]:
     """``choice/<name>/mAP`` and ``.../rank1`` in percent of every choice that was run, and ``choice/passes``."""
     found = {} if choices.get("passes") is None else {"choice/passes": float(choices["passes"])}
     for one in choices.get("choices", ()):
-        for metric in CHOICE_METRICS:
+        for metric in WITH_INTERVALS:
             if one["not_run"] is None:
                 found[content.safe_key(f"choice/{one['name']}/{metric}")] = float(one["metrics"][metric])
     return {name: round(value, content.DECIMALS) for name, value in found.items()}

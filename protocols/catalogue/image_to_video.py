@@ -14,18 +14,16 @@ paper's numbers are Euclidean, while their code L2-normalises and takes the cosi
 scored on every side beside the headline.
 """
 
-from ..conventions import Convention
-from ..interface import Protocol, Snippets
+from ..conventions import Convention, Distance, Scoring
+from ..feeding import Snippets
+from ..interface import Protocol
 
 PROTOCOL = Protocol(
     name="image-to-video",
     version=1,
     summary="the first frame of a tracklet against whole tracklets (and I2I, V2V, V2I), as in TKP's tables",
     requires=("rgb", "single-pass"),
-    test_frames="snippets",
-    snippets=Snippets(length=32, rest="pad", mean="frames"),
+    feed=Snippets(length=32, rest="pad", mean="frames"),
     sides=("I2V", "I2I", "V2V", "V2I"),
-    metric="euclidean",
-    normalise=False,
-    convention=Convention(gallery="without-junk", ap="trapezoid", empty="skip"),
+    scoring=Scoring(Distance("euclidean"), Convention(gallery="without-junk", ap="trapezoid", empty="skip")),
 )

@@ -5,20 +5,18 @@ rank-1 to rank-20 are means over ten splits (see `splits`), and AP says nothing 
 trains and judges each split by itself, with `--dataset ilids` or another set with ten splits whose camera 1 asks.
 """
 
-from ..conventions import Convention
-from ..interface import Protocol, Snippets
+from ..conventions import Convention, Distance, Scoring
+from ..feeding import Snippets
+from ..interface import Protocol
 
 PROTOCOL = Protocol(
     name="image-to-video-ilids",
     version=1,
     summary="image-to-video on iLIDS-VID: camera 1 against camera 2, mean over ten splits of 150 people",
     requires=("rgb", "single-pass"),
-    test_frames="snippets",
-    snippets=Snippets(length=32, rest="pad", mean="frames"),
+    feed=Snippets(length=32, rest="pad", mean="frames"),
     sides=("I2V",),
     query_camera=1,
     splits=10,
-    metric="euclidean",
-    normalise=False,
-    convention=Convention(gallery="full", ap="step", empty="skip"),
+    scoring=Scoring(Distance("euclidean"), Convention(gallery="full", ap="step", empty="skip")),
 )

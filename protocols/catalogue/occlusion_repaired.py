@@ -11,18 +11,16 @@ VRSTC names neither gallery nor AP for MARS. They are those of the official eval
 unit length, as that protocol does, gives Euclidean distances in the order of the cosine.
 """
 
-from ..conventions import OFFICIAL_MARS
-from ..interface import Protocol, Snippets
+from ..conventions import OFFICIAL_MARS, Distance, Scoring
+from ..feeding import Snippets
+from ..interface import Protocol
 
 PROTOCOL = Protocol(
     name="occlusion-repaired",
     version=1,
     summary="RGB, whole tracklets in clips of 32, raw or repaired before, the mean over frames; cosine, as in VRSTC",
     requires=("rgb", "single-pass"),
-    test_frames="snippets",
-    snippets=Snippets(length=32, rest="pad", mean="frames"),
-    metric="cosine",
-    normalise=False,
-    convention=OFFICIAL_MARS,
+    feed=Snippets(length=32, rest="pad", mean="frames"),
+    scoring=Scoring(Distance("cosine"), OFFICIAL_MARS.convention),
     repairs=True,
 )

@@ -11,6 +11,7 @@ or DukeMTMC-VideoReID query is without. Ties take their expected value, so that 
 """
 
 from ..conventions import OFFICIAL_MARS
+from ..feeding import WholeSequence
 from ..interface import Protocol
 
 PROTOCOL = Protocol(
@@ -18,8 +19,6 @@ PROTOCOL = Protocol(
     version=1,
     summary="ResNet-50 trunk, RGB frames, every tracklet encoded once with all its frames; official MARS scoring",
     requires=("rgb", "resnet50", "single-pass", "whole-sequence"),
-    test_frames="all",
-    metric="euclidean",
-    normalise=True,
-    convention=OFFICIAL_MARS,
+    feed=WholeSequence(),
+    scoring=OFFICIAL_MARS,
 )

@@ -6,6 +6,7 @@ not say how it tests. A tracklet of fewer frames than parts is repeated up to ei
 """
 
 from ..conventions import OFFICIAL_MARS
+from ..feeding import Chunks
 from ..interface import Protocol
 
 PROTOCOL = Protocol(
@@ -13,9 +14,6 @@ PROTOCOL = Protocol(
     version=1,
     summary="any trunk, RGB, eight evenly spread frames of every tracklet, encoded once; official MARS scoring",
     requires=("rgb", "single-pass"),
-    test_frames="chunks",
-    chunks=8,
-    metric="euclidean",
-    normalise=True,
-    convention=OFFICIAL_MARS,
+    feed=Chunks(parts=8),
+    scoring=OFFICIAL_MARS,
 )

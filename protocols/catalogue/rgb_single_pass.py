@@ -7,6 +7,7 @@ number of them; `rgb-eight-frames` is the other reading.
 """
 
 from ..conventions import OFFICIAL_MARS
+from ..feeding import WholeSequence
 from ..interface import Protocol
 
 PROTOCOL = Protocol(
@@ -14,8 +15,6 @@ PROTOCOL = Protocol(
     version=1,
     summary="any trunk, RGB frames, every tracklet encoded once with all its frames; official MARS scoring",
     requires=("rgb", "single-pass", "whole-sequence"),
-    test_frames="all",
-    metric="euclidean",
-    normalise=True,
-    convention=OFFICIAL_MARS,
+    feed=WholeSequence(),
+    scoring=OFFICIAL_MARS,
 )

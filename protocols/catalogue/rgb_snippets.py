@@ -10,16 +10,14 @@ that is among the conventions that are scored beside the headline.
 """
 
 from ..conventions import OFFICIAL_MARS
-from ..interface import Protocol, Snippets
+from ..feeding import Snippets
+from ..interface import Protocol
 
 PROTOCOL = Protocol(
     name="rgb-snippets",
     version=1,
     summary="RGB, snippets of four consecutive frames (or a network's own number), their mean; official MARS scoring",
     requires=("rgb", "single-pass"),
-    test_frames="snippets",
-    snippets=Snippets(length=4, rest="loop", mean="clips"),
-    metric="euclidean",
-    normalise=True,
-    convention=OFFICIAL_MARS,
+    feed=Snippets(length=4, rest="loop", mean="clips"),
+    scoring=OFFICIAL_MARS,
 )

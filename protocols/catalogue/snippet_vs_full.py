@@ -41,6 +41,7 @@ snippets; that is said beside its numbers.
 
 from ..choices import Choice, ChoiceRest, LeftOut
 from ..conventions import OFFICIAL_MARS
+from ..feeding import Variants
 from ..interface import Protocol
 
 LENGTHS = (2, 4, 8, 16, 32)
@@ -134,11 +135,10 @@ PROTOCOL = Protocol(
     version=1,
     summary="RGB, every published way of feeding a tracklet side by side; headline: the whole sequence in one pass",
     requires=("rgb", "single-pass"),
-    test_frames="all",
-    metric="euclidean",
-    normalise=True,
-    convention=OFFICIAL_MARS,
-    choices=(*_SINGLE, *_EVEN, *_SNIPPETS, *_PADDED, *_DENSE, *_WHOLE, *_PUBLISHED),
-    headline="whole",
-    left_out=LEFT_OUT,
+    feed=Variants(
+        choices=(*_SINGLE, *_EVEN, *_SNIPPETS, *_PADDED, *_DENSE, *_WHOLE, *_PUBLISHED),
+        headline="whole",
+        left_out=LEFT_OUT,
+    ),
+    scoring=OFFICIAL_MARS,
 )

@@ -17,6 +17,7 @@ import torch
 import methods
 import protocols
 from datasets.frames.decoded import FrameStore
+from protocols.feeding import Variants
 from runners import choosing, describing, extraction
 from runners.environment import choose_precision
 from runners.trunk_frames import counting_trunk_frames
@@ -24,8 +25,9 @@ from runners.trunk_frames import counting_trunk_frames
 SIZE = (64, 32)
 PRECISION = choose_precision("auto", "cpu")
 GROUP = "test length: GLTR, 100 tracklets of 3 to 80 frames at 64x32"
-PROTOCOL = protocols.load("snippet-vs-full")
-WHOLE = replace(PROTOCOL, choices=tuple(one for one in PROTOCOL.choices if one.name == "whole"))
+WAYS = protocols.load("snippet-vs-full").feed
+assert isinstance(WAYS, Variants)
+WHOLE = replace(WAYS, choices=tuple(one for one in WAYS.choices if one.name == "whole"))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def test_floor_whole_sequence_alone(benchmark: Any, network: Any, store: FrameSt
 @pytest.mark.benchmark(group=GROUP)
 def test_all_choices_together(benchmark: Any, network: Any, store: FrameStore, tmp_path: Path) -> None:
     def work() -> describing.Chosen:
-        found = choosing.choose(network, PROTOCOL, _feeding(network, store, tmp_path / "features"))
+        found = choosing.choose(network, WAYS, _feeding(network, store, tmp_path / "features"))
         assert found.trunk_frames == found.frames
         return found
 

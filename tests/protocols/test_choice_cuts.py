@@ -11,9 +11,11 @@ from datasets.sampling.snippets import apart, overlapping, wrapping
 from protocols.choice_cuts import clips_of, fitting, own_snippets
 from protocols.choices import Choice
 from protocols.errors import ProtocolError
+from protocols.feeding import Variants
 
-PROTOCOL = protocols.load("snippet-vs-full")
-CHOICES = {choice.name: choice for choice in PROTOCOL.choices}
+WAYS = protocols.load("snippet-vs-full").feed
+assert isinstance(WAYS, Variants)
+CHOICES = {choice.name: choice for choice in WAYS.choices}
 LENGTHS = (1, 2, 3, 7, 8, 9, 15, 16, 31, 32, 33, 40, 64, 129, 400)
 
 
@@ -126,22 +128,20 @@ def test_at_exactly_n_frames_even_snippets_and_the_whole_are_one(n: int) -> None
 
 
 def test_every_published_rule_of_the_field_is_a_choice_or_left_out_with_a_reason() -> None:
-    sources = " ".join(choice.source for choice in PROTOCOL.choices)
+    sources = " ".join(choice.source for choice in WAYS.choices)
     for who in ("JG", "COSAM", "torchreid", "TKP", "AP3D", "STE-NVAN", "BiCnet", "ASTPN", "RCN", "STMP", "GLTR", "M3D"):
         assert who in sources
-    assert any("CSA" in one.name and "no single pass" in one.reason for one in PROTOCOL.left_out)
-    assert PROTOCOL.headline in CHOICES
-    assert len(CHOICES) == len(PROTOCOL.choices)
+    assert any("CSA" in one.name and "no single pass" in one.reason for one in WAYS.left_out)
     for n in (2, 4, 8, 16, 32):
         assert CHOICES[f"even-{n}"].curve
         assert CHOICES[f"snippets-{n}"].curve
-    paddings = {choice.rest for choice in PROTOCOL.choices if choice.name.startswith("snippets-8")}
+    paddings = {choice.rest for choice in WAYS.choices if choice.name.startswith("snippets-8")}
     assert paddings == {"loop", "wrap", "repeat-last", "pad", "drop"}
 
 
 @pytest.mark.parametrize("fixed", [3, 4, 8])
 def test_a_network_of_fixed_clips_gets_full_clips_of_its_length_or_a_reason(fixed: int) -> None:
-    for choice in PROTOCOL.choices:
+    for choice in WAYS.choices:
         taken, reason = fitting(choice, fixed)
         assert (taken is None) == bool(reason)
         if taken is None:
@@ -151,22 +151,36 @@ def test_a_network_of_fixed_clips_gets_full_clips_of_its_length_or_a_reason(fixe
             cut = clips_of(taken, length)
             assert cut.indices.shape[1] == fixed
             assert cut.mask.all()
-    own = own_snippets(fixed, PROTOCOL.choices)
-    assert (own in PROTOCOL.choices) == (fixed in (4, 8))
+    own = own_snippets(fixed, WAYS.choices)
+    assert (own in WAYS.choices) == (fixed in (4, 8))
     assert own.name == f"snippets-{fixed}"
     assert clips_of(own, fixed + 1).mask.all()
 
 
 def test_a_network_of_any_length_gets_choices_as_they_are() -> None:
-    assert all(fitting(choice, None) == (choice, "") for choice in PROTOCOL.choices)
+    assert all(fitting(choice, None) == (choice, "") for choice in WAYS.choices)
 
 
 def test_incomplete_choices_are_refused() -> None:
     with pytest.raises(ProtocolError, match="how many frames"):
-        clips_of(replace(CHOICES["even-4"], frames=None), 5)
+        replace(CHOICES["even-4"], frames=None)
     with pytest.raises(ProtocolError, match="rest is empty"):
-        clips_of(replace(CHOICES["snippets-4"], rest=""), 5)
+        replace(CHOICES["snippets-4"], rest="")
     with pytest.raises(ProtocolError, match="rest = loop, repeat-last or pad"):
-        clips_of(Choice("x", "x", "even", "ends", "", 4, rest="drop"), 5)
+        Choice("x", "x", "even", "ends", "", 4, rest="drop")
+    with pytest.raises(ProtocolError, match="the choice astpn-128: clips by ends need rest"):
+        replace(CHOICES["astpn-128"], answers="ends")
+    for changes, words in (
+        ({"how": "random"}, "how='random' is unknown; choose one of all, first"),
+        ({"family": "odd"}, "family='odd' is unknown"),
+        ({"rest": "mirror"}, "rest='mirror' is unknown; choose one of loop, wrap"),
+        ({"mean": "median"}, "mean='median' is unknown; choose one of clips, frames"),
+        ({"answers": "none"}, "answers='none' is unknown"),
+        ({"frames": 0}, "frames=0 must be a whole number of at least 1"),
+        ({"stride": 0}, "stride=0 must be a whole number of at least 1"),
+        ({"label": ""}, "needs a name and a label"),
+    ):
+        with pytest.raises(ProtocolError, match=words):
+            replace(CHOICES["snippets-4"], **changes)
     with pytest.raises(DataError, match="empty tracklets"):
         clips_of(CHOICES["whole"], 0)

@@ -9,7 +9,7 @@ PROTOCOL = protocols.load("occlusion-repaired")
 
 
 def test_every_frame_of_a_tracklet_is_fed_once_and_counts_the_same():
-    cut = PROTOCOL.snippets
+    cut = PROTOCOL.feed
     for length in (1, 31, 32, 33, 70):
         clips = snippets(length, cut.length, cut.rest)
         assert sorted(clips.indices[clips.mask].tolist()) == list(range(length))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from protocols import ranking_reference as reference
-from protocols.conventions import Convention, every_convention
+from protocols.conventions import DISTANCES, Convention, Distance, Scoring, distance_of, every_convention
 from protocols.errors import ProtocolError
 from protocols.published import PUBLISHED
-from protocols.side_by_side import DISTANCES, Distance, Scoring, distance_of, ledger_rows, score_side_by_side
+from protocols.side_by_side import ledger_rows, score_side_by_side
 
 PLAIN, UNIT, COSINE = DISTANCES
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import protocols
-from protocols.conventions import Convention
+from protocols.conventions import Convention, Distance, Scoring
 from protocols.errors import ProtocolError
 from protocols.splits import SplitRows, by_camera, score_splits
 
@@ -16,7 +16,7 @@ PEOPLE = np.array([1, 1, 2, 2, 3, 3, 4, 4])
 CAMERAS = np.array([1, 2] * 4)
 VIDEO = np.array([0, 10, 0, 20, 0, 30, 0, 40], dtype=float)[:, None]
 IMAGE = np.array([11, 0, 14, 0, 36, 0, 42, 0], dtype=float)[:, None]  # nearest: 10, 10 (of 10 and 20), 40, 40
-WITHOUT = Convention("without-queries")
+WITHOUT = Scoring(Distance("euclidean"), Convention("without-queries"))
 
 
 def two(**changes):
@@ -118,7 +118,9 @@ def rows(query=(0, 2), gallery=(1, 3), train=(3, 4)):
         (lambda: score_splits(two(), IMAGE, [VIDEO], PEOPLE, CAMERAS, halves()), "1 sets of video descriptors for 2"),
         (lambda: score_splits(two(), IMAGE[:4], VIDEO, PEOPLE, CAMERAS, halves()), r"give an array \[8, D\]"),
         (
-            lambda: score_splits(two(convention=WITHOUT), IMAGE, VIDEO, PEOPLE, CAMERAS, halves()),
+            lambda: score_splits(
+                replace(ILIDS, splits=1, query_camera=0, scoring=WITHOUT), IMAGE, VIDEO, PEOPLE, CAMERAS, halves()[:1]
+            ),
             "leaves the queries out",
         ),
         (

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 import protocols
+from protocols.feeding import Variants
 from reports.choice_records import Choices
 from tests.reports import fake
 
-OWN = protocols.load("snippet-vs-full")
-PROTOCOL: dict[str, Any] = OWN.as_dict()
+PROTOCOL: dict[str, Any] = protocols.load("snippet-vs-full").as_dict()
+OWN = protocols.load("snippet-vs-full").feed
+assert isinstance(OWN, Variants)
 EXPERIMENT = f"reid/synthwalk/{PROTOCOL['name']}"
 COMMAND = "python -m runners.reproduce --paper gltr --protocol snippet-vs-full"
 SHORT, LONG, SINGLE, EVEN = 12.0, 6.0, 20.0, 8.0

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from protocols.vocabulary import Verdict
 from reports import forest
 from reports.arm_runs import ArmRun, Group
 from reports.errors import ReportError
 from reports.job import Job
-from reports.ledger import Difference, Verdict, build_ledger, decide, judge_claim, published_margin
+from reports.ledger import Difference, build_ledger, decide, judge_claim, published_margin
 from reports.page import paper_page
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from protocols.vocabulary import Verdict
 from reports import terminal
 from reports.build import main, write
 from reports.errors import ReportError
 from reports.formats import shown
 from reports.job import Job
-from reports.ledger import Verdict, build_ledger
+from reports.ledger import build_ledger
 from reports.page import headline, paper_page, strips
 from reports.tables import results
 from tests.reports.conftest import EXPERIMENT

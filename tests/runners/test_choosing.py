@@ -14,6 +14,7 @@ from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import to_tensor
 from protocols.choice_cuts import clips_of
 from protocols.choices import Choice
+from protocols.feeding import Variants
 from runners import choosing, describing
 from runners.describing import Chosen, Feeding
 from runners.errors import RunError
@@ -24,6 +25,8 @@ from tests.runners.small import PixelsAndTime, Small, random_frames, seeded
 from tests.runners.test_describing import Fixed
 
 PROTOCOL = protocols.load("snippet-vs-full")
+WAYS = PROTOCOL.feed
+assert isinstance(WAYS, Variants)
 LENGTHS = np.array([10, 3, 1, 40, 4, 33, 8, 16, 2, 130], dtype=np.int64)
 
 
@@ -83,10 +86,10 @@ def test_from_frame_features_every_choice_is_the_plain_one_and_costs_one_pass_in
     store: FrameStore, small: Small, known: Feeding
 ) -> None:
     with counting_trunk_frames(small) as trunk:
-        found = choosing.choose(small, PROTOCOL, known)
+        found = choosing.choose(small, WAYS, known)
     assert trunk.frames == 0  # all frames went through before, when features were extracted
     check(small, store, found)
-    assert [one.name for one in found.choices] == [one.name for one in PROTOCOL.choices]
+    assert [one.name for one in found.choices] == [one.name for one in WAYS.choices]
     assert found.once
     assert found.frames == LENGTHS.sum()
     assert found.trunk_frames == found.frames
@@ -97,12 +100,12 @@ def test_from_pixels_every_choice_is_the_plain_one_and_shared_clips_are_encoded_
     store: FrameStore, small: Small
 ) -> None:
     method = PixelsAndTime(small).eval()
-    found = choosing.choose(method, PROTOCOL, feeding(store))
+    found = choosing.choose(method, WAYS, feeding(store))
     check(method, store, found)
     assert not found.once
     distinct = {
         (tracklet, frames[mask].tobytes())
-        for choice in PROTOCOL.choices
+        for choice in WAYS.choices
         for tracklet, length in enumerate(LENGTHS)
         for answer in ((False, True) if choice.answers else (False,))
         for cut in [clips_of(choice, int(length), answer=answer)]
@@ -120,7 +123,7 @@ def test_a_mean_over_frames_cannot_tell_ways_that_show_every_frame_as_often(stor
             colours = clips.mean((3, 4)) * mask[..., None]
             return colours.sum(1) / mask.sum(1, keepdim=True)
 
-    found = choosing.choose(MeanColour().eval(), PROTOCOL, feeding(store)).features
+    found = choosing.choose(MeanColour().eval(), WAYS, feeding(store)).features
     for name in ("tkp-32", "m3d-8", "m3d-320"):
         np.testing.assert_allclose(found[name], found["whole"], rtol=1e-4, atol=1e-5)
     exact = np.flatnonzero(LENGTHS % 8 == 0)  # nothing is left over, so nothing is filled
@@ -131,9 +134,9 @@ def test_a_mean_over_frames_cannot_tell_ways_that_show_every_frame_as_often(stor
 
 def test_groups_and_batches_do_not_show(store: FrameStore, small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     method = PixelsAndTime(small).eval()
-    whole = choosing.choose(method, PROTOCOL, feeding(store))
+    whole = choosing.choose(method, WAYS, feeding(store))
     monkeypatch.setattr(choosing, "_PIXELS_A_GROUP", 5)
-    pieces = choosing.choose(method, PROTOCOL, feeding(store))
+    pieces = choosing.choose(method, WAYS, feeding(store))
     for name, rows in whole.features.items():
         np.testing.assert_allclose(pieces.features[name], rows, rtol=2e-4, atol=1e-5)
     assert (pieces.clips, pieces.fed, pieces.trunk_frames) == (whole.clips, whole.fed, whole.trunk_frames)
@@ -142,11 +145,11 @@ def test_groups_and_batches_do_not_show(store: FrameStore, small: Small, monkeyp
 def test_a_network_of_fixed_clips_runs_what_it_can_and_says_why_not_the_rest(store: FrameStore, small: Small) -> None:
     method = Fixed(small).eval()
     method.clip_length = 3
-    found = choosing.choose(method, PROTOCOL, feeding(store))
+    found = choosing.choose(method, WAYS, feeding(store))
     assert found.headline == "snippets-3"
     assert [one.name for one in found.choices] == ["snippets-3"]
     check(method, store, found)
-    assert [one.name for one, _ in found.not_run] == [one.name for one in PROTOCOL.choices]
+    assert [one.name for one, _ in found.not_run] == [one.name for one in WAYS.choices]
     assert all("exactly 3 frames" in reason for _, reason in found.not_run)
     described = choosing.describe(method, PROTOCOL, feeding(store))
     np.testing.assert_array_equal(described.video, described.chosen.features["snippets-3"])
@@ -160,8 +163,8 @@ def test_an_order_is_applied_before_the_cut(store: FrameStore, small: Small) -> 
     orders = [np.random.default_rng(int(n)).permutation(int(n)).astype(np.int64) for n in LENGTHS]
     frames = np.concatenate([store.clip(t, order) for t, order in enumerate(orders)])
     turned = FrameStore(LENGTHS, (32, 32), frames=frames)
-    found = choosing.choose(method, PROTOCOL, feeding(store, orders))
-    expected = choosing.choose(method, PROTOCOL, feeding(turned))
+    found = choosing.choose(method, WAYS, feeding(store, orders))
+    expected = choosing.choose(method, WAYS, feeding(turned))
     for name, rows in expected.features.items():
         np.testing.assert_allclose(found.features[name], rows, rtol=1e-5, atol=1e-6)
 
@@ -174,9 +177,9 @@ def test_a_protocol_without_choices_is_described_as_ever(store: FrameStore, smal
     assert whole.fed == found.fed == "all frames of a tracklet in one pass"
 
 
-def test_a_headline_that_is_no_choice_is_refused() -> None:
-    with pytest.raises(RunError, match="'best', which is no choice"):
-        choosing.plan(replace(PROTOCOL, headline="best"), None)
+def test_a_protocol_of_choices_is_not_described_as_if_it_had_one_way(small: Small, known: Feeding) -> None:
+    with pytest.raises(RunError, match="snippet-vs-full feeds a tracklet in several ways"):
+        describing.describe(small, PROTOCOL, known)
 
 
 def test_frames_are_counted_at_every_entrance() -> None:
@@ -206,12 +209,12 @@ def test_a_run_that_was_killed_goes_on_and_ends_alike(
     monkeypatch.setattr(choosing, "_PIXELS_A_GROUP", 40)
     monkeypatch.setattr("runners.descriptors._NOTE_SECONDS", 0.0)
     method = PixelsAndTime(small).eval()
-    expected = choosing.choose(method, PROTOCOL, feeding(store))
+    expected = choosing.choose(method, WAYS, feeding(store))
     kept = replace(feeding(store), scratch=tmp_path / "clips")
     with cut_off_at_call(9, choosing, "encode"):
-        choosing.choose(method, PROTOCOL, kept)
+        choosing.choose(method, WAYS, kept)
     with counting_trunk_frames(method) as trunk:
-        found = choosing.choose(method, PROTOCOL, kept)
+        found = choosing.choose(method, WAYS, kept)
     assert trunk.frames < expected.trunk_frames  # what was done was not done again
     assert found.trunk_frames == expected.trunk_frames  # but it was paid for
     assert (found.clips, found.fed) == (expected.clips, expected.fed)
@@ -225,9 +228,9 @@ def test_counts_that_are_lost_are_counted_again(
 ) -> None:
     monkeypatch.setattr(choosing, "_PIXELS_A_GROUP", 40)
     method, kept = PixelsAndTime(small).eval(), replace(feeding(store), scratch=tmp_path / "clips")
-    expected = choosing.choose(method, PROTOCOL, kept)
+    expected = choosing.choose(method, WAYS, kept)
     (tmp_path / "clips" / "trunk_frames.json").write_text(counts)
-    found = choosing.choose(method, PROTOCOL, kept)
+    found = choosing.choose(method, WAYS, kept)
     assert found.trunk_frames == expected.trunk_frames
 
 
