@@ -158,7 +158,7 @@ def _plain(client: "MlflowClient", run: "Run") -> dict[str, Any]:
             "profile": one.dataset.profile,
             "tags": {tag.key: tag.value for tag in one.tags},
         }
-        for one in run.inputs.dataset_inputs
+        for one in (run.inputs.dataset_inputs if run.inputs else [])
     ]
     tags = {key: scrub(value) for key, value in sorted(run.data.tags.items()) if key != "mlflow.user"}
     return {

@@ -3,7 +3,7 @@
 import json
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,17 +49,20 @@ def rebuild(exports: Sequence[Path], folder: Path) -> Rebuilt:
     ids: dict[str, str] = {}
     for export in exports:
         index = json.loads((export / INDEX).read_text(encoding="utf-8"))
-        with tempfile.TemporaryDirectory() as scratch:
-            unpacked = Path(scratch)
-            with tarfile.open(export / RECORD) as archive:
-                archive.extractall(unpacked, filter="data")
-            (unpacked / index["parent"] / LEDGER).write_bytes((export / LEDGER).read_bytes())
-            _write_job(client, index, unpacked, folder / "mlartifacts", ids)
+        record = read_record(export) | {f"{index['parent']}/{LEDGER}": (export / LEDGER).read_bytes()}
+        _write_job(client, index, record, folder / "mlartifacts", ids)
     return Rebuilt(uri, ids)
 
 
+def read_record(export: Path) -> dict[str, bytes]:
+    """Name -> content of everything in an export's archive: ``runs.json``, and ``<run id>/<artifact>``."""
+    with tarfile.open(export / RECORD) as archive:
+        files = {entry.name: archive.extractfile(entry) for entry in archive.getmembers()}
+        return {name: file.read() for name, file in files.items() if file}
+
+
 def _write_job(
-    client: "MlflowClient", index: Mapping[str, Any], unpacked: Path, artifacts: Path, ids: dict[str, str]
+    client: "MlflowClient", index: Mapping[str, Any], record: Mapping[str, bytes], artifacts: Path, ids: dict[str, str]
 ) -> None:
     found = client.get_experiment_by_name(index["experiment"])
     experiment = (
@@ -67,7 +70,7 @@ def _write_job(
         if found
         else client.create_experiment(index["experiment"], artifacts.as_uri(), index["experiment_tags"])
     )
-    runs = json.loads((unpacked / RUNS).read_text(encoding="utf-8"))
+    runs = json.loads(record[RUNS])
     for run in runs:  # all ids first: tags and records name other runs
         name = run["tags"].get("mlflow.runName")
         ids[run["run_id"]] = client.create_run(experiment, run["start_time"], run_name=name).info.run_id
@@ -75,17 +78,19 @@ def _write_job(
     for run in runs:
         new = ids[run["run_id"]]
         _log(client, new, run, renamed)
-        folder = unpacked / run["run_id"]
-        if folder.is_dir():
-            for file in folder.rglob("*"):
-                if file.suffix in TEXT:
-                    file.write_text(renamed(file.read_text(encoding="utf-8")), encoding="utf-8")
-            client.log_artifacts(new, str(folder))
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, data in record.items():
+                owner, _, path = name.partition("/")
+                if owner == run["run_id"]:
+                    file = Path(scratch, path)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(renamed(data.decode()).encode() if file.suffix in TEXT else data)
+            client.log_artifacts(new, scratch)
         if run["end_time"] is not None:
             client.set_terminated(new, run["status"], run["end_time"])
 
 
-def _log(client: "MlflowClient", new: str, run: Mapping[str, Any], renamed: Any) -> None:
+def _log(client: "MlflowClient", new: str, run: Mapping[str, Any], renamed: Callable[[str], str]) -> None:
     """Tags, parameters, metrics with their history, and the data sets of a run."""
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 

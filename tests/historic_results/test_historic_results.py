@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ import pytest
 import reports
 from reports.build import build
 from reports.build import main as build_command
-from tests.historic_results.export import INDEX, LEDGER, PATH, RECORD, TEXT, export
-from tests.historic_results.rebuild import Rebuilt, rebuild
+from tests.historic_results.export import INDEX, LEDGER, PATH, TEXT, export
+from tests.historic_results.rebuild import Rebuilt, read_record, rebuild
 
 HERE = Path(__file__).resolve().parent
 EXPORTS = sorted(file.parent for file in HERE.glob(f"*/*/{INDEX}"))
@@ -179,11 +178,7 @@ def test_a_record_is_small_and_names_no_path(folder: Path) -> None:
 
 def members(folder: Path, renamed: Callable[[str], str] = str) -> dict[str, str | bytes]:
     """Name -> content of a record's archive; texts with the run ids that ``renamed`` gives."""
-    found: dict[str, str | bytes] = {}
-    with tarfile.open(folder / RECORD) as archive:
-        for entry in archive.getmembers():
-            file = archive.extractfile(entry)
-            assert file is not None
-            data = file.read()
-            found[entry.name] = renamed(data.decode()) if Path(entry.name).suffix in TEXT else data
-    return found
+    return {
+        name: renamed(data.decode()) if Path(name).suffix in TEXT else data
+        for name, data in read_record(folder).items()
+    }
