@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 INDEX, LEDGER, RECORD, RUNS = "index.json", "ledger.json", "record.tar.xz", "runs.json"
 LEFT_OUT = ("report", "descriptors")  # pages are built again, descriptors are large and no page reads them
 PICTURES = (".png", ".svg", ".pdf")
+LARGE = 50_000  # bytes
 TEXT = (".json", ".csv", ".md", ".txt")
 PICTURE = re.compile(r"data:image/(jpeg|png|webp|gif);base64,[A-Za-z0-9+/=]{200,}")
 PATH = re.compile(r"(?<![\w.:/<>-])/(?:tmp|home|root|work|mnt|var|opt|srv|private|scratch|Users|Volumes)\b[^\s\"'<>]*")
@@ -66,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--store", required=True, help="tracking URI, such as sqlite:///mlflow.db; it is only read")
     found.add_argument("--experiment", required=True, help="reid/<dataset>/<protocol>")
     found.add_argument("--paper", required=True, help="key of the paper: its latest finished job is exported")
-    found.add_argument("--parent", help="run id of another job of that paper")
+    found.add_argument("--parent", help="run id of another job of that paper, which may be unfinished")
     found.add_argument("--out", required=True, type=Path, help="folder of the release; the paper gets one inside it")
     return found
 
@@ -88,7 +89,7 @@ def export(
         The folder that was written, ``out/paper``.
 
     Raises:
-        ExportError: no such job, one without a ledger or arms, or a refused word in a text.
+        ExportError: no such job, one without a finished arm, or a refused word in a text.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from mlflow import MlflowClient
@@ -108,8 +109,7 @@ def export(
         for run in runs:
             for path, data in _artifacts(client, run, Path(scratch)):
                 members[f"{run.info.run_id}/{path}"] = data
-    if f"{job.info.run_id}/{LEDGER}" not in members:
-        raise ExportError(f"the job {job.info.run_id} of {paper} has no ledger; let it run to its end.")
+    members = _without_repeats([run.info.run_id for run in runs], members)
     plain = [_plain(client, run) for run in runs]
     index = {
         "format": 1,
@@ -117,11 +117,12 @@ def export(
         "experiment": experiment,
         "experiment_tags": dict(sorted(found.tags.items())),
         "parent": job.info.run_id,
+        "status": job.info.status,
         "job": {name: job.data.tags.get(name) for name in ("profile", "budget", "seeds", "device", "code_sha")},
         "arms": _arms(plain, members),
     }
     members[RUNS] = _json(plain)
-    texts = {INDEX: _json(index), LEDGER: members.pop(f"{job.info.run_id}/{LEDGER}")}
+    texts = {INDEX: _json(index), LEDGER: members.pop(f"{job.info.run_id}/{LEDGER}", b"") or _ledger_now(store, index)}
     for name, data in {**members, **texts}.items():
         if Path(name).suffix in TEXT:
             _refuse(refused, name, data.decode())
@@ -135,11 +136,11 @@ def export(
 
 
 def _job(client: "MlflowClient", experiment_id: str, paper: str, parent: str | None) -> "Run":
-    wanted = f"tags.kind = 'parent' and tags.paper = '{paper}' and attributes.status = 'FINISHED'"
-    found = [run for run in client.search_runs([experiment_id], wanted) if parent in (None, run.info.run_id)]
+    jobs = client.search_runs([experiment_id], f"tags.kind = 'parent' and tags.paper = '{paper}'")
+    found = [run for run in jobs if (run.info.status == "FINISHED" if parent is None else run.info.run_id == parent)]
     if not found:
-        raise ExportError(f"no finished job of {paper} {parent or ''} in that experiment.")
-    return max(found, key=lambda run: run.info.end_time)
+        raise ExportError(f"no finished job of {paper} in that experiment, and no {parent}; name one with --parent.")
+    return max(found, key=lambda run: run.info.end_time or 0)
 
 
 def _plain(client: "MlflowClient", run: "Run") -> dict[str, Any]:
@@ -190,6 +191,15 @@ def _artifacts(client: "MlflowClient", run: "Run", scratch: Path) -> Iterator[tu
             yield one.path, scrub(data.decode()).encode() if path.suffix in TEXT else data
 
 
+def _without_repeats(run_ids: Sequence[str], members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """All members, but of a kind of record with large arrays those of the first run that has it alone."""
+    dropped = set()
+    for stem in {Path(name).stem for name, data in members.items() if name.endswith(".npz") and len(data) > LARGE}:
+        owners = [run_id for run_id in run_ids if f"{run_id}/{stem}.npz" in members]
+        dropped |= {f"{run_id}/{stem}{suffix}" for run_id in owners[1:] for suffix in (".json", ".npz")}
+    return {name: data for name, data in members.items() if name not in dropped}
+
+
 def _arms(runs: Sequence[Mapping[str, Any]], members: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """What each arm that counts reached, in percent, with 95 % intervals of what has one."""
     found = []
@@ -233,6 +243,15 @@ def _refuse(words: Sequence[str], name: str, text: str) -> None:
         found = re.search(rf".{{0,40}}\b{re.escape(word)}\b.{{0,40}}", text)
         if found:
             raise ExportError(f"{name} holds the word {word!r}, which tells where it was made: {found[0]!r}.")
+
+
+def _ledger_now(store: str, index: Mapping[str, Any]) -> bytes:
+    """The ledger of a job that was ended before it recorded one."""
+    from reports.build import build
+
+    with tempfile.TemporaryDirectory() as scratch:
+        told = build(index["experiment"], parent=index["parent"], tracking_uri=store, out=Path(scratch, "out"))
+    return _json(told["ledger"])
 
 
 def _json(plain: object) -> bytes:
