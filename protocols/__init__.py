@@ -2,7 +2,7 @@
 
     protocols.names()                            every named protocol
     protocols.load("res50-rgb-single-pass")      one of them
-    protocols.ranking.rank(...)                  mAP and CMC; `sanity` and `statistics` likewise
+    protocols.ranking.rank(...)                  mAP and CMC; `statistics` likewise
 
 A named protocol is a module of `catalogue` that assigns `PROTOCOL`; adding one adds a file and edits no other. Nothing
 here imports torch.
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from .errors import ProtocolError
 
 if TYPE_CHECKING:
-    from . import ranking, sanity, statistics
+    from . import colour_baseline, ranking, statistics
     from .interface import Protocol
 
-__all__ = ["ProtocolError", "load", "module_of", "names", "ranking", "sanity", "statistics"]
+__all__ = ["ProtocolError", "colour_baseline", "load", "module_of", "names", "ranking", "statistics"]
 
-_LATER = ("ranking", "sanity", "statistics")
+_LATER = ("ranking", "colour_baseline", "statistics")
 
 
 def __getattr__(name: str) -> Any:

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from methods.errors import MethodError
 from methods.interface import FixedClip, ImageAndVideo, Method, Pairwise
 
-from . import trunk
-from .arithmetic import computing
+from . import resnet50 as trunk
 from .errors import ProtocolError
 from .interface import Admission, Check
+from .precision import computing
 from .vocabulary import CheckName
 
 TOLERANCE = 1e-4

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from .conventions import Convention, Scoring, every_convention
+from protocols.ranking.conventions import Convention, Scoring, every_convention
+from protocols.test_time.inputs import Chunks, Feed, Snippets, Variants, WholeSequence
+
 from .errors import ProtocolError
-from .feeding import Chunks, Feed, Snippets, Variants, WholeSequence
 from .ranking import Ranking, rank_features_conventions
 from .vocabulary import CHECK_NAMES, SIDES, CheckName, Side, TestFrames, check_at_least, check_once, check_word
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from protocols.attribute_accuracy import FEWEST_PEOPLE, Recognised, Score, Scores, balanced, column_scores
+from protocols.ground_truth.attributes import FEWEST_PEOPLE, Recognised, Score, Scores, balanced, column_scores
 from reports.arm_runs import ArmRun, Group
 from reports.attributes import Attributes
 from reports.formats import Cell, Column, Estimate, Row, Table

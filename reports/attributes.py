@@ -2,7 +2,7 @@
 
 Both are optional, and written for arms whose network learns attributes. ``truth`` ``[N, C]`` is 1 (yes), 0 (no) or NaN
 (unknown) for each tracklet and yes/no column, ``probability`` ``[N, C]`` the network's chance of yes. What follows from
-them is computed here, by `protocols.attribute_accuracy`.
+them is computed here, by `protocols.ground_truth.attributes`.
 """
 
 from collections.abc import Mapping, Sequence

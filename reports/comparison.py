@@ -1,15 +1,15 @@
 """Tables of comparison: the arms of several papers that were fed and judged alike, and who stands where.
 
 One table for each stratum (see `reports.strata`); rows of different strata are never ranked together.  Ranks are those
-of `protocols.standing`: rows that cannot be separated share one.  The colour row is the floor, arms that saw the truth
-of drawn data are a ceiling; neither is ranked.
+of `protocols.statistics.multiple_comparisons`: rows that cannot be separated share one.  The colour row is the
+floor, arms that saw the truth of drawn data are a ceiling; neither is ranked.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from protocols.standing import Row as Ranked
-from protocols.standing import Standing, standing
+from protocols.statistics.multiple_comparisons import Row as Ranked
+from protocols.statistics.multiple_comparisons import Standing, standing
 from protocols.vocabulary import ACCURACIES, Verdict
 from reports import admitted, times
 from reports.formats import Cell, Column, Estimate, Row, Table

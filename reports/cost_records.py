@@ -72,8 +72,8 @@ class CostRecord:
     Attributes:
         paper, title: whose arms.
         size: (height, width) of a frame.
-        device: see `protocols.device.describe`.
-        ceilings: see `protocols.ceilings.Ceilings.as_dict`; None where they were not measured.
+        device: see `protocols.cost.device.describe`.
+        ceilings: see `protocols.cost.roofline.Ceilings.as_dict`; None where they were not measured.
         command: that measured it.
         arms: in the order measured.
         left_out: (arm, reason) of whole arms.

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.conventions import Gallery, Scoring
-from protocols.published import PUBLISHED, PublishedConvention
 from protocols.ranking import Ranking
+from protocols.ranking.conventions import Gallery, Scoring
+from protocols.ranking.published import PUBLISHED, PublishedConvention
 from protocols.statistics import clustered_bootstrap, paired_difference
 from protocols.vocabulary import WITH_INTERVALS
 from reports.formats import Cell, Column, Estimate, Row, Table

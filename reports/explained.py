@@ -1,8 +1,8 @@
 """What an arm recorded about where it looks: ``explain.json`` and ``explain.npz``, and what must hold in them.
 
-Both are optional, and written for arms, not for controls. Measures are those of ``protocols.masks``: fractions, but
-densities, which are ratios. The array of one measure is called ``<map>/<measure>/<who>``, ``[N]``, NaN where the truth
-of a tracklet leaves it without a meaning.
+Both are optional, and written for arms, not for controls. Measures are those of ``protocols.ground_truth.masks``:
+fractions, but densities, which are ratios. The array of one measure is called ``<map>/<measure>/<who>``, ``[N]``,
+NaN where the truth of a tracklet leaves it without a meaning.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.masks import MEASURES
+from protocols.ground_truth.masks import MEASURES
 from protocols.vocabulary import WHO, Who
 from reports.errors import ReportError
 from reports.tracklet_records import check_tracklets

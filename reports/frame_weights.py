@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.frame_weights import MEASURES, average
+from protocols.ground_truth.frame_weights import MEASURES, average
 from protocols.statistics import verdict
-from protocols.tracklet_means import Average
+from protocols.statistics.tracklet_means import Average
 from protocols.vocabulary import Verdict
 from reports import cards
 from reports.arm_runs import ArmRun, Group

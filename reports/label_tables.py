@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from protocols.attribute_accuracy import Compared, Scores, apart, balanced, compare
+from protocols.ground_truth.attributes import Compared, Scores, apart, balanced, compare
 from reports.attribute_tables import ALL, left_out, percent
 from reports.formats import Cell, Column, Estimate, Row, Table
 from reports.job import Job

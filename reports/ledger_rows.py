@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from protocols.conventions import distance_of
+from protocols.ranking.conventions import distance_of
 from protocols.vocabulary import WITH_INTERVALS
 from reports.errors import ReportError
 from reports.metrics import AGREEMENT

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.masks import MEASURES, REGIONS, average, compare
+from protocols.ground_truth.masks import MEASURES, REGIONS, average, compare
 from protocols.statistics import Interval, verdict
-from protocols.tracklet_means import Average
+from protocols.statistics.tracklet_means import Average
 from protocols.vocabulary import REFERENCES, SIDES, WHO, Verdict
 from reports.arm_runs import Group
 from reports.explained import Explanation

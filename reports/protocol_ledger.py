@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from protocols.published import PUBLISHED
+from protocols.ranking.published import PUBLISHED
 from reports import tables as job_tables
 from reports.across import Across
 from reports.evaluation import GALLERIES, in_words

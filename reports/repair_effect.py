@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.occlusion import SLICES, slice_of
+from protocols.ground_truth.occlusion import SLICES, slice_of
 from protocols.statistics import clustered_bootstrap, paired_difference, verdict
 from reports import repairers
 from reports.arm_runs import Group

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.restoration import MEASURES, average, compare
-from protocols.tracklet_means import Average
+from protocols.ground_truth.restoration import MEASURES, average, compare
+from protocols.statistics.tracklet_means import Average
 from protocols.vocabulary import CALL_SCORES
 from reports import repairers
 from reports.arm_runs import ArmRun

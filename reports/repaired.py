@@ -1,7 +1,7 @@
 """What a repairer did to the test data, as recorded: ``repair.json`` and ``repair.npz``, and what must hold in them.
 
 Both are optional, and written for arms whose test data is repaired, not for controls; once for each repairer and seed.
-Measures are those of `protocols.restoration`, means over tracklets. The array of a measure is called
+Measures are those of `protocols.ground_truth.restoration`, means over tracklets. The array of a measure is called
 ``<measure>/repaired`` or ``<measure>/raw``, ``[N]``, NaN where it has no meaning for a tracklet.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.restoration import MEASURES
+from protocols.ground_truth.restoration import MEASURES
 from protocols.vocabulary import CALL_SCORES
 from reports.errors import ReportError
 from reports.shapes import non_finite

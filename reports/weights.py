@@ -2,8 +2,8 @@
 
 Both are optional, and written for arms whose network says how it weighs frames, on data that know what is seen. Maps
 are ``frames`` and ``frames/<group>``. The array of a measure is ``<map>/<measure>``, ``[N]``, NaN where a tracklet
-leaves it without a meaning. Measures are those of `protocols.frame_weights`: ``correlation``, and ``gain`` in points of
-percent; a plain mean over frames has 0 in both.
+leaves it without a meaning. Measures are those of `protocols.ground_truth.frame_weights`: ``correlation``, and
+``gain`` in points of percent; a plain mean over frames has 0 in both.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.frame_weights import BOUNDS, MEASURES
+from protocols.ground_truth.frame_weights import BOUNDS, MEASURES
 from reports.errors import ReportError
 from reports.tracklet_records import check_tracklets
 

@@ -17,10 +17,10 @@ from torch import nn
 
 from files.formats import json as json_files
 from methods.interface import FixedClip, FrameThenTime
-from protocols.choice_cuts import clips_of, fitting, own_snippets
-from protocols.choices import Choice
-from protocols.feeding import Variants
 from protocols.interface import Protocol
+from protocols.test_time.clips import clips_of, fitting, own_snippets
+from protocols.test_time.inputs import Variants
+from protocols.test_time.variants import Choice
 from runners import describing
 from runners.clip_batches import in_batches
 from runners.describing import (

@@ -21,8 +21,8 @@ from runners.progress import note, step_bar
 if TYPE_CHECKING:
     from methods.arms import Arm
     from methods.cards.card import Card
-    from protocols.ceilings import Ceilings
-    from protocols.cost_cell import Cell, Way
+    from protocols.cost.cell import Cell, Way
+    from protocols.cost.roofline import Ceilings
 
 LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 EXAMPLES = """examples:
@@ -120,9 +120,9 @@ def measure(
     """The record: every arm in every way."""
     import torch
 
-    from protocols import device as hardware
-    from protocols.ceilings import measure_ceilings
-    from protocols.cost_cell import Bench, Way, in_words
+    from protocols.cost import device as hardware
+    from protocols.cost.cell import Bench, Way, in_words
+    from protocols.cost.roofline import measure_ceilings
     from runners.environment import command_line, describe
 
     ways = [Way(kind, options.channels_last, options.compile) for kind in options.arithmetic]
@@ -154,7 +154,7 @@ def measure(
 
 
 def _grid(bench: Any, arm: "Arm", way: "Way", options: argparse.Namespace, ceilings: "Ceilings") -> dict[str, Any]:
-    from protocols.cost_grid import measure_grid
+    from protocols.cost.grid import measure_grid
 
     total = len(set(options.frames)) * len(set(options.batch))
     began = time.monotonic()

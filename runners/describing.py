@@ -22,9 +22,9 @@ from datasets.images.transforms import Normalisation, to_tensor
 from datasets.sampling.clips import chunked
 from datasets.sampling.snippets import snippets as cut_tracklet
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
-from protocols.choices import Choice
-from protocols.feeding import Chunks, Snippets, Variants, WholeSequence
 from protocols.interface import Protocol
+from protocols.test_time.inputs import Chunks, Snippets, Variants, WholeSequence
+from protocols.test_time.variants import Choice
 from protocols.vocabulary import MEANS, Mean
 from runners.clip_batches import in_batches
 from runners.descriptors import Writer

@@ -39,7 +39,7 @@ def choose_device(wanted: str) -> str:
     """``auto`` -> ``cuda`` where there is one, else ``cpu``.
 
     From then on products of float32 are whole on a GPU; TF32, which torch leaves on for convolutions, is switched on
-    only around a network that computes in it (`protocols.arithmetic.computing`).
+    only around a network that computes in it (`protocols.precision.computing`).
 
     Raises:
         NotPossible: a GPU was asked for by name and there is none.
@@ -75,7 +75,7 @@ def choose_precision(wanted: str, device: str) -> Precision:
     """
     import torch
 
-    from protocols.arithmetic import why_not
+    from protocols.precision import why_not
 
     if wanted == "auto":
         if device.startswith("cuda"):

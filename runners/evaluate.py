@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import datasets
 from files import atomic
-from protocols.conventions import DISTANCES, Distance, Scoring
-from protocols.processes import agreed
 from protocols.ranking import Ranking
-from protocols.side_by_side import score_side_by_side
+from protocols.ranking.all_conventions import score_side_by_side
+from protocols.ranking.conventions import DISTANCES, Distance, Scoring
+from protocols.ranking.distributed import agreed
 from protocols.vocabulary import WITH_INTERVALS
 from reports import evaluation
 from reports.evaluation import Evaluation
@@ -31,7 +31,7 @@ from runners.progress import note, step_bar
 from runners.sharing import device_of, joined, quiet
 
 if TYPE_CHECKING:
-    from protocols.processes import TorchProcesses
+    from protocols.ranking.distributed import TorchProcesses
 
 EXAMPLES = """examples:
   python -m runners.evaluate --descriptors mine.npz                     what would each paper have printed of it?

@@ -16,11 +16,11 @@ import torch
 import methods
 from methods.arms import Arm
 from methods.cards.card import SERVING, ArmCard, Card
-from protocols import device as hardware
-from protocols.ceilings import Ceilings, measure_ceilings
-from protocols.cost_cell import Bench, Way, in_words
-from protocols.cost_grid import LENGTHS, Grid, measure_grid
-from protocols.operations import signature
+from protocols.cost import device as hardware
+from protocols.cost.cell import Bench, Way, in_words
+from protocols.cost.grid import LENGTHS, Grid, measure_grid
+from protocols.cost.op_signature import signature
+from protocols.cost.roofline import Ceilings, measure_ceilings
 
 Send = Callable[[dict[str, Any]], object]
 NUM_IDS = 625  # of MARS; classifiers are not part of what is measured

@@ -19,7 +19,7 @@ from datasets.synthwalk.render import numba_cache
 from datasets.tracklet import Split
 from methods.cards.card import Card
 from methods.cards.recipe import Length, Recipe
-from protocols.cost_cell import in_words
+from protocols.cost.cell import in_words
 from runners.evidence_costs import Send
 
 MATRIX = (

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from datasets.tracklet import Split, camera_ids, person_ids
 from files import atomic
 from files.formats import matlab
-from protocols.gallery_index import answered
+from protocols.ranking.gallery import answered
 from runners.descriptors import PARTIAL, SUFFIX, DescriptorSet, read
 from runners.errors import RunError
 from runners.exchange_arrays import INSIDE, LABELS, NAMES, listed, matrix, meant, read_arrays, whole

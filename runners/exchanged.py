@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.conventions import Gallery
-from protocols.sharding import slice_of
+from protocols.ranking.conventions import Gallery
+from protocols.ranking.sharding import slice_of
 from runners.exchange_arrays import Floats, Ints
 
 Queries = Literal["auto", "inside", "append", "as-is"]

@@ -19,7 +19,7 @@ from datasets.synthwalk.render import materials
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split, Tracklet
 from methods.interface import Explains, FixedClip
-from protocols import masks
+from protocols.ground_truth import masks
 from protocols.vocabulary import REFERENCES, WHO
 from runners.environment import Precision
 from runners.extraction import frames_per_batch

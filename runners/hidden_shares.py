@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
-from protocols import occlusion
+from protocols.ground_truth import occlusion
 
 
 def hidden_shares(source: Split) -> NDArray[np.float64]:

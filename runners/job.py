@@ -19,8 +19,8 @@ from datasets.tracklet import Split
 from files.formats import arrays as npy
 from methods.arms import Arm
 from methods.interface import Attends
-from protocols.feeding import snippet_length
 from protocols.interface import Protocol
+from protocols.test_time.inputs import snippet_length
 from reports.vocabulary import RAW
 from runners import choosing, describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
@@ -206,7 +206,7 @@ class Job:
         Raises:
             TurnedAway: by the protocol.
         """
-        from protocols import cost
+        from protocols.cost import measure
 
         measured = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
         step = examine_step(run, size, self.protocol.as_dict(), self.setting, measured)
@@ -226,7 +226,7 @@ class Job:
             with self.steps.running(step) as folder:
                 if folder is None:
                     return self._examined(step)
-                found_cost = cost.measure(
+                found_cost = measure.measure(
                     method,
                     size,
                     lengths=COST_LENGTHS,

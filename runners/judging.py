@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from datasets.frames.subset import Frames
 from datasets.images import jpeg
 from datasets.tracklet import Split
-from protocols.conventions import Convention
-from protocols.gallery_index import answered
+from protocols.colour_baseline import stripe_colours
 from protocols.interface import Protocol
 from protocols.ranking import Ranking, rank_features
-from protocols.retrieval import same_camera_error_share, top_columns
-from protocols.sanity import stripe_colours
-from protocols.side_by_side import ledger_rows, score_side_by_side
+from protocols.ranking.all_conventions import ledger_rows, score_side_by_side
+from protocols.ranking.conventions import Convention
+from protocols.ranking.gallery import answered
+from protocols.ranking.top_k import same_camera_error_share, top_columns
 from protocols.statistics import clustered_bootstrap
 from protocols.vocabulary import DISTANCE_METRICS, RANKS, Side
 from runners.describing import Described

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from datasets.tracklet import Split
 from files.formats import arrays as npy
-from protocols.choices import Choice
-from protocols.feeding import Variants
 from protocols.interface import Protocol
-from protocols.length_slices import RULE, LengthBin, by_gallery_length, length_bins
 from protocols.ranking import Ranking, rank_features
+from protocols.ranking.by_length import RULE, LengthBin, by_gallery_length, length_bins
+from protocols.test_time.inputs import Variants
+from protocols.test_time.variants import Choice
 from protocols.vocabulary import RANKS
 from reports.vocabulary import ResultKind
 from runners.describing import Chosen, Ints

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from datasets.frames.decoded import FrameStore
 from datasets.images import jpeg
-from protocols import masks
+from protocols.ground_truth import masks
 
 if TYPE_CHECKING:
     from runners.explaining import Scene

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.standing import holm
+from protocols.statistics.multiple_comparisons import holm
 from runners.errors import RunError
 from runners.regression_accuracy import Difference, Noise, noises, other_weights, same_weights
 from runners.regression_baseline import REMEDY, ArmResult, Baseline, Measured, Probe, Ratio

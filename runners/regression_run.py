@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from protocols.feeding import snippet_length
+from protocols.test_time.inputs import snippet_length
 from runners.environment import describe, runtime
 from runners.errors import RunError
 from runners.job import Job

@@ -14,11 +14,11 @@ from scipy.stats import binom
 from torch import nn
 from torchvision.models import get_model
 
-from protocols import turns
 from protocols.admission import fixed_length
-from protocols.cost import Feed
-from protocols.latency import watch
-from protocols.turns import Call, Clock
+from protocols.cost import interleaved_timing
+from protocols.cost.interleaved_timing import Call, Clock
+from protocols.cost.latency import watch
+from protocols.cost.measure import Feed
 from runners.regression_baseline import Ratio
 
 LENGTHS = {"latency": 8, "throughput": 32}  # frames of the tracklet
@@ -52,7 +52,7 @@ def ratios(
 
 def in_turns(one: Call, other: Call, seconds: float, clock: Clock = time.perf_counter) -> list[float]:
     """Time of ``one`` over that of ``other``, again and again, each pair back to back and in alternating order."""
-    found = turns.in_turns(
+    found = interleaved_timing.in_turns(
         one,
         other,
         watch(torch.device("cpu"), clock),

@@ -19,8 +19,8 @@ from datasets.synthwalk.truth import HIDDEN, load_truth
 from datasets.tracklet import Split
 from datasets.tracklet import lengths as frame_counts
 from methods.interface import ScoresRegions
-from protocols import occlusion, restoration
-from protocols.restoration import MEASURES
+from protocols.ground_truth import occlusion, restoration
+from protocols.ground_truth.restoration import MEASURES
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.restoring_frames import Sums, eye_of, measure

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from datasets.images.transforms import Normalisation, to_tensor
 from methods.interface import FrameThenTime, ScoresRegions
 from methods.layers.resnet import Trunk
-from protocols import restoration
+from protocols.ground_truth import restoration
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.extraction import frames_per_batch

@@ -17,8 +17,8 @@ from datasets.synthwalk.truth import HIDDEN, Truth, load_truth
 from datasets.tracklet import Split
 from datasets.tracklet import lengths as frame_counts
 from methods.interface import ScoresRegions
-from protocols import occlusion
-from protocols.restoration import People
+from protocols.ground_truth import occlusion
+from protocols.ground_truth.restoration import People
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.extraction import frames_per_batch

@@ -11,7 +11,7 @@ from runners.errors import NotPossible, RunError
 from runners.progress import Bar, shown_on
 
 if TYPE_CHECKING:
-    from protocols.processes import TorchProcesses
+    from protocols.ranking.distributed import TorchProcesses
 
 
 _UNSET = "start several processes with torchrun, or unset WORLD_SIZE and RANK for one"
@@ -37,7 +37,7 @@ def joined() -> Iterator["TorchProcesses | None"]:
         raise RunError(f"MASTER_PORT={os.environ['MASTER_PORT']} is no port; {_UNSET}.")
     from torch import distributed
 
-    from protocols.processes import TorchProcesses
+    from protocols.ranking.distributed import TorchProcesses
 
     try:
         distributed.init_process_group("gloo")  # the numbers that cross are few and lie in main memory

@@ -86,7 +86,7 @@ KINDS: Mapping[str, Kind] = {
     "regions": Kind(("runners.scoring_regions", "runners.material", "runners.stages")),
     "labels": Kind(("runners.labelling", "runners.recognising", "runners.material", "runners.stages")),
     "repaired": Kind(("datasets.repaired.write", "runners.repairing", "runners.material", "runners.stages")),
-    "examine": Kind(("protocols.admission", "protocols.cost", "runners.stages")),
+    "examine": Kind(("protocols.admission", "protocols.cost.measure", "runners.stages")),
     "judge": Kind(("runners.job", "runners.judging", "runners.against_truth")),
     "explain": Kind(("runners.explaining", "runners.against_truth")),
     "weigh": Kind(("runners.weighing", "runners.against_truth")),

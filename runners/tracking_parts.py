@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.attribute_accuracy import balanced
+from protocols.ground_truth.attributes import balanced
 from protocols.vocabulary import WITH_INTERVALS
 from reports.attributes import check_attributes
 from reports.choice_records import check_choices

@@ -21,7 +21,7 @@ from datasets.images.transforms import to_tensor
 from datasets.seeding import generator
 from methods.cards.recipe import Stage, Turn
 from methods.interface import AttributeTargets, FrameThenTime, Method
-from protocols.arithmetic import computing
+from protocols.precision import computing
 from runners import checkpoints
 from runners.environment import Precision
 from runners.errors import RunError, TrainingFailed

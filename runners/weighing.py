@@ -15,8 +15,8 @@ from datasets.sampling.snippets import snippets
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split, Tracklet
 from methods.interface import Explains, FixedClip
-from protocols import frame_weights
 from protocols.errors import ProtocolError
+from protocols.ground_truth import frame_weights
 from runners.clip_batches import in_batches
 from runners.environment import Precision
 from runners.errors import RunError

@@ -12,8 +12,10 @@ import datasets.sampling.snippets
 import methods.cards.card
 import methods.cards.recipe
 import methods.cards.validation
-from protocols import conventions, masks, vocabulary
+from protocols import vocabulary
 from protocols.admission import _CHECKS
+from protocols.ground_truth import masks
+from protocols.ranking import conventions
 from reports import controls, length_tables, metrics, repairers, tables
 from reports import vocabulary as words
 from reports.job_reading import _PARTS

@@ -14,8 +14,9 @@ paper's numbers are Euclidean, while their code L2-normalises and takes the cosi
 scored on every side beside the headline.
 """
 
-from ..conventions import Convention, Distance, Scoring
-from ..feeding import Snippets
+from protocols.ranking.conventions import Convention, Distance, Scoring
+from protocols.test_time.inputs import Snippets
+
 from ..interface import Protocol
 
 PROTOCOL = Protocol(

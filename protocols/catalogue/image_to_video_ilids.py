@@ -5,8 +5,9 @@ rank-1 to rank-20 are means over ten splits (see `splits`), and AP says nothing 
 trains and judges each split by itself, with `--dataset ilids` or another set with ten splits whose camera 1 asks.
 """
 
-from ..conventions import Convention, Distance, Scoring
-from ..feeding import Snippets
+from protocols.ranking.conventions import Convention, Distance, Scoring
+from protocols.test_time.inputs import Snippets
+
 from ..interface import Protocol
 
 PROTOCOL = Protocol(

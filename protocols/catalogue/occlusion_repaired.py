@@ -11,8 +11,9 @@ VRSTC names neither gallery nor AP for MARS. They are those of the official eval
 unit length, as that protocol does, gives Euclidean distances in the order of the cosine.
 """
 
-from ..conventions import OFFICIAL_MARS, Distance, Scoring
-from ..feeding import Snippets
+from protocols.ranking.conventions import OFFICIAL_MARS, Distance, Scoring
+from protocols.test_time.inputs import Snippets
+
 from ..interface import Protocol
 
 PROTOCOL = Protocol(

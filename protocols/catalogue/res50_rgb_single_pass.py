@@ -10,8 +10,9 @@ A query without positives counts 0: nothing is then lost from sight, and where t
 or DukeMTMC-VideoReID query is without. Ties take their expected value, so that a collapsed model scores at chance.
 """
 
-from ..conventions import OFFICIAL_MARS
-from ..feeding import WholeSequence
+from protocols.ranking.conventions import OFFICIAL_MARS
+from protocols.test_time.inputs import WholeSequence
+
 from ..interface import Protocol
 
 PROTOCOL = Protocol(

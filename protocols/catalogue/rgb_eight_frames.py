@@ -5,8 +5,9 @@ not say how it tests. A tracklet of fewer frames than parts is repeated up to ei
 `rgb-single-pass`, so that the two differ in what is fed alone.
 """
 
-from ..conventions import OFFICIAL_MARS
-from ..feeding import Chunks
+from protocols.ranking.conventions import OFFICIAL_MARS
+from protocols.test_time.inputs import Chunks
+
 from ..interface import Protocol
 
 PROTOCOL = Protocol(

@@ -6,8 +6,9 @@ done here. Which frames of a tracklet it takes at test it does not say: here all
 number of them; `rgb-eight-frames` is the other reading.
 """
 
-from ..conventions import OFFICIAL_MARS
-from ..feeding import WholeSequence
+from protocols.ranking.conventions import OFFICIAL_MARS
+from protocols.test_time.inputs import WholeSequence
+
 from ..interface import Protocol
 
 PROTOCOL = Protocol(

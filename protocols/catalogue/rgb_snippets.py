@@ -9,8 +9,9 @@ queries out of the gallery, takes the step AP, skips queries without a match, an
 that is among the conventions that are scored beside the headline.
 """
 
-from ..conventions import OFFICIAL_MARS
-from ..feeding import Snippets
+from protocols.ranking.conventions import OFFICIAL_MARS
+from protocols.test_time.inputs import Snippets
+
 from ..interface import Protocol
 
 PROTOCOL = Protocol(

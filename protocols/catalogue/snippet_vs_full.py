@@ -39,9 +39,10 @@ network that takes clips of one length only is judged under the choices that it 
 snippets; that is said beside its numbers.
 """
 
-from ..choices import Choice, ChoiceRest, LeftOut
-from ..conventions import OFFICIAL_MARS
-from ..feeding import Variants
+from protocols.ranking.conventions import OFFICIAL_MARS
+from protocols.test_time.inputs import Variants
+from protocols.test_time.variants import Choice, ChoiceRest, LeftOut
+
 from ..interface import Protocol
 
 LENGTHS = (2, 4, 8, 16, 32)

@@ -2,7 +2,7 @@
 
 import torch
 
-from protocols.ceilings import measure_ceilings
+from protocols.cost.roofline import measure_ceilings
 
 
 def test_a_bare_product_beside_its_ceiling(benchmark):

@@ -17,7 +17,7 @@ import torch
 import methods
 import protocols
 from datasets.frames.decoded import FrameStore
-from protocols.feeding import Variants
+from protocols.test_time.inputs import Variants
 from runners import choosing, describing, extraction
 from runners.environment import choose_precision
 from runners.trunk_frames import counting_trunk_frames

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torchvision
 
-from protocols.flops import count_macs
+from protocols.cost.macs import count_macs
 from protocols.statistics import clustered_bootstrap, paired_difference
 
 

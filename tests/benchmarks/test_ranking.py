@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from protocols.conventions import every_convention
 from protocols.ranking import rank, rank_conventions, rank_features
+from protocols.ranking.conventions import every_convention
 from tests.benchmarks.interleaved import in_turns, ratio, told
 
 QUERIES, GALLERY, WIDTH = 1980, 12_180, 512

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from protocols.side_by_side import score_side_by_side
+from protocols.ranking.all_conventions import score_side_by_side
 
 SIZES = {"SynthWalk 314 x 1,000": (314, 1000, 100), "MARS 1,980 x 12,180": (1980, 12180, 626)}
 

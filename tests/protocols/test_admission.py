@@ -12,7 +12,7 @@ from methods.errors import MethodError
 from protocols.admission import examine, fixed_length
 from protocols.catalogue.res50_rgb_single_pass import PROTOCOL
 from protocols.errors import ProtocolError
-from protocols.trunk import PARAMETERS
+from protocols.resnet50 import PARAMETERS
 
 
 class Averaging(nn.Module):

@@ -72,7 +72,7 @@ def test_a_module_without_a_protocol_is_refused(
 def test_names_are_told_without_torch_and_parts_when_asked_for() -> None:
     code = (
         "import sys, protocols; assert len(protocols.names()) >= 8; assert 'torch' not in sys.modules\n"
-        "assert protocols.ranking.rank and protocols.statistics.clustered_bootstrap and protocols.sanity\n"
+        "assert protocols.ranking.rank and protocols.statistics.clustered_bootstrap and protocols.colour_baseline\n"
         "assert not hasattr(protocols, 'rankings')"
     )
     subprocess.run([sys.executable, "-c", code], cwd=HOUSE, check=True, timeout=120)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import protocols
-from protocols.choices import Choice, LeftOut
-from protocols.conventions import OFFICIAL_MARS, Convention, Distance, Scoring
 from protocols.errors import ProtocolError
-from protocols.feeding import Chunks, Snippets, Variants, WholeSequence, snippet_length
 from protocols.interface import Protocol
+from protocols.ranking.conventions import OFFICIAL_MARS, Convention, Distance, Scoring
+from protocols.test_time.inputs import Chunks, Snippets, Variants, WholeSequence, snippet_length
+from protocols.test_time.variants import Choice, LeftOut
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "recorded_protocols.json").read_text())
 """As each protocol stood in results when its version was given out; a new protocol is added, none is changed."""

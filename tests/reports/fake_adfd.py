@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from protocols import frame_weights
+from protocols.ground_truth import frame_weights
 from reports.attributes import Attributes
 from reports.labels import Labels
 from reports.weights import Weights

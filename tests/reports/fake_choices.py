@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import protocols
-from protocols.feeding import Variants
+from protocols.test_time.inputs import Variants
 from reports.choice_records import Choices
 from tests.reports import fake
 

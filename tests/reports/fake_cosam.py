@@ -1,6 +1,7 @@
 """A fake job whose masks are known: cosam5 finds the person, cosam4 does no better than the centre prior.
 
-Measures are drawn for each tracklet around what the effect says; intervals and verdicts come from `protocols.masks`.
+Measures are drawn for each tracklet around what the effect says; intervals and verdicts come from
+`protocols.ground_truth.masks`.
 """
 
 import base64
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from protocols import masks
+from protocols.ground_truth import masks
 from reports.explained import Explanation
 from tests.reports import fake
 

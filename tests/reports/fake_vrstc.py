@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from protocols import restoration
-from protocols.restoration import MEASURES
+from protocols.ground_truth import restoration
+from protocols.ground_truth.restoration import MEASURES
 from reports.repaired import Repair
 from tests.reports import fake
 from tests.reports.fake_cosam import uri

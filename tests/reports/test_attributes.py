@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from protocols.attribute_accuracy import balanced, column_scores
+from protocols.ground_truth.attributes import balanced, column_scores
 from reports import attribute_tables
 from reports.attributes import check_attributes
 from reports.build import write

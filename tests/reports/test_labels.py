@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from protocols.attribute_accuracy import balanced, compare
+from protocols.ground_truth.attributes import balanced, compare
 from reports import label_tables
 from reports.errors import ReportError
 from reports.formats import Estimate, shown

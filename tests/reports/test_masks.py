@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import reports
-from protocols.masks import MEASURES
+from protocols.ground_truth.masks import MEASURES
 from reports import masks, terminal
 from reports.arm_runs import ArmRun, Group
 from reports.build import write

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from protocols.published import PUBLISHED
+from protocols.ranking.published import PUBLISHED
 from reports import protocol_ledger, protocol_ledger_page
 from reports.across import Across
 from reports.build import compose

@@ -18,7 +18,7 @@ from reports.page import paper_page
 
 
 def latency(ms: float, reference: float = 30.0, settled: bool = True, ms_settled: bool = True) -> dict[str, Any]:
-    """As `protocols.cost` records it."""
+    """As `protocols.cost.measure` records it."""
     return {
         "device": "cpu", "name": "two-core x86-64", "threads": 1, "cpu_ms_p50": ms, "cpu_ms_p95": 1.1 * ms, "frames": 8,
         "reference": "resnet50", "reference_frames": 8, "reference_ms_p50": reference, "ratio": ms / reference,

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from datasets import synthwalk
-from protocols import cost
+from protocols.cost import measure
 from runners import job
 from runners.tracking import Store, open_store
 from tests.narrow import FULL, model, narrowed
@@ -19,7 +19,7 @@ from tests.reports import fake
 SHIPPED = {
     "runners.job.COST_SECONDS": job.COST_SECONDS,
     "runners.job.COST_LENGTHS": job.COST_LENGTHS,
-    "protocols.cost.bare_trunk": cost.bare_trunk,
+    "protocols.cost.measure.bare_trunk": measure.bare_trunk,
     "torchvision.models.get_model": FULL,
 }
 
@@ -37,7 +37,7 @@ def short_timing() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "COST_SECONDS", 0.05)
         patch.setattr(job, "COST_LENGTHS", (2, 8))
-        patch.setattr(cost, "bare_trunk", beside)
+        patch.setattr(measure, "bare_trunk", beside)
         yield
 
 

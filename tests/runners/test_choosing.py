@@ -12,9 +12,9 @@ from torch import nn
 import protocols
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import to_tensor
-from protocols.choice_cuts import clips_of
-from protocols.choices import Choice
-from protocols.feeding import Variants
+from protocols.test_time.clips import clips_of
+from protocols.test_time.inputs import Variants
+from protocols.test_time.variants import Choice
 from runners import choosing, describing
 from runners.describing import Chosen, Feeding
 from runners.errors import RunError

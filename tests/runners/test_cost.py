@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols import cost_cell
+from protocols.cost import cell
 from reports.cost_records import read
 from runners import cost, cost_tracking
 from tests.reports import fake
@@ -27,12 +27,12 @@ def no_real_times() -> Iterator[None]:
         return 6.0
 
     with pytest.MonkeyPatch.context() as patch:
-        real = cost_cell.Bench.__init__
+        real = cell.Bench.__init__
 
         def bench(self, method, size, device):
             real(self, method, size, device, stopwatch=watch, clock=lambda: now)
 
-        patch.setattr(cost_cell.Bench, "__init__", bench)
+        patch.setattr(cell.Bench, "__init__", bench)
         yield
 
 

@@ -17,7 +17,7 @@ from datasets.frames.on_demand import PackedFrames
 from datasets.images.transforms import to_tensor
 from datasets.sampling.snippets import snippets
 from methods.errors import MethodError
-from protocols.feeding import Snippets
+from protocols.test_time.inputs import Snippets
 from runners import describing, descriptors
 from runners.describing import Cut, Feeding, cut_all, describe, in_words, mean_of_clips
 from runners.extraction import extract_frame_features

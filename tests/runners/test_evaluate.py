@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from protocols.published import PUBLISHED
+from protocols.ranking.published import PUBLISHED
 from reports.ledger_rows import way_of
 from runners.evaluate import main
 

@@ -9,8 +9,8 @@ import pytest
 from scipy.io import savemat
 
 from datasets.tracklet import Split, Tracklet
-from protocols.conventions import Convention
 from protocols.ranking import rank_features
+from protocols.ranking.conventions import Convention
 from runners import descriptors
 from runners.descriptors import Tracklets
 from runners.errors import RunError

@@ -12,7 +12,7 @@ from datasets.frames.decoded import FrameStore
 from datasets.synthwalk.render import materials
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
-from protocols import masks
+from protocols.ground_truth import masks
 from reports import shapes
 from runners.explaining import Explained, explain, has_truth, scenes
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import protocols
-from protocols.conventions import DISTANCES
+from protocols.ranking.conventions import DISTANCES
 from runners.evaluate import evaluate as score_again
 from runners.judged_descriptors import of_step
 from runners.reproduce import main

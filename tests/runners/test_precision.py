@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import methods
-from protocols.arithmetic import why_not
 from protocols.errors import ProtocolError
+from protocols.precision import why_not
 from runners import compare, environment, reproduce, training
 from runners.describing import Described
 from runners.descriptors import HEADLINE, Tracklets, read

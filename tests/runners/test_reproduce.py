@@ -282,8 +282,8 @@ def test_a_full_disk_ends_with_one_sentence_and_loses_nothing(
 
 
 def test_every_judged_arm_leaves_descriptors_that_score_as_recorded(finished: Path) -> None:
-    from protocols.conventions import Convention
     from protocols.ranking import rank_features
+    from protocols.ranking.conventions import Convention
     from runners.descriptors import read
 
     for file in (finished / "runs/steps/judge").glob("*/result.json"):

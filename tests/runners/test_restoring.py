@@ -15,8 +15,8 @@ from datasets.images import decode
 from datasets.synthwalk.truth import HIDDEN, load_truth
 from datasets.tracklet import Split
 from methods.layers.resnet import Trunk, global_average
-from protocols.occlusion import true_regions
-from protocols.restoration import CAP, MEASURES
+from protocols.ground_truth.occlusion import true_regions
+from protocols.ground_truth.restoration import CAP, MEASURES
 from reports.repaired import check_repair
 from runners.errors import RunError
 from runners.hidden_shares import hidden_shares

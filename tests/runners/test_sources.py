@@ -86,24 +86,24 @@ MUST = {
     "files.formats.safetensors": {"stage", "judge", "explain"},
     "datasets.images.resize": set(KINDS),
     "datasets.frames.original_size": {"stage", "judge"},
-    "protocols.arithmetic": {"stage", "features", "judge"},
+    "protocols.precision": {"stage", "features", "judge"},
     "protocols.ranking": {"judge"},
-    "protocols.counting_compiled": {"judge"},
+    "protocols.ranking.counting.numba_engine": {"judge"},
     "protocols.statistics": {"judge", "explain", "weigh", "restore"},
-    "protocols.masks": {"explain"},
-    "protocols.occlusion": {"judge", "restore"},
+    "protocols.ground_truth.masks": {"explain"},
+    "protocols.ground_truth.occlusion": {"judge", "restore"},
     "runners.hidden_shares": {"judge"},
     "datasets.synthwalk.truth": {"judge", "explain", "weigh", "restore"},
     "datasets.repaired.oracle": {"repaired"},
     "datasets.attributes.table": {"labels", "stage"},
 }
 MUST_NOT = {
-    "protocols.ceilings": set(KINDS),  # rooflines
-    "protocols.cost_grid": set(KINDS),
+    "protocols.cost.roofline": set(KINDS),  # rooflines
+    "protocols.cost.grid": set(KINDS),
     "protocols.ranking": {"stage", "features", "explain", "weigh", "restore", "recognise"},
-    "protocols.masks": {"stage", "judge"},
-    "protocols.restoration": {"stage", "judge", "explain"},
-    "protocols.latency": {"stage", "features", "explain"},
+    "protocols.ground_truth.masks": {"stage", "judge"},
+    "protocols.ground_truth.restoration": {"stage", "judge", "explain"},
+    "protocols.cost.latency": {"stage", "features", "explain"},
     "datasets.synthwalk.render.rasteriser": set(KINDS),
     "datasets.repaired.oracle": {"stage", "judge", "explain"},
     "runners.explaining": set(KINDS) - {"explain"},
@@ -143,7 +143,7 @@ def test_machine_code_that_is_kept_is_found_by_all_that_it_was_made_of() -> None
         imported = HOUSES.source(f"{package}.{name}").imports
         assert "files.numba_cache.compiled" in imported
         others = {HOUSES.module(each) for each in imported} - {None, package, "files.numba_cache"}
-        assert others <= {"protocols.gallery_index", "protocols.inputs"}  # types, and what runs before a kernel
+        assert others <= {"protocols.ranking.gallery", "protocols.arrays"}  # types, and what runs before a kernel
 
 
 def test_an_arm_counts_with_all_that_its_network_imports_and_other_papers_do_not() -> None:
@@ -282,9 +282,9 @@ def fingerprints(monkeypatch: pytest.MonkeyPatch) -> Iterator[partial[Mapping[st
     [
         ("methods.cards.recipe", "def source_of(", "def source_off(", {"stage", "judge", "explain", "examine"}),
         ("datasets.frames.subset", "keep", "kept", {"stage", "judge", "explain", "examine"}),
-        ("protocols.retrieval", '"nan"', '"inf"', {"judge"}),
+        ("protocols.ranking.top_k", '"nan"', '"inf"', {"judge"}),
         ("protocols.catalogue.rgb_single_pass", '"rgb", ', "", {"judge", "examine"}),  # who may enter
-        ("protocols.ceilings", "0", "1", set()),
+        ("protocols.cost.roofline", "0", "1", set()),
     ],
 )
 def test_steps_have_other_fingerprints(

@@ -1,0 +1,1 @@
+"""What an arm costs at test time: operations, parameters, latency, memory, roofline."""

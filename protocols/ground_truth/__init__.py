@@ -1,0 +1,1 @@
+"""Measures against known truth: masks, frame weights, occlusion, restoration, attributes."""

@@ -1,0 +1,294 @@
+"""Intervals and paired tests that respect how re-ID data is made: many queries of few people, few trained seeds.
+
+Queries of one person share clothes and look-alikes, so their scores move together: on MARS the standard error of mAP
+over identities is 1.7 times the naive one over queries. What is resampled here is therefore the person (with all of
+that person's queries), and, where several seeds were trained, the seed.
+
+The interval is the bootstrap percentile interval around the mean, with two corrections that matter when there are few
+seeds or few people:
+
+* resampling S seeds gives (S-1)/S of their true variance, so deviations between seeds are first scaled by
+  sqrt(S/(S-1)), and likewise those between C people by sqrt(C/(C-1));
+* a percentile interval has the width of a normal one, but a variance estimated from few units needs Student's t. The
+  distances of both ends from the mean are stretched by t/z, with Satterthwaite's degrees of freedom for the sum of the
+  two variances: 1.00 for one seed and hundreds of people, up to 6.5 where two seeds disagree and nothing else varies.
+
+Plain percentiles were chosen over BCa because they keep the asymmetry that can be trusted at these sizes without its
+acceleration estimate, which is unstable with few people. Simulated coverage of the 95 % interval: 93 to 96 % for 15
+to 300 people, 91 to 95 % with three or five seeds, 86 % with two seeds that disagree (train three), 92 % for a rank-1
+of 95 % over only 60 people. With one seed the interval is about these trained networks, not about the recipe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from protocols.arrays import to_numpy
+from protocols.errors import ProtocolError
+from protocols.vocabulary import Verdict
+
+from .quantiles import normal_quantile, student_quantile
+
+Floats = NDArray[np.float64]
+Draw = tuple[Floats, NDArray[np.int64]]
+
+POINTS = (-100.0, 100.0)
+"""All that a difference of two accuracies in percent can be."""
+
+SMALLEST_SHARE = 0.25
+"""A gain below this share of the published one is too small for the claim to be saved by a wide interval."""
+
+_DRAWS_AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with its uncertainty, in the unit of the values.
+
+    Attributes:
+        mean: over all values (and seeds).
+        low, high: ends of the interval at `level`.
+        standard_error: bootstrap standard deviation of the mean.
+        p: two-sided p-value of mean = 0, for a paired difference; None elsewhere. Below 1 - level exactly where the
+            interval excludes 0, up to the resolution of the resamples.
+        level: e.g. 0.95.
+        seeds, clusters: what was resampled.
+    """
+
+    mean: float
+    low: float
+    high: float
+    standard_error: float
+    p: float | None = None
+    level: float = 0.95
+    seeds: int = 1
+    clusters: int = 1
+
+    def scaled(self, factor: float) -> Interval:
+        """The same in another unit, e.g. `scaled(100)` from fractions to percent.
+
+        Raises:
+            ProtocolError: the factor is not positive.
+        """
+        if not factor > 0:
+            raise ProtocolError(f"an interval can be scaled by a positive factor only, not {factor}")
+        return Interval(
+            self.mean * factor, self.low * factor, self.high * factor, self.standard_error * factor, self.p,
+            self.level, self.seeds, self.clusters,
+        )  # fmt: skip
+
+
+def clustered_bootstrap(
+    values: ArrayLike,
+    clusters: ArrayLike,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Interval:
+    """Interval of a mean over queries, resampling people (and seeds).
+
+    Args:
+        values: [Q], or [S, Q] for S trained seeds, e.g. AP or rank-1 hits of the counted queries.
+        clusters: [Q] the person of each query; any labels.
+        resamples: bootstrap draws.
+        seed: of the draws; the result is a function of it.
+        level: coverage.
+        bounds: cut the interval to these (e.g. (0, 1) for fractions), since a stretched end may pass them. Queries of
+            one person say nothing about other people: the interval is then all that lies between the bounds.
+
+    Raises:
+        ProtocolError: shapes that do not fit, non-finite values, no queries, one person only and no bounds, or bad
+            options.
+    """
+    table, labels = _checked(values, clusters)
+    if bounds is not None and labels.max() == 0:
+        return _of_one_person(table, level, bounds)
+    return _interval(table, labels, resamples, seed, level, bounds, with_p=False)
+
+
+def paired_difference(
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: ArrayLike,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+    of_one: tuple[float, float] | None = None,
+) -> Interval:
+    """Interval and two-sided p of mean(a) - mean(b) over the same queries (and the same seeds, in the same order).
+
+    Pairing removes what both arms share, the difficulty of each query, so it is far sharper than two intervals.
+
+    Args:
+        a, b: [Q] or [S, Q], of one shape.
+        clusters: [Q] the person of each query.
+        resamples, seed, level: as in `clustered_bootstrap`.
+        of_one: the interval, with p = 1, where all queries show one person.
+
+    Raises:
+        ProtocolError: as in `clustered_bootstrap`, or `a` and `b` differ in shape.
+    """
+    first, labels = _checked(a, clusters)
+    second, _ = _checked(b, clusters)
+    if first.shape != second.shape:
+        raise ProtocolError(
+            f"a paired difference needs the same seeds and queries on both sides, got {first.shape} and {second.shape}"
+        )
+    if of_one is not None and labels.max() == 0:
+        return replace(_of_one_person(first - second, level, of_one), p=1.0)
+    return _interval(first - second, labels, resamples, seed, level, None, with_p=True)
+
+
+def verdict(interval: Interval, published_margin: float | None) -> Verdict:
+    """What a measured difference says about the claim "A beats B".
+
+    * *holds*: the whole interval lies above 0. It is a statement about the direction; the measured margin stands
+      beside the published one for the size.
+    * *does not hold*: the whole interval lies at or below 0, or it touches 0 and even its upper end stays below a
+      quarter of the published margin (`SMALLEST_SHARE`), so that what may be left of the gain is not what was claimed.
+    * *cannot tell*: anything else: no gain and a substantial one are both compatible with what was measured.
+
+    Args:
+        interval: of the difference A - B, in the unit of the margin.
+        published_margin: above 0; None where the claim names no size.
+
+    Raises:
+        ProtocolError: a margin that is not above 0 (turn the claim around), or an interval that is not finite.
+    """
+    if published_margin is not None and not published_margin > 0:
+        raise ProtocolError(f"the published margin must be above 0, got {published_margin}: swap the claim's arms")
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        raise ProtocolError(f"no verdict from the interval [{interval.low}, {interval.high}]")
+    if interval.low > 0:
+        return "holds"
+    smallest = 0.0 if published_margin is None else SMALLEST_SHARE * published_margin
+    if interval.high <= 0 or interval.high < smallest:
+        return "does not hold"
+    return "cannot tell"
+
+
+def _checked(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:
+    """[S, Q] values and [Q] cluster numbers 0 ... C-1."""
+    table = to_numpy(values).astype(np.float64)
+    if table.ndim not in (1, 2) or table.size == 0:
+        raise ProtocolError(f"values must be [Q] or [S, Q] with at least one query, got shape {table.shape}")
+    table = np.atleast_2d(table)
+    labels = to_numpy(clusters)
+    if labels.shape != table.shape[1:]:
+        raise ProtocolError(
+            f"clusters must name the person of each of the {table.shape[1]} queries, got shape {labels.shape}"
+        )
+    if not np.isfinite(table).all():
+        raise ProtocolError(f"value of query {int(np.argwhere(~np.isfinite(table))[0, 1])} is not finite")
+    numbers = np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return table, numbers
+
+
+def _of_one_person(table: Floats, level: float, bounds: tuple[float, float]) -> Interval:
+    low, high = bounds
+    return Interval(float(table.mean()), low, high, (high - low) / 2, None, level, len(table), 1)
+
+
+def _interval(
+    table: Floats,
+    labels: NDArray[np.int64],
+    resamples: int,
+    seed: int,
+    level: float,
+    bounds: tuple[float, float] | None,
+    with_p: bool,
+) -> Interval:
+    if labels.max() == 0:
+        raise ProtocolError(f"all {table.shape[1]} queries show one person: no interval over people can be given")
+    if resamples < 100:
+        raise ProtocolError(f"resamples={resamples} is too few for an interval; use at least 100")
+    if not 0 < level < 1:
+        raise ProtocolError(f"level={level} must lie between 0 and 1")
+    if seed < 0:
+        raise ProtocolError(f"seed={seed} must not be negative")
+    mean = float(table.mean())
+    sizes = np.bincount(labels).astype(np.float64)  # [C]
+    # [S, C] how far each person's sum lies from what it would be if every query scored the mean
+    excess: Floats = np.stack([np.bincount(labels, weights=row - mean) for row in table]).astype(np.float64)
+    seeds, people = excess.shape
+    stretch = _student_stretch(excess, sizes, level)
+    shared = excess.mean(axis=0)
+    excess = shared + math.sqrt(seeds / max(seeds - 1, 1)) * (excess - shared)
+    excess *= math.sqrt(people / max(people - 1, 1))
+    deviations = _draw(excess, sizes, resamples, seed)  # [B]
+    spread = stretch * deviations
+    tail = (1 - level) / 2
+    low, high = mean + np.quantile(spread, [tail, 1 - tail])
+    low, high = float(min(low, mean)), float(max(high, mean))
+    if bounds is not None:
+        low, high = max(low, bounds[0]), min(high, bounds[1])
+    p = None
+    if with_p:
+        slack = 1e-12 * max(1.0, abs(mean))  # a difference of exactly nothing must count on both sides
+        below = int((mean + spread <= slack).sum())
+        above = int((mean + spread >= -slack).sum())
+        p = min(1.0, 2 * (min(below, above) + 1) / (resamples + 1))
+    return Interval(mean, low, high, float(deviations.std(ddof=1)), p, level, seeds, people)
+
+
+def _draw(excess: Floats, sizes: Floats, resamples: int, seed: int) -> Floats:
+    """[B] deviation of the resampled mean; each draw takes C people and S seeds with replacement."""
+    seeds, people = excess.shape
+    out = np.empty(resamples)
+    first = 0
+    for weights, chosen in _draws(seeds, people, resamples, seed):
+        per_seed = weights @ excess.T / (weights @ sizes)[:, None]  # [count, S]
+        if seeds > 1:
+            per_seed = np.take_along_axis(per_seed, chosen, axis=1)
+        out[first : first + len(weights)] = per_seed.mean(axis=1)
+        first += len(weights)
+    return out
+
+
+def _draws(seeds: int, people: int, resamples: int, seed: int) -> Iterator[Draw]:
+    """All draws, in blocks that fit into memory; what is one block is drawn once for all tables of that size."""
+    step = max(1, _DRAWS_AT_ONCE // people)
+    if resamples <= step:
+        yield _only_draw(seeds, people, resamples, seed)
+        return
+    rng = np.random.default_rng(seed)
+    for first in range(0, resamples, step):
+        yield _block(seeds, people, min(step, resamples - first), rng)
+
+
+@lru_cache(maxsize=4)  # a page asks for hundreds of intervals over the same people
+def _only_draw(seeds: int, people: int, resamples: int, seed: int) -> Draw:
+    weights, chosen = _block(seeds, people, resamples, np.random.default_rng(seed))
+    weights.flags.writeable = chosen.flags.writeable = False
+    return weights, chosen
+
+
+def _block(seeds: int, people: int, count: int, rng: np.random.Generator) -> Draw:
+    """[count, C] how often each person is taken, and [count, S] which seeds; none are drawn where there is one."""
+    drawn = rng.integers(0, people, (count, people), dtype=np.int32)
+    drawn += (np.arange(count, dtype=np.int32) * people)[:, None]
+    weights = np.bincount(drawn.ravel(), minlength=count * people).reshape(count, people).astype(np.float64)
+    return weights, rng.integers(0, seeds, (count, seeds)) if seeds > 1 else np.zeros((count, 1), dtype=np.int64)
+
+
+def _student_stretch(excess: Floats, sizes: Floats, level: float) -> float:
+    """t / z for the estimated mix of variance between people and between seeds."""
+    seeds, people = excess.shape
+    total = sizes.sum()
+    between_people = people / max(people - 1, 1) * float((excess.mean(axis=0) ** 2).sum()) / total**2
+    between_seeds = float((excess.sum(axis=1) / total).var(ddof=1)) / seeds if seeds > 1 else 0.0
+    squares = between_people**2 / max(people - 1, 1) + (between_seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
+    if squares == 0:
+        return 1.0
+    freedom = (between_people + between_seeds) ** 2 / squares
+    upper = 1 - (1 - level) / 2
+    return student_quantile(freedom, upper) / normal_quantile(upper)

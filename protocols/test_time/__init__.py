@@ -1,0 +1,1 @@
+"""What of a tracklet is fed at test time."""
