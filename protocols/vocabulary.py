@@ -1,6 +1,6 @@
 """The words of judging as results record them, spelt once: `runners` writes them and `reports` reads them.
 
-Words that say nothing of judging stand in `reports.vocabulary`.
+Words that say nothing of judging stand in `reports.schema.vocabulary`.
 
 Each is a ``Literal`` for the type checker and a tuple of the same words for checks at run time.
 """

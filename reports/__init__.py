@@ -7,6 +7,6 @@ Nothing here imports torch; MLflow, pandas and matplotlib are imported where the
 """
 
 from reports.errors import NothingToReport, ReportError
-from reports.store import load
+from reports.store.reader import load
 
 __all__ = ["NothingToReport", "ReportError", "load"]

@@ -14,12 +14,12 @@ from files import arguments as command_line
 from files import exit_codes
 from protocols.errors import ProtocolError
 from reports.errors import NothingToReport, ReportError
-from reports.formats import Table
-from reports.job import Job
-from reports.job_reading import load_job
-from reports.ledger import build_ledger
-from reports.store import open_reader
-from reports.writing import write_files
+from reports.ledger.ledger import build_ledger
+from reports.render.table import Table
+from reports.render.write import write_files
+from reports.store.job import Job
+from reports.store.read_job import load_job
+from reports.store.reader import open_reader
 
 EXAMPLE = """\
 examples:
@@ -90,33 +90,29 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
         slices: attributes of the queries to show accuracy by.
         pages: href and name of other pages that the page links to.
     """
-    from reports import (
-        attribute_page,
-        cost_page,
-        length_page,
-        masks,
-        protocol_ledger_page,
-        repair_page,
-        sides,
-        split_tables,
-        tables,
-    )
+    from reports.conventions import page as protocol_ledger_page
+    from reports.ledger import mask_measures
     from reports.page import paper_page
-    from reports.slices import find
+    from reports.sections.attributes import section as attributes_section
+    from reports.sections.cost import section as cost_section
+    from reports.sections.repair import section as repair_section
+    from reports.sections.results import sides, splits, tables
+    from reports.sections.results.slices import find
+    from reports.sections.test_time import section as test_time_section
 
     wanted = find(job, slices)
     ledger = build_ledger(job)
     first = job.any_result
     name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
-    made: list[Table] = [tables.results(job), tables.stages(job), tables.runs(job), *split_tables.tables(job)]
+    made: list[Table] = [tables.results(job), tables.stages(job), tables.runs(job), *splits.tables(job)]
     made += [table] if (table := tables.admission(job)).rows else []
     some = [tables.conventions(job, "mAP"), tables.conventions(job, "rank1"), sides.matrix(job), sides.variants(job)]
     some += protocol_ledger_page.section(job).get("files", [])
     for group in job.arms():
         if group.explained():
-            some += [masks.accuracy(group), masks.differences(group)]
-    some += cost_page.tables(job.cost) if job.cost else []
-    some += [*length_page.tables(job), *repair_page.tables(job), *attribute_page.tables(job, wanted)]
+            some += [mask_measures.accuracy(group), mask_measures.differences(group)]
+    some += cost_section.tables(job.cost) if job.cost else []
+    some += [*test_time_section.tables(job), *repair_section.tables(job), *attributes_section.tables(job, wanted)]
     made += [table for table in some if table.rows]
     files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted, pages)}
     for table in made:
@@ -133,10 +129,10 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
         "verdicts": {claim.id: claim.verdict for claim in ledger.claims},
         "ledger": ledger.as_dict(),
         "tables": {table.name: table.as_dict() for table in made},
-        "repair": list(repair_page.what_can_be_shown(job)),
+        "repair": list(repair_section.what_can_be_shown(job)),
         "slices": [one.attribute["name"] for one in wanted],
         "splits": list(job.splits),
-        "splits_told": [split_tables.words(job), *split_tables.leads(job, ledger)] if job.splits else [],
+        "splits_told": [splits.words(job), *splits.leads(job, ledger)] if job.splits else [],
     }
     return Composed(name, files, facts)
 

@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import design
-from reports.across import Across, paper_of
-from reports.claims import Judged, command, headline
-from reports.claims_page import overview, under
-from reports.comparison import Compared, labels_of
-from reports.evidence import Kept
-from reports.formats import Cell, Column, Estimate, Row, Table
-from reports.job import Job
-from reports.ledger import Ledger
-from reports.metrics import METRIC_LABELS
+from reports import html
+from reports.comparison.claims import Judged, command, headline
+from reports.comparison.claims_page import overview, under
+from reports.comparison.tables import Compared, labels_of
+from reports.ledger.ledger import Ledger
 from reports.page import headline as verdict_of
-from reports.tables import SHOWN
+from reports.render.table import Cell, Column, Estimate, Row, Table
+from reports.schema.metrics import METRIC_LABELS
+from reports.sections.results.tables import SHOWN
+from reports.store.evidence_files import Kept
+from reports.store.job import Job
+from reports.store.jobs import Across, paper_of
 
 
 def index_page(
@@ -23,7 +23,7 @@ def index_page(
     claims: Sequence[Judged],
     ledgers: Mapping[str, Ledger],
     paper_pages: Mapping[str, str],
-    origins: Mapping[str, design.Origin],
+    origins: Mapping[str, html.Origin],
     pages: Sequence[tuple[str, str]],
     evidence: Sequence[Kept],
     build_command: str,
@@ -41,7 +41,7 @@ def index_page(
         evidence: files kept with the code.
         build_command: that builds all of this again.
     """
-    return design.render(
+    return html.render(
         "index.html.j2",
         title="Overview",
         kind="reports",

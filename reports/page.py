@@ -6,31 +6,24 @@ from typing import Any
 
 from protocols.statistics import clustered_bootstrap
 from protocols.vocabulary import VERDICTS
-from reports import (
-    attribute_page,
-    cards,
-    cost_page,
-    cost_plots,
-    design,
-    figures,
-    forest,
-    length_page,
-    masks,
-    protocol_ledger_page,
-    repair_page,
-    repairers,
-    sides,
-    slices,
-    split_tables,
-    tables,
-)
-from reports.arm_runs import Group
-from reports.caveats import unverified
+from reports import html
+from reports.conventions import page
 from reports.errors import ReportError
-from reports.formats import Column, Table, number
-from reports.job import Job
-from reports.ledger import Ledger
-from reports.metrics import headline_side
+from reports.ledger import forest_plot, mask_measures
+from reports.ledger.ledger import Ledger
+from reports.page_caveats import unverified
+from reports.render import figures
+from reports.render.table import Column, Table, number
+from reports.schema.metrics import headline_side
+from reports.sections.attributes import section as attributes_section
+from reports.sections.cost import plots
+from reports.sections.cost import section as cost_section
+from reports.sections.repair import section as repair_section
+from reports.sections.results import sides, slices, splits, tables
+from reports.sections.test_time import section as test_time_section
+from reports.store import cards, repairer_names
+from reports.store.arm import Group
+from reports.store.job import Job
 
 SECTIONS = {
     "verdict": "Verdict", "results": "Measured and published", "splits": "Split by split", "sides": "Image and video",
@@ -61,18 +54,18 @@ def paper_page(
     first = job.any_result
     results = tables.results(job)
     shown_strips = strips(job)
-    ledgered = protocol_ledger_page.section(job)
+    ledgered = page.section(job)
     found = () if ledgered else (tables.conventions(job, "mAP"), tables.conventions(job, "rank1"))
     convention_tables = [table for table in found if table.rows]
-    claims = forest.forests(ledger)
+    claims = forest_plot.forests(ledger)
     in_points = [claim for claim in ledger.judged() if claim.unit == "points"]
     of_masks = [claim.difference for claim in ledger.judged() if claim.unit != "points" and claim.difference]
     looks = where_it_looks(job)
     sided = image_and_video(job)
-    repaired = repair_page.section(job)
-    fed = length_page.section(job)
-    divided = split_tables.section(job, ledger)
-    recognised, weighed = attribute_page.attributes_section(job), attribute_page.weights_section(job)
+    repaired = repair_section.section(job)
+    fed = test_time_section.section(job)
+    divided = splits.section(job, ledger)
+    recognised, weighed = attributes_section.attributes_section(job), attributes_section.weights_section(job)
     sliced = slices.section(job, wanted)
     present = {
         "strips": bool(shown_strips),
@@ -89,7 +82,7 @@ def paper_page(
     }
     arm = cards.headline_arm(job.card, [group.name for group in job.arms()]) or job.groups[0].name
     people = job.groups[0].people()
-    return design.render(
+    return html.render(
         "paper.html.j2",
         title=f"{job.card['title']}: what holds on {tables.dataset_label(first['dataset']['name'])}",
         kind="reproduction report",
@@ -97,7 +90,7 @@ def paper_page(
         subtitle=_citation(job.card),
         skip="Skip to the verdict",
         pages=pages,
-        origins=design.origins(job),
+        origins=html.origins(job),
         protocol=first["protocol"],
         facts=_facts(job),
         sections=[(anchor, title) for anchor, title in SECTIONS.items() if present.get(anchor, True)],
@@ -110,7 +103,9 @@ def paper_page(
         any_band=any(bar.band for one in claims for bar in one.bars),
         any_aside=any(bar.aside for one in claims for bar in one.bars),
         claimed_on=", ".join(dict.fromkeys(
-            tables.dataset_label(row["dataset"]) for claim in in_points for row in forest.margins(claim, ledger.dataset)
+            tables.dataset_label(row["dataset"])
+            for claim in in_points
+            for row in forest_plot.margins(claim, ledger.dataset)
         )),
         claimed_metrics=_either(list(dict.fromkeys(claim.metric_label for claim in in_points))),
         of_masks=(max(one.queries for one in of_masks), max(one.identities for one in of_masks)) if of_masks else None,
@@ -122,8 +117,8 @@ def paper_page(
         colour_note=_colour_note(job, arm),
         cmc=Markup(cmc_figure(job)),
         some_drawn=len(_drawn(job)) < len(job.groups),
-        costs=cost_plots.cost_figures(job, _drawn(job)),
-        cost=cost_page.section(job.cost) if job.cost else None,
+        costs=plots.cost_figures(job, _drawn(job)),
+        cost=cost_section.section(job.cost) if job.cost else None,
         side=headline_side(first["protocol"]),
         splits=divided,
         sides=sided,
@@ -133,7 +128,7 @@ def paper_page(
         sliced=sliced,
         weighed=weighed,
         looks=looks,
-        reading=masks.READING,
+        reading=mask_measures.READING,
         strips=shown_strips,
         ledgered=ledgered,
         conventions=convention_tables,
@@ -201,7 +196,7 @@ def _drawn(job: Job) -> list[Group]:
     """What curves show: all, but of arms that differ in their data alone the raw one and the headline arm."""
     if not job.repaired:
         return list(job.groups)
-    headline_one = repairers.headline_group(job)
+    headline_one = repairer_names.headline_group(job)
     return [group for group in job.groups if group.control or not group.data.repaired or group is headline_one]
 
 
@@ -228,7 +223,7 @@ def strips(job: Job) -> list[dict[str, Any]]:
 
 def _tested_on(job: Job, group: Group) -> str:
     """Which data the pictures of an arm are of, where that is in doubt."""
-    return repairers.label(job, group.data.test) if job.repaired else ""
+    return repairer_names.label(job, group.data.test) if job.repaired else ""
 
 
 def image_and_video(job: Job) -> dict[str, Any]:
@@ -249,9 +244,9 @@ def where_it_looks(job: Job) -> list[dict[str, Any]]:
     return [
         {
             "label": group.label,
-            "accuracy": masks.accuracy(group).visible(),
-            "differences": masks.differences(group).visible(),
-            "pictures": masks.pictures(group),
+            "accuracy": mask_measures.accuracy(group).visible(),
+            "differences": mask_measures.differences(group).visible(),
+            "pictures": mask_measures.pictures(group),
         }
         for group in sorted(arms, key=lambda one: one.name != first)
     ]
@@ -284,7 +279,7 @@ def _facts(job: Job) -> list[tuple[str, str]]:
         ("Frames", "×".join(map(str, first["size"]))),
         *([("Computed in", ", ".join(computed))] if computed else []),
         ("Seeds", ", ".join(map(str, seeds))),
-        *([("Splits", split_tables.shown(job))] if job.splits else []),
+        *([("Splits", splits.shown(job))] if job.splits else []),
         *([("Finished", job.ended)] if job.ended else []),
     ]
 

@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from files.formats import json as json_files
-from reports import claims, claims_page, comparison_page, design, protocol_ledger_page
-from reports.across import Across, Progress, load_all, paper_of
+from reports import html
 from reports.build import compose
-from reports.comparison import Compared, compare
+from reports.comparison import claims, claims_page
+from reports.comparison import page as comparison_page
+from reports.comparison.groups import strata
+from reports.comparison.tables import Compared, compare
+from reports.comparison.unrun_papers import SHELF, on_shelf
+from reports.conventions import page as conventions_page
 from reports.errors import ReportError
-from reports.evidence import kept
-from reports.formats import Table
 from reports.index import index_page, strata_table
-from reports.job import Job
-from reports.ledger import Ledger, build_ledger
-from reports.shelf import SHELF, on_shelf
-from reports.strata import strata
-from reports.writing import write_files
+from reports.ledger.ledger import Ledger, build_ledger
+from reports.render.table import Table
+from reports.render.write import write_files
+from reports.store.evidence_files import kept
+from reports.store.job import Job
+from reports.store.jobs import Across, Progress, load_all, paper_of
 
 MANIFEST = "suite.json"
 PAGES = (
@@ -80,16 +83,16 @@ def build_suite(
         say(place, len(grouped), one.title)
         compared.append(compare(one))
     found = claims.all_claims(across, {} if across.chosen else on_shelf(shelf), ledgers)
-    origins: dict[str, design.Origin] = {}
+    origins: dict[str, html.Origin] = {}
     for job in across.jobs:
-        origins |= design.origins(job, places[job.parent_id])
+        origins |= html.origins(job, places[job.parent_id])
     pages = list(PAGES)
     command = build_command(parents, papers, experiments)
     files |= {
         "index.html": index_page(across, compared, found, ledgers, places, origins, pages, kept(), command),
         "comparison.html": comparison_page.comparison_page(across, compared, refused, origins, pages),
         "claims.html": claims_page.claims_page(across, found, origins, pages, places),
-        "protocols.html": protocol_ledger_page.page(across, origins, pages),
+        "protocols.html": conventions_page.page(across, origins, pages),
         "claims.json": claims.as_json(found),
         "claims.csv": claims.as_csv(found),
     }
@@ -127,7 +130,7 @@ def build_command(
 
 def _tables(across: Across, compared: Sequence[Compared], found: Sequence[claims.Judged]) -> list[Table]:
     made = [strata_table(compared), *claims_page.tables(found), *comparison_page.published(across)]
-    made += protocol_ledger_page.tables(across)
+    made += conventions_page.tables(across)
     for one in compared:
         made += [one.table, one.pairs]
     return made

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from protocols.vocabulary import VERDICTS
-from reports.formats import Column, Estimate, Row, Table, shown
-from reports.masks import slug_of
+from reports.ledger.mask_measures import slug_of
+from reports.render.table import Column, Estimate, Row, Table, shown
 
 COLUMNS = (
     "arm", "mAP", "rank1", "seeds", "published_mAP", "published_rank1", "delta_mAP", "delta_rank1", "gmacs_per_frame",

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from reports.formats import Table
+from reports.render.table import Table
 from reports.terminal import WIDEST
 
 COLUMNS = ("rank", "method", "paper", "data", "backbone", "rgb_only", "single_pass", "mAP", "rank1", "std_splits",

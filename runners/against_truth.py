@@ -15,7 +15,7 @@ from datasets.frames.subset import FrameSelection
 from datasets.repaired.write import read_changes
 from files.formats import arrays as npy
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
-from reports.vocabulary import RAW, ResultKind
+from reports.schema.vocabulary import RAW, ResultKind
 from runners import restoring, stages
 from runners.errors import RunError
 from runners.explaining import Explained, explain, has_truth

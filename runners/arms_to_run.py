@@ -7,7 +7,7 @@ import methods
 from methods.arms import Arm
 from methods.cards.card import SERVING, Card
 from protocols.interface import Protocol
-from reports.vocabulary import ORACLE, RAW
+from reports.schema.vocabulary import ORACLE, RAW
 from runners.errors import RunError
 from runners.plan import controls_for
 from runners.planned import ArmRun

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import methods
 from methods.cards.card import SERVING
 from protocols.vocabulary import ARITHMETICS
-from reports.vocabulary import COST
+from reports.schema.vocabulary import COST
 from runners.arms_to_run import parse_size
 from runners.cli import guarded
 from runners.errors import RunError
@@ -89,12 +89,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     record = measure(card, arms, size, choose_device(options.device), options)
 
-    from reports import cost_page, cost_records
-    from reports.cost_tables import every_cell
+    from reports.records import cost
+    from reports.sections.cost import section
+    from reports.sections.cost.tables import every_cell
 
-    checked = cost_records.read(record, "this measurement")
+    checked = cost.read(record, "this measurement")
     if options.out:
-        write(Path(options.out), record, cost_page.tables(checked), cost_page.page(checked))
+        write(Path(options.out), record, section.tables(checked), section.page(checked))
     if options.track:
         from runners.cost_tracking import track
 
@@ -176,7 +177,7 @@ def _grid(bench: Any, arm: "Arm", way: "Way", options: argparse.Namespace, ceili
 
 def write(folder: Path, record: dict[str, Any], tables: Sequence[Any], page: str) -> None:
     """The record, the page and all tables, whole or not at all."""
-    from reports.writing import write_files
+    from reports.render.write import write_files
 
     files = {"cost.json": json.dumps(record, indent=1) + "\n", "cost.html": page}
     for table in tables:

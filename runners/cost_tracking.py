@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports.vocabulary import BENCH
+from reports.schema.vocabulary import BENCH
 from runners import tracking, tracking_store
 from runners.tracking_content import UNSETTLED
 from runners.tracking_files import json_bytes

@@ -7,7 +7,7 @@ import textwrap
 from typing import Any
 
 from datasets import catalogue
-from reports.formats import Column, Row, Table
+from reports.render.table import Column, Row, Table
 
 RESPECT = (
     f"All but synthwalk show real people, most of them never asked. {catalogue.PEOPLE} The suite downloads no data set."

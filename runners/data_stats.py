@@ -16,8 +16,8 @@ from datasets.identifiers import printable
 from datasets.inspection import contact_sheet
 from datasets.inspection.statistics import census
 from datasets.tracklet import Split
-from reports import data_set
-from reports.writing import write_files
+from reports.dataset import record as data_set
+from reports.render.write import write_files
 from runners.data_source import add_source, examine, facts, name_of, of_names
 
 DESCRIPTION = """\
@@ -66,7 +66,7 @@ def stats(arguments: argparse.Namespace) -> int:
     record = make_record(split, name)
     found = data_set.read(record, printable(str(split.root)))
     if arguments.out:
-        from reports.data_set_page import files
+        from reports.dataset.page import files
 
         record |= {"command": printable(shlex.join(["python", "-m", "runners.data", *_words(arguments)]))}
         record |= _pictures(split, arguments)
@@ -81,7 +81,7 @@ def stats(arguments: argparse.Namespace) -> int:
 
 
 def make_record(split: Split, name: str) -> dict[str, Any]:
-    """A division as the record that `reports.data_set` reads.
+    """A division as the record that `reports.dataset.record` reads.
 
     Args:
         split: the division.

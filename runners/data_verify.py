@@ -23,7 +23,7 @@ from datasets.inspection.official import check_figures
 from datasets.inspection.statistics import census
 from datasets.tracklet import Split
 from reports.errors import ReportError
-from reports.writing import write_files
+from reports.render.write import write_files
 from runners.data_source import add_source, divisions_of, examine, facts, name_of, of_names, size_of, spoken
 from runners.errors import RunError
 

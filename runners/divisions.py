@@ -11,7 +11,7 @@ from typing import Any
 import datasets
 from datasets.tracklet import Split
 from protocols.interface import Protocol
-from reports.divisions import dataset_of_all
+from reports.records.splits import dataset_of_all
 from runners.errors import NotPossible, RunError
 
 _PART = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")

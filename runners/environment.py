@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from protocols.vocabulary import ARITHMETICS, Arithmetic
-from reports.location import shown
+from reports.store.uri import shown
 from runners.errors import NotPossible, RunError
 from runners.import_closure import HOUSE
 

@@ -18,8 +18,8 @@ from protocols.ranking.all_conventions import score_side_by_side
 from protocols.ranking.conventions import DISTANCES, Distance, Scoring
 from protocols.ranking.distributed import agreed
 from protocols.vocabulary import WITH_INTERVALS
-from reports import evaluation
-from reports.evaluation import Evaluation
+from reports.conventions import descriptors
+from reports.conventions.descriptors import Evaluation
 from runners.cli import BAD_INPUT, guarded
 from runners.descriptors import RECORD, SUFFIX
 from runners.environment import choose_device, command_line
@@ -243,13 +243,13 @@ def as_text(found: Sequence[Evaluation]) -> str:
     lines.append("")
     if len(found) > 1:
         for metric in WITH_INTERVALS:
-            table = evaluation.comparison_table(found, metric)
+            table = descriptors.comparison_table(found, metric)
             lines += [table.caption, table.as_text(), ""]
-        lines += [*_wrapped((*table.notes, evaluation.turned(found))), ""]
+        lines += [*_wrapped((*table.notes, descriptors.turned(found))), ""]
     for one in found:
-        for table in (evaluation.named_table(one), evaluation.joined_table(one)):
+        for table in (descriptors.named_table(one), descriptors.joined_table(one)):
             lines += [table.caption, table.as_text(), *table.notes, ""]
-        lines += [*_wrapped(evaluation.sentences(one)), ""]
+        lines += [*_wrapped(descriptors.sentences(one)), ""]
     return "\n".join(lines).rstrip()
 
 
@@ -267,12 +267,12 @@ def as_data(found: Sequence[Evaluation], command: str) -> dict[str, Any]:
                 "queries": one.placing,
                 "notes": list(one.notes),
                 "about": dict(one.about),
-                "words": evaluation.sentences(one),
+                "words": descriptors.sentences(one),
             }
             for one in found
         ],
-        "tables": {table.name: table.as_dict() for table in evaluation.tables(found)},
-        "turned": evaluation.turned(found),
+        "tables": {table.name: table.as_dict() for table in descriptors.tables(found)},
+        "turned": descriptors.turned(found),
         "command": command,
     }
 
@@ -302,8 +302,8 @@ def _told_apart(sets: Sequence[Exchanged]) -> list[Exchanged]:
 
 def _write(folder: Path, found: Sequence[Evaluation], command: str) -> None:
     """Page, tables and data, each file whole."""
-    files = {"index.html": evaluation.page(found, command)}
-    for table in evaluation.tables(found):
+    files = {"index.html": descriptors.page(found, command)}
+    for table in descriptors.tables(found):
         files |= {f"{table.name}.csv": table.as_csv(), f"{table.name}.tex": table.as_latex()}
     files["evaluation.json"] = json.dumps(as_data(found, command), indent=1, ensure_ascii=False) + "\n"
     for name, text in files.items():

@@ -37,7 +37,7 @@ class Explained:
     """What is recorded of where a network looks.
 
     Attributes:
-        record: as in ``explain.json`` (`reports.explained`).
+        record: as in ``explain.json`` (`reports.records.masks`).
         arrays: ``person`` and ``key`` ``[N]``, and ``<map>/<measure>/<who>`` ``[N]``.
     """
 

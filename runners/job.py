@@ -21,7 +21,7 @@ from methods.arms import Arm
 from methods.interface import Attends
 from protocols.interface import Protocol
 from protocols.test_time.inputs import snippet_length
-from reports.vocabulary import RAW
+from reports.schema.vocabulary import RAW
 from runners import choosing, describing, judging, labelling, stages
 from runners.against_truth import AgainstTruth
 from runners.annotating import AnnotatedSplit
@@ -54,7 +54,7 @@ class Outcome:
     """One recorded result, as it lies on disk.
 
     Attributes:
-        result: the record (``reports.result_records.ResultRecord``).
+        result: the record (``reports.records.result.ResultRecord``).
         per_query: arrays by name.
         strips: pictures of what was retrieved.
         train_log: rows of the training curve.

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from protocols.vocabulary import Side
-from reports.shapes import check_form
-from reports.vocabulary import CHILD
+from reports.schema.json_shape import check_form
+from reports.schema.vocabulary import CHILD
 from runners.descriptors import HEADLINE, IMAGE, read
 from runners.errors import RunError
 from runners.exchange import check, of_set
@@ -60,7 +60,7 @@ def step_of_run(run_id: str, tracking_uri: str | None, work: Path) -> Path:
     """
     from mlflow.exceptions import MlflowException
 
-    from reports.store import open_reader
+    from reports.store.reader import open_reader
 
     if len(run_id) < 8 or set(run_id) - set("0123456789abcdef"):
         raise RunError(f"{run_id} does not exist; expected a file, a folder, or an MLflow run id (32 hex digits).")

@@ -19,7 +19,7 @@ from protocols.ranking.by_length import RULE, LengthBin, by_gallery_length, leng
 from protocols.test_time.inputs import Variants
 from protocols.test_time.variants import Choice
 from protocols.vocabulary import RANKS
-from reports.vocabulary import ResultKind
+from reports.schema.vocabulary import ResultKind
 from runners.describing import Chosen, Ints
 from runners.errors import RunError
 from runners.extraction import Floats
@@ -33,7 +33,7 @@ _WORDS = ("name", "label", "family", "frames", "rest", "mean", "source", "curve"
 
 @dataclass(frozen=True)
 class ChoiceResults:
-    """What `reports.choice_records` reads: ``choices.json`` and ``choices.npz``."""
+    """What `reports.records.test_time` reads: ``choices.json`` and ``choices.npz``."""
 
     record: dict[str, Any]
     arrays: Mapping[str, NDArray[Any]]

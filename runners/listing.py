@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from methods.cards.card import SERVING, Card
-from reports.vocabulary import RAW
+from reports.schema.vocabulary import RAW
 
 
 def as_text(cards: Mapping[str, Card], width: int = 100) -> str:

@@ -23,7 +23,7 @@ from datasets.tracklet import Split, Tracklet, person_ids
 from files import inventory
 from files.formats import arrays
 from methods.interface import Repair, ScoresRegions
-from reports.vocabulary import DROP, RAW
+from reports.schema.vocabulary import DROP, RAW
 from runners import labelling, stages
 from runners.annotating import AnnotatedSplit
 from runners.decoded_frames import folder_of_frames

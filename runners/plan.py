@@ -17,7 +17,7 @@ from methods.arms import Arm
 from methods.cards.card import ANNOTATED, SERVING, Card
 from methods.cards.recipe import Length, Recipe, Stage
 from protocols.vocabulary import CONTROLS, Control
-from reports.vocabulary import RAW
+from reports.schema.vocabulary import RAW
 from runners.environment import choose_precision
 from runners.errors import RunError
 from runners.planned import (

@@ -10,7 +10,7 @@ from methods.arms import Arm
 from methods.cards.card import ANNOTATED, Card
 from methods.cards.recipe import Stage
 from protocols.vocabulary import Control
-from reports.vocabulary import RAW
+from reports.schema.vocabulary import RAW
 from runners.environment import Precision
 from runners.errors import RunError
 from runners.repairers import RepairerText

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from protocols.statistics import paired_difference
-from reports.metrics import split_metric
+from reports.schema.metrics import split_metric
 
 Floats = NDArray[np.float64]
 RESAMPLES = 20_000  # the smallest p is 1 / (RESAMPLES + 1), far below the level shared out among all comparisons

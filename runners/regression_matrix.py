@@ -15,7 +15,7 @@ from methods.errors import MethodError
 from protocols.interface import Protocol
 from protocols.vocabulary import WITH_INTERVALS
 from reports.errors import ReportError
-from reports.metrics import split_metric
+from reports.schema.metrics import split_metric
 from runners.errors import RunError
 
 

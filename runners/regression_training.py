@@ -27,8 +27,8 @@ import methods
 from datasets import synthwalk
 from datasets.attributes import Annotation
 from datasets.tracklet import Split
-from reports.metrics import split_metric
-from reports.per_query import counted, query_values
+from reports.records.per_query import counted, query_values
+from reports.schema.metrics import split_metric
 from runners.annotating import find_annotation
 from runners.errors import NotPossible, RunError, TrainingFailed
 from runners.job import Job, Outcome

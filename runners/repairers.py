@@ -8,7 +8,7 @@ from datasets import repaired
 from methods.arms import Arm
 from methods.cards.card import Card
 from methods.errors import MethodError, unknown
-from reports.vocabulary import ORACLE
+from reports.schema.vocabulary import ORACLE
 from runners.errors import RunError
 
 NEEDS_NO_CALLS = ("none", ORACLE)

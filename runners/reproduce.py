@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(request: Request, options: argparse.Namespace, out: Path) -> dict[str, Any]:
     """All steps of the job; returns what is to be shown."""
     from reports import build
-    from reports.location import shown
+    from reports.store.uri import shown
     from runners.recording import prepare, record
 
     recorded = record(prepare(request, options, options.slice), request, options.tracking_uri)

@@ -10,7 +10,7 @@ import methods
 import protocols
 from methods.cards.card import Card
 from protocols.interface import Protocol
-from reports.vocabulary import RAW
+from reports.schema.vocabulary import RAW
 from runners.arms_to_run import choose_arms, choose_labellers, choose_repairers, choose_runs, choose_seeds, parse_size
 from runners.divisions import check_protocol, choose_splits
 from runners.errors import NotPossible, RunError

@@ -44,7 +44,7 @@ class Restored:
     """What is recorded of a repair.
 
     Attributes:
-        record: as in ``repair.json`` (`reports.repaired`).
+        record: as in ``repair.json`` (`reports.records.restoration`).
         arrays: ``person`` and ``key`` ``[N]``, ``<measure>/repaired`` and ``<measure>/raw`` ``[N]``.
     """
 

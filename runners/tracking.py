@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from reports import cards
-from reports.database import BUSY_SECONDS
 from reports.errors import ReportError
-from reports.labels import Labels, check_labels
-from reports.per_query import check_per_query
-from reports.result_checks import check_result
-from reports.shapes import non_finite
-from reports.store import ARTIFACTS, counting
-from reports.vocabulary import PARENT
+from reports.records.labels import Labels, check_labels
+from reports.records.per_query import check_per_query
+from reports.records.result_checks import check_result
+from reports.schema.json_shape import non_finite
+from reports.schema.vocabulary import PARENT
+from reports.store import cards
+from reports.store.reader import ARTIFACTS, counting
+from reports.store.sqlite_file import BUSY_SECONDS
 from runners import tracking_content as content
 from runners import tracking_store
 from runners.errors import RunError
@@ -81,7 +81,7 @@ class Store(Runs):
         Args:
             card: the paper's card as plain data (TOML tables or the typed card as a dict).
             dataset: as ``dataset`` of the result record (name, version, fingerprint, synthetic, counts); of a data set
-                with several divisions those that the job runs together, as `reports.divisions.dataset_of_all`.
+                with several divisions those that the job runs together, as `reports.records.splits.dataset_of_all`.
             protocol: as ``protocol`` of the result record (name, version, ...).
             profile: ``"embedded"`` or ``"paper"``.
             command: the command line that makes the job again.
@@ -133,9 +133,9 @@ class Store(Runs):
 
         Args:
             parent: run id from :meth:`begin`.
-            result: the record, schema 1 (``reports.result_records.ResultRecord``).
-            per_query: arrays of ``reports.per_query.PER_QUERY_ARRAYS`` and ``cmc``, accuracies in percent.
-            strips: ``reports.result_records.Strips``, or ``None``.
+            result: the record, schema 1 (``reports.records.result.ResultRecord``).
+            per_query: arrays of ``reports.records.per_query.PER_QUERY_ARRAYS`` and ``cmc``, accuracies in percent.
+            strips: ``reports.records.result.Strips``, or ``None``.
             train_log: rows with ``stage``, ``step`` and numbers, in order; may be empty.
             explained: where the network looks, if that was held against the truth.
             restored: what the repairer of its test data did; for an arm that is judged on repaired data.
@@ -285,7 +285,7 @@ class Store(Runs):
 
         Args:
             parent: run id from :meth:`begin`.
-            record: ``labels.json``, as `reports.labels`.
+            record: ``labels.json``, as `reports.records.labels`.
             arrays: ``labels.npz``.
 
         Raises:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from files import atomic, leftovers
 from files.formats import arrays as array_files
 from files.formats import json as json_files
-from reports.location import artifact_folder
+from reports.store.uri import artifact_folder
 from runners.errors import RunError
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from protocols.vocabulary import ACCURACIES, CALL_SCORES, WITH_INTERVALS
-from reports.cards import published_dataset, published_values
-from reports.metrics import METRIC_LABELS
-from reports.result_records import SCHEMA
-from reports.vocabulary import CHILD, PARENT, RAW
+from reports.records.result import SCHEMA
+from reports.schema.metrics import METRIC_LABELS
+from reports.schema.vocabulary import CHILD, PARENT, RAW
+from reports.store.cards import published_dataset, published_values
 
 CURVE_POINTS = 200  # per curve in MLflow; the whole log is an artifact
 DECIMALS = 6  # so that 63.75 does not show as 63.74999999999999; the record keeps every digit
@@ -220,7 +220,7 @@ def repair_metrics(repair: Mapping[str, Any]) -> dict[str, float]:
 
 
 def weight_metrics(weights: Mapping[str, Any]) -> dict[str, float]:
-    """``weights/<map>/correlation`` and ``.../gain``, as `reports.weights` has them."""
+    """``weights/<map>/correlation`` and ``.../gain``, as `reports.records.frame_weights` has them."""
     found = {}
     for one in weights.get("maps", ()):
         for measure, about in one["measures"].items():

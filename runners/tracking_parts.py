@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from protocols.ground_truth.attributes import balanced
 from protocols.vocabulary import WITH_INTERVALS
-from reports.attributes import check_attributes
-from reports.choice_records import check_choices
-from reports.explained import check_explain
-from reports.labels import Labels
-from reports.repaired import check_repair
-from reports.result_checks import check_repaired
-from reports.vocabulary import ResultKind
-from reports.weights import check_weights
+from reports.records.attributes import check_attributes
+from reports.records.frame_weights import check_weights
+from reports.records.labels import Labels
+from reports.records.masks import check_explain
+from reports.records.restoration import check_repair
+from reports.records.result_checks import check_repaired
+from reports.records.test_time import check_choices
+from reports.schema.vocabulary import ResultKind
 from runners import tracking_content as content
 
 
@@ -42,11 +42,11 @@ class Parts:
     """The parts of one result.
 
     Attributes:
-        explained: as `reports.explained`.
-        restored: as `reports.repaired`.
-        weighed: as `reports.weights`.
-        recognised: as `reports.attributes`.
-        chosen: as `reports.choice_records`.
+        explained: as `reports.records.masks`.
+        restored: as `reports.records.restoration`.
+        weighed: as `reports.records.frame_weights`.
+        recognised: as `reports.records.attributes`.
+        chosen: as `reports.records.test_time`.
     """
 
     explained: Recorded | None = None

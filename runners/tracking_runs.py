@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports.location import sqlite_file
+from reports.store.uri import sqlite_file
 from runners import tracking_store
 from runners.errors import RunError
 from runners.tracking_artifacts import Artifacts

@@ -15,11 +15,11 @@ from shutil import copyfile
 from typing import TYPE_CHECKING, Any, cast
 
 from files import leftovers, lock
-from reports.answering import ask, check_answers
-from reports.database import BUSY_SECONDS, state_of
 from reports.errors import NothingToReport, ReportError
-from reports.location import artifact_root, client_uri, sqlite_file, tracking_uri
-from reports.store import quieten
+from reports.store.reader import quieten
+from reports.store.requests import ask, check_answers
+from reports.store.sqlite_file import BUSY_SECONDS, state_of
+from reports.store.uri import artifact_root, client_uri, sqlite_file, tracking_uri
 from runners.errors import NotPossible, RunError
 from runners.progress import note
 

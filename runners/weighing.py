@@ -44,7 +44,7 @@ class Weighed:
     """What is recorded of how frames are weighed.
 
     Attributes:
-        record: as in ``weights.json`` (`reports.weights`).
+        record: as in ``weights.json`` (`reports.records.frame_weights`).
         arrays: ``person`` and ``key`` ``[N]``, and ``<map>/<measure>`` ``[N]``, NaN where it has no meaning.
     """
 

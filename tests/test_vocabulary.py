@@ -16,11 +16,14 @@ from protocols import vocabulary
 from protocols.admission import _CHECKS
 from protocols.ground_truth import masks
 from protocols.ranking import conventions
-from reports import controls, length_tables, metrics, repairers, tables
-from reports import vocabulary as words
-from reports.job_reading import _PARTS
-from reports.repaired import PictureRow
-from reports.store import ARTIFACTS
+from reports.records.restoration import PictureRow
+from reports.schema import controls, metrics
+from reports.schema import vocabulary as words
+from reports.sections.results import tables
+from reports.sections.test_time import tables as test_time_tables
+from reports.store import repairer_names
+from reports.store.read_job import _PARTS
+from reports.store.reader import ARTIFACTS
 from runners.import_closure import HOUSE
 from runners.planned import Control
 
@@ -54,14 +57,14 @@ def test_data_sets_cut_and_label_with_the_words_of_records() -> None:
 
 def test_every_repairer_without_learning_has_a_label() -> None:
     assert {words.ORACLE, words.DROP} <= set(datasets.repaired.names())
-    assert set(repairers.BUILT_IN) == {words.RAW, *datasets.repaired.names()}
+    assert set(repairer_names.BUILT_IN) == {words.RAW, *datasets.repaired.names()}
 
 
 def test_every_word_has_a_label() -> None:
     assert set(controls.CONTROL_LABELS) == set(controls.CONTROLS) == {*vocabulary.CONTROLS, "colour"}
     assert get_args(Control) == vocabulary.CONTROLS
-    assert set(length_tables.FAMILIES) == set(vocabulary.FAMILIES)
-    assert set(length_tables.REST) == {"", *vocabulary.RESTS}
+    assert set(test_time_tables.FAMILIES) == set(vocabulary.FAMILIES)
+    assert set(test_time_tables.REST) == {"", *vocabulary.RESTS}
     assert set(tables.SIDE_WORDS) == set(vocabulary.SIDES)
     assert set(tables.PRECISION_WORDS) == set(vocabulary.ARITHMETICS)
     assert set(vocabulary.ACCURACIES) <= set(metrics.METRIC_LABELS)

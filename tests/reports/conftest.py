@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from reports import build
-from reports.across import Across, load_all
-from reports.job import Job
-from reports.job_reading import load_job
-from reports.store import Reader, open_reader
+from reports.store.job import Job
+from reports.store.jobs import Across, load_all
+from reports.store.read_job import load_job
+from reports.store.reader import Reader, open_reader
 from runners.tracking import Store, open_store
 from tests.reports import fake, fake_adfd, fake_choices, fake_cosam, fake_many, fake_tkp, fake_vrstc
-from tests.reports.browser import Browser, Page, find
+from tests.reports.pages.browser import Browser, Page, find
 
 EXPERIMENT = "reid/synthwalk/res50-rgb-single-pass"
 

@@ -255,7 +255,7 @@ def template() -> bytes:
 @contextmanager
 def one_picture() -> Iterator[None]:
     """The picture of a run is drawn once while it lasts: drawing takes longer than all that is recorded beside it."""
-    from reports import figures
+    from reports.render import figures
 
     draw = figures.single_cmc
     drawn = cache(lambda: draw(np.linspace(40, 90, 50), "all arms"))

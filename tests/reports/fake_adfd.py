@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from protocols.ground_truth import frame_weights
-from reports.attributes import Attributes
-from reports.labels import Labels
-from reports.weights import Weights
+from reports.records.attributes import Attributes
+from reports.records.frame_weights import Weights
+from reports.records.labels import Labels
 from tests.reports import fake
 from tests.reports.fake_cosam import uri
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import protocols
 from protocols.test_time.inputs import Variants
-from reports.choice_records import Choices
+from reports.records.test_time import Choices
 from tests.reports import fake
 
 PROTOCOL: dict[str, Any] = protocols.load("snippet-vs-full").as_dict()

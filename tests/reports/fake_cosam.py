@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from protocols.ground_truth import masks
-from reports.explained import Explanation
+from reports.records.masks import Explanation
 from tests.reports import fake
 
 PROTOCOL: dict[str, Any] = fake.PROTOCOL | {

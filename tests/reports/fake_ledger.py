@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from reports.arm_runs import ArmRun
-from reports.job import Job
-from reports.ledger_rows import way_of
+from reports.records.conventions import way_of
+from reports.store.arm import ArmRun
+from reports.store.job import Job
 
 # points that each value of a choice adds to mAP; without junk ranks as the full gallery does, and cosine as unit Euclid
 GALLERY = {"full": 0.0, "without-junk": 0.0, "without-queries": 1.5}

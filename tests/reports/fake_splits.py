@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.divisions import dataset_of_all
+from reports.records.splits import dataset_of_all
 from tests.reports import fake
 
 OF = 4  # ten would show the same and take longer

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from protocols.ground_truth import restoration
 from protocols.ground_truth.restoration import MEASURES
-from reports.repaired import Repair
+from reports.records.restoration import Repair
 from tests.reports import fake
 from tests.reports.fake_cosam import uri
 

@@ -12,9 +12,9 @@ from unittest import mock
 import pytest
 from mlflow import MlflowClient
 
-from reports import figures
-from reports.location import artifact_folder
-from reports.writing import write_files
+from reports.render import figures
+from reports.render.write import write_files
+from reports.store.uri import artifact_folder
 from runners.tracking import Store, open_store
 from tests.reports import fake, fake_adfd
 from tests.runners import recorded

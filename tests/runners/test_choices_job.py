@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.choice_records import check_choices
-from reports.job_reading import load_job
-from reports.store import open_reader
+from reports.records.test_time import check_choices
+from reports.store.read_job import load_job
+from reports.store.reader import open_reader
 from runners.reproduce import main
 from tests.places import PAPERS
 from tests.reports import fake

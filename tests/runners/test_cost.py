@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocols.cost import cell
-from reports.cost_records import read
+from reports.records.cost import read
 from runners import cost, cost_tracking
 from tests.reports import fake
 
@@ -86,18 +86,18 @@ def test_mlflow_has_a_run_an_arm_with_frames_as_steps(done) -> None:
 
 
 def test_reports_find_the_latest_measurement_whole(done) -> None:
-    from reports import cost_store
-    from reports.store import open_reader
+    from reports.store import cost as store_cost
+    from reports.store.reader import open_reader
     from tests.reports import fake_cost
 
     record = fake_cost.record()
     newer = {**record, "measured": "2099-01-01T00:00:00+00:00"}
     for one in (newer, record, {**newer, "paper": "tkp", "measured": "2100-01-01T00:00:00+00:00"}):
         assert len(cost_tracking.track(one, done[1])) == 4  # two arms in two ways
-    found = cost_store.latest(open_reader(done[1]), "gltr")
+    found = store_cost.latest(open_reader(done[1]), "gltr")
     assert found == read(newer, "newer")
-    assert cost_store.latest(open_reader(done[1]), "adfd").arms[0].label == "A: softmax"
-    assert cost_store.latest(open_reader(done[1]), "cosam") is None
+    assert store_cost.latest(open_reader(done[1]), "adfd").arms[0].label == "A: softmax"
+    assert store_cost.latest(open_reader(done[1]), "cosam") is None
 
 
 def test_names_of_experiments() -> None:

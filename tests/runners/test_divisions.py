@@ -16,7 +16,7 @@ from datasets.synthwalk import presets
 from datasets.synthwalk.layouts import render_as
 from datasets.tracklet import Split, Tracklet
 from protocols.ranking import average_splits, rank_features
-from reports.store import open_reader
+from reports.store.reader import open_reader
 from runners import job
 from runners.descriptors import read
 from runners.divisions import check_divisions, check_protocol, choose_splits, dataset_of_job

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from protocols.ranking.published import PUBLISHED
-from reports.ledger_rows import way_of
+from reports.records.conventions import way_of
 from runners.evaluate import main
 
 

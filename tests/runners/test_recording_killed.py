@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reports.location import artifact_folder
-from reports.store import open_reader
+from reports.store.reader import open_reader
+from reports.store.uri import artifact_folder
 from runners.tracking import open_store
 from tests.reports import fake, fake_adfd
 from tests.runners import recorded

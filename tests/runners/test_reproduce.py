@@ -308,7 +308,7 @@ def test_every_judged_arm_leaves_descriptors_that_score_as_recorded(finished: Pa
 def test_a_step_and_its_run_are_scored_again_as_they_were_recorded(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from reports.store import open_reader
+    from reports.store.reader import open_reader
     from runners.evaluate import main as evaluate
 
     uri = f"sqlite:///{finished / 'mlflow.db'}"

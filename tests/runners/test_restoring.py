@@ -17,7 +17,7 @@ from datasets.tracklet import Split
 from methods.layers.resnet import Trunk, global_average
 from protocols.ground_truth.occlusion import true_regions
 from protocols.ground_truth.restoration import CAP, MEASURES
-from reports.repaired import check_repair
+from reports.records.restoration import check_repair
 from runners.errors import RunError
 from runners.hidden_shares import hidden_shares
 from runners.restoring import Reference, Restored, build_reference, detect, restore

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reports.errors import ReportError
-from reports.job_reading import load_job
-from reports.store import open_reader
+from reports.store.read_job import load_job
+from reports.store.reader import open_reader
 from runners.tracking import open_store
 from tests.reports import fake
 from tests.reports.conftest import EXPERIMENT

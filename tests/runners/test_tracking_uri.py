@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports.errors import NothingToReport, ReportError
-from reports.store import open_reader
+from reports.store.reader import open_reader
 from runners import environment
 from runners.errors import NotPossible, RunError
 from runners.tracking import open_store

@@ -13,8 +13,8 @@ from datasets.frames.decoded import FrameStore
 from datasets.sampling.snippets import snippets
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
-from reports import shapes
-from reports.weights import check_weights
+from reports.records.frame_weights import check_weights
+from reports.schema import json_shape
 from runners import weighing
 from runners.errors import RunError
 from runners.weighing import Weighed, weigh
@@ -164,7 +164,7 @@ def test_the_report_accepts_the_record_and_pictures_follow_the_rule(
 ) -> None:
     found = weighed(Knows("groups", shares), split, store)
     check_weights(found.record, found.arrays)
-    assert not list(shapes.non_finite(found.record))
+    assert not list(json_shape.non_finite(found.record))
     rows = found.record["pictures"]["rows"]
     assert 3 <= len(rows) <= weighing.PICTURED
     assert len({row["key"] for row in rows}) == len(rows)

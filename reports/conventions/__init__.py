@@ -1,0 +1,1 @@
+"""The protocol ledger: one set of descriptors under every way of counting."""

@@ -1,0 +1,1 @@
+"""The claims ledger: published margin, measured margin, verdict."""

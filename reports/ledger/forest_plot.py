@@ -1,0 +1,117 @@
+"""Forest plots of the claims: every difference with its interval on a scale of its own unit.
+
+Points of percent, AUC and densities never share a scale: a bar of one drawn on the scale of another would lie.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.ledger.ledger import Claim, Difference, Ledger
+from reports.render.table import Column, number
+
+_PAD = 0.06  # of the scale's width, free at each end
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row of a claim's forest plot; positions in percent of the track. ``aside`` rows decide nothing.
+
+    ``band`` is where the interval of a claim of equality has to lie: its left end and its width.
+    """
+
+    label: str
+    verdict: str
+    mean: str
+    range: str
+    spoken: str
+    zero: float
+    left: float
+    width: float
+    dot: float
+    claimed: tuple[float, ...]
+    aside: bool
+    band: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """A claim with its bars; ``ends`` say where its scale begins and ends, for scales that the page does not share."""
+
+    claim: Claim
+    bars: tuple[Bar, ...]
+    ends: tuple[str, str] | None
+
+
+def forests(ledger: Ledger) -> list[Forest]:
+    """The judged claims, those of one unit on one scale, so that bars compare."""
+    scales = {claim.unit: scale(ledger, claim.unit) for claim in ledger.judged()}
+    found = []
+    for claim in ledger.judged():
+        column = _column(claim.unit)
+        low, high = scales[claim.unit]
+        ends = None if claim.unit == "points" else (number(low, column), number(high, column))
+        found.append(Forest(claim, tuple(_bars(claim, (low, high), ledger.dataset)), ends))
+    return found
+
+
+def scale(ledger: Ledger, unit: str) -> tuple[float, float]:
+    """Where the scale of a unit begins and ends: zero, intervals, published margins and bands of equality lie on it."""
+    ends = [0.0]
+    for claim in ledger.judged():
+        if claim.unit == unit:
+            for one in _differences(claim):
+                ends += [one.low, one.high]
+            ends += [float(row["margin"]) for row in margins(claim, ledger.dataset)]
+            ends += [-claim.within, claim.within]
+    low, high = min(ends), max(ends)
+    pad = _PAD * ((high - low) or 1.0)
+    return low - pad, high + pad
+
+
+def margins(claim: Claim, dataset: str) -> list[dict[str, Any]]:
+    """The published margins that stand beside a difference in points; none beside one of a mask."""
+    if claim.unit != "points":
+        return []
+    same = [row for row in claim.published if row["dataset"] == dataset]
+    return same or [row for row in claim.published if row["dataset"] == "mars"] or list(claim.published)
+
+
+def _differences(claim: Claim) -> list[Difference]:
+    return [one for one in (claim.difference, *claim.controls, *claim.beside) if one is not None]
+
+
+def _column(unit: str) -> Column:
+    return Column(unit, "", "number", decimals=1 if unit == "points" else 3, signed=True)
+
+
+def _bars(claim: Claim, ends: tuple[float, float], dataset: str) -> list[Bar]:
+    published = [float(row["margin"]) for row in margins(claim, dataset)]
+    return [_bar(claim, one, ends, published if index == 0 else []) for index, one in enumerate(_differences(claim))]
+
+
+def _bar(claim: Claim, one: Difference, ends: tuple[float, float], published: Sequence[float]) -> Bar:
+    low, high = ends
+
+    def at(value: float) -> float:
+        return round(100 * (value - low) / (high - low), 2)
+
+    column = _column(claim.unit)
+    label = one.label if one.control is None else f"control: {one.label.rpartition(', ')[2]}"
+    mean, between = number(one.mean, column), f"{number(one.low, column)} to {number(one.high, column)}"
+    unit = "points of " if claim.unit == "points" else ""
+    spoken = f"{claim.arm_label} minus {one.label}: {mean} {unit}{claim.metric_label}, 95 % interval {between}"
+    return Bar(
+        label=f"vs {label}",
+        verdict=one.verdict,
+        mean=mean,
+        range=between,
+        spoken=f"{spoken}; within {claim.within:g} counts as equal" if claim.within else spoken,
+        zero=at(0.0),
+        left=at(one.low),
+        width=round(at(one.high) - at(one.low), 2),
+        dot=at(one.mean),
+        claimed=tuple(at(margin) for margin in published),
+        aside=one in claim.beside,
+        band=(at(-claim.within), round(at(claim.within) - at(-claim.within), 2)) if claim.within else None,
+    )

@@ -1,0 +1,1 @@
+"""What is recorded, kind by kind: read, checked against its per-query arrays, written."""

@@ -1,0 +1,138 @@
+"""Which attributes an arm recognises: ``attributes.json`` and ``attributes.npz``, and what must hold in them.
+
+Both are optional, and written for arms whose network learns attributes. ``truth`` ``[N, C]`` is 1 (yes), 0 (no) or NaN
+(unknown) for each tracklet and yes/no column, ``probability`` ``[N, C]`` the network's chance of yes. What follows from
+them is computed here, by `protocols.ground_truth.attributes`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.errors import ReportError
+from reports.schema.json_shape import non_finite
+
+_SLACK = 1e-6  # a mean of float32 sigmoids may pass 1 by rounding
+
+
+class ColumnRecord(TypedDict):
+    """One yes/no column; ``positive`` is the share of yes among the people learned from, null where none is known."""
+
+    name: str
+    attribute: str
+    group: str
+    positive: float | None
+
+
+class AttributesRecord(TypedDict):
+    """``attributes.json``: ``annotation`` says what is true, ``labels`` what was learned from.
+
+    ``left_out`` counts columns that the network knows and the annotation does not.
+    """
+
+    annotation: str
+    labels: str
+    tracklets: int
+    people: int
+    what: str
+    columns: list[ColumnRecord]
+    left_out: NotRequired[int]
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Both files of one run."""
+
+    record: dict[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns."""
+        return tuple(one["name"] for one in self.record["columns"])
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The group of each column."""
+        return tuple(one["group"] for one in self.record["columns"])
+
+
+def check_attributes(
+    record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], name: str = "the attributes"
+) -> None:
+    """Refuse attributes that are incomplete or disagree with their arrays.
+
+    Args:
+        record: ``attributes.json``.
+        arrays: ``attributes.npz``.
+        name: whose they are, for the message.
+
+    Raises:
+        ReportError: naming the key and what was expected there.
+    """
+    file = "attributes"
+    needs(record, AttributesRecord.__required_keys__, f"{file}.json", name)
+    check_columns(record["columns"], f"{file}.json", name)
+    needs(arrays, ("person", "key", "truth", "probability"), f"{file}.npz", name)
+    rows, columns = record["tracklets"], len(record["columns"])
+    for key in ("person", "key"):
+        check_shape(arrays, key, (rows,), f"{file}.npz", name)
+    people = len(np.unique(arrays["person"]))
+    if people != record["people"]:
+        raise ReportError(f"{name} counts {record['people']} people, but {file}.npz has {people}.")
+    check_truth(arrays, "truth", (rows, columns), f"{file}.npz", name)
+    check_chances(arrays, "probability", (rows, columns), f"{file}.npz", name)
+
+
+def needs(found: Mapping[str, Any], keys: Any, file: str, name: str) -> None:
+    """Refuse what lacks a key, or holds a number that is not finite where numbers are plain."""
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise ReportError(f"{name} lacks {', '.join(sorted(missing))} in {file}.")
+    if file.endswith(".json"):
+        for path, value in non_finite(found):
+            raise ReportError(f"{name} has {path} = {value} in {file}; numbers are finite, or null where unknown.")
+
+
+def check_columns(columns: Sequence[Mapping[str, Any]], file: str, name: str) -> None:
+    """Refuse columns that are incomplete, named twice, or have a share that is none."""
+    for place, one in enumerate(columns):
+        lacking = [key for key in ColumnRecord.__required_keys__ if key not in one]
+        if lacking:
+            raise ReportError(f"{name} lacks {', '.join(sorted(lacking))} of columns[{place}] in {file}.")
+        if one["positive"] is not None and not 0 <= one["positive"] <= 1:
+            raise ReportError(
+                f"{name} has a positive share of {one['positive']} of {one['name']} in {file}; expected 0 to 1."
+            )
+    names = [one["name"] for one in columns]
+    if not names or len(set(names)) != len(names):
+        raise ReportError(
+            f"{name} has {len(names)} columns of {len(set(names))} names in {file}; expected one or more."
+        )
+
+
+def check_shape(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, ...], file: str, name: str) -> None:
+    """Refuse an array of another shape."""
+    if arrays[key].shape != shape:
+        raise ReportError(f"{name} has {key} of shape {arrays[key].shape} in {file}; expected {shape}.")
+
+
+def check_truth(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, int], file: str, name: str) -> None:
+    """Refuse a truth that is no yes, no or unknown."""
+    check_shape(arrays, key, shape, file, name)
+    values = np.asarray(arrays[key], dtype=np.float64)
+    wrong = values[~np.isnan(values) & (values != 0) & (values != 1)]
+    if len(wrong):
+        raise ReportError(f"{name} has {key} = {wrong[0]:g} in {file}; expected 1 (yes), 0 (no) or NaN (unknown).")
+
+
+def check_chances(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, int], file: str, name: str) -> None:
+    """Refuse chances outside 0 and 1."""
+    check_shape(arrays, key, shape, file, name)
+    values = np.asarray(arrays[key], dtype=np.float64)
+    wrong = values[~((values >= -_SLACK) & (values <= 1 + _SLACK))]
+    if len(wrong):
+        raise ReportError(f"{name} has {key} = {wrong[0]:g} in {file}; expected chances from 0 to 1.")

@@ -1,0 +1,1 @@
+"""The words and forms that all records share."""

@@ -1,0 +1,1 @@
+"""Attributes that arms recognise, and pseudo-labels."""

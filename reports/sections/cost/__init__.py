@@ -1,0 +1,1 @@
+"""Cost against frames and batch, and accuracy against cost."""

@@ -1,0 +1,1 @@
+"""Weights of frames against what is visible."""

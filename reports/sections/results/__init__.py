@@ -1,0 +1,1 @@
+"""Accuracy: results, sides, slices, divisions."""

@@ -1,0 +1,1 @@
+"""What is fed at test time."""

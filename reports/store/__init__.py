@@ -1,0 +1,1 @@
+"""Reading the tracking store: experiments, jobs, arms, cards, evidence."""

@@ -1,0 +1,165 @@
+"""One arm as it was recorded: its runs, one a seed, and what they say together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.records.attributes import Attributes
+from reports.records.frame_weights import Weights
+from reports.records.masks import Explanation
+from reports.records.per_query import counted, query_values
+from reports.records.restoration import Repair
+from reports.records.test_time import Choices
+from reports.schema.controls import CONTROL_LABELS
+from reports.schema.metrics import split_metric
+from reports.schema.vocabulary import RAW
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """One arm with one seed, as recorded; on a data set with several divisions all of them together.
+
+    ``divisions`` are then the runs of each, by rising number, and ``run_id`` is that of the first; what is said of all
+    is made of them as in `reports.records.splits`. Masks, repair and frame weights are not pooled: they need a truth
+    that no data set with divisions has.
+    """
+
+    run_id: str
+    result: dict[str, Any]
+    per_query: Mapping[str, NDArray[Any]]
+    strips: dict[str, Any]
+    explanation: Explanation | None = None
+    repair: Repair | None = None
+    weights: Weights | None = None
+    attributes: Attributes | None = None
+    choices: Choices | None = None
+    divisions: "tuple[ArmRun, ...]" = ()
+
+    @property
+    def seed(self) -> int:
+        """The training seed."""
+        return int(self.result["seed"])
+
+    @property
+    def split(self) -> int | None:
+        """Which division of the data it is of; ``None`` where there is one, or for all together."""
+        return int(self.result["split"]["number"]) if "split" in self.result else None
+
+    @property
+    def parts(self) -> "tuple[ArmRun, ...]":
+        """The runs as they were recorded: itself, or one for each division."""
+        return self.divisions or (self,)
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Of all parts."""
+        return tuple(part.run_id for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What an arm learnt from and is judged on: ``raw``, or a repairer; ``base`` is the same network on any data."""
+
+    train: str
+    test: str
+    base: str
+
+    @property
+    def repaired(self) -> bool:
+        """Whether a repairer had a hand in it."""
+        return (self.train, self.test) != (RAW, RAW)
+
+
+@dataclass(frozen=True)
+class Group:
+    """All seeds of one arm (or of one control of an arm), over the same queries in the same order."""
+
+    name: str
+    runs: tuple[ArmRun, ...]
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The record of the first seed."""
+        return self.runs[0].result
+
+    @property
+    def control(self) -> str | None:
+        """Which control this is, if it is one."""
+        control: str | None = self.first["control"]
+        return control
+
+    @property
+    def label(self) -> str:
+        """For a reader: ``GLTR``, ``GLTR, shuffled frames``."""
+        own = str(self.first["label"])
+        if self.control in (None, "colour"):
+            return own
+        control = CONTROL_LABELS[str(self.control)]
+        return own if control.lower() in own.lower() else f"{own}, {control}"
+
+    @property
+    def data(self) -> Data:
+        """Its data; a record from before there was any other says nothing, and is of raw data."""
+        found = self.first.get("data") or {"train": RAW, "test": RAW, "base": self.name}
+        return Data(str(found["train"]), str(found["test"]), str(found["base"]))
+
+    @property
+    def precision(self) -> str:
+        """In what numbers its networks computed; empty of what has no network, and of old records."""
+        return ", ".join(
+            dict.fromkeys(str(run.result["precision"]) for run in self.runs if run.result.get("precision"))
+        )
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that were recorded, ascending."""
+        return tuple(run.seed for run in self.runs)
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Of all seeds, and of all divisions of the data."""
+        return self.run_ids_of(self.seeds)
+
+    def run_ids_of(self, seeds: Iterable[int]) -> tuple[str, ...]:
+        """Of some seeds."""
+        wanted_ones = set(seeds)
+        return tuple(run_id for run in self.runs if run.seed in wanted_ones for run_id in run.run_ids)
+
+    @property
+    def splits(self) -> tuple[int, ...]:
+        """The divisions of the data that were run, ascending; none where the data have one."""
+        return tuple(part.split for part in self.runs[0].divisions if part.split is not None)
+
+    def by_split(self, metric: str) -> Floats:
+        """``[S, K]`` the metric in percent of each seed in each division of the data."""
+        empty = self.first["protocol"]["empty"]
+        return np.array(
+            [[query_values(part.per_query, metric, empty).mean() for part in run.parts] for run in self.runs]
+        )
+
+    def people(self, metric: str = "mAP") -> NDArray[Any]:
+        """``[Q]``: the person of each query that counts for the metric, by which intervals are clustered."""
+        per_query = self.runs[0].per_query
+        side, _ = split_metric(metric)
+        return np.asarray(per_query["person"])[counted(per_query, self.first["protocol"]["empty"], side)]
+
+    def judged_on(self, metric: str) -> bool:
+        """Whether all runs were judged on the side of the metric; a metric without side is on all."""
+        side, _ = split_metric(metric)
+        return not side or all(f"{side}/valid" in run.per_query for run in self.runs)
+
+    def explained(self) -> tuple[ArmRun, ...]:
+        """The runs that recorded where they look."""
+        return tuple(run for run in self.runs if run.explanation is not None and run.explanation.maps)
+
+    def values(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
+        """``[S, Q]`` per-query values in percent of the queries that count, one row for each seed."""
+        empty = self.first["protocol"]["empty"]
+        wanted = self.seeds if seeds is None else tuple(seeds)
+        rows = {run.seed: query_values(run.per_query, metric, empty) for run in self.runs}
+        return np.stack([rows[seed] for seed in wanted])

@@ -1,0 +1,73 @@
+"""One job as it was recorded: a parent run and the arms that its children trained and judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from reports.records.cost import CostRecord
+from reports.records.labels import Labels
+from reports.records.splits import one_match
+from reports.store.arm import Group
+
+
+@dataclass(frozen=True)
+class Job:
+    """A parent run with all that its children recorded."""
+
+    experiment: str
+    parent_id: str
+    uri: str
+    tags: Mapping[str, str]
+    card: dict[str, Any]
+    environment: dict[str, Any]
+    groups: tuple[Group, ...]
+    finished: bool
+    ended: str  # UTC, to the minute, or "" while it runs
+    labels: Labels | None = None
+    experiment_id: str = ""  # of the store, for links to a tracking server
+    cost: CostRecord | None = None  # of the paper's arms against frames and batch, measured by another command
+    left_out: tuple[str, ...] = ()  # sentences on runs that could not be counted
+
+    @cached_property
+    def by_name(self) -> dict[str, Group]:
+        """Groups by name."""
+        return {group.name: group for group in self.groups}
+
+    @property
+    def any_result(self) -> dict[str, Any]:
+        """One record, for what all of them share: data set, protocol, profile, frame size."""
+        return self.groups[0].first
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the data set is drawn, not filmed."""
+        return bool(self.any_result["dataset"]["synthetic"])
+
+    @property
+    def splits(self) -> tuple[int, ...]:
+        """The divisions of the data that all its numbers are means over; none where the data have one."""
+        return self.groups[0].splits
+
+    @property
+    def one_match(self) -> bool:
+        """Whether every query has exactly one right answer, so that AP tells nothing beside the CMC."""
+        return one_match(self.any_result)
+
+    @property
+    def headline_metric(self) -> str:
+        """What figures and sums show: mAP, or rank-1 where AP tells nothing."""
+        return "rank1" if self.one_match else "mAP"
+
+    def arms(self) -> tuple[Group, ...]:
+        """Groups that are arms, not controls."""
+        return tuple(group for group in self.groups if group.control is None)
+
+    @property
+    def repaired(self) -> bool:
+        """Whether any arm learnt from or was judged on data other than raw."""
+        return any(group.data.repaired for group in self.groups)
+
+    def controls_of(self, arm: str) -> tuple[Group, ...]:
+        """The recorded controls of an arm."""
+        return tuple(group for group in self.groups if group.control and group.first["of"] == arm)

@@ -1,0 +1,77 @@
+"""Runs of one arm in several divisions of the data brought together; which of them count."""
+
+from collections.abc import Iterable
+
+from reports.errors import NothingToReport
+from reports.records.attributes import Attributes
+from reports.records.splits import pooled_attributes, pooled_choices, pooled_queries, pooled_result
+from reports.records.test_time import Choices
+from reports.store.arm import ArmRun
+
+
+def over_divisions(
+    found: dict[str, list[ArmRun]], asked: tuple[int, ...], parent_id: str
+) -> tuple[dict[str, list[ArmRun]], tuple[str, ...]]:
+    """One run for each arm and seed, all over the same divisions, and sentences on what does not count.
+
+    What was not run in all divisions that were asked for is left out. As long as no arm was (the job was stopped
+    early), the divisions count that all arms with all seeds were run in.
+
+    Raises:
+        NothingToReport: there is no such division yet.
+    """
+    if not asked:
+        return found, ()
+    by_seed = {name: _by_seed(runs) for name, runs in found.items()}
+    each = [(name, seed, set(parts)) for name, seeds in by_seed.items() for seed, parts in seeds.items()]
+    trained = [splits for name, seed, splits in each if by_seed[name][seed][min(splits)].result["control"] != "colour"]
+    if any(splits >= set(asked) for splits in trained):
+        common = asked
+    else:
+        common = tuple(number for number in asked if all(number in splits for _, _, splits in each))
+    if not common:
+        raise NothingToReport(
+            f"parent run {parent_id} has no split yet in which all its arms were run; let the job run on."
+        )
+    left_out = [
+        f"{name} with seed {seed}, which was run in {len(splits)} of {len(asked)} splits: let the job run on."
+        for name, seed, splits in each
+        if not splits >= set(common)
+    ]
+    pooled = {
+        name: [_pooled([parts[number] for number in common]) for parts in seeds.values() if set(parts) >= set(common)]
+        for name, seeds in by_seed.items()
+    }
+    return {name: runs for name, runs in pooled.items() if runs}, tuple(left_out)
+
+
+def _by_seed(runs: Iterable[ArmRun]) -> dict[int, dict[int, ArmRun]]:
+    """Seed -> division of the data -> run."""
+    found: dict[int, dict[int, ArmRun]] = {}
+    for run in runs:
+        found.setdefault(run.seed, {})[run.split or 0] = run
+    return found
+
+
+def _pooled(parts: list[ArmRun]) -> ArmRun:
+    """All divisions of one arm with one seed as one run."""
+    first = parts[0]
+    numbers = [part.split or 0 for part in parts]
+    name = f"{first.result['label']}, seed {first.seed}"
+    chosen = [part.choices for part in parts if part.choices]
+    known = [part.attributes for part in parts if part.attributes]
+    recognised = None
+    if len(known) == len(parts):
+        recognised = pooled_attributes([one.record for one in known], [one.arrays for one in known], numbers)
+    choices = None
+    if len(chosen) == len(parts):
+        choices = pooled_choices([one.record for one in chosen], [one.arrays for one in chosen], numbers, name)
+    return ArmRun(
+        first.run_id,
+        pooled_result([part.result for part in parts]),
+        pooled_queries([part.per_query for part in parts], numbers, name),
+        first.strips,
+        attributes=Attributes(*recognised) if recognised else None,
+        choices=Choices(*choices) if choices else None,
+        divisions=tuple(parts),
+    )
