@@ -51,7 +51,7 @@ bench: $(STAMP)  ## timings, each beside its floor
 	$(PY) -m pytest -p no:cacheprovider -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
 
 gpu-evidence:  ## costs and the embedded matrix on a CUDA GPU, by this machine's own python: no network, no .venv
-	$(PYTHON) -m runners.evidence $(ARGS)
+	$(PYTHON) -m runners.gpu_evidence $(ARGS)
 
 constraints: $(STAMP)  ## write down the versions of .venv
 	(head -2 constraints.txt; $(PY) -m pip freeze --exclude-editable) > constraints.tmp && mv constraints.tmp constraints.txt

@@ -12,8 +12,8 @@ from datasets import attributes
 from datasets.attributes import GROUPS, Annotation, Attribute, Join, rap, synthwalk
 from datasets.tracklet import Split
 from methods.cards.recipe import PROFILES
-from runners.cli import guarded
-from runners.options import add_precision
+from runners.cli.exit_codes import guarded
+from runners.cli.options import add_precision
 
 DESCRIPTION = """\
 Attributes of people (hat, backpack, top color, ...): show an annotation and count how it joins with a data set, or make
@@ -182,7 +182,7 @@ def _show_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _transfer(parsed: argparse.Namespace) -> int:
-    from runners.transferring import transfer
+    from runners.pipeline.transfer import transfer
 
     made = transfer(parsed)
     if parsed.json:

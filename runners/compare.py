@@ -12,15 +12,15 @@ import methods
 import protocols
 from datasets.repaired import names as repairer_names
 from methods.cards.card import Card
-from runners.arms_to_run import main_arms
-from runners.cli import guarded
+from runners.cli.exit_codes import guarded
+from runners.cli.options import add_data, add_places, add_repair, add_training
 from runners.errors import NotPossible, RunError
-from runners.options import add_data, add_places, add_repair, add_training
-from runners.request import Request, check
+from runners.pipeline.request import Request, check
+from runners.pipeline.selection import main_arms
 
 if TYPE_CHECKING:
-    from runners.job import Job, Outcome
-    from runners.scoreboard import Key, Scoreboard
+    from runners.cli.live_table import Key, Scoreboard
+    from runners.pipeline.job import Job, Outcome
 
 PROTOCOLS = ("rgb-single-pass", "rgb-snippets")
 EXAMPLES = """examples:
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``--help``."""
     options = parser().parse_args(argv)
     requests = requests_of(options)
-    from runners.plan import folder_of_work
+    from runners.plan.plan import folder_of_work
 
     out = folder_of_work(options.out)
     compared = run(requests, options)
@@ -156,9 +156,9 @@ def run(requests: Sequence[Request], options: argparse.Namespace) -> Compared:
     """Look through all jobs, then run what they miss."""
     from contextlib import nullcontext
 
+    from runners.cli.live_table import Scoreboard
+    from runners.pipeline.record import prepare, record
     from runners.progress import shown_on
-    from runners.recording import prepare, record
-    from runners.scoreboard import Scoreboard
 
     board = Scoreboard()
     jobs: list[tuple[tuple[Job, ...], Request]] = []

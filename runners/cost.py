@@ -13,9 +13,9 @@ import methods
 from methods.cards.card import SERVING
 from protocols.vocabulary import ARITHMETICS
 from reports.schema.vocabulary import COST
-from runners.arms_to_run import parse_size
-from runners.cli import guarded
+from runners.cli.exit_codes import guarded
 from runners.errors import RunError
+from runners.pipeline.selection import parse_size
 from runners.progress import note, step_bar
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arms = choose(card, options.arms)
     size = parse_size(options.size)
 
-    from runners.environment import choose_device
+    from runners.plan.environment import choose_device
 
     record = measure(card, arms, size, choose_device(options.device), options)
 
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.out:
         write(Path(options.out), record, section.tables(checked), section.page(checked))
     if options.track:
-        from runners.cost_tracking import track
+        from runners.tracking.cost import track
 
         track(record, options.tracking_uri)
     print(json.dumps(record, indent=1) if options.json else every_cell(checked).visible().as_text())
@@ -124,7 +124,7 @@ def measure(
     from protocols.cost import device as hardware
     from protocols.cost.cell import Bench, Way, in_words
     from protocols.cost.roofline import measure_ceilings
-    from runners.environment import command_line, describe
+    from runners.plan.environment import command_line, describe
 
     ways = [Way(kind, options.channels_last, options.compile) for kind in options.arithmetic]
     note(f"measure the ceilings of this {'GPU' if device.startswith('cuda') else 'CPU'} ...")

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.inspection import contact_sheet
-from runners import data_list, data_pack, data_render, data_stats, data_verify
-from runners.cli import guarded
-from runners.data_source import add_source, examine, positive, size_of
+from runners.cli.exit_codes import guarded
+from runners.dataset_tools import list as data_list
+from runners.dataset_tools import pack, render, stats, verify
+from runners.dataset_tools.source import add_source, examine, positive, size_of
 
 DESCRIPTION = """\
 Data sets on disk: which can be read, is a copy complete, what is in it, pack it for speed, render a stand-in for it.
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for action in (data_list, data_verify, data_stats, data_pack, data_render):
+    for action in (data_list, verify, stats, pack, render):
         action.add_parser(actions)
 
     sheet = actions.add_parser("contact-sheet", help="draw tracklets as rows of frames")

@@ -20,15 +20,15 @@ from protocols.ranking.distributed import agreed
 from protocols.vocabulary import WITH_INTERVALS
 from reports.conventions import descriptors
 from reports.conventions.descriptors import Evaluation
-from runners.cli import BAD_INPUT, guarded
-from runners.descriptors import RECORD, SUFFIX
-from runners.environment import choose_device, command_line
+from runners.cli.exit_codes import BAD_INPUT, guarded
 from runners.errors import RunError
-from runners.exchange import check_export, load
-from runners.exchanged import ALONE, Exchanged, Share
-from runners.judged_descriptors import of_step, step_of_run
+from runners.evaluation.descriptor_set import RECORD, SUFFIX
+from runners.evaluation.descriptor_table import ALONE, Exchanged, Share
+from runners.evaluation.import_export import check_export, load
+from runners.evaluation.recorded_descriptors import of_step, step_of_run
+from runners.plan.environment import choose_device, command_line
 from runners.progress import note, step_bar
-from runners.sharing import device_of, joined, quiet
+from runners.torchrun import device_of, joined, quiet
 
 if TYPE_CHECKING:
     from protocols.ranking.distributed import TorchProcesses
@@ -152,7 +152,7 @@ def _run(options: argparse.Namespace, processes: "TorchProcesses | None") -> int
     device = "cpu" if options.device == "cpu" else device_of(choose_device(options.device))
     sets = _opened(options) if processes is None else agreed(processes, lambda: _opened(options, processes), BAD_INPUT)
     if options.export:
-        from runners.exchange import save
+        from runners.evaluation.import_export import save
 
         save(Path(options.export), sets[0])
         note(f"wrote {options.export}")
@@ -173,7 +173,7 @@ def _opened(options: argparse.Namespace, processes: "TorchProcesses | None" = No
     """All sets that are named, of each of them the slice of this process."""
     split = None
     if options.dataset:
-        from runners.dataset import load_data
+        from runners.derived_data.load import load_data
 
         if options.split is None and datasets.num_splits(options.dataset) > 1:
             raise RunError(

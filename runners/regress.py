@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runners.cli import guarded
+from runners.cli.exit_codes import guarded
 from runners.errors import RunError
 
 if TYPE_CHECKING:
-    from runners.regression_baseline import Baseline, Measured
-    from runners.regression_table import Found
+    from runners.regression.baseline import Baseline, Measured
+    from runners.regression.table import Found
 
 DEFAULT = "reports/baselines/embedded.json"
 UPDATE_WORK = "runs/regress-update"
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise RunError('--update needs --reason "why the numbers may change"; it stays in the baseline\'s history.')
     if options.workers is not None and options.workers < 1:
         raise RunError(f"--workers {options.workers}: expected the number of processes, 1 or more.")
-    from runners.regression_baseline import read_baseline
+    from runners.regression.baseline import read_baseline
 
     path = Path(options.baseline)
     baseline = read_baseline(path)
@@ -110,9 +110,9 @@ def _ended_cleanly() -> Iterator[None]:
 
 def check(baseline: "Baseline", options: argparse.Namespace) -> int:
     """Run the matrix with its first seed and compare."""
-    from runners.regression_comparing import Incomparable, compare, require_comparable
-    from runners.regression_run import run_matrix
-    from runners.regression_table import Found
+    from runners.regression.compare import Incomparable, compare, require_comparable
+    from runners.regression.run import run_matrix
+    from runners.regression.table import Found
 
     began = time.monotonic()
     try:
@@ -129,8 +129,8 @@ def check(baseline: "Baseline", options: argparse.Namespace) -> int:
 
 def update(path: Path, baseline: "Baseline", options: argparse.Namespace) -> int:
     """Run the matrix with all its seeds and write what came out, whole or not at all."""
-    from runners.regression_baseline import entry_of, write_baseline
-    from runners.regression_run import run_matrix
+    from runners.regression.baseline import entry_of, write_baseline
+    from runners.regression.run import run_matrix
 
     expected = baseline.measured.seconds if baseline.measured else {}
     with _work(options.work, update=True) as work:
@@ -145,7 +145,7 @@ def update(path: Path, baseline: "Baseline", options: argparse.Namespace) -> int
 
 def show(found: "Found", options: argparse.Namespace) -> None:
     """Print what was found, and write the Markdown where it is wanted."""
-    from runners.regression_table import as_data, as_markdown, as_text
+    from runners.regression.table import as_data, as_markdown, as_text
 
     if options.markdown:
         _write(options.markdown, as_markdown(found))
@@ -155,7 +155,7 @@ def show(found: "Found", options: argparse.Namespace) -> None:
 def _tell_update(path: Path, old: "Baseline", measured: "Measured", size: int, options: argparse.Namespace) -> None:
     """What the new baseline holds, beside the one before it."""
     before = dict(old.history[-1].get("results", {})) if old.history else {}
-    from runners.regression_baseline import entry_of
+    from runners.regression.baseline import entry_of
 
     entry = entry_of(measured, options.reason)
     if options.json:
@@ -172,7 +172,7 @@ def _tell_update(path: Path, old: "Baseline", measured: "Measured", size: int, o
 
 def _incomparable(sentence: str, options: argparse.Namespace) -> int:
     """A check that could not be made has failed."""
-    from runners.regression_table import MARKER
+    from runners.regression.table import MARKER
 
     if options.markdown:
         _write(options.markdown, f"{MARKER}\n### Not comparable\n\n{sentence}\n")
@@ -183,7 +183,7 @@ def _incomparable(sentence: str, options: argparse.Namespace) -> int:
 
 
 def _write(name: str, text: str) -> None:
-    from runners.steps import write_bytes
+    from runners.plan.step_store import write_bytes
 
     path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,7 @@ def _protocols(baseline: "Baseline") -> dict[str, dict[str, object]]:
 @contextmanager
 def _work(wanted: str | None, *, update: bool) -> Iterator[Path]:
     """The folder of steps: the user's own, or one that is gone afterwards."""
-    from runners.plan import folder_of_work
+    from runners.plan.plan import folder_of_work
 
     if wanted:
         yield folder_of_work(wanted)

@@ -12,11 +12,11 @@ import methods
 from datasets.repaired import names as repairer_names
 from files.formats import json as json_files
 from methods.cards.recipe import PROFILES
-from runners.arms_to_run import choose_seeds, parse_size
-from runners.cli import guarded
+from runners.cli.exit_codes import guarded
+from runners.cli.options import add_precision, chosen_precision
 from runners.errors import NotPossible, RunError
-from runners.options import add_precision, chosen_precision
-from runners.request import MARS_LAYOUT
+from runners.pipeline.request import MARS_LAYOUT
+from runners.pipeline.selection import choose_seeds, parse_size
 
 EXAMPLES = """examples:
   python -m runners.repair oracle data/oracle                           SynthWalk as if nothing had stood in front
@@ -82,13 +82,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def repair(options: argparse.Namespace) -> dict[str, Any]:
     """Train what has to be trained, write the set, and return its manifest."""
     from datasets.files.manifest import REPAIRED
-    from runners.dataset import load_data
-    from runners.environment import choose_device
-    from runners.job_setting import setting_of
-    from runners.material import Material
-    from runners.plan import folder_of_work, plan_data
-    from runners.repairers import parse_repairer
-    from runners.steps import StepStore
+    from runners.derived_data.load import load_data
+    from runners.pipeline.configuration import setting_of
+    from runners.pipeline.data_versions import Material
+    from runners.plan.data_names import parse_repairer
+    from runners.plan.environment import choose_device
+    from runners.plan.plan import folder_of_work, plan_data
+    from runners.plan.step_store import StepStore
 
     if options.dataset in datasets.names() and options.dataset not in MARS_LAYOUT:
         raise NotPossible(

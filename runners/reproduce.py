@@ -11,11 +11,11 @@ from typing import Any
 import methods
 from datasets.repaired import names as repairer_names
 from protocols.vocabulary import Verdict
-from runners import listing
-from runners.cli import guarded
+from runners.cli import listing
+from runners.cli.exit_codes import guarded
+from runners.cli.options import add_data, add_places, add_repair, add_training
 from runners.errors import RunError
-from runners.options import add_data, add_places, add_repair, add_training
-from runners.request import Request, check
+from runners.pipeline.request import Request, check
 
 _COUNTED: tuple[Verdict, ...] = ("holds", "cannot tell", "does not hold")
 
@@ -123,7 +123,7 @@ def run(request: Request, options: argparse.Namespace, out: Path) -> dict[str, A
     """All steps of the job; returns what is to be shown."""
     from reports import build
     from reports.store.uri import shown
-    from runners.recording import prepare, record
+    from runners.pipeline.record import prepare, record
 
     recorded = record(prepare(request, options, options.slice), request, options.tracking_uri)
     store, parent = recorded.store, recorded.parent
@@ -137,7 +137,7 @@ def run(request: Request, options: argparse.Namespace, out: Path) -> dict[str, A
 
 def _folder(request: Request, options: argparse.Namespace) -> Path:
     """Where the report goes; refused before anything slow begins if it cannot be written."""
-    from runners.plan import folder_of_work
+    from runners.plan.plan import folder_of_work
 
     card, protocol = request.card, request.protocol
     other = "" if protocol.name == card.constraints.protocol else f"-{protocol.name}"

@@ -24,8 +24,8 @@ from reports.sections.test_time import tables as test_time_tables
 from reports.store import repairer_names
 from reports.store.read_job import _PARTS
 from reports.store.reader import ARTIFACTS
-from runners.import_closure import HOUSE
-from runners.planned import Control
+from runners.plan.import_closure import HOUSE
+from runners.plan.plan_types import Control
 
 UNKNOWN = "unknown"
 

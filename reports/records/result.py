@@ -1,7 +1,7 @@
 """The recorded result: what one arm with one seed leaves behind, as plain JSON.
 
-``result.json`` is the truth; everything MLflow shows is a copy of parts of it.  The writer (``runners.tracking``) and
-the readers (this floor) share these types and `reports.records.result_checks`.
+``result.json`` is the truth; everything MLflow shows is a copy of parts of it.  The writer
+(``runners.tracking.mlflow_writer``) and the readers (this floor) share these types and `reports.records.result_checks`.
 
 Units: accuracies in percent, GMACs (one multiply-add is one MAC), GFLOPs = 2 x GMACs, millions of parameters,
 milliseconds, frames per second, megabytes.

@@ -18,9 +18,10 @@ import methods
 import protocols
 from datasets.frames.decoded import FrameStore
 from protocols.test_time.inputs import Variants
-from runners import choosing, describing, extraction
-from runners.environment import choose_precision
-from runners.trunk_frames import counting_trunk_frames
+from runners.evaluation import encode, encode_variants
+from runners.plan.environment import choose_precision
+from runners.training import frame_features
+from runners.training.count_frames import counting_trunk_frames
 
 SIZE = (64, 32)
 PRECISION = choose_precision("auto", "cpu")
@@ -45,18 +46,18 @@ def network() -> Any:
     return found.to(memory_format=torch.channels_last) if PRECISION == "bf16" else found
 
 
-def _feeding(network: Any, store: FrameStore, folder: Path) -> describing.Feeding:
+def _feeding(network: Any, store: FrameStore, folder: Path) -> encode.Feeding:
     folder.mkdir(exist_ok=True)
-    extraction.extract_frame_features(
+    frame_features.extract_frame_features(
         network, store, "imagenet", device="cpu", precision=PRECISION, folder=folder, title="features"
     )  # fmt: skip
     file = folder / "features.npy"
     features = np.load(file, mmap_mode="r")
-    passed = len(features), extraction.trunk_frames_of(file)
-    return describing.Feeding(store, features, "imagenet", "cpu", PRECISION, "choices", passed=passed)
+    passed = len(features), frame_features.trunk_frames_of(file)
+    return encode.Feeding(store, features, "imagenet", "cpu", PRECISION, "choices", passed=passed)
 
 
-def _measure(benchmark: Any, network: Any, store: FrameStore, work: Callable[[], describing.Chosen]) -> float:
+def _measure(benchmark: Any, network: Any, store: FrameStore, work: Callable[[], encode.Chosen]) -> float:
     """Times the work, and counts in the same rounds; passes of one round."""
     rounds, found = 2, []
     with counting_trunk_frames(network) as trunk:
@@ -71,16 +72,16 @@ def _measure(benchmark: Any, network: Any, store: FrameStore, work: Callable[[],
 
 @pytest.mark.benchmark(group=GROUP)
 def test_floor_whole_sequence_alone(benchmark: Any, network: Any, store: FrameStore, tmp_path: Path) -> None:
-    def work() -> describing.Chosen:
-        return choosing.choose(network, WHOLE, _feeding(network, store, tmp_path / "features"))
+    def work() -> encode.Chosen:
+        return encode_variants.choose(network, WHOLE, _feeding(network, store, tmp_path / "features"))
 
     assert _measure(benchmark, network, store, work) == 1.0
 
 
 @pytest.mark.benchmark(group=GROUP)
 def test_all_choices_together(benchmark: Any, network: Any, store: FrameStore, tmp_path: Path) -> None:
-    def work() -> describing.Chosen:
-        found = choosing.choose(network, WAYS, _feeding(network, store, tmp_path / "features"))
+    def work() -> encode.Chosen:
+        found = encode_variants.choose(network, WAYS, _feeding(network, store, tmp_path / "features"))
         assert found.trunk_frames == found.frames
         return found
 

@@ -28,9 +28,9 @@ from datasets.images.transforms import to_tensor
 from datasets.seeding import generator
 from datasets.tracklet import NumberedFrames, Split, Tracklet
 from methods.layers import resnet
-from runners.environment import choose_device, choose_precision
-from runners.extraction import extract_frame_features, frames_per_batch
-from runners.training import autocast, laid_out
+from runners.plan.environment import choose_device, choose_precision
+from runners.training.frame_features import extract_frame_features, frames_per_batch
+from runners.training.loop import autocast, laid_out
 
 SIZE = (256, 128)
 DEVICE = choose_device("auto")

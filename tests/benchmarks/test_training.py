@@ -16,11 +16,12 @@ import protocols
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import to_tensor
 from methods.cards.recipe import Augment, Length, Optimizer, Sampler, Stage
-from runners import describing, extraction
-from runners.environment import choose_precision
-from runners.feeding import Feed
-from runners.optimisation import build_optimizer, set_trainable
-from runners.training import PixelSource, autocast, laid_out, train_stage
+from runners.evaluation import encode
+from runners.plan.environment import choose_precision
+from runners.training import frame_features
+from runners.training.batches import Feed
+from runners.training.loop import PixelSource, autocast, laid_out, train_stage
+from runners.training.optimizer import build_optimizer, set_trainable
 
 SIZE = (64, 32)
 STEPS, BATCH = 3, 64
@@ -107,11 +108,11 @@ def test_extraction_and_aggregation(benchmark: Any, store: FrameStore, tmp_path:
     network = _baseline().eval()
 
     def extract() -> None:
-        extraction.extract_frame_features(
+        frame_features.extract_frame_features(
             network, store, "imagenet", device="cpu", precision=PRECISION, folder=tmp_path, title="features"
         )
         features = np.load(tmp_path / "features.npy", mmap_mode="r")
-        feeding = describing.Feeding(store, features, "imagenet", "cpu", PRECISION, "extract")
-        describing.describe(network, protocols.load("res50-rgb-single-pass"), feeding)
+        feeding = encode.Feeding(store, features, "imagenet", "cpu", PRECISION, "extract")
+        encode.describe(network, protocols.load("res50-rgb-single-pass"), feeding)
 
     _once(benchmark, extract)

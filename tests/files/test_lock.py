@@ -93,8 +93,8 @@ def test_every_command_starts_where_there_is_no_fcntl(tmp_path: Path) -> None:
     code = (
         WITHOUT + "import importlib\n"
         f"for name in {commands!r}: importlib.import_module(name)\n"
-        "from pathlib import Path; from runners.steps import Step, StepStore\n"
-        "from runners.tracking_store import connect\n"
+        "from pathlib import Path; from runners.plan.step_store import Step, StepStore\n"
+        "from runners.tracking.connect import connect\n"
         "store, step = StepStore(Path(sys.argv[1])), Step('stage', 'a', {})\n"
         "with store.running(step) as folder: (folder / 'a').write_text('b')\n"
         "with store.running(step) as folder: assert folder is None\n"

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 import methods
 from files.formats import safetensors
 from methods.gltr.released import load_released
-from runners import checkpoints
-from runners.cli import guarded
+from runners.cli.exit_codes import guarded
+from runners.training import checkpoints
 
 IDS = 2
 

@@ -11,14 +11,14 @@ import torch
 
 from files.formats import safetensors
 from methods.gltr.released import theirs
-from runners import checkpoints
-from runners.descriptors import HEADLINE, IMAGE, Tracklets, write
-from runners.steps import write_json
-from runners.tracking import open_store
+from runners.evaluation.descriptor_set import HEADLINE, IMAGE, Tracklets, write
+from runners.plan.step_store import write_json
+from runners.tracking.mlflow_writer import open_store
+from runners.training import checkpoints
 from tests.fuzz import loading
 from tests.reports import fake
 from tests.reports.conftest import EXPERIMENT
-from tests.runners.killing import no_pictures
+from tests.runners.pipeline.killing import no_pictures
 from tests.runners.small import seeded
 
 ARMS = {("baseline", None, None): 0.0, ("tsa", None, None): 0.1}

@@ -9,7 +9,7 @@ import pytest
 import protocols
 from protocols.discovery import protocols_in
 from protocols.errors import ProtocolError
-from runners.import_closure import HOUSE
+from runners.plan.import_closure import HOUSE
 
 GOOD = """
 from dataclasses import replace

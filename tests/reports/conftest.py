@@ -12,7 +12,7 @@ from reports.store.job import Job
 from reports.store.jobs import Across, load_all
 from reports.store.read_job import load_job
 from reports.store.reader import Reader, open_reader
-from runners.tracking import Store, open_store
+from runners.tracking.mlflow_writer import Store, open_store
 from tests.reports import fake, fake_adfd, fake_choices, fake_cosam, fake_many, fake_tkp, fake_vrstc
 from tests.reports.pages.browser import Browser, Page, find
 

@@ -241,7 +241,7 @@ def write(
 @cache
 def template() -> bytes:
     """A migrated, empty database: copying it takes milliseconds, migrating a new one takes seconds."""
-    from runners.tracking import open_store
+    from runners.tracking.mlflow_writer import open_store
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mlflow.db"

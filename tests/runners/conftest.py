@@ -10,15 +10,15 @@ from torch import nn
 
 from datasets import synthwalk
 from protocols.cost import measure
-from runners import job
-from runners.tracking import Store, open_store
+from runners.pipeline import job
+from runners.tracking.mlflow_writer import Store, open_store
 from tests.narrow import FULL, model, narrowed
 from tests.places import PAPERS
 from tests.reports import fake
 
 SHIPPED = {
-    "runners.job.COST_SECONDS": job.COST_SECONDS,
-    "runners.job.COST_LENGTHS": job.COST_LENGTHS,
+    "runners.pipeline.job.COST_SECONDS": job.COST_SECONDS,
+    "runners.pipeline.job.COST_LENGTHS": job.COST_LENGTHS,
     "protocols.cost.measure.bare_trunk": measure.bare_trunk,
     "torchvision.models.get_model": FULL,
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from runners.tracking import Store
+from runners.tracking.mlflow_writer import Store
 from tests.reports import fake
 
 BASELINE = ("baseline", None, None)

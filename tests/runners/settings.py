@@ -3,7 +3,7 @@
 from typing import Any
 
 import methods
-from runners.planned import Setting
+from runners.plan.plan_types import Setting
 
 
 def setting(paper: str, **changes: Any) -> Setting:

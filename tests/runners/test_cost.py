@@ -8,7 +8,8 @@ import pytest
 
 from protocols.cost import cell
 from reports.records.cost import read
-from runners import cost, cost_tracking
+from runners import cost
+from runners.tracking import cost as tracking_cost
 from tests.reports import fake
 
 SMALL = ("--paper", "adfd", "--arms", "a", "--size", "32x32", "--device", "cpu")
@@ -72,7 +73,7 @@ def test_mlflow_has_a_run_an_arm_with_frames_as_steps(done) -> None:
 
     client = MlflowClient(done[1])
     record = json.loads((done[0] / "cost.json").read_text())
-    experiment = client.get_experiment_by_name(cost_tracking.experiment_name(record["device"]))
+    experiment = client.get_experiment_by_name(tracking_cost.experiment_name(record["device"]))
     assert experiment.name.startswith("cost/")
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.data.params["arm"] == "a"
@@ -93,7 +94,7 @@ def test_reports_find_the_latest_measurement_whole(done) -> None:
     record = fake_cost.record()
     newer = {**record, "measured": "2099-01-01T00:00:00+00:00"}
     for one in (newer, record, {**newer, "paper": "tkp", "measured": "2100-01-01T00:00:00+00:00"}):
-        assert len(cost_tracking.track(one, done[1])) == 4  # two arms in two ways
+        assert len(tracking_cost.track(one, done[1])) == 4  # two arms in two ways
     found = store_cost.latest(open_reader(done[1]), "gltr")
     assert found == read(newer, "newer")
     assert store_cost.latest(open_reader(done[1]), "adfd").arms[0].label == "A: softmax"
@@ -102,10 +103,10 @@ def test_reports_find_the_latest_measurement_whole(done) -> None:
 
 def test_names_of_experiments() -> None:
     assert (
-        cost_tracking.experiment_name({"device": "gpu", "name": "NVIDIA H100 80GB HBM3"})
+        tracking_cost.experiment_name({"device": "gpu", "name": "NVIDIA H100 80GB HBM3"})
         == "cost/nvidia-h100-80gb-hbm3"
     )
-    assert cost_tracking.experiment_name({"device": "cpu", "name": "@@"}) == "cost/cpu"
+    assert tracking_cost.experiment_name({"device": "cpu", "name": "@@"}) == "cost/cpu"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from reports.ledger.ledger import SYNTHETIC, build_ledger
 from reports.render.table import Estimate, shown
 from reports.store.cards import normalise
 from reports.store.jobs import Across, load_all
-from runners.tracking import open_store
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake_many
 
 SHELF = {"gamma": normalise(fake_many.card("beta")) | {"claims": fake_many.card("beta")["claims"][:1]}}

@@ -16,7 +16,7 @@ from reports.comparison.tables import Compared, compare, labels_of
 from reports.render.table import Estimate
 from reports.store.job import Job
 from reports.store.jobs import Across, load_all
-from runners.tracking import open_store
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake, fake_many
 
 

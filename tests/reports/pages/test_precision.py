@@ -9,8 +9,8 @@ from reports.sections.results import tables
 from reports.store import arm
 from reports.store.job import Job
 from reports.store.jobs import Across
-from runners.environment import PRECISIONS
-from runners.tracking_content import child_params, child_tags
+from runners.plan.environment import PRECISIONS
+from runners.tracking.tags_and_metrics import child_params, child_tags
 
 
 def test_every_precision_has_words() -> None:

@@ -17,7 +17,7 @@ from reports.errors import ReportError
 from reports.render.write import write_files
 from reports.store import evidence_files
 from reports.suite import MANIFEST, build_suite
-from runners.tracking import open_store
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake, fake_many
 from tests.reports.pages.browser import Page
 from tests.reports.pages.test_page import Structure

@@ -13,12 +13,12 @@ from reports.schema.json_shape import check_form
 from reports.store.jobs import load_all
 from reports.store.read_job import load_job
 from reports.store.reader import open_reader
-from runners.cost_tracking import track
-from runners.tracking import open_store
+from runners.tracking.cost import track
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake, fake_cost
 from tests.reports.conftest import EXPERIMENT
 from tests.runners import recorded
-from tests.runners.killing import no_pictures
+from tests.runners.pipeline.killing import no_pictures
 
 ARMS = {("baseline", None, None): 0.0, ("tsa", None, None): 0.1}
 

@@ -25,7 +25,7 @@ from reports.store.jobs import load_all
 from reports.store.read_job import load_job
 from reports.store.reader import open_reader
 from reports.terminal import page as terminal_page
-from runners.tracking import open_store
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake, fake_choices, fake_splits
 
 

@@ -13,7 +13,7 @@ from reports.records.test_time import Choices, check_choices
 from reports.store.read_job import load_job
 from reports.store.reader import open_reader
 from runners.errors import RunError
-from runners.tracking import open_store
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake, fake_choices
 
 

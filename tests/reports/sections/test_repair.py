@@ -26,7 +26,7 @@ from reports.sections.results.tables import results
 from reports.store.job import Job
 from reports.store.read_job import load_job
 from reports.store.reader import open_reader
-from runners.tracking import open_store
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake, fake_vrstc
 from tests.reports.pages.test_page import Structure
 

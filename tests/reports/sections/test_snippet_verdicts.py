@@ -13,7 +13,7 @@ from reports.store.arm import ArmRun, Group
 from reports.store.job import Job
 from reports.store.read_job import load_job
 from reports.store.reader import open_reader
-from runners.tracking import open_store
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake, fake_choices
 
 LENGTHS = (2, 4, 8, 16, 32)

@@ -8,7 +8,7 @@ import pytest
 
 from reports.errors import NothingToReport, ReportError
 from reports.store.jobs import Across, load_all
-from runners.tracking import open_store
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake, fake_many
 
 

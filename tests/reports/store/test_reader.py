@@ -10,7 +10,7 @@ import reports
 from reports.store.job import Job
 from reports.store.read_job import load_job
 from reports.store.reader import Reader, open_reader
-from runners.tracking import open_store
+from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake
 from tests.reports.conftest import EXPERIMENT
 

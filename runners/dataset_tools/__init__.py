@@ -1,0 +1,1 @@
+"""The actions of `python -m runners.data`, a module each."""

@@ -1,0 +1,1 @@
+"""Data that a job makes: annotations joined, pseudo-labels, region scores, repaired frames."""

@@ -1,0 +1,110 @@
+"""Which attributes are known: of the data of a job, and of the other data from which labellers learn."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import datasets
+from datasets import attributes
+from datasets.attributes import Annotation, rap
+from datasets.synthwalk.truth import read_json
+from datasets.tracklet import Split
+from runners.errors import RunError
+from runners.plan.plan_types import Annotated
+from runners.progress import note
+
+WORLD = "attribute-source"
+
+
+@dataclass(frozen=True)
+class AnnotatedSplit:
+    """A data set with its attributes.
+
+    Attributes:
+        split: the data.
+        annotation: their attributes.
+        name: for tables, where one data set can be another's source; that of the split if not given.
+    """
+
+    split: Split
+    annotation: Annotation
+    name: str = ""
+
+    def planned(self) -> Annotated:
+        """As a plan needs it."""
+        return Annotated(
+            self.split.fingerprint,
+            self.annotation.name,
+            self.annotation.fingerprint,
+            self.annotation.groups,
+            datasets.reader_of(self.split.name),
+        )
+
+
+def find_annotation(split: Split, file: str | None) -> Annotation | None:
+    """The attributes of a data set's people.
+
+    Args:
+        split: the data set.
+        file: what the user named, or None for those that the data set brings along.
+
+    Returns:
+        None where nothing was named and the data set brings none.
+
+    Raises:
+        DataError: the file cannot be read, or is of other data.
+    """
+    if file is None:
+        return attributes.own(split)
+    found = attributes.load(file)
+    met = found.require_join((*split.train, *split.test), whole=False)
+    note(f"attributes: {found.name} knows {met.joined:,} of {met.tracklets:,} tracklets; {met.unused:,} rows unused")
+    for sentence in found.notices:
+        note(f"attributes: {sentence}")
+    return found
+
+
+def find_source(folder: str | None, size: tuple[int, int], synthetic: bool) -> AnnotatedSplit | None:
+    """Data with annotated attributes from which labellers learn.
+
+    Args:
+        folder: a RAP folder or a rendered SynthWalk; None for the world that is rendered for SynthWalk.
+        size: (height, width) that the world is rendered at.
+        synthetic: whether the job's data are SynthWalk, whose source is rendered where none was named.
+
+    Returns:
+        None where nothing was named and nothing is rendered.
+
+    Raises:
+        RunError: the folder is neither.
+        DataError: what lies there is damaged.
+    """
+    if folder is None:
+        if not synthetic:
+            return None
+        folder = str(_rendered(size))
+    root = Path(folder)
+    if rap.is_here(root):
+        split, annotation = rap.load_source(root)
+        return AnnotatedSplit(split, annotation, annotation.name)
+    if not (root / "truth" / "manifest.json").is_file():
+        raise RunError(
+            f"--source {folder}: expected a RAP folder (RAP_annotation, RAP_dataset) or a rendered SynthWalk."
+        )
+    split = datasets.load("synthwalk", root)
+    found = attributes.own(split)
+    assert found is not None  # it has its truth, as was seen above
+    told = read_json(root, "manifest").get("parameters")
+    world = told if isinstance(told, dict) else {}
+    about = f"style {world.get('style', 'street')}, seed {world.get('seed', 'unknown')}"
+    return AnnotatedSplit(split, found, f"SynthWalk ({about})")
+
+
+def _rendered(size: tuple[int, int]) -> Path:
+    from datasets import synthwalk
+    from datasets.synthwalk.presets import PRESETS
+
+    world = replace(PRESETS[WORLD], height=size[0], width=size[1])
+    folder = Path("data") / f"synthwalk-{WORLD}-v{world.version}-{size[0]}x{size[1]}"
+    if not folder.exists():
+        note(f"rendering another world, with other people and in another style, into {folder}")
+    return synthwalk.render(world, folder)

@@ -1,0 +1,159 @@
+"""Attributes that a network tells of people whom nobody annotated: a file like any other annotation.
+
+ADFD's rule: the predicted probabilities of a person's frames are averaged, and one half or more is yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets import attributes
+from datasets.frames.decoded import FrameStore
+from datasets.tracklet import Split, Tracklet, person_ids
+from files.formats import arrays as npy
+from methods.interface import FrameThenTime, LearnsAttributes
+from runners.errors import RunError
+from runners.evaluation.score import to_npz
+from runners.ground_truth import attributes as ground_truth_attributes
+from runners.plan.step_store import write_bytes
+from runners.training import stage
+
+if TYPE_CHECKING:
+    from methods.arms import Arm
+    from runners.pipeline.data_versions import Material
+    from runners.plan.plan_types import PlannedLabels, PlannedStage
+
+FILE = "attributes.csv"
+PROBABILITIES = "probabilities.npz"
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What labelling arms say of people, beside what is annotated.
+
+    Attributes:
+        record: as in ``labels.json``.
+        arrays: ``person``, ``truth`` of the job's training people, ``source_person``, ``source_truth`` of the source's
+            test people, and what each labeller says of both.
+    """
+
+    record: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+def label(planned: PlannedLabels, material: Material, folder: Path) -> None:
+    """Write ``attributes.csv`` (yes or no) and ``probabilities.npz`` of the people of the job's training half.
+
+    Where the source has a test half, what the network says of its people, whom it never saw, is kept beside.
+
+    Args:
+        planned: the labels; their arm is trained.
+        material: of the job.
+        folder: of the step.
+    """
+    last = planned.labeller
+    assert last is not None and material.source is not None  # labels that are made have both
+    raw, source = material.raw, material.source.split
+    people, chances = _of_people(
+        last, "train", raw, material.raw_store("train", last.size, last.crop, last.resize), material
+    )
+    arrays: dict[str, NDArray[Any]] = {"person": people, "probability": chances}
+    seen = [t for t in source.test if t.person_id > 0]
+    if seen:
+        store = material.source_store("test", last.size, last.crop, last.resize)
+        arrays["source_person"], arrays["source_probability"] = _of_people(last, "test", source, store, material)
+    write_bytes(folder / PROBABILITIES, to_npz(arrays))
+    groups = [group.name for group in planned.groups for _ in group.columns]
+    attributes.write_table(folder / FILE, people, planned.columns, groups, (chances >= 0.5).astype(np.float32))
+
+
+def _of_people(
+    last: PlannedStage, part: str, split: Split, store: FrameStore, material: Material
+) -> tuple[NDArray[np.int64], Floats]:
+    """Known people ``[P]`` of a half, and the mean over all frames of each of what the network says ``[P, A]``."""
+    network = stage.trained_method(last, material.raw.num_train_ids, material.steps, material.device)
+    if not isinstance(network, LearnsAttributes) or not isinstance(network, FrameThenTime):
+        raise RunError(f"the arm {last.run.text} has role labeller, but its network recognises no attributes.")
+    file = stage.frame_features(
+        network, part, split, store, last.stage.normalise, material.steps, material.device, last.precision
+    )
+    chances = ground_truth_attributes.of_frames(network, stage.load_features(file), material.device)
+    tracklets: tuple[Tracklet, ...] = split.train if part == "train" else split.test
+    owner = np.repeat(person_ids(tracklets), store.lengths)  # [F]
+    people, place = np.unique(owner[owner > 0], return_inverse=True)
+    total = np.zeros((len(people), chances.shape[1]), dtype=np.float64)
+    np.add.at(total, place, chances[owner > 0])
+    return people, (total / np.bincount(place)[:, None]).astype(np.float32)
+
+
+def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], material: Material) -> Labelled | None:
+    """Labels of every arm and seed beside the annotation of the job's people and of the source's.
+
+    Args:
+        planned: arms with seeds and labels, which are made.
+        material: of the job, with an annotation and a source.
+
+    Returns:
+        None where source and job have no attribute in common.
+    """
+    source, annotation = material.source, material.annotation
+    assert source is not None and annotation is not None  # the job asks for nothing else
+    ours = {column.name: place for place, column in enumerate(annotation.columns)}
+    names = [column for group in source.annotation.groups for column in group.columns]
+    shared = [place for place, name in enumerate(names) if name in ours]
+    if not shared:
+        return None
+    arrays: dict[str, NDArray[Any]] = {}
+    labellers = []
+    for arm, seed, labels in planned:
+        assert labels.step is not None and labels.labeller is not None  # an arm labels
+        told = npy.load_npz(material.steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
+        arrays["person"] = told["person"]
+        arrays[f"{arm.text}/{seed}/probability"] = told["probability"][:, shared]
+        if "source_person" in told:
+            arrays["source_person"] = told["source_person"]
+            arrays[f"{arm.text}/{seed}/source_probability"] = told["source_probability"][:, shared]
+        losses = dict(labels.labeller.stage.losses)
+        labellers.append({"arm": arm.text, "label": arm.label, "seed": seed, "losses": losses})
+    chosen = [ours[names[place]] for place in shared]
+    arrays["truth"] = annotation.people_targets(arrays["person"])[:, chosen]
+    if "source_person" in arrays:
+        arrays["source_truth"] = source.annotation.people_targets(arrays["source_person"])[:, shared]
+    groups = [group.name for group in source.annotation.groups for _ in group.columns]
+    record = {
+        "source": {**_about(source.split, source.split.train), "name": source.name or source.split.name},
+        "target": _about(material.raw, material.raw.train),
+        "left_out": len(names) - len(shared),
+        "columns": [
+            {
+                "name": names[place],
+                "attribute": annotation.columns[ours[names[place]]].attribute,
+                "group": groups[place],
+                "positive": _share(arrays["truth"][:, column]),
+            }
+            for column, place in enumerate(shared)
+        ],
+        "labellers": labellers,
+    }
+    return Labelled(record, arrays)
+
+
+def _about(split: Split, tracklets: tuple[Tracklet, ...]) -> dict[str, Any]:
+    return {
+        "name": split.name,
+        "fingerprint": split.fingerprint,
+        "frames": sum(map(len, tracklets)),
+        "people": len(np.unique(person_ids(tracklets))),
+    }
+
+
+def _share(answers: NDArray[np.float32]) -> float | None:
+    known = answers[~np.isnan(answers)]
+    return float(known.mean()) if len(known) else None

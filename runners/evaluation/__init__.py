@@ -1,0 +1,1 @@
+"""From a trained network to scores: encoding test tracklets, descriptor sets, scoring them."""

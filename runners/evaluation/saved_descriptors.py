@@ -1,0 +1,35 @@
+"""What the job leaves of an arm's descriptors in its judge step, so that anybody can score them again.
+
+``descriptors.descriptors`` holds what the headline numbers were made from; under a protocol with images,
+``image.descriptors`` holds the single frames beside it.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runners.evaluation.descriptor_set import HEADLINE, IMAGE, Tracklets, write
+from runners.evaluation.encode import Described
+
+SCRATCH = "clips"  # folder of a judge step, where descriptors of clips gather until all are there
+_TOLD = (
+    "paper", "arm", "label", "control", "of", "seed", "profile", "budget", "size", "precision", "protocol", "dataset",
+    "fed",
+)  # fmt: skip
+
+
+def keep(folder: Path, described: Described, tracklets: Tracklets, result: Mapping[str, Any]) -> None:
+    """Write an arm's descriptors beside its record; what gathered on the way is no longer needed.
+
+    Args:
+        folder: of the judge step, in the making.
+        described: all test tracklets.
+        tracklets: who they are.
+        result: the record; its fingerprint is that of the sets.
+    """
+    about = {name: result[name] for name in _TOLD if name in result}
+    write(folder / HEADLINE, described.video, tracklets, about | {"of_what": "video"}, result["fingerprint"])
+    if described.image is not None:
+        write(folder / IMAGE, described.image, tracklets, about | {"of_what": "image"}, result["fingerprint"])
+    shutil.rmtree(folder / SCRATCH, ignore_errors=True)

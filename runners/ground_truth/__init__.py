@@ -1,0 +1,1 @@
+"""What only known truth can answer, a module for each kind of measurement."""

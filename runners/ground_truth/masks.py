@@ -1,0 +1,210 @@
+"""Where a network looks, held against the truth of a rendered data set: one clip of every known person's tracklet.
+
+The masks of a trained network stand beside those of the same network untrained and beside a mask that merely knows that
+people stand in the middle; without these two a high number says nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from datasets.frames.decoded import FrameStore
+from datasets.images.transforms import Normalisation, to_tensor
+from datasets.sampling.snippets import snippets
+from datasets.synthwalk.render import materials
+from datasets.synthwalk.truth import load_truth
+from datasets.tracklet import Split, Tracklet
+from methods.interface import Explains, FixedClip
+from protocols.ground_truth import masks
+from protocols.vocabulary import REFERENCES, WHO
+from runners.ground_truth.overlays import PICTURED, pictures
+from runners.plan.environment import Precision
+from runners.progress import note
+from runners.training.frame_features import frames_per_batch
+from runners.training.loop import autocast
+
+CLIP = 4  # frames of a clip, for methods that take any number
+LESS_IS_BETTER = ("background", "occluder")
+BAGS = (materials.BACKPACK, materials.SHOULDER_BAG, materials.HAND_BAG, materials.HAT)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What is recorded of where a network looks.
+
+    Attributes:
+        record: as in ``explain.json`` (`reports.records.masks`).
+        arrays: ``person`` and ``key`` ``[N]``, and ``<map>/<measure>/<who>`` ``[N]``.
+    """
+
+    record: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One clip with its truth.
+
+    Attributes:
+        tracklet: whose clip.
+        row: of the tracklet in the store.
+        frames: ``[T]`` frame numbers.
+        regions: the truth of those frames.
+    """
+
+    tracklet: Tracklet
+    row: int
+    frames: NDArray[np.int64]
+    regions: masks.Regions
+
+
+def has_truth(split: Split) -> bool:
+    """Whether a data set says what is where in its frames."""
+    return split.synthetic and (split.root / "truth" / "manifest.json").is_file()
+
+
+def explain(
+    trained: nn.Module,
+    untrained: nn.Module,
+    split: Split,
+    store: FrameStore,
+    *,
+    normalise: Normalisation,
+    device: str,
+    precision: Precision,
+) -> Explained | None:
+    """Measure every mask that a method shows, on the test half; None if it shows none.
+
+    Args:
+        trained: in eval mode, satisfies `methods.interface.Explains`.
+        untrained: the same network with its initial weights, in eval mode.
+        split: a data set with truth.
+        store: frames of ``split.test``.
+        normalise: of pixels, as in training.
+        device: such as ``cpu``.
+        precision: as at test.
+    """
+    length = trained.clip_length if isinstance(trained, FixedClip) else CLIP
+    found = scenes(split, length)
+    seen = {}
+    for who, network in (("trained", trained), ("untrained", untrained)):
+        assert isinstance(network, Explains)  # asked for no other method
+        seen[who] = _masks(network, found, store, normalise, device, precision)
+        if not seen[who]:
+            return None
+    note(f"masks: {', '.join(seen['trained'])} of {len(found)} clips held against the truth")
+    silhouettes = [_regions(split, t, np.arange(len(t))).foreground for t in _known(split.train)]
+    people = np.array([scene.tracklet.person_id for scene in found])
+    arrays: dict[str, NDArray[Any]] = {"person": people, "key": np.array([s.tracklet.key for s in found])}
+    maps, differences = [], []
+    for name, values in seen["trained"].items():
+        grid = (values.shape[2], values.shape[3])
+        prior = np.broadcast_to(masks.centre_prior(silhouettes, grid), values.shape)
+        judged = {
+            who: masks.choose([masks.collect(mask, scene.regions) for mask, scene in zip(each, found, strict=True)])
+            for who, each in zip(WHO, (values, seen["untrained"][name], prior), strict=True)
+        }
+        for who, one in judged.items():
+            arrays |= {f"{name}/{measure}/{who}": array for measure, array in one.measures.items()}
+            measures = {m: masks.average(m, array, people).as_dict() for m, array in one.measures.items()}
+            maps.append(
+                {
+                    "name": name,
+                    "grid": list(grid),
+                    "who": who,
+                    "measures": measures,
+                    "threshold": one.threshold if np.isfinite(one.threshold) else None,
+                }
+            )
+        differences += [
+            _difference(name, measure, against, judged["trained"], judged[against], people)
+            for measure in masks.MEASURES
+            for against in REFERENCES
+        ]
+    last = next(reversed(seen["trained"]))
+    rows = chosen(found, arrays[f"{last}/auc/trained"])
+    record = {
+        "clip": length,
+        "tracklets": len(found),
+        "frames": len(found) * length,
+        "what": f"the clip of {length} consecutive frames around the middle of every test tracklet of a known person",
+        "maps": maps,
+        "differences": differences,
+        "pictures": pictures([found[row] for row in rows], {k: v[rows] for k, v in seen["trained"].items()}, store),
+    }
+    return Explained(record, arrays)
+
+
+def scenes(split: Split, length: int) -> list[Scene]:
+    """The middle clip of every test tracklet of a known person, cut as snippets are, with its truth."""
+    rows = {t.key: row for row, t in enumerate(split.test)}
+    found = []
+    for tracklet in _known(split.test):
+        clips = snippets(len(tracklet), length, "loop").indices
+        frames = clips[(len(clips) - 1) // 2]
+        found.append(Scene(tracklet, rows[tracklet.key], frames, _regions(split, tracklet, frames)))
+    return found
+
+
+def chosen(found: list[Scene], scores: NDArray[np.float64]) -> list[int]:
+    """Clips to be shown, by rule: the worst, middle and best one, the largest bag, the most hidden person."""
+    seen = [int(row) for row in np.argsort(scores, kind="stable") if np.isfinite(scores[row])]
+    picks = [seen[0], seen[len(seen) // 2], seen[-1]] if seen else []
+    for region in ("bag", "occluder"):
+        areas = np.array([getattr(scene.regions, region).mean() for scene in found])
+        areas[picks] = -1
+        picks.append(int(areas.argmax()))
+    return list(dict.fromkeys(picks))[:PICTURED]
+
+
+def _known(tracklets: tuple[Tracklet, ...]) -> list[Tracklet]:
+    return [tracklet for tracklet in tracklets if tracklet.person_id > 0]
+
+
+def _regions(split: Split, tracklet: Tracklet, frames: NDArray[np.int64]) -> masks.Regions:
+    truth = load_truth(split.root, tracklet.key)
+    labels, hidden = truth.labels[frames], truth.occluders[frames] > 0
+    bag = np.isin(labels, BAGS) & ~hidden
+    person = (labels > 0) & ~bag & ~hidden
+    return masks.Regions(person=person, bag=bag, occluder=hidden, background=~(person | bag | hidden))
+
+
+@torch.inference_mode()
+def _masks(
+    network: Explains,
+    found: list[Scene],
+    store: FrameStore,
+    normalise: Normalisation,
+    device: str,
+    precision: Precision,
+) -> dict[str, NDArray[np.float64]]:
+    """Masks of all clips by map, ``[N, T, h, w]``."""
+    parts: dict[str, list[NDArray[np.float64]]] = {}
+    length = len(found[0].frames)
+    size = max(1, frames_per_batch(store.size) // length)
+    for start in range(0, len(found), size):
+        some = found[start : start + size]
+        pixels = np.stack([store.clip(scene.row, scene.frames) for scene in some])  # [B, T, H, W, 3]
+        clips = to_tensor(torch.from_numpy(pixels).to(device), normalise)
+        whole = torch.ones(len(some), length, dtype=torch.bool, device=device)
+        with autocast(device, precision):
+            maps = network.explain(clips, whole)
+        for name, values in maps.items():
+            if values.ndim == 4:
+                parts.setdefault(name, []).append(values.double().cpu().numpy())
+    return {name: np.concatenate(each) for name, each in parts.items()}
+
+
+def _difference(
+    name: str, measure: str, against: str, mask: masks.Judged, reference: masks.Judged, people: NDArray[np.int64]
+) -> dict[str, Any]:
+    """The trained mask minus its reference; the verdict is on whether it is better, which on background is less."""
+    ours, theirs = mask.measures[measure], reference.measures[measure]
+    about = masks.compare(measure, ours, theirs, people).difference.as_dict()
+    more, less = (theirs, ours) if measure.startswith(LESS_IS_BETTER) else (ours, theirs)
+    better = masks.compare(measure, more, less, people)
+    return {"name": name, "measure": measure, "against": against, **about, "verdict": better.verdict}

@@ -1,0 +1,56 @@
+"""What all arms of a job share, from its card, its data and its device."""
+
+import datasets
+from datasets.attributes import Annotation
+from datasets.tracklet import Split
+from methods.cards.card import Card
+from runners.derived_data.annotations import AnnotatedSplit
+from runners.plan.environment import Precision, runtime
+from runners.plan.plan_types import Budget, Setting, Start
+
+
+def setting_of(
+    card: Card,
+    split: Split,
+    device: str,
+    *,
+    profile: str = "embedded",
+    budget: Budget = "full",
+    pretrained: Start = "card",
+    size: tuple[int, int] | None = None,
+    scorer: str = Setting.scorer,
+    annotation: Annotation | None = None,
+    source: AnnotatedSplit | None = None,
+    lengths: float = Setting.lengths,
+    precision: Precision | None = None,
+) -> Setting:
+    """A setting; what is not given here is as `runners.plan.plan_types.Setting` says.
+
+    Args:
+        card: the paper's.
+        split: the data.
+        device: such as ``cpu``.
+        profile, budget, pretrained, size, scorer, lengths, precision: see `Setting`.
+        annotation: attributes of the people of the split.
+        source: other data, from which labellers learn.
+
+    Raises:
+        RunError: there is nobody to train on.
+    """
+    return Setting(
+        card=card,
+        profile=profile,
+        budget=budget,
+        pretrained=pretrained,
+        size=size,
+        num_ids=split.num_train_ids,
+        data=split.fingerprint,
+        reader=datasets.reader_of(split.name),
+        device=device,
+        runtime=runtime(device),
+        scorer=scorer,
+        annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
+        source=source.planned() if source else None,
+        lengths=lengths,
+        precision=precision,
+    )

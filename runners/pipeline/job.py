@@ -1,0 +1,396 @@
+"""The main job as steps: train what is missing, extract once, judge, and hand over what was found.
+
+Nothing here knows MLflow or reports; it yields results in the form that both read.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.attributes import Annotation
+from datasets.frames.open import DECODED_LIMIT
+from datasets.frames.subset import Frames
+from datasets.tracklet import Split
+from files.formats import arrays as npy
+from methods.arms import Arm
+from methods.interface import Attends
+from protocols.interface import Protocol
+from protocols.test_time.inputs import snippet_length
+from reports.schema.vocabulary import RAW
+from runners.derived_data import pseudo_labels
+from runners.derived_data.annotations import AnnotatedSplit
+from runners.derived_data.pseudo_labels import Labelled
+from runners.errors import RunError, TurnedAway
+from runners.evaluation import encode, encode_variants, score
+from runners.evaluation.descriptor_set import Tracklets
+from runners.evaluation.saved_descriptors import SCRATCH, keep
+from runners.evaluation.score_variants import ChoiceResults, judge_choices, load_choices, save_choices
+from runners.ground_truth.attributes import Recognised
+from runners.ground_truth.frame_weights import Weighed
+from runners.ground_truth.masks import Explained
+from runners.ground_truth.restoration import Restored
+from runners.pipeline.data_versions import Material
+from runners.pipeline.ground_truth import AgainstTruth
+from runners.pipeline.test_inputs import feeding_of
+from runners.plan.environment import describe
+from runners.plan.plan import card_of, fitted, labels_of, plan_data, plan_stages
+from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage, Setting
+from runners.plan.result_steps import colour_step, examine_step, judge_step
+from runners.plan.splits import about_split, dataset_record
+from runners.plan.step_store import Step, StepStore, canonical_json, read_json, write_bytes, write_json
+from runners.progress import note
+from runners.training import stage
+
+SCHEMA = 1
+COST_LENGTHS = (8, 64)
+COST_SECONDS = 4.0  # at most, where nothing settles sooner
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One recorded result, as it lies on disk.
+
+    Attributes:
+        result: the record (``reports.records.result.ResultRecord``).
+        per_query: arrays by name.
+        strips: pictures of what was retrieved.
+        train_log: rows of the training curve.
+        fresh: whether it was made now, not found.
+        explained: where the network looks, held against the truth, if it shows that and the truth is known.
+        restored: what a repair of the test data restored, if they were repaired and the truth is known.
+        weighed: weights of frames against what these show, if it has some and the truth is known.
+        recognised: attributes of people against their annotation, if it learns some and there is one.
+        chosen: what it scores under each of the protocol's choices, if it lists some.
+    """
+
+    result: dict[str, Any]
+    per_query: dict[str, NDArray[Any]]
+    strips: dict[str, Any]
+    train_log: list[dict[str, Any]]
+    fresh: bool
+    explained: Explained | None = None
+    restored: Restored | None = None
+    weighed: Weighed | None = None
+    recognised: Recognised | None = None
+    chosen: ChoiceResults | None = None
+
+
+@dataclass
+class Job:
+    """Everything that a job's steps share."""
+
+    setting: Setting
+    split: Split
+    protocol: Protocol
+    steps: StepStore
+    work: Path
+    command: str
+    annotation: Annotation | None = None
+    source: AnnotatedSplit | None = None
+    shared: Split | None = None  # the division whose frames this one's are views of
+    decoded_limit: int = DECODED_LIMIT
+    material: Material = field(init=False)
+    truth: AgainstTruth = field(init=False)
+    _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
+
+    def __post_init__(self) -> None:
+        self.material = Material(
+            self.split, self.steps, self.work, self.setting.device, self.annotation, self.source,
+            shared=self.shared, decoded_limit=self.decoded_limit,
+        )  # fmt: skip
+        self.truth = AgainstTruth(self.material, self.setting)
+
+    def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:
+        """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first.
+
+        Every arm is examined before the first one is trained: who is turned away is told at once.
+        """
+        runs = [fitted(run, self.setting) for run in runs]
+        for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
+            self._bases.setdefault(_signature(run), run.name)
+        planned = (self._plan(run, seeds[0]) for run in runs)
+        self.truth.calls = any(data.scores for last, tested in planned for data in (last.data, tested))
+        for run in runs:
+            if not self.done(run, seeds[0]):
+                self._examine(run, self._plan(run, seeds[0])[0].size)
+        size = plan_stages(runs[0], seeds[0], self.setting)[-1].size
+        yield self._colour(size, seeds[0])
+        for seed in seeds:
+            shown: set[str] = set()  # what a repair restored is told once
+            for run in runs:
+                yield self._arm(run, seed, shown)
+
+    def turned_away(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
+        """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
+        found = {}
+        for run in (fitted(run, self.setting) for run in runs if run.control is None):
+            if not self.done(run, seed):
+                try:
+                    self._examine(run, self._plan(run, seed)[0].size)
+                except TurnedAway as error:
+                    found[run.arm.text] = error.reason
+        return found
+
+    def done(self, run: ArmRun, seed: int) -> bool:
+        """Whether the result of an arm with one seed is there already."""
+        run = fitted(run, self.setting)
+        return self.steps.done(self._judge_step(run, seed, *self._plan(run, seed)))
+
+    def _judge_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
+        hidden = self.truth.hidden_by(seed) if self.protocol.repairs else None
+        return judge_step(run, last, tested, self.protocol.as_dict(), self.setting, hidden)
+
+    def labelled(self, labellers: list[Arm], seeds: list[int]) -> Labelled | None:
+        """What labelling arms say of the people, held against the annotation; None where nothing can be compared."""
+        if self.annotation is None or self.source is None or not labellers:
+            return None
+        planned = [(arm, seed, labels_of(arm, seed, self.setting)) for seed in seeds for arm in labellers]
+        for _, _, labels in planned:
+            self.material.labels(labels)
+        return pseudo_labels.against_annotation(planned, self.material)
+
+    @property
+    def _where(self) -> str:
+        """For messages: which division, where there are several."""
+        return f" split {self.split.number}" if self.split.divisions > 1 else ""
+
+    def let_go(self) -> None:
+        """Give back what is held of the data once all is recorded; asked again, it is opened again."""
+        self.__post_init__()
+
+    def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
+        """An arm's last stage, and the data it is judged on."""
+        return plan_stages(run, seed, self.setting)[-1], plan_data(
+            card_of(run, self.setting), run.tested_on, seed, self.setting
+        )
+
+    def judged(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
+        """Train and judge an arm where that was not done before: the step of its result, and whether it is new."""
+        last, tested = self._plan(run, seed)
+        step = self._judge_step(run, seed, last, tested)
+        fresh = not self.steps.done(step)
+        if fresh:
+            examined = self._examine(run, last.size)
+            self.material.train(last)
+            store = self.material.store("test", last.size, tested, last.crop, last.resize)
+            with self.steps.running(step) as folder:
+                if folder is None:  # another process has just finished it
+                    return step, False
+                self._judge(run, last, tested, store, step, examined, folder)
+        return step, fresh
+
+    def _arm(self, run: ArmRun, seed: int, shown: set[str]) -> Outcome:
+        last, tested = self._plan(run, seed)
+        step, fresh = self.judged(run, seed)
+        restored = None
+        if tested.fingerprint not in shown:
+            shown.add(tested.fingerprint)
+            restored = self.truth.restored(run, seed, tested)
+        self.material.train(last)  # a stage of a finished result may be damaged, and its curve is shown
+        log = stage.training_log(last, self.steps)
+        found = self._load(step, log, fresh)
+        return replace(
+            found,
+            explained=self.truth.explained(run, last),
+            restored=restored,
+            weighed=self.truth.weighed(run, last),
+            recognised=self.truth.recognised(run, last),
+        )
+
+    def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
+        """Admission and cost of an arm, before anything is trained for it; its controls share them.
+
+        Raises:
+            TurnedAway: by the protocol.
+        """
+        from protocols.cost import measure
+
+        measured = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
+        step = examine_step(run, size, self.protocol.as_dict(), self.setting, measured)
+        if not self.steps.done(step):
+            note(f"examine {run.arm.text}: admission to {self.protocol.name}, operations, latency ...")
+            began = time.monotonic()
+            plain = ArmRun(run.arm)
+            method = stage.build_method(plain, self.split.num_train_ids, 0, size, self.setting.device, "fp32").eval()
+            admission = self.protocol.admit(method, size)
+            if not admission.admitted:
+                reason = "; ".join(admission.reasons)
+                raise TurnedAway(
+                    f"{self.protocol.name} does not admit {run.arm.text} ({reason}); nothing was trained for it. "
+                    "Leave the arm out, or judge it under another protocol.",
+                    reason,
+                )
+            with self.steps.running(step) as folder:
+                if folder is None:
+                    return self._examined(step)
+                found_cost = measure.measure(
+                    method,
+                    size,
+                    lengths=COST_LENGTHS,
+                    device=self.setting.device,
+                    budget_s=COST_SECONDS,
+                    snippet=snippet_length(self.protocol.feed),
+                )
+                examined = {"admission": admission.as_dict(), "cost": found_cost.as_dict()}
+                write_json(folder / "examined.json", examined)
+            note(f"examine {run.arm.text}: admitted ({time.monotonic() - began:.0f} s)")
+        return self._examined(step)
+
+    def _examined(self, step: Step) -> dict[str, Any]:
+        found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
+        return found
+
+    def _judge(
+        self,
+        run: ArmRun,
+        last: PlannedStage,
+        tested: PlannedData,
+        store: Frames,
+        step: Step,
+        examined: dict[str, Any],
+        folder: Path,
+    ) -> None:
+        method = stage.trained_method(last, self.split.num_train_ids, self.steps, self.setting.device)
+        if run.control == "uniform":
+            assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
+            method.use_uniform_attention(True)
+        began = time.monotonic()
+        feeding = feeding_of(method, run, last, tested, store, self.material, folder / SCRATCH)
+        described = encode_variants.describe(method, self.protocol, feeding)
+        judged = score.judge(described, self.split, self.protocol, store)
+        if described.chosen is not None:
+            title = f"judge choices of {run.text}, seed {last.seed}"
+            save_choices(judge_choices(described.chosen, self.split, self.protocol, store.lengths, title), folder)
+        note(
+            f"judge {run.text} seed {last.seed}{self._where}: mAP {judged.metrics['mAP']:.1f}, "
+            f"rank-1 {judged.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
+        )
+        self._write(
+            folder,
+            judged,
+            described,
+            store.lengths,
+            {
+                "arm": run.name,
+                "label": run.label,
+                "method": run.arm.method,
+                "reading": run.arm.reading,
+                "options": run.arm.settings(),
+                "control": run.control,
+                "of": run.name if run.control else None,
+                "seed": last.seed,
+                "size": list(last.size),
+                "cost": examined["cost"] | ({"of": run.name} if run.control else {}),  # controls carry their arm's
+                "admission": examined["admission"],
+                "stages": stage.stage_records(last, self.steps),
+                "fingerprint": step.fingerprint,
+                "precision": last.precision,
+                "fed": described.fed,
+                **({"labels": last.labels.name} if last.labels else {}),
+                "data": {
+                    "train": run.trained_on,
+                    "test": run.tested_on,
+                    "base": self._bases.get(_signature(run), run.name),
+                    "train_fingerprint": last.data.fingerprint,
+                    "test_fingerprint": tested.fingerprint,
+                },
+            },
+        )
+
+    def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
+        """The sanity row: what the colour of clothes alone gets."""
+        step = colour_step(size, seed, self.protocol.as_dict(), self.setting)
+        fresh = not self.steps.done(step)
+        if fresh:
+            store = self.material.raw_store("test", size)
+            with self.steps.running(step) as folder:
+                if folder is None:
+                    return self._load(step, [], fresh=False)
+                described = score.colour_described(store, self.protocol)
+                judged = score.judge(described, self.split, self.protocol, store)
+                self._write(
+                    folder,
+                    judged,
+                    described,
+                    store.lengths,
+                    {
+                        "arm": "colour",
+                        "label": "Stripe colours (no learning)",
+                        "method": "colour",
+                        "reading": "none",
+                        "options": {},
+                        "control": "colour",
+                        "of": None,
+                        "seed": seed,
+                        "size": list(size),
+                        "cost": {},
+                        "fed": described.fed,
+                        "admission": {"admitted": True, "checks": []},
+                        "stages": [],
+                        "fingerprint": step.fingerprint,
+                    },
+                )
+        return self._load(step, [], fresh)
+
+    def _write(
+        self,
+        folder: Path,
+        judged: score.Judgement,
+        described: encode.Described,
+        lengths: NDArray[np.int64],
+        about: dict[str, Any],
+    ) -> None:
+        result = {
+            "schema": SCHEMA,
+            "paper": self.setting.card.key,
+            "profile": self.setting.profile,
+            "budget": self.setting.budget,
+            "protocol": self.protocol.as_dict(),
+            "dataset": dataset_record(self.split),
+            **about_split(self.split),
+            "metrics": judged.metrics,
+            "intervals": judged.intervals,
+            "conventions": judged.conventions,
+            "ledger": judged.ledger,
+            "slices": judged.slices,
+            **({"sides": judged.sides, "variants": judged.variants} if judged.sides else {}),
+            "environment": {**describe(), "runtime": dict(self.setting.runtime)},
+            "command": self.command,
+            **about,
+        }
+        per_query = dict(judged.per_query)
+        hidden = self.truth.hidden_shares(about["seed"]) if self.protocol.repairs else None
+        if hidden is not None:
+            per_query["hidden"] = hidden.shares[self.split.query_index]
+            result["hidden_by"] = hidden.by
+        if self.annotation is not None:
+            codes = self.annotation.codes_of(self.split.query)
+            asked = self.annotation.attributes
+            per_query |= {f"attribute/{one.name}": codes[:, place] for place, one in enumerate(asked)}
+            result["annotation"] = {
+                "name": self.annotation.name,
+                "queries": len(codes),
+                "joined": int((codes >= 0).any(axis=1).sum()),
+                "attributes": [asdict(one) for one in asked],
+                "notices": list(self.annotation.notices),
+            }
+        write_bytes(folder / "per_query.npz", score.to_npz(per_query))
+        write_json(folder / "strips.json", judged.strips)
+        keep(folder, described, Tracklets.of(self.split, lengths), result)
+        write_json(folder / "result.json", result)
+
+    def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:
+        folder = self.steps.folder(step)
+        arrays = npy.load_npz(folder / "per_query.npz", error=RunError, remedy=stage.AGAIN)
+        result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
+        return Outcome(result, arrays, strips, log, fresh, chosen=load_choices(folder))
+
+
+def _signature(run: ArmRun) -> str:
+    """The network and how it is trained, whatever it is trained on."""
+    return canonical_json([run.arm.paper, run.arm.recipe, run.arm.method, run.arm.settings()])

@@ -1,0 +1,156 @@
+"""A request carried out: data, annotation and steps brought together, every outcome recorded as soon as it is there."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets.frames.open import DECODED_LIMIT
+from datasets.tracklet import Split
+from runners.cli.options import chosen_precision
+from runners.derived_data.annotations import find_annotation, find_source
+from runners.derived_data.load import load_data
+from runners.evaluation.score import check_answers
+from runners.pipeline.configuration import setting_of
+from runners.pipeline.job import Job, Outcome
+from runners.pipeline.request import Request, check_slices
+from runners.plan.environment import choose_device, command_line, describe
+from runners.plan.splits import check_divisions, dataset_of_job
+from runners.plan.step_store import StepStore
+from runners.progress import note
+from runners.tracking import mlflow_writer
+from runners.tracking.tags_and_metrics import experiment_name
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a request left in the tracking store.
+
+    Attributes:
+        store: open for more.
+        experiment: its name.
+        parent: run id of the job.
+        made: results that were made now.
+        found: results that had been made before.
+    """
+
+    store: mlflow_writer.Store
+    experiment: str
+    parent: str
+    made: int
+    found: int
+
+
+def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str] = ()) -> tuple[Job, ...]:
+    """Load what the steps share, one job for each division of the data set; nothing is trained yet.
+
+    Args:
+        request: what is run.
+        options: of the command, see `runners.cli.options`.
+        slices: attributes that a report will ask for.
+
+    Raises:
+        RunError, NotPossible: the divisions cannot be averaged, or the protocol's rules not be kept on them.
+    """
+    device = choose_device(options.device)  # before the data: a wrong word costs no minute
+    chosen_precision(options, device)
+    splits = [load_data(options.dataset, options.data_root, request.size, number) for number in request.splits]
+    check_divisions(splits, request.protocol)
+    for split in splits:
+        check_answers(split, request.protocol)
+    shared = splits[0] if splits[0].divisions > 1 else None
+    if shared is not None and shared.number != 0:  # always the same one, so that its frames are found again
+        shared = load_data(options.dataset, options.data_root, request.size, 0)
+    return tuple(_prepare(split, request, options, slices, device, shared) for split in splits)
+
+
+def _prepare(
+    split: Split,
+    request: Request,
+    options: argparse.Namespace,
+    slices: Sequence[str],
+    device: str,
+    shared: Split | None,
+) -> Job:
+    annotation = find_annotation(split, options.attributes)
+    check_slices(slices, annotation)
+    source = find_source(options.source, request.size, split.synthetic) if request.labellers else None
+    if request.labellers and source is None:
+        note(f"{len(request.labellers)} labelling arms are left out: they learn from a source, see --source")
+    setting = setting_of(
+        request.card,
+        split,
+        device,
+        profile=options.profile,
+        budget=options.budget,
+        pretrained=options.pretrained,
+        size=request.size if options.size else None,
+        scorer=options.scorer,
+        annotation=annotation,
+        source=source,
+        precision=chosen_precision(options, device),
+    )
+    steps = StepStore(request.work)
+    limit = DECODED_LIMIT if options.decoded_limit is None else options.decoded_limit
+    return Job(
+        setting, split, request.protocol, steps, request.work, command_line(), annotation, source, shared, limit
+    )  # fmt: skip
+
+
+def record(
+    jobs: Sequence[Job],
+    request: Request,
+    tracking_uri: str | None,
+    watch: Callable[[Outcome], Any] = lambda outcome: None,
+) -> Recorded:
+    """Run what is missing and record everything; the parent run stays open for a report.
+
+    Divisions are run one after the other, each with all its arms and seeds, so that only one is held at a time.
+
+    Args:
+        jobs: from `prepare`, one for each division.
+        request: the same one.
+        tracking_uri: None for the default.
+        watch: is told every outcome after it is recorded.
+    """
+    store = mlflow_writer.open_store(tracking_uri)
+    setting = jobs[0].setting
+    data = dataset_of_job([job.split for job in jobs])
+    parent: str | None = None
+    made = found = 0
+    for place, job in enumerate(jobs, 1):
+        if len(jobs) > 1:
+            note(f"split {job.split.number}, {place} of {len(jobs)}")
+        for outcome in job.outcomes(request.runs, request.seeds):
+            if parent is None:
+                parent = store.begin(
+                    request.card.as_dict(),
+                    data,
+                    outcome.result["protocol"],
+                    setting.profile,
+                    job.command,
+                    {**describe(), "device": setting.device},
+                    budget=setting.budget,
+                )
+            store.record_arm(
+                parent,
+                outcome.result,
+                outcome.per_query,
+                outcome.strips,
+                outcome.train_log,
+                outcome.explained,
+                outcome.restored,
+                outcome.weighed,
+                outcome.recognised,
+                outcome.chosen,
+            )
+            made, found = made + outcome.fresh, found + (not outcome.fresh)
+            watch(outcome)
+        if place == 1:
+            labelled = job.labelled(request.labellers, request.seeds)
+            if labelled is not None and parent is not None:
+                store.attach_labels(parent, labelled.record, labelled.arrays)
+        job.let_go()
+    assert parent is not None  # there is always at least the colour row
+    note(f"{made} results made now, the rest found in {request.work}")
+    return Recorded(store, experiment_name(jobs[0].split.name, request.protocol.name), parent, made, found)

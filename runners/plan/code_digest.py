@@ -1,0 +1,200 @@
+"""Which code decided a result: a digest of every module that a kind of step may run, and no hand-kept list of files.
+
+A kind of step names the modules in which its work is done; all that these import, down to the last one, decides with
+them (`runners.plan.import_closure`). Some modules are imported and decide nothing, or have their say in a step of
+their own: they are left out below, each with its reason. What is found only while it runs, an arm's folder, the
+reader of a data set, a protocol's file, is named by the step.
+"""
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from methods.registry import package_of
+from runners.errors import RunError
+from runners.plan.import_closure import ROOTS, Source, Sources
+
+DECIDES_NOTHING: Mapping[str, str] = {
+    "datasets.errors": "words of refusals",
+    "methods.errors": "words of refusals",
+    "protocols.errors": "words of refusals",
+    "runners.errors": "words of refusals",
+    "files.atomic": "writes a file whole or not at all",
+    "files.errors": "words of refusals",
+    "files.formats.toml": "reads cards; what a card says is among the inputs",
+    "datasets.files.progress": "bars and lines on a terminal",
+    "runners.progress": "bars and lines on a terminal",
+    "files.digest": "tells whether a file is what was written",
+    "files.lock": "keeps two processes apart; writes nothing",
+    "files.inventory": "tells whether files are what was written",
+    "protocols.discovery": "finds protocols; a step names the file of its own",
+    "methods.cards.validation": "refuses a card or lets it pass; what a card says is among the inputs",
+    "runners.plan.environment": "what it tells of the machine is among the inputs: runtime and precision",
+    "runners.plan.import_closure": "tells what code decides",
+    "runners.plan.code_digest": "tells what code decides",
+    "runners.plan.plan": "all that a plan decides is written down as inputs",
+    "runners.plan.plan_types": "values of a plan, written down as inputs",
+    "runners.plan.data_names": "all that a repairer's text decides is written down as inputs",
+    "runners.plan.result_steps": "writes down inputs",
+    "runners.plan.step_store": "keeps what steps made, and the numbers in it as they are",
+    "reports": "reads what was recorded, afterwards",
+}
+"""Imported by modules that decide, and decides nothing itself."""
+
+BY_FINGERPRINT: Mapping[str, str] = {
+    "datasets.attributes.duke": "an annotation enters by a fingerprint of all that was read",
+    "datasets.attributes.mars": "an annotation enters by a fingerprint of all that was read",
+    "datasets.attributes.rap": "an annotation enters by a fingerprint of all that was read",
+    "datasets.attributes.synthwalk": "an annotation enters by a fingerprint of all that was read",
+    "datasets.pack.write": "writes packs; their frames are those of the images",
+    "datasets.repaired": "repaired data are a step: repaired",
+    "datasets.synthwalk.write": "renders; what was rendered lies on disk and has a fingerprint",
+    "runners.derived_data.annotations": "an annotation enters by a fingerprint of all that was read",
+    "runners.ground_truth.masks": "masks against the truth are a step: explain",
+    "runners.evaluation.score": "accuracies are a step: judge",
+    "runners.derived_data.pseudo_labels": "labels of an arm are a step: labels",
+    "runners.ground_truth.attributes": "attributes against their annotation are a step: recognise",
+    "runners.derived_data.network_repairer": "repaired data are a step: repaired",
+    "runners.ground_truth.restoration": "repaired frames against the truth are a step: restore",
+    "runners.ground_truth.frame_weights": "weights of frames against the truth are a step: weigh",
+}
+"""Has its say through data or through a step whose fingerprint is an input; followed only where it is that step."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of step.
+
+    Attributes:
+        entries: modules in which its work is done.
+        version: raised where something decides that no import shows; the reason stands beside it.
+    """
+
+    entries: tuple[str, ...]
+    version: int = 1
+
+
+KINDS: Mapping[str, Kind] = {
+    "frames": Kind(("datasets.frames.decoded", "datasets.frames.decode_pool")),
+    "features": Kind(("runners.training.frame_features", "datasets.frames.open", "datasets.frames.shared")),
+    "stage": Kind(("runners.training.stage", "runners.training.loop", "runners.pipeline.data_versions")),
+    "regions": Kind(("runners.derived_data.region_scores", "runners.pipeline.data_versions", "runners.training.stage")),
+    "labels": Kind(
+        (
+            "runners.derived_data.pseudo_labels",
+            "runners.ground_truth.attributes",
+            "runners.pipeline.data_versions",
+            "runners.training.stage",
+        )
+    ),
+    "repaired": Kind(
+        (
+            "datasets.repaired.write",
+            "runners.derived_data.network_repairer",
+            "runners.pipeline.data_versions",
+            "runners.training.stage",
+        )
+    ),
+    "examine": Kind(("protocols.admission", "protocols.cost.measure", "runners.training.stage")),
+    "judge": Kind(("runners.pipeline.job", "runners.evaluation.score", "runners.pipeline.ground_truth")),
+    "explain": Kind(("runners.ground_truth.masks", "runners.pipeline.ground_truth")),
+    "weigh": Kind(("runners.ground_truth.frame_weights", "runners.pipeline.ground_truth")),
+    "recognise": Kind(("runners.ground_truth.attributes", "runners.pipeline.ground_truth")),
+    "restore": Kind(("runners.ground_truth.restoration", "runners.pipeline.ground_truth", "datasets.repaired.masks")),
+}
+"""Every kind of step, and decoded frames."""
+
+
+def code_digest(kind: str, *, arm: Path | None = None, modules: Iterable[str] = ()) -> str:
+    """Digest of the code that decides a step.
+
+    Args:
+        kind: of `KINDS`.
+        arm: folder of the method that the step trains or asks. One outside the suite counts with all that it imports
+            from its author's own packages; installed ones do not count.
+        modules: what is found only while it runs: the reader of the data set, the protocol's file.
+
+    Returns:
+        16 hexadecimal digits. They change with what any of these modules does, with its name, and with `Kind.version`.
+
+    Raises:
+        RunError: no such kind or module, or a file that is no Python.
+    """
+    return _digest(kind, arm, tuple(modules))
+
+
+@cache
+def _digest(kind: str, arm: Path | None, modules: tuple[str, ...]) -> str:
+    return digest_of(kind, closure(kind, _everything(), arm=arm, modules=modules))
+
+
+@cache
+def _everything() -> Sources:
+    """The sources as they were when the first digest was asked for: later edits belong to later runs."""
+    sources = Sources.of()
+    for kind in KINDS:
+        closure(kind, sources)
+    return sources
+
+
+def closure(
+    kind: str, sources: Sources, *, arm: Path | None = None, modules: Iterable[str] = ()
+) -> Mapping[str, Source]:
+    """All modules that decide a step, by dotted name, sorted; arguments and errors as in `code_digest`."""
+    if kind not in KINDS:
+        raise RunError(f"there is no kind of step called {kind!r}; known: {', '.join(KINDS)}.")
+    entries = [*KINDS[kind].entries, *modules]
+    if arm is not None:
+        package = package_of(arm) or f"outside_{re.sub(r'[^0-9A-Za-z_]', '_', arm.name)}"
+        methods = [f"{package}.options", f"{package}.model"]
+        if package_of(arm) is None:
+            sources = _with_all_it_imports(sources.with_outside(package, arm), methods)
+        entries += methods
+    wanted = (*entries, *(parent for name in entries for parent in _packages(name)))
+    left_out = [name for name in (*DECIDES_NOTHING, *BY_FINGERPRINT) if name not in wanted]
+    return sources.closure(entries, left_out)
+
+
+def digest_of(kind: str, modules: Mapping[str, Source]) -> str:
+    """Digest of a closure."""
+    digest = hashlib.sha256(f"{kind} {KINDS[kind].version}\n".encode())
+    for name, source in modules.items():
+        digest.update(f"{name} {source.tree}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _with_all_it_imports(sources: Sources, entries: list[str]) -> Sources:
+    """The same and what modules outside the suite import of their author's own: neither Python's nor installed."""
+    seen = set(sys.stdlib_module_names)
+    while True:
+        outside = (each for name, each in sources.closure(entries).items() if name.partition(".")[0] not in ROOTS)
+        tops = {name.partition(".")[0] for each in outside for name in each.imports} - seen - set(sources.packages)
+        if not tops:
+            return sources
+        seen |= tops
+        for top in sorted(tops):
+            place = _place_of(top)
+            if place is not None:
+                sources = sources.with_outside(top, place)
+
+
+def _place_of(top: str) -> Path | None:
+    """Folder or file of a top package or module that is on the import path without being installed."""
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    origin = spec.origin if spec else None
+    if origin is None or not origin.endswith(".py") or {"site-packages", "dist-packages"} & set(Path(origin).parts):
+        return None
+    return Path(origin).parent if Path(origin).name == "__init__.py" else Path(origin)
+
+
+def _packages(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]

@@ -1,0 +1,331 @@
+"""From arms and recipes to steps with fingerprints, before anything is run.
+
+Everything that decides an outcome enters its step's inputs here: data, seed, options, recipe, code, runtime, and the
+fingerprint of the stage that it starts from. Repaired data are part of the plan: what they are called follows from the
+repairer, its weights and the region scores, before anything is painted.
+"""
+
+import dataclasses
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import methods
+from datasets import repaired
+from datasets.repaired.write import fingerprint_of
+from methods.arms import Arm
+from methods.cards.card import ANNOTATED, SERVING, Card
+from methods.cards.recipe import Length, Recipe, Stage
+from protocols.vocabulary import CONTROLS, Control
+from reports.schema.vocabulary import RAW
+from runners.errors import RunError
+from runners.plan.code_digest import code_digest
+from runners.plan.data_names import parse_repairer
+from runners.plan.environment import choose_precision
+from runners.plan.plan_types import (
+    Annotated,
+    ArmRun,
+    PlannedData,
+    PlannedLabels,
+    PlannedScores,
+    PlannedStage,
+    Setting,
+    readers,
+)
+from runners.plan.stage_length import length_of
+from runners.plan.step_store import Step
+
+
+def recipe_of(run: ArmRun, setting: Setting) -> Recipe:
+    """The recipe of an arm under the setting's profile."""
+    return card_of(run, setting).recipe(run.arm.recipe, setting.profile)
+
+
+def card_of(run: ArmRun, setting: Setting) -> Card:
+    """The card that an arm is from: the job's, or that of the paper it is borrowed from."""
+    return setting.card if run.arm.paper == setting.card.key else methods.paper(run.arm.paper)
+
+
+def plan_stages(run: ArmRun, seed: int, setting: Setting) -> list[PlannedStage]:
+    """All stages that an arm needs, its borrowed ones included, in the order of training.
+
+    Raises:
+        RunError: a stage starts from an arm of another image size.
+    """
+    return _plan(run, seed, setting).chain()
+
+
+def fitted(run: ArmRun, setting: Setting) -> ArmRun:
+    """The same, its network built for the attributes that there are to learn; itself if it learns none.
+
+    Raises:
+        RunError: it learns attributes, and nothing tells them.
+    """
+    if not learns_attributes(run.arm):
+        return run
+    groups = _told(run, setting).groups
+    return replace(run, arm=run.arm.with_groups(tuple(len(group.columns) for group in groups)))
+
+
+def learns_attributes(arm: Arm) -> bool:
+    """Whether the arm's network recognises attributes (`methods.interface.LearnsAttributes`), told by its option."""
+    return "groups" in arm.settings()
+
+
+def labelled_by(run: ArmRun, setting: Setting) -> Arm | None:
+    """The arm that labels people for this one; None where a person did, or where it learns no attributes."""
+    if not learns_attributes(run.arm) or run.told == ANNOTATED or run.arm.role == "labeller":
+        return None
+    return methods.arm(run.told, card_of(run, setting))
+
+
+def _told(run: ArmRun, setting: Setting) -> Annotated:
+    """The annotation that an arm's attributes are named by."""
+    if run.arm.role == "labeller" or labelled_by(run, setting):
+        if setting.source is None:
+            raise RunError(
+                f"{run.text} learns attributes from a source where they are annotated, and there is none: name one "
+                "with --source (a RAP folder, or a rendered SynthWalk), or leave the arm out."
+            )
+        return setting.source
+    if setting.annotation is None:
+        raise RunError(
+            f"{run.text} learns attributes, but nothing tells those of this data set: name a file with --attributes "
+            "(MARS-Attribute, a CSV of your own, or one that `python -m runners.attributes transfer` wrote)."
+        )
+    return setting.annotation
+
+
+def plan_labels(run: ArmRun, seed: int, setting: Setting) -> PlannedLabels | None:
+    """What tells an arm the attributes that it learns; None for one that learns none.
+
+    Raises:
+        RunError: nothing tells them.
+    """
+    if not learns_attributes(run.arm):
+        return None
+    told = _told(run, setting)
+    arm = labelled_by(run, setting)
+    if arm is None:
+        name = "source" if run.arm.role == "labeller" else ANNOTATED
+        return PlannedLabels(name, told.fingerprint, told.groups)
+    return labels_of(arm, seed, setting)
+
+
+def labels_of(arm: Arm, seed: int, setting: Setting) -> PlannedLabels:
+    """The labels that a labelling arm gives the people of the job's training half.
+
+    Raises:
+        RunError: there is no source to learn from.
+    """
+    last = _plan(ArmRun(arm), seed, setting)
+    assert last.labels is not None  # a labeller learns attributes, or its card is refused
+    inputs = {
+        "weights": last.step.fingerprint,
+        "data": setting.data,
+        "crop": last.crop,
+        "runtime": dict(setting.runtime),
+        "code": code_digest("labels", arm=arm.folder, modules=readers(setting, "both")),
+    }
+    step = Step("labels", f"labels by {arm.text} seed {seed}", inputs)
+    return PlannedLabels(arm.text, step.fingerprint, last.labels.groups, last, step)
+
+
+def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
+    run = fitted(run, setting)
+    recipe = recipe_of(run, setting)
+    labels = plan_labels(run, seed, setting)
+    size = setting.size or (recipe.size[0], recipe.size[1])
+    data = plan_data(card_of(run, setting), run.trained_on, seed, setting)
+    planned: dict[str, PlannedStage] = {}
+    last: PlannedStage | None = None
+    for stage in recipe.stages:
+        kind, _, name = stage.start.partition(":")
+        start: PlannedStage | None = None
+        if kind == "stage":
+            start = planned[name]
+        elif kind == "arm":
+            beginner = methods.arm(name, card_of(run, setting))
+            other = ArmRun(beginner, train_on=run.trained_on, attributes=run.told)
+            start = _plan(other, seed, setting)
+            if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
+                raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")
+        last = _stage(run, _adapted(stage, setting), seed, size, start, data, labels, recipe, setting)
+        planned[stage.name] = last
+    assert last is not None  # a recipe without stages is refused when its card is read
+    return last
+
+
+def _adapted(stage: Stage, setting: Setting) -> Stage:
+    if setting.budget == "quick" and stage.quick is not None:
+        stage = replace(stage, length=stage.quick)
+    if setting.pretrained != "card" and stage.start in ("scratch", "imagenet"):
+        stage = replace(stage, start="imagenet" if setting.pretrained == "imagenet" else "scratch")
+    return shortened(replace(stage, quick=None), setting.lengths)
+
+
+def shortened(stage: Stage, share: float) -> Stage:
+    """The stage with this share of its length, of at least 1; milestones stay at their share of it.
+
+    Raises:
+        RunError: a share that is not above 0.
+    """
+    if not share > 0:
+        raise RunError(f"a stage cannot last {share} of its length; expected a share above 0.")
+    if share == 1:
+        return stage
+    amount, unit = length_of(stage)
+    milestones = sorted({max(1, round(share * each)) for each in stage.schedule.milestones})
+    return replace(
+        stage,
+        length=Length(**{unit: max(1, round(share * amount))}),
+        schedule=replace(stage.schedule, milestones=tuple(milestones)),
+    )
+
+
+def _stage(
+    run: ArmRun,
+    stage: Stage,
+    seed: int,
+    size: tuple[int, int],
+    start: PlannedStage | None,
+    data: PlannedData,
+    labels: PlannedLabels | None,
+    recipe: Recipe,
+    setting: Setting,
+) -> PlannedStage:
+    control = _control_in(run, stage)
+    precision = choose_precision(setting.precision or recipe.precision, setting.device)
+    scores = plan_scores(seed, setting) if stage.seen == "unoccluded" else None
+    inputs = {
+        "stage": dataclasses.asdict(stage),
+        "method": run.arm.method,
+        "settings": run.arm.settings(),
+        "control": control,
+        "ids": setting.num_ids,
+        "start": start.step.fingerprint if start else stage.start,
+        "data": data.fingerprint if stage.domain != "source" else None,
+        "source": setting.source.data if setting.source and stage.domain != "target" else None,
+        "labels": labels.fingerprint if labels else None,
+        "scores": scores.step.fingerprint if scores else None,
+        "size": list(size),
+        "resize": recipe.resize,
+        "seed": seed,
+        "precision": precision,
+        "runtime": dict(setting.runtime),
+        "code": code_digest("stage", arm=run.arm.folder, modules=readers(setting, stage.domain)),
+    }
+    text = run.arm.text + (f"+{control}" if control else "") + (f" on {data.name}" if data.repairer else "")
+    step = Step("stage", f"{text} {stage.name} seed {seed}", inputs)
+    changed = replace(run, control=control)
+    return PlannedStage(
+        changed, stage, seed, size, precision, start, data, scores, labels, recipe.test_crop, recipe.resize, step
+    )
+
+
+def plan_scores(seed: int, setting: Setting) -> PlannedScores:
+    """The region scores that a job's calls rest on: of the scoring arm, trained on the raw data with the run's seed."""
+    run = ArmRun(_scoring_arm(setting))
+    last = _plan(run, seed, setting)
+    inputs = {
+        "weights": last.step.fingerprint,
+        "data": setting.data,
+        "size": list(last.size),
+        "resize": last.resize,
+        "precision": last.precision,
+        "runtime": dict(setting.runtime),
+        "code": code_digest("regions", arm=run.arm.folder, modules=readers(setting)),
+    }
+    return PlannedScores(last, Step("regions", f"region scores of {setting.scorer} seed {seed}", inputs))
+
+
+def plan_data(card: Card, name: str, seed: int, setting: Setting) -> PlannedData:
+    """What a name of data stands for in a job.
+
+    Args:
+        card: looked into for repairing arms.
+        name: ``raw`` or a repairer.
+        seed: of the run: a repairer that learns, and the region scores, take the same.
+        setting: of the job.
+
+    Raises:
+        RunError: no such repairer.
+    """
+    if name == RAW:
+        return PlannedData(RAW, setting.data)
+    repairer = parse_repairer(name, card)
+    scores = plan_scores(seed, setting) if repairer.needs_calls else None
+    painter = _plan(ArmRun(repairer.arm), seed, setting) if repairer.arm else None
+    options: dict[str, Any] = dict(repaired.options(repairer.kind))
+    code = code_digest("repaired", arm=painter.run.arm.folder if painter else None, modules=readers(setting))
+    if painter:
+        options = {
+            "weights": painter.step.fingerprint,
+            "size": list(painter.size),
+            "precision": painter.precision,
+            "runtime": dict(setting.runtime),
+        }
+    calls: dict[str, Any] = {"code": code}
+    if scores:
+        tau = repairer.tau if repairer.tau is not None else f"the own of {setting.scorer}"
+        calls |= {"scorer": setting.scorer, "scores": scores.step.fingerprint, "tau": tau}
+    made = fingerprint_of(setting.data, repairer.kind, options, calls)
+    return PlannedData(name, made, repairer, painter, scores, calls, options)
+
+
+def _scoring_arm(setting: Setting) -> Arm:
+    paper, _, name = setting.scorer.rpartition("/")
+    own = paper == setting.card.key  # which may be a folder outside this repository
+    arm = methods.arm(name, setting.card) if own else methods.arm(setting.scorer)
+    if arm.role in SERVING or arm.train_on not in ("", RAW):
+        raise RunError(
+            f"--scorer {setting.scorer}: this arm rests on calls itself, so it scores no regions; name one that learns "
+            "from raw data, such as vrstc/baseline."
+        )
+    return arm
+
+
+def _control_in(run: ArmRun, stage: Stage) -> Control | None:
+    """The control as far as it changes this stage, so that an arm and its controls share what they can."""
+    if run.control == "mlp":
+        return "mlp"
+    if run.control == "shuffled" and stage.data == "clips":
+        return "shuffled"
+    return None
+
+
+def controls_for(arm: Arm, wanted: str) -> tuple[Control, ...]:
+    """Controls that apply to an arm: all to one that claims to use time, uniform weights to any that attends.
+
+    Args:
+        arm: whose.
+        wanted: ``all`` that apply; ``default``: all for the proposed arm, and shuffled time for others that claim to
+            use time; ``none``.
+
+    Raises:
+        RunError: an unknown word.
+    """
+    if wanted not in ("none", "default", "all"):
+        raise RunError(f"--controls {wanted}: expected none, default or all.")
+    if wanted == "none":
+        return ()
+    if wanted == "default" and arm.role != "proposed":
+        return ("shuffled",) if arm.temporal else ()
+    return tuple(c for c in CONTROLS if (arm.attention if c == "uniform" else arm.temporal))
+
+
+def folder_of_work(path: str) -> Path:
+    """The working folder, made if absent and checked to be writable.
+
+    Raises:
+        RunError: it cannot be made or written.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); name another folder.") from error
+    return folder

@@ -1,0 +1,253 @@
+"""What a plan is made of: values only, with every fingerprint known before anything is run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from datasets.attributes import Group
+from datasets.images.resize import Filter
+from methods.arms import Arm
+from methods.cards.card import ANNOTATED, Card
+from methods.cards.recipe import Stage
+from protocols.vocabulary import Control
+from reports.schema.vocabulary import RAW
+from runners.errors import RunError
+from runners.plan.data_names import RepairerText
+from runners.plan.environment import Precision
+from runners.plan.step_store import Step
+
+Budget = Literal["full", "quick"]
+Start = Literal["card", "imagenet", "none"]
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """What a plan needs to know of a data set whose attributes are annotated.
+
+    Attributes:
+        data: fingerprint of the data set.
+        name: of the annotation.
+        fingerprint: of the annotation.
+        groups: the attributes that can be learned.
+        reader: module that reads the data set.
+    """
+
+    data: str
+    name: str
+    fingerprint: str
+    groups: tuple[Group, ...]
+    reader: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all arms of one job share.
+
+    Attributes:
+        card: the paper's card.
+        profile: ``embedded`` or ``paper``.
+        budget: ``full``, or ``quick`` for the short lengths of the recipes.
+        pretrained: ``card`` follows the recipe; ``imagenet`` and ``none`` replace what it starts from.
+        size: (height, width), or None for the recipe's.
+        num_ids: training identities.
+        data: fingerprint of the data set.
+        reader: module that reads it, see `datasets.reader_of`.
+        device: such as ``cpu``.
+        runtime: see `runners.plan.environment.runtime`.
+        scorer: the arm whose region scores call occlusions, where something is repaired.
+        annotation: attributes of the data set's people; None where nobody annotated them.
+        source: other data with annotated attributes, from which labellers learn; None where there are none.
+        lengths: every stage lasts this share of what its budget gives it; a small matrix that is run often pins less
+            than 1.
+        precision: in place of that of the recipes (`--precision`); None leaves it to them.
+
+    Raises:
+        RunError: there is nobody to train on.
+    """
+
+    card: Card
+    profile: str
+    budget: Budget
+    pretrained: Start
+    size: tuple[int, int] | None
+    num_ids: int
+    data: str
+    reader: str
+    device: str
+    runtime: Mapping[str, Any]
+    scorer: str = "vrstc/baseline"
+    annotation: Annotated | None = None
+    source: Annotated | None = None
+    lengths: float = 1.0
+    precision: Precision | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_ids < 1:
+            raise RunError(
+                "This data set has no training tracklets, so no arm can be trained on it: add a part train, or judge "
+                "descriptors made elsewhere with `python -m runners.evaluate --descriptors`."
+            )
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """An arm on some data, or one of its controls.
+
+    Attributes:
+        arm: what is trained.
+        control: what is taken away from it, or None.
+        train_on: ``raw`` or a repairer, for an arm that leaves it to the job.
+        test_on: the same for what it is judged on.
+        attributes: whose attributes it learns, for an arm that leaves it to whoever starts from it.
+    """
+
+    arm: Arm
+    control: Control | None = None
+    train_on: str = RAW
+    test_on: str = RAW
+    attributes: str = ""
+
+    @property
+    def trained_on(self) -> str:
+        """What it learns from; the arm's own word counts first."""
+        return self.arm.train_on or self.train_on
+
+    @property
+    def tested_on(self) -> str:
+        """What it is judged on."""
+        return self.arm.test_on or self.test_on
+
+    @property
+    def told(self) -> str:
+        """``annotated``, or the arm that tells it the attributes that it learns; its own word counts first."""
+        return self.arm.attributes or self.attributes or ANNOTATED
+
+    @property
+    def name(self) -> str:
+        """Name of the arm in records: ``gltr``, or ``gltr@oracle/raw`` where the job chose other data than raw."""
+        chosen = (self.trained_on, self.tested_on) != (self.arm.train_on or RAW, self.arm.test_on or RAW)
+        return self.arm.text + (f"@{self.trained_on}/{self.tested_on}" if chosen else "")
+
+    @property
+    def label(self) -> str:
+        """As it stands in tables."""
+        own = self.name == self.arm.text
+        return self.arm.label if own else f"{self.arm.label} ({self.trained_on} → {self.tested_on})"
+
+    @property
+    def text(self) -> str:
+        """Unique name in tables and records: ``gltr`` or ``gltr+shuffled``."""
+        return self.name + (f"+{self.control}" if self.control else "")
+
+
+@dataclass(frozen=True)
+class PlannedScores:
+    """Region scores of all frames of a data set, and the network that gives them.
+
+    Attributes:
+        scorer: last stage of the scoring arm.
+        step: where the scores are.
+    """
+
+    scorer: "PlannedStage"
+    step: Step
+
+
+@dataclass(frozen=True)
+class PlannedData:
+    """A data set as an arm sees it: raw, or repaired.
+
+    Attributes:
+        name: ``raw`` or the repairer.
+        fingerprint: of its content, known before it is made.
+        repairer: None for raw.
+        painter: last stage of a repairing arm; None for the others.
+        scores: what calls regions occluded; None where the repairer needs no calls.
+        calls: what decides the calls, for the data set's manifest.
+        options: what decides the repairer's work.
+    """
+
+    name: str
+    fingerprint: str
+    repairer: RepairerText | None = None
+    painter: "PlannedStage | None" = None
+    scores: PlannedScores | None = None
+    calls: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlannedLabels:
+    """What tells an arm the attributes of the people that it learns from.
+
+    Attributes:
+        name: ``annotated``, ``source`` or the arm that labels.
+        fingerprint: of the labels.
+        groups: the attributes, as the arm's network has them.
+        labeller: last stage of the labelling arm; None where a person labelled.
+        step: where a labelling arm's labels are.
+    """
+
+    name: str
+    fingerprint: str
+    groups: tuple[Group, ...]
+    labeller: "PlannedStage | None" = None
+    step: Step | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of attributes in each group."""
+        return tuple(len(group.columns) for group in self.groups)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all attributes, group by group."""
+        return tuple(column for group in self.groups for column in group.columns)
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """One stage of one arm with one seed.
+
+    Attributes:
+        run: whose network it trains.
+        stage: with the length that the budget gives it.
+        seed: of the run.
+        size: (height, width).
+        precision: resolved.
+        start: the planned stage whose weights it starts from; None for scratch and ImageNet.
+        data: what it learns from.
+        scores: says which frames are unoccluded, for a stage that sees no others.
+        labels: the attributes that it learns; None for a method that learns none.
+        crop: see `methods.cards.recipe.Recipe.test_crop`.
+        resize: see `methods.cards.recipe.Recipe.resize`.
+        step: its fingerprint and inputs.
+    """
+
+    run: ArmRun
+    stage: Stage
+    seed: int
+    size: tuple[int, int]
+    precision: Precision
+    start: "PlannedStage | None"
+    data: PlannedData
+    scores: PlannedScores | None
+    labels: PlannedLabels | None
+    crop: float
+    resize: Filter
+    step: Step
+
+    def chain(self) -> "list[PlannedStage]":
+        """All stages up to this one, first to last."""
+        return [*(self.start.chain() if self.start else []), self]
+
+
+def readers(setting: Setting, domain: str = "target") -> tuple[str, ...]:
+    """Modules that read the data of a stage: the job's, and those of the source where it learns from that.
+
+    Args:
+        setting: of the job.
+        domain: see `methods.cards.recipe.Stage`.
+    """
+    source = setting.source.reader if setting.source and domain != "target" else ""
+    return tuple(dict.fromkeys(name for name in (setting.reader, source) if name))

@@ -1,0 +1,140 @@
+"""The steps behind training: examine an arm, judge it, hold its masks and its data against the truth."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import protocols
+from runners.plan.code_digest import code_digest
+from runners.plan.plan_types import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting, readers
+from runners.plan.step_store import Step
+
+
+def judge_step(
+    run: ArmRun,
+    last: PlannedStage,
+    tested: PlannedData,
+    protocol: Mapping[str, Any],
+    setting: Setting,
+    hidden: str | None = None,
+) -> Step:
+    """The step that turns weights, and the data to judge them on, into a recorded result.
+
+    Args:
+        run: what is judged.
+        last: its last stage.
+        tested: the data it is judged on.
+        protocol: its record.
+        setting: of the job.
+        hidden: what says how much of each query is hidden, see `runners.pipeline.ground_truth.AgainstTruth.hidden_by`.
+    """
+    inputs = {
+        "weights": last.step.fingerprint,
+        "paper": setting.card.key,
+        "arm": run.name,
+        "label": run.label,
+        "control": run.control,
+        "protocol": dict(protocol),
+        "data": tested.fingerprint,
+        "raw": setting.data,
+        "annotation": setting.annotation.fingerprint if setting.annotation else None,
+        "crop": last.crop,
+        "hidden": hidden,
+        "profile": setting.profile,
+        "budget": setting.budget,
+        "runtime": dict(setting.runtime),
+        "code": judge_code(protocol, setting, run.arm.folder),
+    }
+    return Step("judge", f"{run.text} seed {last.seed}", inputs)
+
+
+def colour_step(size: tuple[int, int], seed: int, protocol: Mapping[str, Any], setting: Setting) -> Step:
+    """The step of the sanity row: what the colour of clothes alone gets."""
+    inputs = {
+        "control": "colour",
+        "paper": setting.card.key,
+        "protocol": dict(protocol),
+        "data": setting.data,
+        "profile": setting.profile,
+        "budget": setting.budget,
+        "size": list(size),
+        "seed": seed,
+        "decoder": setting.runtime.get("decoder"),
+        "code": judge_code(protocol, setting),
+    }
+    return Step("judge", "colour", inputs)
+
+
+def judge_code(protocol: Mapping[str, Any], setting: Setting, arm: Path | None = None) -> str:
+    """Digest of the code that judges an arm, or what needs no network."""
+    return code_digest("judge", arm=arm, modules=(*readers(setting), *_protocol(protocol)))
+
+
+def explain_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
+    """The step that holds an arm's masks against the truth of the test half."""
+    return _of_weights("explain", run, last, setting)
+
+
+def weigh_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
+    """The step that holds an arm's weights of frames against how much of the person they show."""
+    return _of_weights("weigh", run, last, setting, crop=last.crop)
+
+
+def recognise_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
+    """The step that holds the attributes an arm recognises against the annotation of the test half."""
+    known = setting.annotation.fingerprint if setting.annotation else None
+    return _of_weights("recognise", run, last, setting, annotation=known, crop=last.crop)
+
+
+def _of_weights(kind: str, run: ArmRun, last: PlannedStage, setting: Setting, **more: str | float | None) -> Step:
+    """A step that asks a trained network something about the raw test half."""
+    inputs = {
+        "weights": last.step.fingerprint,
+        "data": setting.data,
+        **more,
+        "runtime": dict(setting.runtime),
+        "code": code_digest(kind, arm=run.arm.folder, modules=readers(setting)),
+    }
+    return Step(kind, f"{run.text} seed {last.seed}", inputs)
+
+
+def restore_step(tested: PlannedData, scores: PlannedScores, setting: Setting) -> Step:
+    """The step that holds repaired frames against the truth, seen by the network that scores regions."""
+    inputs = {
+        "repaired": tested.fingerprint,
+        "scores": scores.step.fingerprint,
+        "data": setting.data,
+        "runtime": dict(setting.runtime),
+        "code": code_digest("restore", modules=readers(setting)),
+    }
+    return Step("restore", tested.name, inputs)
+
+
+def examine_step(
+    run: ArmRun, size: tuple[int, int], protocol: Mapping[str, Any], setting: Setting, measured: Mapping[str, Any]
+) -> Step:
+    """The step that asks whether a protocol admits an arm and what it costs; weights do not matter to either.
+
+    Args:
+        run: whose arm is examined.
+        size: (height, width).
+        protocol: its record.
+        setting: of the job.
+        measured: what cost is measured on, and for how long.
+    """
+    inputs = {
+        "method": run.arm.method,
+        "settings": run.arm.settings(),
+        "ids": setting.num_ids,
+        "size": list(size),
+        "protocol": dict(protocol),
+        "measured": dict(measured),
+        "runtime": dict(setting.runtime),
+        "code": code_digest("examine", arm=run.arm.folder, modules=_protocol(protocol)),
+    }
+    return Step("examine", run.arm.text, inputs)
+
+
+def _protocol(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """The file of a protocol, which says more than its record: who may enter, whether it repairs."""
+    return (protocols.module_of(told["name"]),) if told["name"] in protocols.names() else ()

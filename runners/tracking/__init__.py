@@ -1,0 +1,1 @@
+"""Writing to MLflow: the only writer."""

@@ -1,0 +1,74 @@
+"""The artifacts of a run as bytes: the same file names in every run, so that MLflow can compare them."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runners.tracking.optional_parts import Parts, Recorded
+
+
+def child_files(
+    result: Mapping[str, Any],
+    per_query: Mapping[str, NDArray[Any]],
+    strips: Mapping[str, Any] | None,
+    train_log: Sequence[Mapping[str, Any]],
+    parts: Parts,
+) -> dict[str, bytes]:
+    """File name -> content of one arm with one seed; ``result.json`` is the truth.  Pictures are made apart."""
+    files: dict[str, bytes] = {}
+    for name, part in parts.named():
+        files |= both_files(name, part)
+    return files | {
+        "result.json": json_bytes(result),
+        "per_query.npz": _npz(per_query),
+        "strips.json": json_bytes(strips or {"size": list(result["size"]), "rows": []}),
+        "environment.json": json_bytes(result["environment"]),
+        "train_log.csv": csv_bytes(train_log),
+    }
+
+
+def child_pictures(result: Mapping[str, Any], per_query: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
+    """The pictures beside them, which take a second to draw."""
+    from reports.render.figures import single_cmc  # matplotlib takes a second to import
+
+    return {"cmc.png": single_cmc(np.asarray(per_query["cmc"]), str(result["label"]))}
+
+
+def both_files(stem: str, part: Recorded) -> dict[str, bytes]:
+    """``<stem>.json`` and ``<stem>.npz``."""
+    return {f"{stem}.json": json_bytes(part.record), f"{stem}.npz": _npz(part.arrays)}
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **{key: np.asarray(value) for key, value in arrays.items()})  # type: ignore[arg-type]  # NumPy's stub
+    return file.getvalue()
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON in the order given (a card's arms have one); NaN is refused, NumPy numbers become plain."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n").encode(
+        "utf-8",
+        "backslashreplace",  # of a path that is no UTF-8: JSON has the same escapes
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return str(value)
+
+
+def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """CSV with all columns that any row has, in order of appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row)) or ["stage", "step"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8", "replace")

@@ -1,0 +1,378 @@
+"""The only writer to MLflow.
+
+    store = open_store()                                    # honours MLFLOW_TRACKING_URI
+    parent = store.begin(card, dataset, protocol, "embedded", command, environment)
+    for result, per_query, strips, log in measured:
+        store.record_arm(parent, result, per_query, strips, log)
+    store.finish(parent, summary)
+    # build the page from the store, then:
+    store.attach_report(parent, ledger.as_dict(), "report/gltr-synthwalk-res50-rgb-single-pass", summary)
+
+A parent run is (paper, dataset, protocol, profile, budget); its children are arm x seed, and x split where the data
+set has several divisions (the parent's data are then all divisions of the job together).  Recording is
+idempotent: a result is found again by its fingerprint, and of metrics, parameters and files only what is not there yet
+is written, so a job that is started twice, or killed wherever and started again, leaves what one that was left alone
+does.  One process at a time records into a SQLite store, so an unfinished child is one whose process is gone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from reports.errors import ReportError
+from reports.records.labels import Labels, check_labels
+from reports.records.per_query import check_per_query
+from reports.records.result_checks import check_result
+from reports.schema.json_shape import non_finite
+from reports.schema.vocabulary import PARENT
+from reports.store import cards
+from reports.store.reader import ARTIFACTS, counting
+from reports.store.sqlite_file import BUSY_SECONDS
+from runners.errors import RunError
+from runners.progress import note
+from runners.tracking import connect
+from runners.tracking import tags_and_metrics as content
+from runners.tracking.artifacts import both_files, child_files, child_pictures, json_bytes
+from runners.tracking.optional_parts import Parts, Recorded, digest_of, joined_labels, label_metrics
+from runners.tracking.runs import Runs, children_of, cleaned
+from runners.tracking.tags_and_metrics import clean
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+
+def open_store(uri: str | None = None, *, busy_seconds: float = BUSY_SECONDS) -> "Store":
+    """Open (and make, if need be) the tracking store.
+
+    Args:
+        uri: tracking URI; ``None`` reads ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db`` here.
+        busy_seconds: how long to wait for another program that is writing to a SQLite store.
+
+    Raises:
+        RunError: the URI cannot be used; the sentence says why and what to do.
+        NotPossible: a server does not answer.
+    """
+    client, resolved, artifacts = connect.connect(uri, busy_seconds)
+    return Store(client, resolved, artifacts)
+
+
+@dataclass
+class Store(Runs):
+    """An open tracking store."""
+
+    _cards: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def begin(
+        self,
+        card: Mapping[str, Any],
+        dataset: Mapping[str, Any],
+        protocol: Mapping[str, Any],
+        profile: str,
+        command: str,
+        environment: Mapping[str, Any],
+        *,
+        budget: str = "full",
+    ) -> str:
+        """Open the parent run of a job, or the one that an earlier start of the same job left.
+
+        Args:
+            card: the paper's card as plain data (TOML tables or the typed card as a dict).
+            dataset: as ``dataset`` of the result record (name, version, fingerprint, synthetic, counts); of a data set
+                with several divisions those that the job runs together, as `reports.records.splits.dataset_of_all`.
+            protocol: as ``protocol`` of the result record (name, version, ...).
+            profile: ``"embedded"`` or ``"paper"``.
+            command: the command line that makes the job again.
+            environment: machine, libraries, ``code_sha``, ``dirty``, ``device``; plain data.
+            budget: ``"full"`` or ``"quick"``.
+
+        Returns:
+            The parent's run id.
+        """
+        plain = cards.normalise(card)
+        paper = str(plain.get("key", "unknown"))
+        identity = [paper, dataset["name"], dataset["fingerprint"], protocol["name"], protocol["version"]]
+        fingerprint = content.digest([*identity, profile, budget])
+        tags = content.parent_tags(paper, dataset, protocol, environment, profile, budget, command)
+        tags["fingerprint"] = fingerprint
+        with self._alone():
+            name = content.experiment_name(dataset["name"], protocol["name"])
+            experiment = self.experiment(name, content.EXPERIMENT_TAGS)
+            run = self._find(experiment, f"tags.kind = '{PARENT}' and tags.fingerprint = '{fingerprint}'")
+            if run is None:
+                name = f"{paper} {profile}" + ("" if budget == "full" else f" {budget}")
+                run = self.client.create_run(experiment, run_name=clean(name), tags=cleaned(tags))
+            else:
+                self.client.update_run(run.info.run_id, status="RUNNING")
+                self.log(run.info.run_id, tags=tags)
+            parent = str(run.info.run_id)
+            self._params(run, {"paper": paper, "dataset": dataset["name"], "protocol": protocol["name"],
+                               "profile": profile, "budget": budget})  # fmt: skip
+            self._input(run, dataset)
+            files = {"card.json": json_bytes(plain), "environment.json": json_bytes(environment)}
+            self._files(parent, files)
+        self._cards[parent] = plain
+        return parent
+
+    def record_arm(
+        self,
+        parent: str,
+        result: Mapping[str, Any],
+        per_query: Mapping[str, NDArray[Any]],
+        strips: Mapping[str, Any] | None,
+        train_log: Sequence[Mapping[str, Any]],
+        explained: Recorded | None = None,
+        restored: Recorded | None = None,
+        weighed: Recorded | None = None,
+        recognised: Recorded | None = None,
+        chosen: Recorded | None = None,
+    ) -> str:
+        """Record one arm with one seed as a child run; once, however often it is called.
+
+        Args:
+            parent: run id from :meth:`begin`.
+            result: the record, schema 1 (``reports.records.result.ResultRecord``).
+            per_query: arrays of ``reports.records.per_query.PER_QUERY_ARRAYS`` and ``cmc``, accuracies in percent.
+            strips: ``reports.records.result.Strips``, or ``None``.
+            train_log: rows with ``stage``, ``step`` and numbers, in order; may be empty.
+            explained: where the network looks, if that was held against the truth.
+            restored: what the repairer of its test data did; for an arm that is judged on repaired data.
+            weighed: how it weighs frames, if that was held against what is seen.
+            recognised: which attributes it recognises, if its network learned any that are annotated.
+            chosen: what it scores under each test-time choice, if its protocol lists some.
+
+        Returns:
+            The child's run id.
+
+        Raises:
+            RunError: for an incomplete record, or a number that is not finite.
+        """
+        parts = Parts(explained, restored, weighed, recognised, chosen)
+        try:
+            check_result(result)
+            check_per_query(result, per_query)
+            parts.check(result)
+        except ReportError as error:
+            raise RunError(str(error)) from None
+        for path, value in non_finite([dict(row) for row in train_log]):
+            name = content.run_name(result)
+            raise RunError(f"the training log of {name} has {path} = {value}; nothing was recorded.")
+        tags = content.child_tags(result) | {"result_digest": content.digest([dict(result), *parts.facts()])}
+        with self._alone():
+            files = child_files(result, per_query, strips, train_log, parts)
+            return self._record(parent, result, per_query, tags, files, parts, train_log)
+
+    def _record(
+        self,
+        parent: str,
+        result: Mapping[str, Any],
+        per_query: Mapping[str, NDArray[Any]],
+        tags: dict[str, str],
+        files: Mapping[str, bytes],
+        parts: Parts,
+        train_log: Sequence[Mapping[str, Any]],
+    ) -> str:
+        """What is missing of one child; the mark that it is finished comes last."""
+        experiment = self.client.get_run(parent).info.experiment_id
+        run = self._find(experiment, f"{children_of(parent)} and tags.fingerprint = '{tags['fingerprint']}'")
+        if run is not None and _is_recorded(run, tags["result_digest"]):
+            self._restore_files(str(run.info.run_id), result, per_query, files)
+            self._retire_others(experiment, parent, result, run.info.run_id)
+            return str(run.info.run_id)
+        if run is not None and _is_half_of_another(run, tags["result_digest"]):
+            self.client.delete_run(run.info.run_id)  # half of another result; its numbers would stay beside these
+            run = None
+        if run is None:
+            run = self.client.create_run(
+                experiment,
+                run_name=clean(content.run_name(result)),
+                tags=cleaned(tags | {"mlflow.parentRunId": parent, "status": "running"}),
+            )
+        run_id = str(run.info.run_id)
+        self.client.update_run(run_id, status="RUNNING")
+        self._params(run, content.child_params(result))
+        self._input(run, result["dataset"])
+        finals = content.child_metrics(result, self._card(parent)) | parts.metrics()
+        self._write_metrics(run, content.run_name(result), finals, train_log)
+        whole = {**files, **child_pictures(result, per_query)}
+        self._files(run_id, whole)
+        self.artifacts.drop(run_id, whole, ARTIFACTS)
+        done = {"status": "finished", "superseded": "false"}
+        self.log(run_id, tags=tags | done | {"mlflow.note.content": content.child_note(result)})
+        self.client.set_terminated(run_id, "FINISHED")
+        self._retire_others(experiment, parent, result, run_id)
+        return run_id
+
+    def _restore_files(
+        self,
+        run_id: str,
+        result: Mapping[str, Any],
+        per_query: Mapping[str, NDArray[Any]],
+        files: Mapping[str, bytes],
+    ) -> None:
+        """Write those files of a recorded result again that were lost or damaged since."""
+        lacking = self.artifacts.lacking(run_id, files)
+        if lacking:
+            self._files(run_id, {**lacking, **child_pictures(result, per_query)})
+
+    def finish(
+        self,
+        parent: str,
+        summary: Mapping[str, Any],
+        ledger: Mapping[str, Any] | None = None,
+        report_html: Path | str | None = None,
+    ) -> None:
+        """Close a job: aggregates over seeds, the ledger and the page go to the parent run.
+
+        Args:
+            parent: run id from :meth:`begin`.
+            summary: plain data; strings and numbers of the first level show in the description.
+            ledger: ``Ledger.as_dict()``.
+            report_html: the page, or a folder of report files, copied to the artifact folder ``report``.
+        """
+        with self._alone():
+            self.remove_half_made(self.client.get_run(parent).info.experiment_id, children_of(parent))
+            runs = [run.data for run in self.children(parent)]
+            metrics = content.aggregate_metrics((data.tags, data.metrics) for data in runs)
+            files = {"summary.json": json_bytes(summary)}
+            if ledger is not None:
+                files["ledger.json"] = json_bytes(ledger)
+            self._files(parent, files)
+            if report_html is not None:
+                self._upload_report(parent, Path(report_html))
+            seeds = sorted({int(data.tags["seed"]) for data in runs})
+            tags = {
+                "status": "finished",
+                "seeds": " ".join(map(str, seeds)),
+                "mlflow.note.content": content.parent_note(self._card(parent), summary, ledger),
+            }
+            finals = [(name, value, 0) for name, value in metrics.items()]
+            self.log(parent, metrics=self._new(self.client.get_run(parent), finals), tags=tags)
+            self.client.set_terminated(parent, "FINISHED")
+
+    def attach_report(
+        self,
+        parent: str,
+        ledger: Mapping[str, Any],
+        report: Path | str,
+        summary: Mapping[str, Any] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        """Add ledger and page to a closed job, whose state and end stay as they are.
+
+        A page built before :meth:`finish` would have to say that its job is unfinished; so close the job, build
+        the page from the store, attach it.
+
+        Args:
+            parent: run id from :meth:`begin`.
+            ledger: ``Ledger.as_dict()``.
+            report: the page, or the folder that it lies in with its tables.
+            summary: as for :meth:`finish`.
+            names: files of the folder that belong to the report; ``None``: all of it.
+        """
+        with self._alone():
+            self._files(parent, {"ledger.json": json_bytes(ledger)})
+            self._upload_report(parent, Path(report), names)
+            note = content.parent_note(self._card(parent), summary or {}, ledger)
+            self.log(parent, tags={"mlflow.note.content": note})
+
+    def attach_labels(self, parent: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Add what labelling arms told of the people, held against the truth, to a job; the same once is enough.
+
+        Labellers and seeds of an earlier start that are not among these stay, as other arms do.
+
+        Args:
+            parent: run id from :meth:`begin`.
+            record: ``labels.json``, as `reports.records.labels`.
+            arrays: ``labels.npz``.
+
+        Raises:
+            RunError: they are incomplete, or disagree; nothing was recorded.
+        """
+        try:
+            check_labels(record, arrays)
+        except ReportError as error:
+            raise RunError(str(error)) from None
+        with self._alone():
+            run = self.client.get_run(parent)
+            known = run.data.tags.get("labels_digest")
+            labels = Labels(dict(record), arrays)
+            earlier = self._labels(parent) if known is not None else None
+            if earlier is not None:
+                labels = joined_labels(earlier, record, arrays)
+            digest = content.digest([labels.record, digest_of(labels.arrays)])
+            if known == digest and earlier is not None:
+                return
+            both = both_files("labels", labels)  # arrays first: those that a record does not name do no harm
+            self._files(parent, dict(sorted(both.items(), reverse=True)))
+            finals = [(name, value, 0) for name, value in label_metrics(labels).items()]
+            self.log(parent, metrics=self._new(run, finals), tags={"labels_digest": digest})
+
+    def _labels(self, parent: str) -> Labels | None:
+        """What was recorded before; ``None`` where it was lost, damaged or cut off, so that it is recorded anew."""
+        try:
+            told = self.artifacts.read_json(parent, "labels.json")
+            arrays = self.artifacts.read_arrays(parent, "labels.npz")
+            check_labels(told, arrays)
+        except (RunError, ReportError, LookupError, TypeError, AttributeError, ValueError):
+            note(f"the labels that run {parent} had cannot be read any more; those of this job take their place")
+            return None
+        return Labels(told, arrays)
+
+    def fail(self, run_id: str, sentence: str) -> None:
+        """Mark a run as failed, with the reason in its description."""
+        self.log(run_id, tags={"status": "failed", "mlflow.note.content": f"**Failed.** {sentence}"})
+        self.client.set_terminated(run_id, "FAILED")
+
+    def children(self, parent: str) -> "list[Run]":
+        """The finished children that count: one for each arm, control and seed, ordered by name."""
+        experiment = self.client.get_run(parent).info.experiment_id
+        found = self._search(experiment, f"{children_of(parent)} and attributes.status = 'FINISHED'")
+        return sorted(counting(found), key=lambda run: str(run.info.run_name))
+
+    def _retire_others(self, experiment: str, parent: str, result: Mapping[str, Any], keep: str) -> None:
+        """Of one arm, control, seed and split in a job only the newest result counts; older ones stay, marked."""
+        tags = content.child_tags(result)
+        keys = ("arm", "control", "of", "seed", *(["split"] if "split" in result else []))
+        same = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in keys)
+        for run in self._search(experiment, f"{children_of(parent)} and {same}"):
+            value = str(run.info.run_id != keep).lower()
+            if run.data.tags.get("superseded") != value:
+                self.log(run.info.run_id, tags={"superseded": value})
+
+    def _write_metrics(
+        self, run: "Run", name: str, finals: Mapping[str, float], train_log: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Finals at step 0 under keys of their own (MLflow shows the highest step), curves by their step."""
+        for path, value in non_finite(dict(finals)):
+            raise RunError(f"metric {path} of {name} is {value}; it must be finite.")
+        points = [(key, value, 0) for key, value in finals.items()] + content.curve_points(train_log)
+        self.log(run.info.run_id, metrics=self._new(run, points))
+
+    def _upload_report(self, parent: str, path: Path, names: Sequence[str] | None = None) -> None:
+        """The page, or the files of its folder, and nothing of an earlier report; temporary files are none."""
+        if not path.exists():
+            raise RunError(f"the report {path} does not exist; build it first with `python -m reports.build`.")
+        folder = path if path.is_dir() else path.parent
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+            names = [file.relative_to(path).as_posix() for file in found] if names is None else names
+        else:
+            names = [path.name]
+        self._files(parent, {name: (folder / name).read_bytes() for name in names}, "report")
+        self.artifacts.drop(parent, names, below="report")
+
+    def _card(self, parent: str) -> dict[str, Any]:
+        if parent not in self._cards:
+            self._cards[parent] = self.artifacts.read_json(parent, "card.json")
+        return self._cards[parent]
+
+
+def _is_recorded(run: "Run", result_digest: str) -> bool:
+    return run.info.status == "FINISHED" and run.data.tags.get("result_digest") == result_digest
+
+
+def _is_half_of_another(run: "Run", result_digest: str) -> bool:
+    return run.info.status != "FINISHED" and run.data.tags.get("result_digest", result_digest) != result_digest

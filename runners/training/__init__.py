@@ -1,0 +1,1 @@
+"""Training one stage: batches, optimiser, loop, checkpoints, frame features."""

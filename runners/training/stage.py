@@ -1,0 +1,275 @@
+"""Run one planned stage: build the network, take over weights, choose pixels or features, train, save whole."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from datasets import reader_of
+from datasets.frames.concatenated import TrainingFrames
+from datasets.frames.decoded import FrameStore
+from datasets.images import decode
+from datasets.images.transforms import Normalisation
+from datasets.seeding import generator
+from datasets.tracklet import Split
+from files.formats import arrays, safetensors
+from methods.cards.recipe import Augment
+from methods.interface import FrameThenTime
+from methods.layers.per_frame_mlp import replace_temporal
+from methods.layers.resnet import load_imagenet
+from runners.errors import RunError
+from runners.plan.code_digest import code_digest
+from runners.plan.environment import Precision
+from runners.plan.plan_types import ArmRun, PlannedStage
+from runners.plan.stage_length import length_of
+from runners.plan.step_store import Step, StepStore, read_json, write_json
+from runners.training.batches import Feed
+from runners.training.frame_features import extract_frame_features, probe_digest
+from runners.training.loop import FeatureSource, PixelSource, Source, Targets, mixed, train_stage
+from runners.training.optimizer import trains
+
+WEIGHTS = "weights.safetensors"
+AGAIN = "run again: what is damaged is made again"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a stage learns from.
+
+    Attributes:
+        split: whose training half is used, or the target's where there are two domains.
+        store: its frames, or those of them that the stage may see.
+        labels: identity of each of the store's tracklets, ``[N]``.
+        targets: their attributes, for a method that learns some.
+        first: tracklets of the source, where the store holds two domains; they stand first.
+    """
+
+    split: Split
+    store: TrainingFrames
+    labels: NDArray[np.int64]
+    targets: Targets | None = None
+    first: int = 0
+
+
+def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> None:
+    """Train a stage and record it; one that is recorded already is not run again.
+
+    Args:
+        planned: the stage, and all it starts from, which must be done.
+        lesson: what it learns from.
+        steps: where results are kept.
+        device: such as ``cpu``.
+    """
+    if steps.done(planned.step):
+        return
+    with steps.running(planned.step) as folder:
+        if folder is None:
+            return
+        num_ids = lesson.split.num_train_ids
+        method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
+        left_behind = _start(method, planned, steps)
+        feed = Feed(
+            planned.stage,
+            lesson.store.lengths,
+            lesson.labels,
+            seed=planned.seed,
+            shuffle_time=planned.run.control == "shuffled",
+            first=lesson.first,
+        )
+        source = choose_source(method, planned, lesson, steps, device)
+        amount, unit = length_of(planned.stage)
+        count = feed.steps(amount, unit)
+        began = time.monotonic()
+        log = train_stage(
+            method,
+            planned.stage,
+            feed,
+            source,
+            steps=count,
+            unit=unit,
+            seed=planned.seed,
+            device=device,
+            folder=folder,
+            title=f"train {planned.run.text}: {planned.stage.name}, seed {planned.seed}",
+            precision=planned.precision,
+        )
+        save_weights(method, folder / WEIGHTS)
+        write_json(folder / "log.json", log)
+        write_json(
+            folder / "stage.json",
+            {
+                "name": planned.stage.name,
+                "fingerprint": planned.step.fingerprint,
+                "frames": count * feed.frames_per_step,
+                "seconds": round(time.monotonic() - began, 1),
+                "steps": count,
+                "final_loss": log[-1]["loss"] if log else None,
+                "from": "features" if isinstance(source, FeatureSource) else "pixels",
+                "left_behind": left_behind,
+            },
+        )
+
+
+def build_method(
+    run: ArmRun, num_ids: int, seed: int, size: tuple[int, int], device: str, precision: Precision
+) -> nn.Module:
+    """An arm's network with initial weights that depend on the seed and on nothing else."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(generator(seed, "initial weights", run.arm.method).integers(2**62)))
+        method = run.arm.build(num_ids, size)
+        if run.control == "mlp":
+            method = replace_temporal(method)
+    if mixed(precision):
+        method = method.to(memory_format=torch.channels_last)
+    return method.to(device)
+
+
+def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device: str) -> nn.Module:
+    """The network of a finished stage, in eval mode."""
+    method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
+    path = steps.folder(planned.step) / WEIGHTS
+    try:
+        method.load_state_dict(_weights(planned, steps))
+    except RuntimeError as error:  # names or shapes of another network
+        told = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{path} holds the weights of another network ({told}); remove the folder {path.parent} and run again."
+        ) from error
+    return method.eval()
+
+
+def save_weights(method: nn.Module, path: Path) -> None:
+    """Write a state dict as safetensors."""
+    safetensors.save(method.state_dict(), path)
+
+
+def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> Source:
+    """Cached features where the stage cannot tell them from pixels; pixels everywhere else."""
+    stage, store = planned.stage, lesson.store
+    if isinstance(method, FrameThenTime) and stage.augment == Augment() and isinstance(store, FrameStore):
+        learning = [p for n, p in method.named_parameters() if any(trains(t.trains, n) for t in stage.all_turns)]
+        if frame_network_is_frozen(method, learning, planned.size, device):
+            method.eval()
+            features = frame_features(
+                method, "train", lesson.split, store, stage.normalise, steps, device, planned.precision
+            )
+            return FeatureSource(load_features(features), store.offsets, device, lesson.targets)
+    return PixelSource(store, stage, planned.seed, device, planned.precision, lesson.targets)
+
+
+def frame_network_is_frozen(
+    method: FrameThenTime, learning: list[nn.Parameter], size: tuple[int, int], device: str
+) -> bool:
+    """Whether no learning parameter reaches the frame features: found by following gradients, not names."""
+    assert isinstance(method, nn.Module)  # every method is one
+    method.eval()
+    before = [(p, p.requires_grad) for p in method.parameters()]
+    for parameter, _ in before:
+        parameter.requires_grad_(True)
+    out = method.frame_features(torch.zeros(2, 3, *size, device=device)).float().sum()
+    reached = torch.autograd.grad(out, learning, allow_unused=True) if learning else ()
+    for parameter, required in before:
+        parameter.requires_grad_(required)
+    return all(gradient is None for gradient in reached)
+
+
+def frame_features(
+    method: FrameThenTime,
+    part: str,
+    split: Split,
+    store: FrameStore,
+    normalise: Normalisation,
+    steps: StepStore,
+    device: str,
+    precision: Precision,
+) -> Path:
+    """The file of frame features ``[F, d]`` of one half of a split, extracted now or before.
+
+    Of a whole half: who needs a selection takes the rows of its base.
+    """
+    answer = probe_digest(method, store.size, normalise, device, precision)
+    step = Step(
+        "features",
+        f"frame features of the {part} half",
+        {
+            "network": answer,
+            "data": split.fingerprint,
+            "part": part,
+            "size": list(store.size),
+            "normalise": normalise,
+            "precision": precision,
+            "resize": store.resize,
+            "decoder": decode.version(),
+            "code": code_digest("features", modules=[reader_of(split.name)]),
+            **({"crop": store.crop} if store.crop != 1 else {}),
+            **({"counted": "trunk frames"} if part == "test" else {}),
+        },
+    )
+    if not steps.done(step):
+        with steps.running(step) as folder:
+            if folder is not None:
+                extract_frame_features(
+                    method,
+                    store,
+                    normalise,
+                    device=device,
+                    precision=precision,
+                    folder=folder,
+                    title=f"extract {step.name}",
+                )
+    return steps.folder(step) / "features.npy"
+
+
+def load_features(file: Path) -> NDArray[np.float32]:
+    """Frame features ``[F, d]`` of a file that `frame_features` gave, mapped, not loaded.
+
+    Raises:
+        RunError: it was damaged since it was checked.
+    """
+    return arrays.load_npy(file, mmap=True, error=RunError, remedy=AGAIN)
+
+
+def stage_records(planned: PlannedStage, steps: StepStore) -> list[dict[str, object]]:
+    """What was recorded of each stage up to this one."""
+    return [read_json(steps.folder(each.step) / "stage.json") for each in planned.chain()]
+
+
+def training_log(planned: PlannedStage, steps: StepStore) -> list[dict[str, object]]:
+    """The training curve of all stages, each row naming its stage."""
+    return [
+        {"stage": each.stage.name, **row}
+        for each in planned.chain()
+        for row in read_json(steps.folder(each.step) / "log.json")
+    ]
+
+
+def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[str]:
+    """Take over starting weights; returns the modules of the start that this network has no place for."""
+    if planned.start is None:
+        if planned.stage.start == "imagenet":
+            load_imagenet(method)
+        return []
+    state = _weights(planned.start, steps)
+    own = method.state_dict()
+    sources = {name: source for name in own if (source := planned.stage.source_of(name)) is not None}
+    missing = sorted(name for name, source in sources.items() if source not in state)
+    unlike = sorted(n for n, source in sources.items() if source in state and own[n].shape != state[source].shape)
+    if missing or unlike:
+        name = (missing or unlike)[0]
+        raise RunError(
+            f"{planned.run.text}, stage {planned.stage.name}: {sources[name]} is "
+            f"{'absent' if missing else 'of another shape'} in the weights of {planned.start.step.name}; list the "
+            "module under fresh in the recipe, or say under takes what it is called there."
+        )
+    method.load_state_dict({**own, **{name: state[source] for name, source in sources.items()}})
+    return sorted({name.split(".")[0] for name in set(state) - set(sources.values())})
+
+
+def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:
+    path = steps.folder(planned.step) / WEIGHTS
+    return safetensors.load(path, error=RunError, remedy=AGAIN)
