@@ -14,10 +14,11 @@ without being named where it lies as `pack` in the data set's folder and holds t
     keys.npy, prefixes.npy, names.npy   names of tracklets and frames, as bytes
     division-0.npy    which tracklets train, which are test, query and gallery
 
-Plain arrays and raw bytes measured best (`tests/benchmarks/test_pack.py`, frames of 9 kB). Read in blocks a frame takes
-about as long as out of safetensors, less than half as long as its file, a fifth of a zip's entry and a twentieth of an
-HDF5 data set. But safetensors keeps all names in one JSON header, which takes each process seconds to parse at the size
-of MARS, where this index is open in a tenth of one. And anybody with NumPy can read it without this suite.
+Plain arrays and raw bytes measured best (`tests/benchmarks/datasets/test_pack.py`, frames of 9 kB). Read in blocks a
+frame takes about as long as out of safetensors, less than half as long as its file, a fifth of a zip's entry and a
+twentieth of an HDF5 data set. But safetensors keeps all names in one JSON header, which takes each process seconds
+to parse at the size of MARS, where this index is open in a tenth of one. And anybody with NumPy can read it without
+this suite.
 """
 
 from datasets.pack.file_format import PackReport, is_pack

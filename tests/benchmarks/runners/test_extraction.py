@@ -4,7 +4,7 @@ The extraction decodes 256x128 JPEGs of about 9 kB out of a pack, normalises the
 features, each frame once. The bare trunk gets one normalised batch in memory again and again. They take turns in one
 run, and `share_of_the_trunk` is the median of the ratios.
 
-    pytest tests/benchmarks/test_extraction.py --benchmark-only
+    pytest tests/benchmarks/runners/test_extraction.py --benchmark-only
 
 The bar: at least 95 % of the bare trunk's frames a second.
 """

@@ -4,7 +4,7 @@ Every row makes 16 clips of 32 frames, 256x128 pixels and about 9 kB each, one c
 cache. What counts is CPU time for each frame, taken in turns with the peer in one run (`against_the_peer` is the
 median of these ratios), so the number hardly depends on how busy the machine is.
 
-    pytest tests/benchmarks/test_pack.py --benchmark-only
+    pytest tests/benchmarks/datasets/test_pack.py --benchmark-only
 
 The bar: a clip through a pack costs at most a third of Pillow + resize + ToTensor + Normalize for each frame.
 """

@@ -9,7 +9,7 @@ import pytest
 
 from protocols.ranking import rank_features
 from tests.benchmarks.interleaved import in_turns
-from tests.benchmarks.test_ranking import peak_beside_descriptors, said
+from tests.benchmarks.protocols.test_ranking import peak_beside_descriptors, said
 
 GALLERY, WIDTH, QUERIES, MANY = 1_000_000, 128, 64, 6
 
