@@ -21,8 +21,8 @@ from methods.errors import MethodError
 from methods.interface import FixedClip, ImageAndVideo, Method, Pairwise
 
 from . import resnet50 as trunk
+from .checks import Admission, Check
 from .errors import ProtocolError
-from .interface import Admission, Check
 from .precision import computing
 from .vocabulary import CheckName
 

@@ -14,14 +14,12 @@ from torch import nn
 
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import Normalisation, to_tensor
-from datasets.sampling.snippets import snippets
-from datasets.synthwalk.render import materials
-from datasets.synthwalk.truth import load_truth
-from datasets.tracklet import Split, Tracklet
+from datasets.tracklet import Split
 from methods.interface import Explains, FixedClip
 from protocols.ground_truth import masks
 from protocols.vocabulary import REFERENCES, WHO
 from runners.ground_truth.overlays import PICTURED, pictures
+from runners.ground_truth.scenes import Scene, known, regions, scenes
 from runners.plan.environment import Precision
 from runners.progress import note
 from runners.training.frame_features import frames_per_batch
@@ -29,7 +27,6 @@ from runners.training.loop import autocast
 
 CLIP = 4  # frames of a clip, for methods that take any number
 LESS_IS_BETTER = ("background", "occluder")
-BAGS = (materials.BACKPACK, materials.SHOULDER_BAG, materials.HAND_BAG, materials.HAT)
 
 
 @dataclass(frozen=True)
@@ -43,23 +40,6 @@ class Explained:
 
     record: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One clip with its truth.
-
-    Attributes:
-        tracklet: whose clip.
-        row: of the tracklet in the store.
-        frames: ``[T]`` frame numbers.
-        regions: the truth of those frames.
-    """
-
-    tracklet: Tracklet
-    row: int
-    frames: NDArray[np.int64]
-    regions: masks.Regions
 
 
 def has_truth(split: Split) -> bool:
@@ -97,7 +77,7 @@ def explain(
         if not seen[who]:
             return None
     note(f"masks: {', '.join(seen['trained'])} of {len(found)} clips held against the truth")
-    silhouettes = [_regions(split, t, np.arange(len(t))).foreground for t in _known(split.train)]
+    silhouettes = [regions(split, t, np.arange(len(t))).foreground for t in known(split.train)]
     people = np.array([scene.tracklet.person_id for scene in found])
     arrays: dict[str, NDArray[Any]] = {"person": people, "key": np.array([s.tracklet.key for s in found])}
     maps, differences = [], []
@@ -139,17 +119,6 @@ def explain(
     return Explained(record, arrays)
 
 
-def scenes(split: Split, length: int) -> list[Scene]:
-    """The middle clip of every test tracklet of a known person, cut as snippets are, with its truth."""
-    rows = {t.key: row for row, t in enumerate(split.test)}
-    found = []
-    for tracklet in _known(split.test):
-        clips = snippets(len(tracklet), length, "loop").indices
-        frames = clips[(len(clips) - 1) // 2]
-        found.append(Scene(tracklet, rows[tracklet.key], frames, _regions(split, tracklet, frames)))
-    return found
-
-
 def chosen(found: list[Scene], scores: NDArray[np.float64]) -> list[int]:
     """Clips to be shown, by rule: the worst, middle and best one, the largest bag, the most hidden person."""
     seen = [int(row) for row in np.argsort(scores, kind="stable") if np.isfinite(scores[row])]
@@ -159,18 +128,6 @@ def chosen(found: list[Scene], scores: NDArray[np.float64]) -> list[int]:
         areas[picks] = -1
         picks.append(int(areas.argmax()))
     return list(dict.fromkeys(picks))[:PICTURED]
-
-
-def _known(tracklets: tuple[Tracklet, ...]) -> list[Tracklet]:
-    return [tracklet for tracklet in tracklets if tracklet.person_id > 0]
-
-
-def _regions(split: Split, tracklet: Tracklet, frames: NDArray[np.int64]) -> masks.Regions:
-    truth = load_truth(split.root, tracklet.key)
-    labels, hidden = truth.labels[frames], truth.occluders[frames] > 0
-    bag = np.isin(labels, BAGS) & ~hidden
-    person = (labels > 0) & ~bag & ~hidden
-    return masks.Regions(person=person, bag=bag, occluder=hidden, background=~(person | bag | hidden))
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """The data of a job in all their versions, made when they are asked for, with the training that this takes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,8 +125,16 @@ class Material:
             self.train(planned.labeller)
             with self.steps.running(planned.step) as folder:
                 if folder is not None:
-                    pseudo_labels.label(planned, self, folder)
+                    halves = self._halves_to_label(planned.labeller)
+                    pseudo_labels.label(planned, halves, self.raw.num_train_ids, self.steps, self.device, folder)
         return attributes.load(self.steps.folder(planned.step) / pseudo_labels.FILE)
+
+    def _halves_to_label(self, last: PlannedStage) -> Iterator[pseudo_labels.Half]:
+        """The training half of the job; the test half of the source, if it has known people."""
+        how = (last.size, last.crop, last.resize)
+        yield pseudo_labels.Half("train", self.raw, self.raw_store("train", *how))
+        if self.source is not None and any(tracklet.person_id > 0 for tracklet in self.source.split.test):
+            yield pseudo_labels.Half("test", self.source.split, self.source_store("test", *how), "source_")
 
     def split(self, data: PlannedData) -> Split:
         """The tracklets of a version; the same people, cameras and order in all."""

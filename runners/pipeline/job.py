@@ -152,7 +152,8 @@ class Job:
         planned = [(arm, seed, labels_of(arm, seed, self.setting)) for seed in seeds for arm in labellers]
         for _, _, labels in planned:
             self.material.labels(labels)
-        return pseudo_labels.against_annotation(planned, self.material)
+        target = AnnotatedSplit(self.material.raw, self.annotation)
+        return pseudo_labels.against_annotation(planned, target, self.source, self.steps)
 
     @property
     def _where(self) -> str:

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from protocols.ground_truth.occlusion import SLICES, slice_of
 from protocols.statistics import clustered_bootstrap, paired_difference, verdict
-from reports.ledger.ledger import Difference, compare
+from reports.ledger.difference import Difference
+from reports.ledger.ledger import compare
 from reports.ledger.mask_measures import slug_of
 from reports.ledger.wording import signed
 from reports.records.per_query import counted
+from reports.render.estimate import estimate
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.metrics import METRIC_LABELS
 from reports.schema.vocabulary import ORACLE, RAW
-from reports.sections.results.tables import SHOWN, estimate
+from reports.sections.results.tables import SHOWN
 from reports.store import repairer_names
 from reports.store.arm import Group
 from reports.store.job import Job

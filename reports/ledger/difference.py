@@ -1,0 +1,26 @@
+"""The measured difference that a claim is judged by."""
+
+from dataclasses import dataclass
+
+from protocols.vocabulary import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Arm minus opponent, over the seeds that both have, in the unit of the claim.
+
+    ``queries`` are what was paired: queries, or tracklets where a mask was judged.
+    """
+
+    against: str
+    label: str
+    control: str | None
+    mean: float
+    low: float
+    high: float
+    p: float | None
+    seeds: tuple[int, ...]
+    queries: int
+    identities: int
+    verdict: Verdict
+    run_ids: tuple[str, ...]
