@@ -1,8 +1,10 @@
-"""The measured difference that a claim is judged by."""
+"""A measured difference, and how many people it takes to tell one."""
 
 from dataclasses import dataclass
 
 from protocols.vocabulary import Verdict
+
+FEWEST_PEOPLE = 10  # a slice with fewer is too few to tell
 
 
 @dataclass(frozen=True, slots=True)

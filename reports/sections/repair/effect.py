@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from protocols.ground_truth.occlusion import SLICES, slice_of
 from protocols.statistics import clustered_bootstrap, paired_difference, verdict
-from reports.ledger.difference import Difference
+from reports.ledger.difference import FEWEST_PEOPLE, Difference
 from reports.ledger.ledger import compare
 from reports.ledger.mask_measures import slug_of
 from reports.ledger.wording import signed
@@ -27,7 +27,6 @@ from reports.store.arm import Group
 from reports.store.job import Job
 from reports.store.repairer_names import name_of
 
-FEWEST_PEOPLE = 10  # a slice with fewer is too few to tell
 NOT_RUN = "not run"
 Where = tuple[bool, bool]  # whether the training and whether the test data are repaired
 PLACES: tuple[Where, ...] = ((False, False), (False, True), (True, False), (True, True))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from reports.ledger.difference import FEWEST_PEOPLE
 from reports.render import figures
 from reports.render.table import Table
 from reports.schema.metrics import METRIC_LABELS
@@ -41,7 +42,7 @@ def section(job: Job) -> dict[str, Any]:
     return {
         "shows": effect.what_can_be_shown(job, squares),
         "networks": networks,
-        "fewest": effect.FEWEST_PEOPLE,
+        "fewest": FEWEST_PEOPLE,
         "detection": repair_tables.detection(job).visible(),
         "curve": curve,
         "measures": repair_tables.measures(job).visible(),
