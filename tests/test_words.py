@@ -41,7 +41,7 @@ NAMES = {
     "told, labeller": (r"_?told|told_\w+|\w+_told|labellers?", 409),
     "let_go": (r"_?let_go", 2),
     "Material, Setting, Lesson": (r"[Mm]aterial|Setting|[Ll]esson", 167),
-    "weighing, watched": (r"weighing|watch(ed|ing)|Watched", 0),
+    "weighing, watched": (r"weighing|watch(ed|ing)|Watched", 7),
 }
 """Word: pattern of a whole name, and how often it may still occur."""
 
