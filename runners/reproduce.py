@@ -32,7 +32,7 @@ EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr --profile paper --dataset mars --data-root /data/mars --device cuda
   python -m runners.reproduce --paper tkp --protocol image-to-video-ilids --dataset ilids --data-root /data/i-LIDS-VID
                                                               ten splits, each trained and judged, averaged
-  python -m runners.reproduce --paper my/folder               a method of your own, see README
+  python -m runners.reproduce --paper my/folder               a method of your own, see docs/adding-a-paper.md
   python -m runners.reproduce --list                          papers, arms and claims
 
 Finished steps are kept in --work and never run twice; a run that was stopped goes on where it was, with the same
