@@ -273,7 +273,7 @@ def _write_info(population: Population, folder: Path) -> None:
 
 
 def _write_mat(path: Path, name: str, values: np.ndarray) -> None:
-    path.write_bytes(matlab_write.write(name, values, _MAT_HEADER))
+    path.write_bytes(matlab_write.encode({name: values}, _MAT_HEADER))
 
 
 def _counts(population: Population) -> dict[str, int]:

@@ -20,7 +20,6 @@ from datasets.tracklet import Split, Tracklet
 from files.formats import matlab_write
 
 _HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
-_HEADER_BYTES = 128
 _THREADS = 16  # at most
 _COMPRESSION = 3  # of zlib: nearly as small as 9, in a fraction of the time
 
@@ -81,6 +80,5 @@ def orders(seed: int, layout: str, people: int) -> NDArray[np.uint16]:
 
 def write_variables(path: Path, variables: dict[str, NDArray[np.uint16]]) -> None:
     """A MATLAB 5 file of some matrices [rows, columns], the same bytes whenever it is written."""
-    elements = [matlab_write.write(name, values, _HEADER) for name, values in variables.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(elements[0] + b"".join(element[_HEADER_BYTES:] for element in elements[1:]))
+    path.write_bytes(matlab_write.encode(variables, _HEADER))
