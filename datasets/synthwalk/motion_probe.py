@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from datasets.synthwalk.render import materials
+from datasets.synthwalk.renderer import materials
 from datasets.synthwalk.seeding import stream
 from datasets.synthwalk.world import gait
 from datasets.synthwalk.world.gait import Tempo

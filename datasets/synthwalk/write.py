@@ -24,8 +24,8 @@ from datasets.files.manifest import MANIFEST
 from datasets.images import jpeg
 from datasets.synthwalk import presets, truth
 from datasets.synthwalk.presets import World
-from datasets.synthwalk.render import materials, numba_cache
-from datasets.synthwalk.render.tracklet import Studio, open_studio, take, truth_of
+from datasets.synthwalk.renderer import materials, numba_cache
+from datasets.synthwalk.renderer.tracklet import Studio, open_studio, take, truth_of
 from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world.population import Population, Track, populate, start_phases
 from files import lock

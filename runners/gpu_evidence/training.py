@@ -15,7 +15,7 @@ import protocols
 from datasets import synthwalk
 from datasets.images import jpeg
 from datasets.synthwalk.presets import World, preset
-from datasets.synthwalk.render import numba_cache
+from datasets.synthwalk.renderer import numba_cache
 from datasets.tracklet import Split
 from methods.cards.card import Card
 from methods.cards.recipe import Length, Recipe

@@ -15,7 +15,7 @@ from torch import nn
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import Normalisation, to_tensor
 from datasets.sampling.snippets import snippets
-from datasets.synthwalk.render import materials
+from datasets.synthwalk.renderer import materials
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split, Tracklet
 from methods.interface import Explains, FixedClip

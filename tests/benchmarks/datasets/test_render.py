@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from datasets.synthwalk import presets, write
-from datasets.synthwalk.render import numba_cache, tracklet
+from datasets.synthwalk.renderer import numba_cache, tracklet
 from datasets.synthwalk.world import population
 
 SIZES = [(64, 32), (128, 64), (256, 128)]

@@ -12,7 +12,7 @@ import pytest
 
 from datasets import synthwalk
 from datasets.synthwalk import exact_math, presets
-from datasets.synthwalk.render import numba_cache, tracklet
+from datasets.synthwalk.renderer import numba_cache, tracklet
 from datasets.synthwalk.world import population
 
 NUMPYS = ("sin", "cos", "tan", "exp", "log", "arctan2", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "power")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.synthwalk import motion_probe, presets
-from datasets.synthwalk.render import tracklet
+from datasets.synthwalk.renderer import tracklet
 from datasets.synthwalk.world import gait, people, population, skeleton
 from datasets.synthwalk.world.gait import Style, Tempo
 

@@ -9,8 +9,8 @@ from scipy import ndimage
 
 from datasets.images import decode, jpeg
 from datasets.synthwalk import presets, write
-from datasets.synthwalk.render import frames, numba_cache, plain, tracklet
-from datasets.synthwalk.render.blur import gaussian_blur
+from datasets.synthwalk.renderer import frames, numba_cache, plain, tracklet
+from datasets.synthwalk.renderer.blur import gaussian_blur
 from datasets.synthwalk.world import population
 
 

@@ -14,7 +14,7 @@ import datasets
 from datasets import synthwalk
 from datasets.errors import DataError
 from datasets.synthwalk import contact_sheet, presets, truth
-from datasets.synthwalk.render import tracklet
+from datasets.synthwalk.renderer import tracklet
 from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world import population
 from datasets.synthwalk.world.styles import DEFAULT, STYLES, faded

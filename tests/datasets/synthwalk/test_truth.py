@@ -11,8 +11,8 @@ import datasets
 from datasets import synthwalk
 from datasets.errors import DataError
 from datasets.synthwalk import presets, truth
-from datasets.synthwalk.render import materials
-from datasets.synthwalk.render import tracklet as shooting
+from datasets.synthwalk.renderer import materials
+from datasets.synthwalk.renderer import tracklet as shooting
 from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world import gait, population
 

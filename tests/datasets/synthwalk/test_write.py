@@ -114,7 +114,7 @@ def test_bytes_do_not_depend_on_workers(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_tracklet_does_not_depend_on_the_others(root: Path) -> None:
-    from datasets.synthwalk.render.tracklet import open_studio, take
+    from datasets.synthwalk.renderer.tracklet import open_studio, take
 
     tracks = population.populate(SMALL).test
     shot = take(open_studio(SMALL), tracks[-1])

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthwalk.render import materials as m
-from datasets.synthwalk.render.numba_cache import compiled
-from datasets.synthwalk.render.rasteriser import STRETCH, place, see, shade
+from datasets.synthwalk.renderer import materials as m
+from datasets.synthwalk.renderer.numba_cache import compiled
+from datasets.synthwalk.renderer.rasteriser import STRETCH, place, see, shade
 
 OVERSAMPLING = 2
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from datasets.synthwalk import exact_math
 from datasets.synthwalk.presets import World
-from datasets.synthwalk.render import frames as exposure
-from datasets.synthwalk.render import numba_cache, plain
-from datasets.synthwalk.render.frames import OVERSAMPLING, Actor, Sensor, Thing
-from datasets.synthwalk.render.rasteriser import STRETCH
+from datasets.synthwalk.renderer import frames as exposure
+from datasets.synthwalk.renderer import numba_cache, plain
+from datasets.synthwalk.renderer.frames import OVERSAMPLING, Actor, Sensor, Thing
+from datasets.synthwalk.renderer.rasteriser import STRETCH
 from datasets.synthwalk.scenes import background, noise
 from datasets.synthwalk.scenes import props as sprites
 from datasets.synthwalk.scenes.cameras import Camera, Walk, build_camera, walk

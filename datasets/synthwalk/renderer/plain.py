@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthwalk import exact_math
-from datasets.synthwalk.render.frames import OVERSAMPLING, Actor, Sensor, Thing
-from datasets.synthwalk.render.plain_rasteriser import place, see, shade
-from datasets.synthwalk.render.rasteriser import STRETCH
+from datasets.synthwalk.renderer.frames import OVERSAMPLING, Actor, Sensor, Thing
+from datasets.synthwalk.renderer.plain_rasteriser import place, see, shade
+from datasets.synthwalk.renderer.rasteriser import STRETCH
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
