@@ -61,7 +61,7 @@ class Truth(NamedTuple):
     Attributes:
         labels: uint8 [T, H, W], part of the person at each pixel whether or not it can be seen
             (`materials.LABELS`, 0 is background).
-        occluders: uint8 [T, H, W], what stands in front (`sprites.OCCLUDERS`, 0 is nothing).
+        occluders: uint8 [T, H, W], what stands in front (`props.OCCLUDERS`, 0 is nothing).
         visible: float32 [T], share of the person's pixels with nothing in front; NaN without a person.
         visible_thirds: float32 [T, 3], the same in the top, middle and bottom third of the frame.
         yaw, elevation: float32 [T], radians; yaw 0 faces the camera, positive turns to the right.

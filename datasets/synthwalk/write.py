@@ -11,8 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +23,8 @@ from datasets.files.manifest import MANIFEST
 from datasets.images import jpeg
 from datasets.synthwalk import presets, truth
 from datasets.synthwalk.presets import World
-from datasets.synthwalk.renderer import materials, numba_cache
-from datasets.synthwalk.renderer.tracklet import Studio, open_studio, take, truth_of
+from datasets.synthwalk.renderer import materials
+from datasets.synthwalk.renderer.tracklet import Studio, open_studio, render_tracklet, truth_of
 from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world.population import Population, Track, populate, start_phases
 from files import lock
@@ -166,34 +165,23 @@ def _write(world: World, root: Path, workers: int, progress: bool) -> None:
     with progress_bars.bar(
         total=total, desc="rendering SynthWalk", unit="frame", disable=None if progress else True
     ) as bar:
-        for track, record in zip(population.tracks, _shoot_all(studio, population.tracks, root, workers), strict=True):
+        for track, record in zip(population.tracks, _write_all(studio, population.tracks, root, workers), strict=True):
             records.append(record)
             bar.update(track.length)
     _write_info(population, root / "info")
     _write_truth(world, population, studio, records, root)
 
 
-def _shoot_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int) -> Iterator[_Record]:
+def _write_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int) -> Iterator[_Record]:
     """Render and write tracklets in parallel; the records come in order.
 
-    Compiled kernels let go of the interpreter's lock, so threads will do; plain NumPy needs processes.
+    Compiled kernels release the interpreter's lock, so threads will do.
     """
-    pool: Executor
-    write: Callable[[Track, Path], _Record]
-    if numba_cache.AVAILABLE or workers == 1:
-        pool = ThreadPoolExecutor(workers)
-
-        def write(track: Track, root: Path) -> _Record:
-            return write_tracklet(studio, track, root)
-
-    else:  # a fork could copy locks that other threads hold
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_enter, initargs=(studio,))
-        write = _write_inside
-    with pool:
+    with ThreadPoolExecutor(workers) as pool:
         waiting: list[Future[_Record]] = []
         try:
             for track in tracks:
-                waiting.append(pool.submit(write, track, root))
+                waiting.append(pool.submit(write_tracklet, studio, track, root))
                 if len(waiting) >= _AHEAD * workers:
                     yield waiting.pop(0).result()
             for future in waiting:
@@ -203,24 +191,13 @@ def _shoot_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int
                 future.cancel()
 
 
-_inside: list[Studio] = []  # of a process that renders for another
-
-
-def _enter(studio: Studio) -> None:
-    _inside[:] = [studio]
-
-
-def _write_inside(track: Track, root: Path) -> _Record:
-    return write_tracklet(_inside[0], track, root)
-
-
 def _image_folder(track: Track) -> Path:
     return Path(f"bbox_{track.half}") / track.folder
 
 
 def write_tracklet(studio: Studio, track: Track, root: Path) -> _Record:
     """Render one tracklet and write its frames and its truth."""
-    shot = take(studio, track)
+    shot = render_tracklet(studio, track)
     folder = str(root / _image_folder(track) / track.key)
     digest = hashlib.sha256()
     for number, frame in enumerate(shot.frames, 1):

@@ -53,7 +53,7 @@ def test_a_world_is_rendered_without_numpys_own(style: str, monkeypatch: pytest.
         if hasattr(loaded, "np") and module.name.rpartition(".")[2] not in {*compiled_modules(), "probe"}:
             monkeypatch.setattr(loaded, "np", Elsewhere())
     studio = tracklet.open_studio(world)
-    assert all(len(tracklet.take(studio, track).frames) for track in population.populate(world).tracks)
+    assert all(len(tracklet.render_tracklet(studio, track).frames) for track in population.populate(world).tracks)
 
 
 def compiled_modules() -> set[str]:

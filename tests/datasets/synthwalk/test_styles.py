@@ -37,7 +37,9 @@ def shots() -> dict[str, dict[str, tracklet.Shot]]:
     found = {}
     for world in (STREET, HALL):
         studio = tracklet.open_studio(world)
-        found[world.style] = {track.key: tracklet.take(studio, track) for track in population.populate(world).tracks}
+        found[world.style] = {
+            track.key: tracklet.render_tracklet(studio, track) for track in population.populate(world).tracks
+        }
     return found
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthwalk.renderer import materials as m
-from datasets.synthwalk.renderer.plain_cloth import paint
 from datasets.synthwalk.renderer.rasteriser import EYE, FAR, STRETCH
+from runners.gpu_evidence.stand_ins.plain_renderer.cloth import paint
 
 Floats = NDArray[np.float64]
 Marks = NDArray[np.uint8]
