@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
-from datasets.files import progress
 from datasets.files import system_files as companions
+from files.progress import progress_bar
 
 MISSING = -1
 _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
@@ -89,7 +89,7 @@ def list_images(
     deeper: list[str] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         listings = pool.map(lambda folder: _scanned(root / folder, suffixes), folders)
-        bar = progress.bar(
+        bar = progress_bar(
             zip(folders.items(), listings, strict=True),
             total=len(folders),
             desc=description,

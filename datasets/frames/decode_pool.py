@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.files import progress as progress_bars
 from datasets.images import decode
 from datasets.images.encoded import FrameBytes, decoded
 from datasets.images.resize import Filter
 from datasets.pack.read import bytes_of
 from datasets.tracklet import Tracklet
+from files.progress import progress_bar
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
 
@@ -49,7 +49,7 @@ def decode_frames(
     """
     total = len(source)
     damaged: list[str] = []
-    bar = progress_bars.bar(
+    bar = progress_bar(
         total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
     )
     threads = decoding_threads()
@@ -109,7 +109,7 @@ def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = 
     """
     source = bytes_of(tracklets, root)
     found: list[str] = []
-    bar = progress_bars.bar(
+    bar = progress_bar(
         total=len(source), desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
     )
     with ThreadPoolExecutor(decoding_threads()) as pool, bar:

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from datasets.errors import DataError
-from datasets.files import progress as progress_bars
 from datasets.files.manifest import MANIFEST
 from datasets.images import jpeg
 from datasets.synthwalk import presets, truth
@@ -30,6 +29,7 @@ from datasets.synthwalk.world.population import Population, Track, populate, sta
 from files import lock
 from files.formats import json as files_json
 from files.formats import matlab_write
+from files.progress import progress_bar, say
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
 _AHEAD = 8  # tracklets in flight per worker, so that memory stays bounded
@@ -100,7 +100,7 @@ def place(root: Path, fingerprint: str, manifest: Path, write: Callable[[Path], 
 
 
 def _wait_for(owner: str, root: Path) -> None:
-    progress_bars.say(f"another process{f' ({owner})' if owner else ''} is writing {root}; waiting for it ...")
+    say(f"another process{f' ({owner})' if owner else ''} is writing {root}; waiting for it ...")
 
 
 def _sentence(root: Path, error: OSError) -> str:
@@ -162,9 +162,7 @@ def _write(world: World, root: Path, workers: int, progress: bool) -> None:
     studio = open_studio(world, workers)
     total = sum(track.length for track in population.tracks)
     records: list[_Record] = []
-    with progress_bars.bar(
-        total=total, desc="rendering SynthWalk", unit="frame", disable=None if progress else True
-    ) as bar:
+    with progress_bar(total=total, desc="rendering SynthWalk", unit="frame", disable=None if progress else True) as bar:
         for track, record in zip(population.tracks, _write_all(studio, population.tracks, root, workers), strict=True):
             records.append(record)
             bar.update(track.length)

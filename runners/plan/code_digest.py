@@ -27,7 +27,7 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "files.atomic": "writes a file whole or not at all",
     "files.errors": "words of refusals",
     "files.formats.toml": "reads cards; what a card says is among the inputs",
-    "datasets.files.progress": "bars and lines on a terminal",
+    "files.progress": "bars and lines on a terminal",
     "runners.progress": "bars and lines on a terminal",
     "files.digest": "tells whether a file is what was written",
     "files.lock": "keeps two processes apart; writes nothing",
