@@ -128,17 +128,6 @@ def load_truth(root: Path, key: str) -> Truth:
     )
 
 
-def twin_jpeg(root: Path, key: str, frame: int) -> bytes:
-    """The JPEG of a frame (from 0) without what stands in front of the person."""
-    twin = load_truth(root, key).twins[frame]
-    if twin is not None:
-        return twin
-    found = sorted(root.glob(f"bbox_*/{key[:4]}/{key}F{frame + 1:03d}.jpg"))
-    if not found:
-        raise DataError(f"{root} has no frame {frame + 1} of tracklet {key}; render SynthWalk again")
-    return found[0].read_bytes()
-
-
 def joint_angles(root: Path, key: str, frames: int) -> NDArray[np.float64]:
     """The true joint angles of a tracklet's first `frames` frames [frames, 15], exactly as rendered.
 

@@ -10,9 +10,12 @@ An arranged set holds no truth (twins, masks, attributes): its frames have other
 """
 
 import difflib
+import errno
 import hashlib
 import importlib
 import json
+import os
+import shutil
 import tempfile
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +30,7 @@ _VERSION = "1"
 """Raise it with every change of an arrangement that alters a byte or a name."""
 _MODULES = {"duke": "duke", "ilids": "ilids", "prid": "prid", "ls-vid": "ls_vid"}
 LAYOUTS = ("mars", *_MODULES)
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
 
 
 def render_as(
@@ -90,3 +94,13 @@ def _write_manifest(root: Path, layout: str, world: World, fingerprint: str, cou
         "counts": counts,
     }
     (root / RENDERED).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def place_frame(source: Path, target: Path) -> None:
+    """Place a rendered frame under another name: a hard link takes no room; a copy where there are none."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)

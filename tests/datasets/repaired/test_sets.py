@@ -20,6 +20,7 @@ from datasets.repaired import write as writing
 from datasets.repaired.interface import Footage, untouched
 from datasets.synthwalk import presets, truth
 from datasets.tracklet import Split, Tracklet
+from tests.datasets.synthwalk.twins import twin_jpeg
 
 CALLS = {"by": "test"}
 # Changed frames are encoded anew with quality 100 and no subsampling of colour. Measured on the preset `tiny`
@@ -100,7 +101,7 @@ def test_the_oracle_restores_the_twins(walk: Split, tmp_path: Path) -> None:
     split = write(walk, repaired.make("oracle", walk), nothing, tmp_path / "oracle")
 
     def twin(tracklet: Tracklet, t: int) -> np.ndarray:
-        return decode.decode(truth.twin_jpeg(walk.root, tracklet.key, t)).astype(int)
+        return decode.decode(twin_jpeg(walk.root, tracklet.key, t)).astype(int)
 
     inside, outside = levels_off(walk, split, twin)
     assert max(inside.max(), outside.max()) <= WORST

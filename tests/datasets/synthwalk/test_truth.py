@@ -16,6 +16,7 @@ from datasets.synthwalk.renderer import tracklet as tracklets
 from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world import gait, population
 from tests.datasets.synthwalk.motion_probe import true_angles
+from tests.datasets.synthwalk.twins import twin_jpeg
 
 WORLD = presets.preset(
     "tiny", seed=11, height=48, width=24, train_ids=4, test_ids=8, distractors=2, junk=1, occluded_share=0.7
@@ -68,7 +69,7 @@ def test_untouched_frames_are_their_own_twins_to_the_byte(root: Path) -> None:
             if twin is None:
                 own += 1
                 assert not told.occluders[number].any()
-                assert truth.twin_jpeg(root, tracklet.key, number) == (root / frame).read_bytes()
+                assert twin_jpeg(root, tracklet.key, number) == (root / frame).read_bytes()
             else:
                 other += 1
                 assert simplejpeg.decode_jpeg(twin).shape == (48, 24, 3)
