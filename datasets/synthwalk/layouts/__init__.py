@@ -9,7 +9,6 @@ A world is rendered in the layout of MARS first and then arranged: one module a 
 An arranged set holds no truth (twins, masks, attributes): its frames have other names than those the truth is about.
 """
 
-import difflib
 import errno
 import hashlib
 import importlib
@@ -25,6 +24,7 @@ from datasets.files.manifest import RENDERED
 from datasets.readers.mars import reader
 from datasets.synthwalk import presets
 from datasets.synthwalk.presets import World
+from files.errors import did_you_mean
 
 _VERSION = "1"
 """Raise it with every change of an arrangement that alters a byte or a name."""
@@ -52,8 +52,7 @@ def render_as(
         DataError: for an unknown layout, a world that does not fit, or a folder that cannot be written.
     """
     if layout not in LAYOUTS:
-        near = difflib.get_close_matches(layout.lower(), LAYOUTS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(LAYOUTS)}."
+        hint = did_you_mean(layout.lower(), LAYOUTS, most=1, cutoff=0.4) or f"there are {', '.join(LAYOUTS)}."
         raise DataError(f"SynthWalk has no layout {layout!r}; {hint}")
     from datasets.synthwalk import write as writing  # the compiler loads here, so that naming the layouts is quick
 
