@@ -35,7 +35,7 @@ from datasets.files.manifest import MANIFEST, REPAIRED
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.tracklet import Split, Tracklet
 from files.errors import FileError
-from files.formats import json as json_files
+from files.formats import json as files_json
 from files.progress import progress_bar
 
 Content = Literal["known", "read", "no"]
@@ -123,7 +123,7 @@ def sealed_by(root: Path) -> tuple[str, Callable[[Tracklet], str], Path] | None:
     if not path.is_file():
         return None
     try:
-        told = json_files.read_object(path).get("content")
+        told = files_json.read_object(path).get("content")
     except FileError:
         return None  # the reader says so
     if not isinstance(told, str) or not told:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.files import content_digest as frame_contents
+from datasets.files import content_digest
 from datasets.files.paths import ListedFrames
 from datasets.images.encoded import Content, FileBytes, FrameBytes
 from datasets.pack import index
@@ -183,7 +183,7 @@ class Pack:
         train, test, _, _ = index.rows_of(self.folder, self.contents, division)
         every = index.held(self.frames, self.tracklets)
         held = [every[row] for row in (*train.tolist(), *test.tolist())]
-        return frame_contents.mixed(division.fingerprint, held)
+        return content_digest.mixed(division.fingerprint, held)
 
     def _split(self, division: Division) -> Split:
         train, test, query, gallery = index.rows_of(self.folder, self.contents, division)

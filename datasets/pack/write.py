@@ -39,7 +39,7 @@ from datasets.pack.read import bytes_of, open_pack
 from datasets.tracklet import Split, Tracklet
 from datasets.tracklet import lengths as frame_counts
 from files import digest, lock
-from files.formats import json as json_files
+from files.formats import json as files_json
 from files.progress import progress_bar
 
 SHARD_BYTES = 256 * 1024 * 1024
@@ -211,7 +211,7 @@ def _finished(plan: _Plan, folder: Path) -> list[Shard]:
     while True:
         number = len(found)
         try:
-            note = json_files.read_object(_note_file(folder, number))
+            note = files_json.read_object(_note_file(folder, number))
             ours = note.pop("plan") == plan.digest and note.pop("first") == done
             rows, shard = note.pop("rows"), Shard(**note)
             path = folder / file_format.shard_name(number)

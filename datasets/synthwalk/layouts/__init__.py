@@ -54,11 +54,11 @@ def render_as(
     if layout not in LAYOUTS:
         hint = did_you_mean(layout.lower(), LAYOUTS, most=1, cutoff=0.4) or f"there are {', '.join(LAYOUTS)}."
         raise DataError(f"SynthWalk has no layout {layout!r}; {hint}")
-    from datasets.synthwalk import write as writing  # the compiler loads here, so that naming the layouts is quick
+    from datasets.synthwalk import write as mars_write  # the compiler loads here, so that naming the layouts is quick
 
     root = Path(root)
     if layout == "mars":
-        return writing.render(world, root, workers=workers, progress=progress), world
+        return mars_write.render(world, root, workers=workers, progress=progress), world
     arranger = importlib.import_module(f"datasets.synthwalk.layouts.{_MODULES[layout]}")
     world = arranger.fit(world)
     world.check()
@@ -68,11 +68,11 @@ def render_as(
     def write(partial: Path) -> None:
         # Beside the set, on the same disk: frames are linked, not copied.
         with tempfile.TemporaryDirectory(prefix=f"{partial.name}-source-", dir=partial.parent) as folder:
-            source = writing.render(world, Path(folder) / "world", workers=workers, progress=progress)
+            source = mars_write.render(world, Path(folder) / "world", workers=workers, progress=progress)
             counts = _arrange(arranger, source, partial, world)
         _write_manifest(partial, layout, world, fingerprint, counts)
 
-    writing.place(root, fingerprint, RENDERED, write)
+    mars_write.place(root, fingerprint, RENDERED, write)
     return root, world
 
 

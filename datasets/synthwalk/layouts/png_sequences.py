@@ -14,8 +14,8 @@ from PIL import Image
 from datasets.images import decode
 from datasets.readers.two_cameras.splits import DIVISIONS
 from datasets.seeding import generator
-from datasets.synthwalk import write as writing
 from datasets.synthwalk.presets import World
+from datasets.synthwalk.write import put
 from datasets.tracklet import Split, Tracklet
 from files.formats import matlab_write
 
@@ -66,7 +66,7 @@ def write_frames(root: Path, folder: Path, targets: Sequence[Target]) -> None:
             pixels = decode.decode((root / frame).read_bytes())
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, "PNG", compress_level=_COMPRESSION)
-            writing.put(str(folder / place / name), buffer.getvalue())
+            put(str(folder / place / name), buffer.getvalue())
 
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         list(pool.map(write, targets))
