@@ -1,9 +1,9 @@
 """Tracklets whose hidden pixels were dealt with, and data sets of them on disk.
 
     from datasets import repaired
-    from datasets.repaired import writing
+    from datasets.repaired import write
     repairer = repaired.make("temporal-median", split)
-    writing.write(split, repairer, hidden, "data/median", calls={"tau": 0.89})
+    write.write(split, repairer, hidden, "data/median", calls={"tau": 0.89})
     datasets.load("mars", "data/median")     # or "synthwalk": the manifest says what it is
 
 The repairers by name need no learning. A learned one enters by the same protocol, `interface.Repairer`.

@@ -51,7 +51,7 @@ BY_FINGERPRINT: Mapping[str, str] = {
     "datasets.attributes.mars": "an annotation enters by a fingerprint of all that was read",
     "datasets.attributes.rap": "an annotation enters by a fingerprint of all that was read",
     "datasets.attributes.synthwalk": "an annotation enters by a fingerprint of all that was read",
-    "datasets.pack.write": "writes packs; their frames are those of the images",
+    "datasets.pack.writer": "writes packs; their frames are those of the images",
     "datasets.repaired": "repaired data are a step: repaired",
     "datasets.synthwalk.write": "renders; what was rendered lies on disk and has a fingerprint",
     "runners.derived_data.annotations": "an annotation enters by a fingerprint of all that was read",

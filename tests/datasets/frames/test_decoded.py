@@ -209,11 +209,11 @@ def test_several_processes_decode_once(split: datasets.Split, tmp_path: Path) ->
     """Who comes second waits, and then finds the frames."""
     code = (
         "import sys, time; from pathlib import Path\n"
-        "import datasets; from datasets import decoding; from tests.datasets.frames.test_decoded import build\n"
-        "split, real = datasets.load('mars', sys.argv[1], counts='any'), decoding.decode_into\n"
+        "import datasets; from datasets.images import decode; from tests.datasets.frames.test_decoded import build\n"
+        "split, real = datasets.load('mars', sys.argv[1], counts='any'), decode.decode_into\n"
         "def slow(*given):\n"
         "    time.sleep(0.02); print('decoded'); return real(*given)\n"
-        "decoding.decode_into = slow\n"
+        "decode.decode_into = slow\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "build(split, Path(sys.argv[2]))\n"
     )

@@ -287,14 +287,14 @@ def test_what_the_fingerprint_knows(changes: dict[str, object], monkeypatch: pyt
     assert len(before) == 32
     assert writing.fingerprint_of(**{**given, "options": {"size": (2, 1), "seed": 0}}) == before
     assert writing.fingerprint_of(**{**given, **changes}) != before
-    monkeypatch.setattr(jpeg, "installed_version", lambda _: "0.0.1")
+    monkeypatch.setattr(jpeg.simplejpeg, "__version__", "0.0.1")
     assert writing.fingerprint_of(**given) != before
 
 
 def test_a_set_of_another_encoder_is_another_set(mars: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "set"
     write(mars, repaired.make("none", mars), nothing, root)
-    monkeypatch.setattr(jpeg, "installed_version", lambda _: "0.0.1")
+    monkeypatch.setattr(jpeg.simplejpeg, "__version__", "0.0.1")
     with pytest.raises(DataError, match=r"holds another repaired set \(by none.*JPEG encoder\).*remove the folder"):
         write(mars, repaired.make("none", mars), nothing, root)
 
