@@ -15,7 +15,7 @@ import protocols
 from datasets import synthwalk
 from datasets.images import jpeg
 from datasets.synthwalk.presets import World, preset
-from datasets.synthwalk.render import numba_cache
+from datasets.synthwalk.renderer.frames import render_frames
 from datasets.tracklet import Split
 from methods.cards.card import Card
 from methods.cards.recipe import Length, Recipe
@@ -93,7 +93,7 @@ def _render(world: World, root: Path) -> tuple[Split, dict[str, Any]]:
         "fingerprint": split.fingerprint,
         "size": [world.height, world.width],
         "counts": counts,
-        "renderer": "compiled by Numba" if numba_cache.AVAILABLE else "plain NumPy",
+        "renderer": "compiled by Numba" if hasattr(render_frames, "py_func") else "plain NumPy",
         "encoder": jpeg.library(),
         "seconds": round(taken, 2),
         "frames_per_s": round(frames / taken, 1),

@@ -85,7 +85,9 @@ def explain(
         grid = (values.shape[2], values.shape[3])
         prior = np.broadcast_to(masks.centre_prior(silhouettes, grid), values.shape)
         judged = {
-            who: masks.choose([masks.collect(mask, scene.regions) for mask, scene in zip(each, found, strict=True)])
+            who: masks.best_threshold(
+                [masks.tracklet_statistics(mask, scene.regions) for mask, scene in zip(each, found, strict=True)]
+            )
             for who, each in zip(WHO, (values, seen["untrained"][name], prior), strict=True)
         }
         for who, one in judged.items():
@@ -157,7 +159,7 @@ def _masks(
 
 
 def _difference(
-    name: str, measure: str, against: str, mask: masks.Judged, reference: masks.Judged, people: NDArray[np.int64]
+    name: str, measure: str, against: str, mask: masks.MapScores, reference: masks.MapScores, people: NDArray[np.int64]
 ) -> dict[str, Any]:
     """The trained mask minus its reference; the verdict is on whether it is better, which on background is less."""
     ours, theirs = mask.measures[measure], reference.measures[measure]

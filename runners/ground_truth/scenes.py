@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.sampling.snippets import snippets
-from datasets.synthwalk.render import materials
+from datasets.synthwalk.renderer import materials
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split, Tracklet
 from protocols.ground_truth import masks

@@ -33,8 +33,8 @@ def threads() -> int:
     return min(usable, int(said)) if said.isdecimal() and len(said) < 10 and int(said) else usable
 
 
-def tally(rows: Rows, first_query: int, offsets: Ints, values: Rows, parts: tuple[Ints, ...]) -> Ints:
-    """As `counting_numpy.tally`, with the same digits."""
+def count_ranks(rows: Rows, first_query: int, offsets: Ints, values: Rows, parts: tuple[Ints, ...]) -> Ints:
+    """As `numpy_engine.count_ranks`, with the same digits."""
     rows = np.ascontiguousarray(rows)
     values = np.ascontiguousarray(values, dtype=rows.dtype)
     borders = np.cumsum([0, *map(len, parts)])

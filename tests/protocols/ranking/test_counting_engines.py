@@ -265,7 +265,7 @@ def test_people_with_very_many_tracklets_are_counted_a_few_queries_at_a_time(eng
     conventions = [one for ties in RULES for one in every_convention(ties)]
     want = rank_conventions(distances, *labels, conventions=conventions, query_in_gallery=held, engine="numpy")
     for entries in (1, 200, 1000):
-        monkeypatch.setattr("protocols.ranking.ENTRIES_AT_ONCE", entries)
+        monkeypatch.setattr("protocols.ranking.evaluate.ENTRIES_AT_ONCE", entries)
         got = rank_conventions(distances, *labels, conventions=conventions, query_in_gallery=held, engine=engine)
         for one in conventions:
             np.testing.assert_array_equal(got[one].average_precision, want[one].average_precision)

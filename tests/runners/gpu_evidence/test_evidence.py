@@ -27,7 +27,9 @@ class Without:
     def __init__(self, finder):
         self.finder = finder
     def find_spec(self, name, path=None, target=None):
-        return None if name.partition(".")[0] in {absent!r} else self.finder.find_spec(name, path, target)
+        if name in {absent!r}:  # only what stands in for it is found
+            path = [place for place in sys.path if place.endswith("stand_ins")]
+        return self.finder.find_spec(name, path, target)
     def __getattr__(self, name):
         return getattr(self.finder, name)
 

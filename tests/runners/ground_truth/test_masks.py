@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import datasets
 from datasets.frames.decoded import FrameStore
-from datasets.synthwalk.render import materials
+from datasets.synthwalk.renderer import materials
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
 from protocols.ground_truth import masks

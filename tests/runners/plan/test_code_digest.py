@@ -10,7 +10,7 @@ import pytest
 import datasets
 import methods
 import protocols
-from datasets.synthwalk.render.numba_cache import KERNELS
+from datasets.synthwalk.renderer.numba_cache import KERNELS
 from runners.errors import RunError
 from runners.plan import code_digest as sources
 from runners.plan.code_digest import BY_FINGERPRINT, DECIDES_NOTHING, KINDS, Kind, closure, code_digest, digest_of
@@ -104,7 +104,7 @@ MUST_NOT = {
     "protocols.ground_truth.masks": {"stage", "judge"},
     "protocols.ground_truth.restoration": {"stage", "judge", "explain"},
     "protocols.cost.latency": {"stage", "features", "explain"},
-    "datasets.synthwalk.render.rasteriser": set(KINDS),
+    "datasets.synthwalk.renderer.rasteriser": set(KINDS),
     "datasets.repaired.oracle": {"stage", "judge", "explain"},
     "runners.ground_truth.masks": set(KINDS) - {"explain"},
     "runners.reproduce": set(KINDS),
@@ -134,7 +134,7 @@ def test_machine_code_that_is_kept_is_found_by_all_that_it_was_made_of() -> None
     """numba looks at a kernel's own file alone, so kernels that use others are kept under a digest of all of them."""
     for file in sorted((HOUSE / "datasets" / "synthwalk").glob("*.py")):
         used = HOUSES.source(f"datasets.synthwalk.{file.stem}").imports if file.stem != "__init__" else ()
-        if "datasets.synthwalk.render.numba_cache.compiled" in used:
+        if "datasets.synthwalk.renderer.numba_cache.compiled" in used:
             inner = {HOUSES.module(name) for name in used if name.startswith("datasets.synthwalk.")}
             names = {str(name).rpartition(".")[2] for name in inner} - {"synthwalk"}
             assert {file.name, *(f"{name}.py" for name in names)} <= set(KERNELS)

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthwalk.render import materials as m
-from datasets.synthwalk.render.numba_cache import compiled
-from datasets.synthwalk.render.rasteriser import STRETCH, place, see, shade
+from datasets.synthwalk.renderer import materials as m
+from datasets.synthwalk.renderer.numba_cache import compiled
+from datasets.synthwalk.renderer.rasteriser import STRETCH, place, see, shade
 
 OVERSAMPLING = 2
 
@@ -40,7 +40,7 @@ class Thing(NamedTuple):
     rgba: np.ndarray  # [h, w, 4]
     size: np.ndarray  # [2]: metres across and up
     sight: np.ndarray  # [T, 3]: samples per metre, column of its middle, row of its ground
-    kind: int  # index into `sprites.OCCLUDERS`; 0 for no thing
+    kind: int  # index into `props.OCCLUDERS`; 0 for no thing
 
 
 class Sensor(NamedTuple):
@@ -54,7 +54,7 @@ class Sensor(NamedTuple):
 
 
 @compiled
-def shoot(scene, window, person, behind, front, thing, sensor, folds, front_kind, height, width):
+def render_frames(scene, window, person, behind, front, thing, sensor, folds, front_kind, height, width):
     """Render one tracklet.
 
     Args:

@@ -16,9 +16,9 @@ import math
 
 import numpy as np
 
-from datasets.synthwalk.render import materials as m
-from datasets.synthwalk.render.cloth import paint
-from datasets.synthwalk.render.numba_cache import compiled
+from datasets.synthwalk.renderer import materials as m
+from datasets.synthwalk.renderer.cloth import paint
+from datasets.synthwalk.renderer.numba_cache import compiled
 
 FAR = 1e9
 STRETCH = 1.22  # boxes are narrower than the frames they are resized to, as in MARS: people look broader

@@ -3,9 +3,6 @@
 Numba's own cache asks only whether the file of the outermost kernel has changed. Kernels here call each
 other across files, so an edit of one would leave the others running its old machine code, and the bytes of
 a world would depend on what happened to be cached.
-
-Where Numba is not installed (`AVAILABLE` is false) kernels stay as they are, far too slow to be run, and `plain` draws
-in their place.
 """
 
 from __future__ import annotations
@@ -15,12 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-try:
-    from files import numba_cache
-except ImportError:
-    AVAILABLE = False
-else:
-    AVAILABLE = True
+from files import numba_cache
 
 _HERE: Final = Path(__file__).resolve().parent
 KERNELS: Final = ("numba_cache.py", "materials.py", "cloth.py", "rasteriser.py", "frames.py")
@@ -37,4 +29,4 @@ _NAME: Final = _name()
 
 def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel at its first call; float64 keeps its order of operations (no fast-math)."""
-    return numba_cache.compiled(kernel, beside=_HERE, name=_NAME) if AVAILABLE else kernel
+    return numba_cache.compiled(kernel, beside=_HERE, name=_NAME)

@@ -81,12 +81,12 @@ def test_a_fault_of_our_own_keeps_its_traceback_and_says_where_to_report_it() ->
 
 WORK = r"""
 import sys
-from files import ending
+from files import exit_codes
 def run():
     print("mAP 65.2 \u2013 70.1 \u00d7 \u4e2d a\udce4b")
     sys.stderr.write("\u2212 note\n")
     return 1
-sys.exit(ending.ended(run, {}))
+sys.exit(exit_codes.ended(run, {}))
 """
 
 

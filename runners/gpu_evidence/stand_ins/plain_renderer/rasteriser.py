@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk.render import materials as m
-from datasets.synthwalk.render.plain_cloth import paint
-from datasets.synthwalk.render.rasteriser import EYE, FAR, STRETCH
+from datasets.synthwalk.renderer import materials as m
+from datasets.synthwalk.renderer.rasteriser import EYE, FAR, STRETCH
+from runners.gpu_evidence.stand_ins.plain_renderer.cloth import paint
 
 Floats = NDArray[np.float64]
 Marks = NDArray[np.uint8]

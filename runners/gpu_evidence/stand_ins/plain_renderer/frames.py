@@ -1,4 +1,4 @@
-"""`exposure.shoot` in plain NumPy: the reference of the compiled renderer, and the renderer where Numba is missing.
+"""`datasets.synthwalk.renderer.frames` in plain NumPy: the reference of the kernels, and for where Numba is missing.
 
 The arithmetic and its order are those of the kernels, so that frames agree; NumPy's own sine and exponential may
 differ from the compiler's in the last bit, which a rounded pixel shows hardly ever. Four
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthwalk import exact_math
-from datasets.synthwalk.render.frames import OVERSAMPLING, Actor, Sensor, Thing
-from datasets.synthwalk.render.plain_rasteriser import place, see, shade
-from datasets.synthwalk.render.rasteriser import STRETCH
+from datasets.synthwalk.renderer.frames import OVERSAMPLING, Actor, Sensor, Thing
+from datasets.synthwalk.renderer.rasteriser import STRETCH
+from runners.gpu_evidence.stand_ins.plain_renderer.rasteriser import place, see, shade
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -24,11 +24,11 @@ _STEP: Final = 0x9E3779B97F4A7C15
 _WRAP: Final = 2**64
 
 
-def shoot(
+def render_frames(
     scene: Bytes, window: Floats, person: Actor, behind: Actor, front: Actor, thing: Thing, sensor: Sensor,
     folds: Floats, front_kind: int, height: int, width: int,
 ) -> tuple[Bytes, Bytes, Bytes, Bytes, NDArray[np.bool_]]:  # fmt: skip
-    """Render one tracklet; arguments and results as those of `exposure.shoot`."""
+    """Render one tracklet; arguments and results as those of the compiled `render_frames`."""
     count = len(window)
     shape = (OVERSAMPLING * height, OVERSAMPLING * width)
     frames, twins = (np.empty((count, height, width, 3), np.uint8) for _ in range(2))

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 
-from datasets.synthwalk.render import materials as m
-from datasets.synthwalk.render.numba_cache import compiled
+from datasets.synthwalk.renderer import materials as m
+from datasets.synthwalk.renderer.numba_cache import compiled
 
 
 @compiled

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from datasets.synthwalk import exact_math
 from datasets.synthwalk.presets import World
-from datasets.synthwalk.render import frames as exposure
-from datasets.synthwalk.render import numba_cache, plain
-from datasets.synthwalk.render.frames import OVERSAMPLING, Actor, Sensor, Thing
-from datasets.synthwalk.render.rasteriser import STRETCH
-from datasets.synthwalk.scenes import background, noise
-from datasets.synthwalk.scenes import props as sprites
+from datasets.synthwalk.renderer import frames as kernels
+from datasets.synthwalk.renderer.frames import OVERSAMPLING, Actor, Sensor, Thing
+from datasets.synthwalk.renderer.rasteriser import STRETCH
+from datasets.synthwalk.scenes import background, noise, props
 from datasets.synthwalk.scenes.cameras import Camera, Walk, build_camera, walk
 from datasets.synthwalk.scenes.canvas import Sprite
 from datasets.synthwalk.scenes.props import OCCLUDERS, VARIANTS
@@ -50,7 +48,7 @@ class Shot(NamedTuple):
     Attributes:
         frames, twins: uint8 [T, H, W, 3]; a twin is the frame without what stands in front.
         labels: uint8 [T, H, W], parts of the whole person, hidden ones too (`materials.LABELS`).
-        occluders: uint8 [T, H, W], what stands in front (`sprites.OCCLUDERS`).
+        occluders: uint8 [T, H, W], what stands in front (`props.OCCLUDERS`).
         touched: bool [T], whether anything stands in front; frame and twin are equal where not.
         walk: yaw, elevation and box of each frame.
         quality: of the JPEG encoder for this tracklet.
@@ -76,7 +74,7 @@ def open_studio(world: World, workers: int = 1) -> Studio:
     resolution = OVERSAMPLING * world.height / 1.7
     things = {
         kind: tuple(
-            sprites.draw(kind, stream(world.seed, f"thing {kind}", variant), resolution, style.saturation)
+            props.draw(kind, stream(world.seed, f"thing {kind}", variant), resolution, style.saturation)
             for variant in range(VARIANTS)
         )
         for kind, _ in style.in_front
@@ -90,7 +88,7 @@ def _to_bytes(picture: Floats) -> Bytes:
     return np.rint(255.0 * picture).astype(np.uint8)
 
 
-def take(studio: Studio, track: Track) -> Shot:
+def render_tracklet(studio: Studio, track: Track) -> Shot:
     """Render one tracklet."""
     world, camera, who = studio.world, studio.cameras[track.camera - 1], track.who
     place = (who.person, track.camera, track.number, len(track.role))
@@ -108,8 +106,7 @@ def take(studio: Studio, track: Track) -> Shot:
     person = _actor(figure, gait.joint_angles(who.style, cycles), view, not track.empty)
     sensor, quality = _sensor(world, camera, rng)
     behind, front, thing = _company(studio, path, view, stream(world.seed, "company", *place), figure)
-    shoot = exposure.shoot if numba_cache.AVAILABLE else plain.shoot
-    frames, twins, labels, occluders, touched = shoot(
+    frames, twins, labels, occluders, touched = kernels.render_frames(
         studio.scenes[track.camera - 1], window, person, behind, front, thing, sensor, studio.folds,
         OCCLUDERS.index("pedestrian"), world.height, world.width,
     )  # fmt: skip

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from datasets.errors import DataError
 from datasets.files import content_digest
-from datasets.files import progress as progress_bars
 from datasets.files.paths import names_array
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.images.encoded import Content, FrameBytes
@@ -40,7 +39,8 @@ from datasets.pack.read import bytes_of, open_pack
 from datasets.tracklet import Split, Tracklet
 from datasets.tracklet import lengths as frame_counts
 from files import digest, lock
-from files.formats import json as json_files
+from files.formats import json as files_json
+from files.progress import progress_bar
 
 SHARD_BYTES = 256 * 1024 * 1024
 """A new shard begins before a frame that would make the last one larger."""
@@ -142,7 +142,7 @@ def _write_shards(
     """Add the shards that are not there yet; returns how many images have a fault that is accepted."""
     accepted = 0
     done = sum(shard.frames for shard in shards)
-    bar = progress_bars.bar(
+    bar = progress_bar(
         total=len(source), initial=done, desc="packing frames", unit="frame", disable=None if progress else True,
         leave=False,
     )  # fmt: skip
@@ -211,7 +211,7 @@ def _finished(plan: _Plan, folder: Path) -> list[Shard]:
     while True:
         number = len(found)
         try:
-            note = json_files.read_object(_note_file(folder, number))
+            note = files_json.read_object(_note_file(folder, number))
             ours = note.pop("plan") == plan.digest and note.pop("first") == done
             rows, shard = note.pop("rows"), Shard(**note)
             path = folder / file_format.shard_name(number)

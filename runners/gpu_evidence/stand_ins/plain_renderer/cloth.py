@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthwalk import exact_math
-from datasets.synthwalk.render import materials as m
+from datasets.synthwalk.renderer import materials as m
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from datasets.synthwalk.render import materials
+from datasets.synthwalk.presets import World
+from datasets.synthwalk.renderer import materials
 from datasets.synthwalk.seeding import stream
 from datasets.synthwalk.world import gait
 from datasets.synthwalk.world.gait import Tempo
-from datasets.synthwalk.world.population import Population, Track
+from datasets.synthwalk.world.population import Population, Track, true_cycles
 
 Floats = NDArray[np.float64]
 WINDOW = 16  # frames
@@ -41,6 +42,11 @@ class Verdict(NamedTuple):
     def is_chance(self) -> bool:
         """Whether guessing explains the accuracy."""
         return abs(self.accuracy - 0.5) <= self.margin
+
+
+def true_angles(world: World, track: Track) -> Floats:
+    """Joint angles of a tracklet, exactly as it is rendered [T, 15], radians."""
+    return gait.joint_angles(track.who.style, true_cycles(world, track))
 
 
 def window_features(angles: Floats) -> Floats:
