@@ -24,7 +24,7 @@ from protocols.ranking.top_k import same_camera_error_share, top_columns
 from protocols.statistics import clustered_bootstrap
 from protocols.vocabulary import DISTANCE_METRICS, RANKS, Side
 from runners.errors import RunError
-from runners.evaluation.encode import Described
+from runners.evaluation.encode import EncodedTestSet
 
 Floats = NDArray[np.float32]
 CMC_LENGTH = 50
@@ -99,7 +99,7 @@ def check_answers(split: Split, protocol: Protocol) -> None:
         )
 
 
-def judge(described: Described, split: Split, protocol: Protocol, store: Frames) -> Judgement:
+def judge(encoded: EncodedTestSet, split: Split, protocol: Protocol, store: Frames) -> Judgement:
     """Score descriptors of ``split.test``.
 
     Args:
@@ -110,8 +110,8 @@ def judge(described: Described, split: Split, protocol: Protocol, store: Frames)
     """
     roles, distance = Roles.of(split), protocol.scoring.distance
     headline = protocol.sides[0] if protocol.sides else "V2V"
-    rankings = {side: _rank(described, side, split, protocol, roles) for side in protocol.sides or (headline,)}
-    asked, answers = _of_side(described, headline, split)
+    rankings = {side: _rank(encoded, side, split, protocol, roles) for side in protocol.sides or (headline,)}
+    asked, answers = _of_side(encoded, headline, split)
     top = top_columns(
         asked, answers, *roles.labels, k=_TOP, metric=distance.metric, normalise=distance.normalise
     )  # fmt: skip
@@ -137,26 +137,26 @@ def judge(described: Described, split: Split, protocol: Protocol, store: Frames)
         found.metrics.update({f"{side}/{name}": value for name, value in metrics_of(one).items()})
         found.per_query.update({f"{side}/{name}": values for name, values in _scores(one).items()})
         found.sides[side] = {
-            "query": described.encoders[side[0]],
-            "gallery": described.encoders[side[-1]],
+            "query": encoded.encoders[side[0]],
+            "gallery": encoded.encoders[side[-1]],
             **metrics_of(one),
             "intervals": intervals_of(one, people),
             "valid_queries": int(one.valid.sum()),
             "queries": len(one.valid),
         }
-        found.variants.extend(_variants(described, side, split, protocol, roles))
+        found.variants.extend(_variants(encoded, side, split, protocol, roles))
     return found
 
 
-def _of_side(described: Described, side: Side, split: Split) -> tuple[Floats, Floats]:
+def _of_side(encoded: EncodedTestSet, side: Side, split: Split) -> tuple[Floats, Floats]:
     """What asks ``[Q, D]`` and what answers ``[G, D]``."""
-    return described.of(side[0])[split.query_index], described.of(side[-1])[split.gallery_index]
+    return encoded.of(side[0])[split.query_index], encoded.of(side[-1])[split.gallery_index]
 
 
 def _rank(
-    described: Described, side: Side, split: Split, protocol: Protocol, roles: Roles
+    encoded: EncodedTestSet, side: Side, split: Split, protocol: Protocol, roles: Roles
 ) -> dict[Convention, Ranking]:
-    asked, answers = _of_side(described, side, split)
+    asked, answers = _of_side(encoded, side, split)
     return protocol.score(asked, answers, *roles.labels, query_in_gallery=roles.inside, max_rank=CMC_LENGTH)
 
 
@@ -172,12 +172,14 @@ def _ledger(
     return ledger_rows(rankings)
 
 
-def _variants(described: Described, side: Side, split: Split, protocol: Protocol, roles: Roles) -> list[dict[str, Any]]:
+def _variants(
+    encoded: EncodedTestSet, side: Side, split: Split, protocol: Protocol, roles: Roles
+) -> list[dict[str, Any]]:
     """The headline convention with the other distance and the other mean over clips."""
     rows = []
     told, unit = protocol.convention, protocol.scoring.distance.normalise
-    for mean, video in described.by_mean.items():
-        asked, answers = _of_side(replace(described, video=video), side, split)
+    for mean, video in encoded.by_mean.items():
+        asked, answers = _of_side(replace(encoded, video=video), side, split)
         for metric in DISTANCE_METRICS:
             one = rank_features(
                 asked, answers, *roles.labels, metric=metric,
@@ -206,7 +208,7 @@ def _scores(ranking: Ranking) -> dict[str, NDArray[Any]]:
     }
 
 
-def colour_described(store: Frames, protocol: Protocol) -> Described:
+def colour_described(store: Frames, protocol: Protocol) -> EncodedTestSet:
     """The colour sanity row: ``[N, 24]`` of all frames, and of the first where a protocol has sides; no learning."""
 
     def colours(last: NDArray[np.int64]) -> Floats:
@@ -215,9 +217,9 @@ def colour_described(store: Frames, protocol: Protocol) -> Described:
 
     video = colours(store.offsets[1:])
     if not protocol.sides:
-        return Described(video, {}, None, "all frames of a tracklet", {})
+        return EncodedTestSet(video, {}, None, "all frames of a tracklet", {})
     encoders = {"I": "stripe colours, first frame", "V": "stripe colours, all frames"}
-    return Described(video, {}, colours(store.offsets[:-1] + 1), "all frames of a tracklet", encoders)
+    return EncodedTestSet(video, {}, colours(store.offsets[:-1] + 1), "all frames of a tracklet", encoders)
 
 
 def intervals_of(ranking: Ranking, people: NDArray[np.int64]) -> dict[str, list[float]]:

@@ -21,7 +21,7 @@ from protocols.test_time.variants import Choice
 from protocols.vocabulary import RANKS
 from reports.schema.vocabulary import ResultKind
 from runners.errors import RunError
-from runners.evaluation.encode import Chosen, Ints
+from runners.evaluation.encode import Ints, VariantDescriptors
 from runners.evaluation.score import Roles, intervals_of, metrics_of, to_npz
 from runners.plan.step_store import read_json, write_bytes, write_json
 from runners.progress import step_bar
@@ -39,7 +39,9 @@ class ChoiceResults:
     arrays: Mapping[str, NDArray[Any]]
 
 
-def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Ints, title: str) -> ChoiceResults:
+def score_variants(
+    descriptors: VariantDescriptors, split: Split, protocol: Protocol, lengths: Ints, title: str
+) -> ChoiceResults:
     """Score every choice, as a whole and by the length of the right answers.
 
     Args:
@@ -64,15 +66,15 @@ def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Int
         "key": np.array([t.key for t in split.query]),
         "length": lengths[query],
     }
-    told = {one.name: _about(one, reason) for one, reason in chosen.not_run}
-    with step_bar(title, len(chosen.choices), "choices") as bar:
-        for choice in chosen.choices:
-            features = chosen.features[choice.name]
-            sides = features[query], chosen.answers.get(choice.name, features)[gallery]
+    told = {one.name: _about(one, reason) for one, reason in descriptors.not_run}
+    with step_bar(title, len(descriptors.choices), "choices") as bar:
+        for choice in descriptors.choices:
+            features = descriptors.features[choice.name]
+            sides = features[query], descriptors.answers.get(choice.name, features)[gallery]
             ranking = _ranked(sides, roles, protocol)
             told[choice.name] = _about(choice, None) | {
-                "clips": chosen.clips[choice.name],
-                "fed": chosen.fed[choice.name],
+                "clips": descriptors.clips[choice.name],
+                "fed": descriptors.fed[choice.name],
                 "metrics": metrics_of(ranking),
                 "intervals": intervals_of(ranking, people),
             }
@@ -87,14 +89,14 @@ def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Int
                 arrays |= _percent(f"{choice.name}/gallery/{name}", one.average_precision, one.hit1)
             bar.update(1)
     order = dict.fromkeys([*(one.name for one in variants.choices), *told])
-    counted = chosen.trunk_frames
+    counted = descriptors.trunk_frames
     record = {
-        "headline": chosen.headline,
+        "headline": descriptors.headline,
         "queries": len(query),
-        "frames": chosen.frames,
+        "frames": descriptors.frames,
         "trunk_frames": counted,
-        "passes": None if counted is None else counted / chosen.frames,
-        "once": chosen.once,
+        "passes": None if counted is None else counted / descriptors.frames,
+        "once": descriptors.once,
         "choices": [told[name] for name in order],
         "lengths": {
             "rule": RULE,

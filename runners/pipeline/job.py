@@ -29,14 +29,14 @@ from runners.errors import RunError, TurnedAway
 from runners.evaluation import encode, encode_variants, score
 from runners.evaluation.descriptor_set import Tracklets
 from runners.evaluation.saved_descriptors import SCRATCH, keep
-from runners.evaluation.score_variants import ChoiceResults, judge_choices, load_choices, save_choices
+from runners.evaluation.score_variants import ChoiceResults, load_choices, save_choices, score_variants
 from runners.ground_truth.attributes import Recognised
 from runners.ground_truth.frame_weights import Weighed
 from runners.ground_truth.masks import Explained
 from runners.ground_truth.restoration import Restored
 from runners.pipeline.data_versions import Material
 from runners.pipeline.ground_truth import AgainstTruth
-from runners.pipeline.test_inputs import feeding_of
+from runners.pipeline.test_inputs import test_inputs_of
 from runners.plan.environment import describe
 from runners.plan.plan import card_of, fitted, labels_of, plan_data, plan_stages
 from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage, Setting
@@ -260,12 +260,12 @@ class Job:
             assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
             method.use_uniform_attention(True)
         began = time.monotonic()
-        feeding = feeding_of(method, run, last, tested, store, self.material, folder / SCRATCH)
-        described = encode_variants.describe(method, self.protocol, feeding)
-        judged = score.judge(described, self.split, self.protocol, store)
-        if described.chosen is not None:
+        inputs = test_inputs_of(method, run, last, tested, store, self.material, folder / SCRATCH)
+        encoded = encode_variants.encode_under_protocol(method, self.protocol, inputs)
+        judged = score.judge(encoded, self.split, self.protocol, store)
+        if encoded.by_variant is not None:
             title = f"judge choices of {run.text}, seed {last.seed}"
-            save_choices(judge_choices(described.chosen, self.split, self.protocol, store.lengths, title), folder)
+            save_choices(score_variants(encoded.by_variant, self.split, self.protocol, store.lengths, title), folder)
         note(
             f"judge {run.text} seed {last.seed}{self._where}: mAP {judged.metrics['mAP']:.1f}, "
             f"rank-1 {judged.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
@@ -273,7 +273,7 @@ class Job:
         self._write(
             folder,
             judged,
-            described,
+            encoded,
             store.lengths,
             {
                 "arm": run.name,
@@ -290,7 +290,7 @@ class Job:
                 "stages": stage.stage_records(last, self.steps),
                 "fingerprint": step.fingerprint,
                 "precision": last.precision,
-                "fed": described.fed,
+                "fed": encoded.fed,
                 **({"labels": last.labels.name} if last.labels else {}),
                 "data": {
                     "train": run.trained_on,
@@ -311,12 +311,12 @@ class Job:
             with self.steps.running(step) as folder:
                 if folder is None:
                     return self._load(step, [], fresh=False)
-                described = score.colour_described(store, self.protocol)
-                judged = score.judge(described, self.split, self.protocol, store)
+                encoded = score.colour_described(store, self.protocol)
+                judged = score.judge(encoded, self.split, self.protocol, store)
                 self._write(
                     folder,
                     judged,
-                    described,
+                    encoded,
                     store.lengths,
                     {
                         "arm": "colour",
@@ -329,7 +329,7 @@ class Job:
                         "seed": seed,
                         "size": list(size),
                         "cost": {},
-                        "fed": described.fed,
+                        "fed": encoded.fed,
                         "admission": {"admitted": True, "checks": []},
                         "stages": [],
                         "fingerprint": step.fingerprint,
@@ -341,7 +341,7 @@ class Job:
         self,
         folder: Path,
         judged: score.Judgement,
-        described: encode.Described,
+        encoded: encode.EncodedTestSet,
         lengths: NDArray[np.int64],
         about: dict[str, Any],
     ) -> None:
@@ -381,7 +381,7 @@ class Job:
             }
         write_bytes(folder / "per_query.npz", score.to_npz(per_query))
         write_json(folder / "strips.json", judged.strips)
-        keep(folder, described, Tracklets.of(self.split, lengths), result)
+        keep(folder, encoded, Tracklets.of(self.split, lengths), result)
         write_json(folder / "result.json", result)
 
     def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:

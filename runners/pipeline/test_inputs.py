@@ -8,14 +8,14 @@ from torch import nn
 from datasets.frames.subset import Frames, FrameSelection
 from datasets.seeding import generator
 from methods.interface import FrameThenTime
-from runners.evaluation.encode import Feeding
+from runners.evaluation.encode import TestInputs
 from runners.pipeline.data_versions import Material
 from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage
 from runners.training import stage
 from runners.training.frame_features import trunk_frames_of
 
 
-def feeding_of(
+def test_inputs_of(
     method: nn.Module,
     run: ArmRun,
     last: PlannedStage,
@@ -23,7 +23,7 @@ def feeding_of(
     store: Frames,
     material: Material,
     scratch: Path,
-) -> Feeding:
+) -> TestInputs:
     """Frames, or features that are extracted now or were before.
 
     Args:
@@ -53,4 +53,4 @@ def feeding_of(
         if isinstance(store, FrameSelection):
             features = features[store.rows]
     title = f"extract {run.text}, seed {last.seed}"
-    return Feeding(store, features, normalise, device, last.precision, title, orders, scratch, passed)
+    return TestInputs(store, features, normalise, device, last.precision, title, orders, scratch, passed)

@@ -23,7 +23,7 @@ from datasets.seeding import generator
 from methods.interface import FrameThenTime
 from protocols.interface import Protocol
 from runners.evaluation import encode_variants
-from runners.evaluation.encode import Described, Feeding
+from runners.evaluation.encode import EncodedTestSet, TestInputs
 from runners.pipeline.job import Job
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun, PlannedStage
@@ -117,25 +117,25 @@ def fed_at_test(protocol: Protocol) -> dict[str, Probe]:
         spy = kind(store)
         features = np.arange(int(LENGTHS.sum()), dtype=np.float32)[:, None]
         known = features if kind is RowsThenTime else None
-        described = encode_variants.describe(
-            spy.eval(), protocol, Feeding(store, known, "half", "cpu", "fp32", "probe")
+        encoded = encode_variants.encode_under_protocol(
+            spy.eval(), protocol, TestInputs(store, known, "half", "cpu", "fp32", "probe")
         )
         digest = hashlib.sha256()
         for seen in sorted(spy.seen):
             digest.update(np.array([len(seen), *seen], dtype=np.int64).tobytes())
         name = f"at test, {protocol.name}, {words}"
         found[f"frames: {name}"] = Probe(digest.hexdigest()[:16])
-        found[f"means: {name}"] = Probe("", _means(described), 1e-5)
+        found[f"means: {name}"] = Probe("", _means(encoded), 1e-5)
     return found
 
 
-def _means(described: Described) -> dict[str, float]:
-    parts = {"video": described.video}
-    if described.image is not None:
-        parts["image"] = described.image
-    if described.chosen is not None:
-        parts |= described.chosen.features
-        parts |= {f"{name}, answers": rows for name, rows in described.chosen.answers.items()}
+def _means(encoded: EncodedTestSet) -> dict[str, float]:
+    parts = {"video": encoded.video}
+    if encoded.image is not None:
+        parts["image"] = encoded.image
+    if encoded.by_variant is not None:
+        parts |= encoded.by_variant.features
+        parts |= {f"{name}, answers": rows for name, rows in encoded.by_variant.answers.items()}
     return {
         f"{part}, {what}": float(value)
         for part, rows in parts.items()
@@ -193,12 +193,12 @@ def _features(network: FrameThenTime, store: FrameStore, planned: PlannedStage, 
 def _clips_at_test(store: FrameStore, protocol: Protocol, planned: PlannedStage, crop: str) -> dict[str, Probe]:
     """What reaches a network that takes clips under a protocol."""
     normalise = planned.stage.normalise
-    described = encode_variants.describe(
-        ClipEye().eval(), protocol, Feeding(store, None, normalise, "cpu", "fp32", "probe pixels")
+    encoded = encode_variants.encode_under_protocol(
+        ClipEye().eval(), protocol, TestInputs(store, None, normalise, "cpu", "fp32", "probe pixels")
     )
-    numbers = dict(zip(NAMES, described.video.astype(np.float64).mean(axis=0).tolist(), strict=True))
-    if described.image is not None:
-        image = described.image.astype(np.float64).mean(axis=0).tolist()
+    numbers = dict(zip(NAMES, encoded.video.astype(np.float64).mean(axis=0).tolist(), strict=True))
+    if encoded.image is not None:
+        image = encoded.image.astype(np.float64).mean(axis=0).tolist()
         numbers |= {f"image: {name}": value for name, value in zip(NAMES, image, strict=True)}
     return {f"pixels: clips at test, {protocol.name}, {normalise}{crop}": Probe("", numbers, PIXELS)}
 
@@ -242,11 +242,11 @@ def _descriptors(job: Job, last: PlannedStage, store: FrameStore, work: Path) ->
     network = build_method(last.run, job.setting.num_ids, 0, last.size, "cpu", "fp32").eval()
     unsettled(network, last.run.arm.method)
     features = _features(network, store, last, work) if isinstance(network, FrameThenTime) else None
-    feeding = Feeding(store, features, last.stage.normalise, "cpu", "fp32", "probe networks")
-    described = encode_variants.describe(network, job.protocol, feeding)
-    numbers = _sketch("video", described.video)
-    if described.image is not None:
-        numbers |= _sketch("image", described.image)
+    inputs = TestInputs(store, features, last.stage.normalise, "cpu", "fp32", "probe networks")
+    encoded = encode_variants.encode_under_protocol(network, job.protocol, inputs)
+    numbers = _sketch("video", encoded.video)
+    if encoded.image is not None:
+        numbers |= _sketch("image", encoded.image)
     return Probe("", numbers, NETWORKS)
 
 

@@ -112,7 +112,7 @@ def test_extraction_and_aggregation(benchmark: Any, store: FrameStore, tmp_path:
             network, store, "imagenet", device="cpu", precision=PRECISION, folder=tmp_path, title="features"
         )
         features = np.load(tmp_path / "features.npy", mmap_mode="r")
-        feeding = encode.Feeding(store, features, "imagenet", "cpu", PRECISION, "extract")
-        encode.describe(network, protocols.load("res50-rgb-single-pass"), feeding)
+        inputs = encode.TestInputs(store, features, "imagenet", "cpu", PRECISION, "extract")
+        encode.encode_test_set(network, protocols.load("res50-rgb-single-pass"), inputs)
 
     _once(benchmark, extract)

@@ -16,7 +16,7 @@ from runners.cli.options import chosen_precision
 from runners.errors import NotPossible, RunError
 from runners.evaluate import as_data, as_text, evaluate
 from runners.evaluation.descriptor_set import HEADLINE, Tracklets, read
-from runners.evaluation.encode import Described
+from runners.evaluation.encode import EncodedTestSet
 from runners.evaluation.import_export import of_set
 from runners.evaluation.saved_descriptors import keep
 from runners.plan import environment
@@ -149,9 +149,9 @@ def test_kept_descriptors_tell_their_numbers(tmp_path: Path) -> None:
     people, cameras = np.array([1, 2, 1, 2]), np.array([1, 1, 2, 2])
     asks = np.array([True, True, False, False])
     who = Tracklets(np.array(list("abcd")), people, cameras, np.full(4, 3), asks, ~asks)
-    described = Described(np.eye(4, dtype=np.float32), {}, None, "all frames", {})
+    encoded = EncodedTestSet(np.eye(4, dtype=np.float32), {}, None, "all frames", {})
     result = {"arm": "gltr", "label": "GLTR", "seed": 0, "precision": "bf16", "fingerprint": "f" * 32}
-    keep(tmp_path, described, who, result)
+    keep(tmp_path, encoded, who, result)
     found = of_set(read(tmp_path / HEADLINE))
     assert found.about["precision"] == "bf16"
     evaluated = evaluate(found)
