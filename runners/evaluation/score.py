@@ -33,7 +33,7 @@ _STRIP_ROWS = 6
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Scores:
     """What a protocol says of one set of descriptors; accuracies in percent.
 
     Attributes:
@@ -61,20 +61,20 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Roles:
-    """Who asks and who answers, as `protocols.ranking` wants it.
+class QueryGalleryLabels:
+    """People and cameras of queries and gallery, as `protocols.ranking` wants them.
 
     Attributes:
-        labels: people and cameras of the queries ``[Q]``, people and cameras of the gallery ``[G]``.
+        arrays: people and cameras of the queries ``[Q]``, people and cameras of the gallery ``[G]``.
         inside: ``[Q]`` gallery column of each query, or None where the gallery does not hold them.
     """
 
-    labels: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    arrays: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
     inside: NDArray[np.int64] | None
 
     @classmethod
-    def of(cls, split: Split) -> "Roles":
-        """The roles of a split's test half."""
+    def of(cls, split: Split) -> "QueryGalleryLabels":
+        """Those of a split's test half."""
         people = np.array([t.person_id for t in split.test])
         cameras = np.array([t.camera_id for t in split.test])
         query, gallery = split.query_index, split.gallery_index
@@ -91,15 +91,15 @@ def check_answers(split: Split, protocol: Protocol) -> None:
     Raises:
         RunError: no query has an answer.
     """
-    roles = Roles.of(split)
-    if not answered(*roles.labels, inside=roles.inside, gallery=protocol.convention.gallery).any():
+    labels = QueryGalleryLabels.of(split)
+    if not answered(*labels.arrays, inside=labels.inside, gallery=protocol.convention.gallery).any():
         raise RunError(
             f"none of the {len(split.query_index)} queries of {split.name} has its person in the gallery under another "
             f"camera, so that {protocol.name} has nothing to measure; people must be tested under two cameras or more."
         )
 
 
-def judge(encoded: EncodedTestSet, split: Split, protocol: Protocol, store: Frames) -> Judgement:
+def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, store: Frames) -> Scores:
     """Score descriptors of ``split.test``.
 
     Args:
@@ -108,24 +108,24 @@ def judge(encoded: EncodedTestSet, split: Split, protocol: Protocol, store: Fram
         protocol: its distance and convention.
         store: frames of ``split.test``, for the strips.
     """
-    roles, distance = Roles.of(split), protocol.scoring.distance
+    labels, distance = QueryGalleryLabels.of(split), protocol.scoring.distance
     headline = protocol.sides[0] if protocol.sides else "V2V"
-    rankings = {side: _rank(encoded, side, split, protocol, roles) for side in protocol.sides or (headline,)}
+    rankings = {side: _rank(encoded, side, split, protocol, labels) for side in protocol.sides or (headline,)}
     asked, answers = _of_side(encoded, headline, split)
     top = top_columns(
-        asked, answers, *roles.labels, k=_TOP, metric=distance.metric, normalise=distance.normalise
+        asked, answers, *labels.arrays, k=_TOP, metric=distance.metric, normalise=distance.normalise
     )  # fmt: skip
     ranking = rankings[headline][protocol.convention]
     slices = {}
-    share = same_camera_error_share(top, *roles.labels)
+    share = same_camera_error_share(top, *labels.arrays)
     if np.isfinite(share):
         slices["same_camera_share_of_top1_errors"] = share
-    people = roles.labels[0]
-    found = Judgement(
+    people = labels.arrays[0]
+    found = Scores(
         metrics=metrics_of(ranking),
         intervals=intervals_of(ranking, people),
         conventions=[_convention_record(c, r) for c, r in rankings[headline].items()],
-        ledger=_ledger(asked, answers, protocol, roles, rankings[headline]),
+        ledger=_ledger(asked, answers, protocol, labels, rankings[headline]),
         slices=slices,
         per_query=_per_query(ranking, split, store),
         strips=_strips(ranking, top, (asked, answers), split, protocol, store),
@@ -144,7 +144,7 @@ def judge(encoded: EncodedTestSet, split: Split, protocol: Protocol, store: Fram
             "valid_queries": int(one.valid.sum()),
             "queries": len(one.valid),
         }
-        found.variants.extend(_variants(encoded, side, split, protocol, roles))
+        found.variants.extend(_variants(encoded, side, split, protocol, labels))
     return found
 
 
@@ -154,26 +154,26 @@ def _of_side(encoded: EncodedTestSet, side: Side, split: Split) -> tuple[Floats,
 
 
 def _rank(
-    encoded: EncodedTestSet, side: Side, split: Split, protocol: Protocol, roles: Roles
+    encoded: EncodedTestSet, side: Side, split: Split, protocol: Protocol, labels: QueryGalleryLabels
 ) -> dict[Convention, Ranking]:
     asked, answers = _of_side(encoded, side, split)
-    return protocol.score(asked, answers, *roles.labels, query_in_gallery=roles.inside, max_rank=CMC_LENGTH)
+    return protocol.score(asked, answers, *labels.arrays, query_in_gallery=labels.inside, max_rank=CMC_LENGTH)
 
 
 def _ledger(
-    asked: Floats, answers: Floats, protocol: Protocol, roles: Roles, headline: dict[Convention, Ranking]
+    asked: Floats, answers: Floats, protocol: Protocol, labels: QueryGalleryLabels, headline: dict[Convention, Ranking]
 ) -> list[dict[str, Any]]:
     """The headline side under every distance; the protocol's own was ranked already."""
     ties = protocol.convention.ties
     rankings = score_side_by_side(
-        asked, answers, *roles.labels, query_in_gallery=roles.inside, ties=ties, max_rank=CMC_LENGTH,
+        asked, answers, *labels.arrays, query_in_gallery=labels.inside, ties=ties, max_rank=CMC_LENGTH,
         known={protocol.scoring.distance: headline},
     )  # fmt: skip
     return ledger_rows(rankings)
 
 
 def _variants(
-    encoded: EncodedTestSet, side: Side, split: Split, protocol: Protocol, roles: Roles
+    encoded: EncodedTestSet, side: Side, split: Split, protocol: Protocol, labels: QueryGalleryLabels
 ) -> list[dict[str, Any]]:
     """The headline convention with the other distance and the other mean over clips."""
     rows = []
@@ -182,9 +182,9 @@ def _variants(
         asked, answers = _of_side(replace(encoded, video=video), side, split)
         for metric in DISTANCE_METRICS:
             one = rank_features(
-                asked, answers, *roles.labels, metric=metric,
+                asked, answers, *labels.arrays, metric=metric,
                 normalise=unit and metric == "euclidean", ap=told.ap, empty=told.empty, ties=told.ties,
-                gallery=told.gallery, query_in_gallery=roles.inside, max_rank=1,
+                gallery=told.gallery, query_in_gallery=labels.inside, max_rank=1,
             )  # fmt: skip
             rows.append(
                 {"side": side, "metric": metric, "mean": mean, "mAP": 100 * one.mAP, "rank1": 100 * one.rank(1)}

@@ -22,7 +22,7 @@ from protocols.vocabulary import RANKS
 from reports.schema.vocabulary import ResultKind
 from runners.errors import RunError
 from runners.evaluation.encode import Ints, VariantDescriptors
-from runners.evaluation.score import Roles, intervals_of, metrics_of, to_npz
+from runners.evaluation.score import QueryGalleryLabels, intervals_of, metrics_of, to_npz
 from runners.plan.step_store import read_json, write_bytes, write_json
 from runners.progress import step_bar
 from runners.training.frame_features import Floats
@@ -57,8 +57,8 @@ def score_variants(
     variants, distance = protocol.feed, protocol.scoring.distance
     if not isinstance(variants, Variants):
         raise RunError(f"{protocol.name} feeds a tracklet in one way alone, so that there are no choices to judge.")
-    roles = Roles.of(split)
-    people, gallery_people = roles.labels[0], roles.labels[2]
+    labels = QueryGalleryLabels.of(split)
+    people, gallery_people = labels.arrays[0], labels.arrays[2]
     query, gallery = split.query_index, split.gallery_index
     bins = length_bins(lengths[np.union1d(query, gallery)])
     arrays: dict[str, NDArray[Any]] = {
@@ -71,7 +71,7 @@ def score_variants(
         for choice in descriptors.choices:
             features = descriptors.features[choice.name]
             sides = features[query], descriptors.answers.get(choice.name, features)[gallery]
-            ranking = _ranked(sides, roles, protocol)
+            ranking = _ranked(sides, labels, protocol)
             told[choice.name] = _about(choice, None) | {
                 "clips": descriptors.clips[choice.name],
                 "fed": descriptors.fed[choice.name],
@@ -81,8 +81,8 @@ def score_variants(
             arrays.setdefault("valid", ranking.valid)
             arrays |= _percent(choice.name, ranking.average_precision, ranking.hits(1))
             sliced = by_gallery_length(
-                *sides, *roles.labels, lengths[gallery], bins, convention=protocol.convention, metric=distance.metric,
-                normalise=distance.normalise, query_in_gallery=roles.inside,
+                *sides, *labels.arrays, lengths[gallery], bins, convention=protocol.convention, metric=distance.metric,
+                normalise=distance.normalise, query_in_gallery=labels.inside,
             )  # fmt: skip
             for name, one in sliced.items():
                 arrays.setdefault(f"gallery/{name}/valid", one.valid)
@@ -107,11 +107,11 @@ def score_variants(
     return ChoiceResults(record, arrays)
 
 
-def _ranked(sides: tuple[Floats, Floats], roles: Roles, protocol: Protocol) -> Ranking:
+def _ranked(sides: tuple[Floats, Floats], labels: QueryGalleryLabels, protocol: Protocol) -> Ranking:
     told, distance = protocol.convention, protocol.scoring.distance
     return rank_features(
-        *sides, *roles.labels, metric=distance.metric, normalise=distance.normalise, gallery=told.gallery, ap=told.ap,
-        empty=told.empty, ties=told.ties, query_in_gallery=roles.inside, max_rank=max(RANKS),
+        *sides, *labels.arrays, metric=distance.metric, normalise=distance.normalise, gallery=told.gallery, ap=told.ap,
+        empty=told.empty, ties=told.ties, query_in_gallery=labels.inside, max_rank=max(RANKS),
     )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def _result(card: Card, name: str, split: Split, work: Path, device: str, size: 
     steps = StepStore(work)
     job = Job(setting, split, protocol, steps, work, f"make gpu-evidence ({card.key}/{name})", annotation)
     run = fitted(ArmRun(methods.arm(name, card)), setting)
-    step, _ = job.judged(run, 0)
+    step, _ = job.scored(run, 0)
     found = read_json(steps.folder(step) / "result.json")
     return {
         "protocol": protocol.name,

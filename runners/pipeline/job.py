@@ -40,7 +40,7 @@ from runners.pipeline.test_inputs import test_inputs_of
 from runners.plan.environment import describe
 from runners.plan.plan import card_of, fitted, labels_of, plan_data, plan_stages
 from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage, Setting
-from runners.plan.result_steps import colour_step, examine_step, judge_step
+from runners.plan.result_steps import colour_step, examine_step, score_step
 from runners.plan.splits import about_split, dataset_record
 from runners.plan.step_store import Step, StepStore, canonical_json, read_json, write_bytes, write_json
 from runners.progress import note
@@ -139,11 +139,11 @@ class Job:
     def done(self, run: ArmRun, seed: int) -> bool:
         """Whether the result of an arm with one seed is there already."""
         run = fitted(run, self.setting)
-        return self.steps.done(self._judge_step(run, seed, *self._plan(run, seed)))
+        return self.steps.done(self._score_step(run, seed, *self._plan(run, seed)))
 
-    def _judge_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
+    def _score_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
         hidden = self.truth.hidden_by(seed) if self.protocol.repairs else None
-        return judge_step(run, last, tested, self.protocol.as_dict(), self.setting, hidden)
+        return score_step(run, last, tested, self.protocol.as_dict(), self.setting, hidden)
 
     def labelled(self, labellers: list[Arm], seeds: list[int]) -> Labelled | None:
         """What labelling arms say of the people, held against the annotation; None where nothing can be compared."""
@@ -169,10 +169,10 @@ class Job:
             card_of(run, self.setting), run.tested_on, seed, self.setting
         )
 
-    def judged(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
+    def scored(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
         """Train and judge an arm where that was not done before: the step of its result, and whether it is new."""
         last, tested = self._plan(run, seed)
-        step = self._judge_step(run, seed, last, tested)
+        step = self._score_step(run, seed, last, tested)
         fresh = not self.steps.done(step)
         if fresh:
             examined = self._examine(run, last.size)
@@ -181,12 +181,12 @@ class Job:
             with self.steps.running(step) as folder:
                 if folder is None:  # another process has just finished it
                     return step, False
-                self._judge(run, last, tested, store, step, examined, folder)
+                self._score(run, last, tested, store, step, examined, folder)
         return step, fresh
 
     def _arm(self, run: ArmRun, seed: int, shown: set[str]) -> Outcome:
         last, tested = self._plan(run, seed)
-        step, fresh = self.judged(run, seed)
+        step, fresh = self.scored(run, seed)
         restored = None
         if tested.fingerprint not in shown:
             shown.add(tested.fingerprint)
@@ -245,7 +245,7 @@ class Job:
         found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
         return found
 
-    def _judge(
+    def _score(
         self,
         run: ArmRun,
         last: PlannedStage,
@@ -262,17 +262,17 @@ class Job:
         began = time.monotonic()
         inputs = test_inputs_of(method, run, last, tested, store, self.material, folder / SCRATCH)
         encoded = encode_variants.encode_under_protocol(method, self.protocol, inputs)
-        judged = score.judge(encoded, self.split, self.protocol, store)
+        scores = score.score_test_set(encoded, self.split, self.protocol, store)
         if encoded.by_variant is not None:
             title = f"judge choices of {run.text}, seed {last.seed}"
             save_choices(score_variants(encoded.by_variant, self.split, self.protocol, store.lengths, title), folder)
         note(
-            f"judge {run.text} seed {last.seed}{self._where}: mAP {judged.metrics['mAP']:.1f}, "
-            f"rank-1 {judged.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
+            f"judge {run.text} seed {last.seed}{self._where}: mAP {scores.metrics['mAP']:.1f}, "
+            f"rank-1 {scores.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
         )
         self._write(
             folder,
-            judged,
+            scores,
             encoded,
             store.lengths,
             {
@@ -312,10 +312,10 @@ class Job:
                 if folder is None:
                     return self._load(step, [], fresh=False)
                 encoded = score.colour_described(store, self.protocol)
-                judged = score.judge(encoded, self.split, self.protocol, store)
+                scores = score.score_test_set(encoded, self.split, self.protocol, store)
                 self._write(
                     folder,
-                    judged,
+                    scores,
                     encoded,
                     store.lengths,
                     {
@@ -340,7 +340,7 @@ class Job:
     def _write(
         self,
         folder: Path,
-        judged: score.Judgement,
+        scores: score.Scores,
         encoded: encode.EncodedTestSet,
         lengths: NDArray[np.int64],
         about: dict[str, Any],
@@ -353,17 +353,17 @@ class Job:
             "protocol": self.protocol.as_dict(),
             "dataset": dataset_record(self.split),
             **about_split(self.split),
-            "metrics": judged.metrics,
-            "intervals": judged.intervals,
-            "conventions": judged.conventions,
-            "ledger": judged.ledger,
-            "slices": judged.slices,
-            **({"sides": judged.sides, "variants": judged.variants} if judged.sides else {}),
+            "metrics": scores.metrics,
+            "intervals": scores.intervals,
+            "conventions": scores.conventions,
+            "ledger": scores.ledger,
+            "slices": scores.slices,
+            **({"sides": scores.sides, "variants": scores.variants} if scores.sides else {}),
             "environment": {**describe(), "runtime": dict(self.setting.runtime)},
             "command": self.command,
             **about,
         }
-        per_query = dict(judged.per_query)
+        per_query = dict(scores.per_query)
         hidden = self.truth.hidden_shares(about["seed"]) if self.protocol.repairs else None
         if hidden is not None:
             per_query["hidden"] = hidden.shares[self.split.query_index]
@@ -380,7 +380,7 @@ class Job:
                 "notices": list(self.annotation.notices),
             }
         write_bytes(folder / "per_query.npz", score.to_npz(per_query))
-        write_json(folder / "strips.json", judged.strips)
+        write_json(folder / "strips.json", scores.strips)
         keep(folder, encoded, Tracklets.of(self.split, lengths), result)
         write_json(folder / "result.json", result)
 

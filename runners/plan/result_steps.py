@@ -10,7 +10,7 @@ from runners.plan.plan_types import ArmRun, PlannedData, PlannedScores, PlannedS
 from runners.plan.step_store import Step
 
 
-def judge_step(
+def score_step(
     run: ArmRun,
     last: PlannedStage,
     tested: PlannedData,
@@ -43,7 +43,7 @@ def judge_step(
         "profile": setting.profile,
         "budget": setting.budget,
         "runtime": dict(setting.runtime),
-        "code": judge_code(protocol, setting, run.arm.folder),
+        "code": score_code(protocol, setting, run.arm.folder),
     }
     return Step("judge", f"{run.text} seed {last.seed}", inputs)
 
@@ -60,12 +60,12 @@ def colour_step(size: tuple[int, int], seed: int, protocol: Mapping[str, Any], s
         "size": list(size),
         "seed": seed,
         "decoder": setting.runtime.get("decoder"),
-        "code": judge_code(protocol, setting),
+        "code": score_code(protocol, setting),
     }
     return Step("judge", "colour", inputs)
 
 
-def judge_code(protocol: Mapping[str, Any], setting: Setting, arm: Path | None = None) -> str:
+def score_code(protocol: Mapping[str, Any], setting: Setting, arm: Path | None = None) -> str:
     """Digest of the code that judges an arm, or what needs no network."""
     return code_digest("judge", arm=arm, modules=(*readers(setting), *_protocol(protocol)))
 

@@ -17,7 +17,7 @@ from runners.plan.code_digest import BY_FINGERPRINT, DECIDES_NOTHING, KINDS, Kin
 from runners.plan.import_closure import HOUSE, Sources
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun, PlannedData
-from runners.plan.result_steps import examine_step, explain_step, judge_step
+from runners.plan.result_steps import examine_step, explain_step, score_step
 from tests.runners.settings import setting
 
 HOUSES = Sources.of()
@@ -268,7 +268,7 @@ def fingerprints(monkeypatch: pytest.MonkeyPatch) -> Iterator[partial[Mapping[st
         raw = PlannedData("raw", "0" * 32)
         return {
             "stage": last.step.fingerprint,
-            "judge": judge_step(arm, last, raw, protocol, told).fingerprint,
+            "judge": score_step(arm, last, raw, protocol, told).fingerprint,
             "explain": explain_step(arm, last, told).fingerprint,
             "examine": examine_step(arm, (64, 32), protocol, told, {}).fingerprint,
         }
