@@ -35,7 +35,7 @@ from runners.plan.step_store import StepStore, write_json
 from runners.progress import note
 from runners.training import stage as stages
 from runners.training.loop import Targets
-from runners.training.stage import Lesson
+from runners.training.stage import TrainingData
 
 _PARTS = ("train", "test")
 
@@ -72,9 +72,9 @@ class Material:
         for stage in last.chain():
             if self.steps.done(stage.step):
                 continue
-            stages.run_stage(stage, self.lesson(stage), self.steps, self.device)
+            stages.run_stage(stage, self.training_data(stage), self.steps, self.device)
 
-    def lesson(self, stage: PlannedStage) -> Lesson:
+    def training_data(self, stage: PlannedStage) -> TrainingData:
         """What a stage learns from; made now where something has to be."""
         if stage.stage.domain != "target":
             return self._of_source(stage)
@@ -90,22 +90,22 @@ class Material:
         if stage.labels:
             people = person_ids(self.raw.train)[seen]
             targets = Targets.of(self.labels(stage.labels).people_targets(people), store.lengths)
-        return Lesson(split, store, self.raw.train_labels[seen], targets)
+        return TrainingData(split, store, self.raw.train_labels[seen], targets)
 
-    def _of_source(self, stage: PlannedStage) -> Lesson:
+    def _of_source(self, stage: PlannedStage) -> TrainingData:
         """The source's training half alone, or before that of the target, about which nothing is told."""
         assert self.source is not None and stage.labels is not None  # planned for methods that learn attributes only
         store = self.source_store("train", stage.size, resize=stage.resize)
         told = self.source.annotation.people_targets(person_ids(self.source.split.train))
         if stage.stage.domain == "source":
             none = np.zeros(len(store), dtype=np.int64)  # no stage on a source classifies identities
-            return Lesson(self.source.split, store, none, Targets.of(told, store.lengths))
+            return TrainingData(self.source.split, store, none, Targets.of(told, store.lengths))
         target = self.store("train", stage.size, stage.data, resize=stage.resize)
         assert isinstance(target, FrameStore)  # only test halves are selections
         both = FramePair(store, target)
         values = np.concatenate([told, np.full((len(target), told.shape[1]), np.nan, dtype=np.float32)])
         none = np.zeros(len(both), dtype=np.int64)
-        return Lesson(self.split(stage.data), both, none, Targets.of(values, both.lengths), len(store))
+        return TrainingData(self.split(stage.data), both, none, Targets.of(values, both.lengths), len(store))
 
     def source_store(
         self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear"

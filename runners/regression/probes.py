@@ -41,7 +41,7 @@ from runners.regression.probe_networks import (
     unsettled,
 )
 from runners.training import frame_features
-from runners.training.batches import Feed
+from runners.training.batches import BatchStream
 from runners.training.loop import PixelSource
 from runners.training.stage import build_method
 
@@ -207,14 +207,14 @@ def _training(job: Job, planned: PlannedStage, name: str) -> dict[str, Probe]:
     """Frames, pixels and losses of a stage's first batches."""
     if planned.stage.domain != "target" or planned.stage.seen != "all":
         return {}  # other data than the job's own are none of the matrix's
-    lesson = job.material.lesson(planned)
-    feed = Feed(planned.stage, lesson.store.lengths, lesson.labels, seed=planned.seed)
+    training_data = job.material.training_data(planned)
+    batches = BatchStream(planned.stage, training_data.store.lengths, training_data.labels, seed=planned.seed)
     digest = hashlib.sha256()
     for step in range(_STEPS):
-        picks = feed.picks(step)
+        picks = batches.picks(step)
         _eat(digest, picks.tracklets, picks.frames, picks.mask, picks.labels)
-    picks = feed.picks(0)
-    source = PixelSource(lesson.store, planned.stage, planned.seed, "cpu", "fp32", lesson.targets)
+    picks = batches.picks(0)
+    source = PixelSource(training_data.store, planned.stage, planned.seed, "cpu", "fp32", training_data.targets)
     with torch.inference_mode():
         batch = source.fetch(picks)
         eye = ClipEye(seen=[])

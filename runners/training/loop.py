@@ -26,7 +26,7 @@ from runners.errors import RunError, TrainingFailed
 from runners.plan.environment import Precision
 from runners.progress import note, step_bar
 from runners.training import checkpoints
-from runners.training.batches import Feed, Picks, pixels
+from runners.training.batches import BatchStream, Picks, pixels
 from runners.training.optimizer import build_optimizer, learning_rate, milestone_steps, set_trainable
 
 LOG_ROWS = 60  # points of the training curve
@@ -157,7 +157,7 @@ class FeatureSource:
 
 
 @dataclass(frozen=True)
-class _Player:
+class TurnOptimizer:
     """A turn with its optimiser."""
 
     turn: Turn
@@ -167,7 +167,7 @@ class _Player:
 def train_stage(
     method: nn.Module,
     stage: Stage,
-    feed: Feed,
+    batches: BatchStream,
     source: Source,
     *,
     steps: int,
@@ -206,15 +206,15 @@ def train_stage(
         TrainingFailed: a loss is not finite; the message names which one, where, and what else was odd.
     """
     pause = CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
-    players = []
+    turns = []
     for turn in stage.all_turns:
         set_trainable(method, turn.trains)
-        players.append(_Player(turn, build_optimizer(method, stage.optimizer)))
-    milestones = milestone_steps(stage.schedule, feed, unit)
+        turns.append(TurnOptimizer(turn, build_optimizer(method, stage.optimizer)))
+    milestones = milestone_steps(stage.schedule, batches, unit)
     log: list[dict[str, float]] = []
     sums: dict[str, float] = {}  # of each loss since the last row
     scaler = torch.amp.GradScaler(torch.device(device).type, enabled=precision == "fp16")
-    begin = _take_up(folder / CHECKPOINT, method, players, scaler, log, sums, device)
+    begin = _take_up(folder / CHECKPOINT, method, turns, scaler, log, sums, device)
     every = max(1, steps // LOG_ROWS)
     saved = time.monotonic()
     # Dropout draws from torch's global generator: seeded anew for each step, and given back afterwards.
@@ -222,59 +222,59 @@ def train_stage(
         computing("tf32" if precision == "tf32" else "fp32", torch.device(device)),
         torch.random.fork_rng(),
         ThreadPoolExecutor(1) as ahead,
-        step_bar(title, steps * feed.frames_per_step, "frames", done=begin * feed.frames_per_step) as bar,
+        step_bar(title, steps * batches.frames_per_step, "frames", done=begin * batches.frames_per_step) as bar,
     ):
-        coming = ahead.submit(_fetch, feed, source, begin) if begin < steps else None
+        coming = ahead.submit(_fetch, batches, source, begin) if begin < steps else None
         for step in range(begin, steps):
             assert coming is not None
             picks, batch = coming.result()
             if step + 1 < steps:
-                coming = ahead.submit(_fetch, feed, source, step + 1)
+                coming = ahead.submit(_fetch, batches, source, step + 1)
             rate = learning_rate(stage.optimizer.lr, stage.schedule, step, steps, milestones)
             values: dict[str, float] = {"loss": 0.0}
-            for player in players:
-                if len(players) > 1:
-                    set_trainable(method, player.turn.trains)
-                for group in player.optimizer.param_groups:
+            for turn_optimizer in turns:
+                if len(turns) > 1:
+                    set_trainable(method, turn_optimizer.turn.trains)
+                for group in turn_optimizer.optimizer.param_groups:
                     group["lr"] = rate
                 torch.manual_seed(int(generator(seed, stage.name, "dropout", step).integers(2**62)))
-                named = source.losses(method, batch, picks, tuple(player.turn.losses))
-                total = sum(weight * named[name] for name, weight in player.turn.losses.items())
+                named = source.losses(method, batch, picks, tuple(turn_optimizer.turn.losses))
+                total = sum(weight * named[name] for name, weight in turn_optimizer.turn.losses.items())
                 assert isinstance(total, Tensor)
                 values |= {name: float(value.detach()) for name, value in named.items()}
                 values["loss"] += float(total.detach())
                 if not np.isfinite(list(values.values())).all():
                     raise TrainingFailed(_diagnosis(method, title, step, rate, values, log))
-                player.optimizer.zero_grad(set_to_none=True)
+                turn_optimizer.optimizer.zero_grad(set_to_none=True)
                 scaler.scale(total).backward()
-                scaler.step(player.optimizer)
+                scaler.step(turn_optimizer.optimizer)
                 scaler.update()
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             if (step + 1) % every == 0 or step + 1 == steps:
                 behind = (step + 1) - (int(log[-1]["step"]) if log else 0)
-                row = {"step": step + 1, "frames": (step + 1) * feed.frames_per_step, "lr": rate}
+                row = {"step": step + 1, "frames": (step + 1) * batches.frames_per_step, "lr": rate}
                 log.append({**row, **{name: total_of / behind for name, total_of in sums.items()}})
                 sums = {}
             bar.set_postfix_str(f"loss {values['loss']:.2f}", refresh=False)
-            bar.update(feed.frames_per_step)
+            bar.update(batches.frames_per_step)
             if time.monotonic() - saved > pause and step + 1 < steps:
-                _save(folder / CHECKPOINT, method, players, scaler, log, sums, step + 1)
+                _save(folder / CHECKPOINT, method, turns, scaler, log, sums, step + 1)
                 saved = time.monotonic()
     checkpoints.remove(folder / CHECKPOINT)
     method.eval()
     return log
 
 
-def _fetch(feed: Feed, source: Source, step: int) -> tuple[Picks, Tensor]:
-    picks = feed.picks(step)
+def _fetch(batches: BatchStream, source: Source, step: int) -> tuple[Picks, Tensor]:
+    picks = batches.picks(step)
     return picks, source.fetch(picks)
 
 
 def _save(
     path: Path,
     method: nn.Module,
-    players: list[_Player],
+    turns: list[TurnOptimizer],
     scaler: torch.amp.GradScaler,
     log: list[dict[str, float]],
     sums: dict[str, float],
@@ -282,7 +282,7 @@ def _save(
 ) -> None:
     state = {
         "method": method.state_dict(),
-        "optimizers": [player.optimizer.state_dict() for player in players],
+        "optimizers": [turn_optimizer.optimizer.state_dict() for turn_optimizer in turns],
         "scaler": scaler.state_dict(),
         "log": log,
         "sums": sums,
@@ -294,7 +294,7 @@ def _save(
 def _take_up(
     path: Path,
     method: nn.Module,
-    players: list[_Player],
+    turns: list[TurnOptimizer],
     scaler: torch.amp.GradScaler,
     log: list[dict[str, float]],
     sums: dict[str, float],
@@ -309,8 +309,8 @@ def _take_up(
         checkpoints.remove(path)
         return 0
     method.load_state_dict(state["method"])
-    for player, saved in zip(players, state["optimizers"], strict=True):
-        player.optimizer.load_state_dict(saved)
+    for turn_optimizer, saved in zip(turns, state["optimizers"], strict=True):
+        turn_optimizer.optimizer.load_state_dict(saved)
     scaler.load_state_dict(state["scaler"])
     log.extend(state["log"])
     sums.update(state["sums"])

@@ -19,7 +19,7 @@ from methods.cards.recipe import Augment, Length, Optimizer, Sampler, Stage
 from runners.evaluation import encode
 from runners.plan.environment import choose_precision
 from runners.training import frame_features
-from runners.training.batches import Feed
+from runners.training.batches import BatchStream
 from runners.training.loop import PixelSource, autocast, laid_out, train_stage
 from runners.training.optimizer import build_optimizer, set_trainable
 
@@ -80,12 +80,12 @@ def test_floor_bare_trunk_forward_and_backward(benchmark: Any) -> None:
 def test_training_stage(benchmark: Any, store: FrameStore, tmp_path: Path) -> None:
     """The same through the road: sampling, augmentation, normalisation, logging."""
     network = _baseline()
-    feed = Feed(STAGE, LENGTHS, np.arange(32, dtype=np.int64), seed=0)
+    batches = BatchStream(STAGE, LENGTHS, np.arange(32, dtype=np.int64), seed=0)
     source = PixelSource(store, STAGE, 0, "cpu", PRECISION)
 
     def steps() -> None:
         where = {"device": "cpu", "folder": tmp_path, "title": "train"}
-        train_stage(network, STAGE, feed, source, steps=STEPS, unit="steps", seed=0, **where)
+        train_stage(network, STAGE, batches, source, steps=STEPS, unit="steps", seed=0, **where)
 
     _once(benchmark, steps)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from datasets.frames.decoded import FrameStore
 from methods.cards.recipe import Length, Optimizer, Sampler, Stage, Turn
 from methods.errors import MethodError
-from runners.training.batches import Feed
+from runners.training.batches import BatchStream
 from runners.training.loop import PixelSource, train_stage
 
 STEPS = 6
@@ -60,12 +60,12 @@ def _stage() -> Stage:
 def _train(game: Game, folder: Path, seconds: float | None = None) -> list[dict[str, float]]:
     store = FrameStore(np.full(4, 2), (8, 4), frames=np.zeros((8, 8, 4, 3), dtype=np.uint8))
     stage = _stage()
-    feed = Feed(stage, store.lengths, np.arange(4), seed=3)
+    batches = BatchStream(stage, store.lengths, np.arange(4), seed=3)
     source = PixelSource(store, stage, 3, "cpu", "fp32")
     return train_stage(
         game,
         stage,
-        feed,
+        batches,
         source,
         steps=STEPS,
         unit="steps",

@@ -24,7 +24,7 @@ from runners.plan.environment import PRECISIONS, choose_precision
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun
 from runners.training import loop
-from runners.training.batches import Feed
+from runners.training.batches import BatchStream
 from runners.training.loop import autocast, laid_out
 from tests.runners.settings import setting
 
@@ -122,10 +122,10 @@ def test_a_stage_computes_its_backward_pass_in_its_numbers(tmp_path: Path, monke
             return method.losses(batch, None, None, wanted)
 
     stage = methods.paper("gltr").recipe("baseline", "paper").stages[0]
-    feed = Feed(stage, np.array([4, 4]), np.array([0, 1]), seed=0)
+    batches = BatchStream(stage, np.array([4, 4]), np.array([0, 1]), seed=0)
     before = conv.allow_tf32
     for precision in ("fp32", "tf32", "bf16"):
-        loop.train_stage(Net(), stage, feed, Given(), steps=1, unit="epochs", seed=0, device="cpu", folder=tmp_path,
+        loop.train_stage(Net(), stage, batches, Given(), steps=1, unit="epochs", seed=0, device="cpu", folder=tmp_path,
                              title="x", precision=precision)  # fmt: skip
     assert seen == [(False, False), (True, True), (False, False)]
     assert conv.allow_tf32 == before
