@@ -26,7 +26,7 @@ from runners.training import stage
 
 if TYPE_CHECKING:
     from methods.arms import Arm
-    from runners.pipeline.data_versions import Material
+    from runners.pipeline.data_versions import DataVersions
     from runners.plan.plan_types import PlannedLabels, PlannedStage
 
 FILE = "attributes.csv"
@@ -48,43 +48,43 @@ class Labelled:
     arrays: dict[str, NDArray[Any]]
 
 
-def label(planned: PlannedLabels, material: Material, folder: Path) -> None:
+def label(planned: PlannedLabels, versions: DataVersions, folder: Path) -> None:
     """Write ``attributes.csv`` (yes or no) and ``probabilities.npz`` of the people of the job's training half.
 
     Where the source has a test half, what the network says of its people, whom it never saw, is kept beside.
 
     Args:
         planned: the labels; their arm is trained.
-        material: of the job.
+        versions: of the job's data.
         folder: of the step.
     """
     last = planned.labeller
-    assert last is not None and material.source is not None  # labels that are made have both
-    raw, source = material.raw, material.source.split
+    assert last is not None and versions.source is not None  # labels that are made have both
+    raw, source = versions.raw, versions.source.split
     people, chances = _of_people(
-        last, "train", raw, material.raw_store("train", last.size, last.crop, last.resize), material
+        last, "train", raw, versions.raw_store("train", last.size, last.crop, last.resize), versions
     )
     arrays: dict[str, NDArray[Any]] = {"person": people, "probability": chances}
     seen = [t for t in source.test if t.person_id > 0]
     if seen:
-        store = material.source_store("test", last.size, last.crop, last.resize)
-        arrays["source_person"], arrays["source_probability"] = _of_people(last, "test", source, store, material)
+        store = versions.source_store("test", last.size, last.crop, last.resize)
+        arrays["source_person"], arrays["source_probability"] = _of_people(last, "test", source, store, versions)
     write_bytes(folder / PROBABILITIES, to_npz(arrays))
     groups = [group.name for group in planned.groups for _ in group.columns]
     attributes.write_table(folder / FILE, people, planned.columns, groups, (chances >= 0.5).astype(np.float32))
 
 
 def _of_people(
-    last: PlannedStage, part: str, split: Split, store: FrameStore, material: Material
+    last: PlannedStage, part: str, split: Split, store: FrameStore, versions: DataVersions
 ) -> tuple[NDArray[np.int64], Floats]:
     """Known people ``[P]`` of a half, and the mean over all frames of each of what the network says ``[P, A]``."""
-    network = stage.trained_method(last, material.raw.num_train_ids, material.steps, material.device)
+    network = stage.trained_method(last, versions.raw.num_train_ids, versions.steps, versions.device)
     if not isinstance(network, LearnsAttributes) or not isinstance(network, FrameThenTime):
         raise RunError(f"the arm {last.run.text} has role labeller, but its network recognises no attributes.")
     file = stage.frame_features(
-        network, part, split, store, last.stage.normalise, material.steps, material.device, last.precision
+        network, part, split, store, last.stage.normalise, versions.steps, versions.device, last.precision
     )
-    chances = ground_truth_attributes.of_frames(network, stage.load_features(file), material.device)
+    chances = ground_truth_attributes.of_frames(network, stage.load_features(file), versions.device)
     tracklets: tuple[Tracklet, ...] = split.train if part == "train" else split.test
     owner = np.repeat(person_ids(tracklets), store.lengths)  # [F]
     people, place = np.unique(owner[owner > 0], return_inverse=True)
@@ -93,17 +93,17 @@ def _of_people(
     return people, (total / np.bincount(place)[:, None]).astype(np.float32)
 
 
-def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], material: Material) -> Labelled | None:
+def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], versions: DataVersions) -> Labelled | None:
     """Labels of every arm and seed beside the annotation of the job's people and of the source's.
 
     Args:
         planned: arms with seeds and labels, which are made.
-        material: of the job, with an annotation and a source.
+        versions: of the job's data, with an annotation and a source.
 
     Returns:
         None where source and job have no attribute in common.
     """
-    source, annotation = material.source, material.annotation
+    source, annotation = versions.source, versions.annotation
     assert source is not None and annotation is not None  # the job asks for nothing else
     ours = {column.name: place for place, column in enumerate(annotation.columns)}
     names = [column for group in source.annotation.groups for column in group.columns]
@@ -114,7 +114,7 @@ def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], materi
     labellers = []
     for arm, seed, labels in planned:
         assert labels.step is not None and labels.labeller is not None  # an arm labels
-        told = npy.load_npz(material.steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
+        told = npy.load_npz(versions.steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
         arrays["person"] = told["person"]
         arrays[f"{arm.text}/{seed}/probability"] = told["probability"][:, shared]
         if "source_person" in told:
@@ -129,7 +129,7 @@ def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], materi
     groups = [group.name for group in source.annotation.groups for _ in group.columns]
     record = {
         "source": {**_about(source.split, source.split.train), "name": source.name or source.split.name},
-        "target": _about(material.raw, material.raw.train),
+        "target": _about(versions.raw, versions.raw.train),
         "left_out": len(names) - len(shared),
         "columns": [
             {

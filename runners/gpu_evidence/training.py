@@ -116,18 +116,18 @@ def _shortened(card: Card) -> Card:
 def _result(card: Card, name: str, split: Split, work: Path, device: str, size: list[int]) -> dict[str, Any]:
     """Train and judge one arm under its paper's protocol, as the main job does."""
     from runners.derived_data.annotations import find_annotation
-    from runners.pipeline.configuration import setting_of
+    from runners.pipeline.configuration import config_of
     from runners.pipeline.job import Job
     from runners.plan.plan import fitted
     from runners.plan.plan_types import ArmRun
     from runners.plan.step_store import StepStore, read_json
 
     annotation = find_annotation(split, None)
-    setting = setting_of(card, split, device, size=(size[0], size[1]), annotation=annotation)
+    config = config_of(card, split, device, size=(size[0], size[1]), annotation=annotation)
     protocol = protocols.load(card.constraints.protocol)
     steps = StepStore(work)
-    job = Job(setting, split, protocol, steps, work, f"make gpu-evidence ({card.key}/{name})", annotation)
-    run = fitted(ArmRun(methods.arm(name, card)), setting)
+    job = Job(config, split, protocol, steps, work, f"make gpu-evidence ({card.key}/{name})", annotation)
+    run = fitted(ArmRun(methods.arm(name, card)), config)
     step, _ = job.scored(run, 0)
     found = read_json(steps.folder(step) / "result.json")
     return {

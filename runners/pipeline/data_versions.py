@@ -41,7 +41,7 @@ _PARTS = ("train", "test")
 
 
 @dataclass
-class Material:
+class DataVersions:
     """Raw and repaired data of one job.
 
     Attributes:

@@ -25,9 +25,9 @@ from runners.ground_truth.frame_weights import Weighed, weigh
 from runners.ground_truth.hidden_shares import hidden_shares
 from runners.ground_truth.masks import Explained, explain, has_truth
 from runners.ground_truth.restoration import Restored
-from runners.pipeline.data_versions import Material
+from runners.pipeline.data_versions import DataVersions
 from runners.plan.plan import plan_scores
-from runners.plan.plan_types import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedScores, PlannedStage
 from runners.plan.result_steps import explain_step, recognise_step, restore_step, weigh_step
 from runners.plan.step_store import Step, read_json, write_bytes, write_json
 from runners.training import stage as stages
@@ -45,7 +45,7 @@ Answer = Explained | Weighed | Recognised
 
 
 @dataclass
-class AgainstTruth:
+class GroundTruthChecks:
     """Answers for one job.
 
     Attributes:
@@ -54,8 +54,8 @@ class AgainstTruth:
         calls: whether the job repairs anything by calls.
     """
 
-    material: Material
-    setting: Setting
+    material: DataVersions
+    setting: JobConfig
     calls: bool = False
     _references: dict[str, restoration.Reference] = field(default_factory=dict)
     _shares: HiddenShares | None = None

@@ -34,12 +34,12 @@ from runners.ground_truth.attributes import Recognised
 from runners.ground_truth.frame_weights import Weighed
 from runners.ground_truth.masks import Explained
 from runners.ground_truth.restoration import Restored
-from runners.pipeline.data_versions import Material
-from runners.pipeline.ground_truth import AgainstTruth
+from runners.pipeline.data_versions import DataVersions
+from runners.pipeline.ground_truth import GroundTruthChecks
 from runners.pipeline.test_inputs import test_inputs_of
 from runners.plan.environment import describe
 from runners.plan.plan import card_of, fitted, labels_of, plan_data, plan_stages
-from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage, Setting
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
 from runners.plan.result_steps import colour_step, examine_step, score_step
 from runners.plan.splits import about_split, dataset_record
 from runners.plan.step_store import Step, StepStore, canonical_json, read_json, write_bytes, write_json
@@ -84,7 +84,7 @@ class Outcome:
 class Job:
     """Everything that a job's steps share."""
 
-    setting: Setting
+    config: JobConfig
     split: Split
     protocol: Protocol
     steps: StepStore
@@ -94,23 +94,23 @@ class Job:
     source: AnnotatedSplit | None = None
     shared: Split | None = None  # the division whose frames this one's are views of
     decoded_limit: int = DECODED_LIMIT
-    material: Material = field(init=False)
-    truth: AgainstTruth = field(init=False)
+    versions: DataVersions = field(init=False)
+    truth: GroundTruthChecks = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
 
     def __post_init__(self) -> None:
-        self.material = Material(
-            self.split, self.steps, self.work, self.setting.device, self.annotation, self.source,
+        self.versions = DataVersions(
+            self.split, self.steps, self.work, self.config.device, self.annotation, self.source,
             shared=self.shared, decoded_limit=self.decoded_limit,
         )  # fmt: skip
-        self.truth = AgainstTruth(self.material, self.setting)
+        self.truth = GroundTruthChecks(self.versions, self.config)
 
     def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:
         """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first.
 
         Every arm is examined before the first one is trained: who is turned away is told at once.
         """
-        runs = [fitted(run, self.setting) for run in runs]
+        runs = [fitted(run, self.config) for run in runs]
         for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
             self._bases.setdefault(_signature(run), run.name)
         planned = (self._plan(run, seeds[0]) for run in runs)
@@ -118,7 +118,7 @@ class Job:
         for run in runs:
             if not self.done(run, seeds[0]):
                 self._examine(run, self._plan(run, seeds[0])[0].size)
-        size = plan_stages(runs[0], seeds[0], self.setting)[-1].size
+        size = plan_stages(runs[0], seeds[0], self.config)[-1].size
         yield self._colour(size, seeds[0])
         for seed in seeds:
             shown: set[str] = set()  # what a repair restored is told once
@@ -128,7 +128,7 @@ class Job:
     def turned_away(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
         """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
         found = {}
-        for run in (fitted(run, self.setting) for run in runs if run.control is None):
+        for run in (fitted(run, self.config) for run in runs if run.control is None):
             if not self.done(run, seed):
                 try:
                     self._examine(run, self._plan(run, seed)[0].size)
@@ -138,21 +138,21 @@ class Job:
 
     def done(self, run: ArmRun, seed: int) -> bool:
         """Whether the result of an arm with one seed is there already."""
-        run = fitted(run, self.setting)
+        run = fitted(run, self.config)
         return self.steps.done(self._score_step(run, seed, *self._plan(run, seed)))
 
     def _score_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
         hidden = self.truth.hidden_by(seed) if self.protocol.repairs else None
-        return score_step(run, last, tested, self.protocol.as_dict(), self.setting, hidden)
+        return score_step(run, last, tested, self.protocol.as_dict(), self.config, hidden)
 
     def labelled(self, labellers: list[Arm], seeds: list[int]) -> Labelled | None:
         """What labelling arms say of the people, held against the annotation; None where nothing can be compared."""
         if self.annotation is None or self.source is None or not labellers:
             return None
-        planned = [(arm, seed, labels_of(arm, seed, self.setting)) for seed in seeds for arm in labellers]
+        planned = [(arm, seed, labels_of(arm, seed, self.config)) for seed in seeds for arm in labellers]
         for _, _, labels in planned:
-            self.material.labels(labels)
-        return pseudo_labels.against_annotation(planned, self.material)
+            self.versions.labels(labels)
+        return pseudo_labels.against_annotation(planned, self.versions)
 
     @property
     def _where(self) -> str:
@@ -165,8 +165,8 @@ class Job:
 
     def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
         """An arm's last stage, and the data it is judged on."""
-        return plan_stages(run, seed, self.setting)[-1], plan_data(
-            card_of(run, self.setting), run.tested_on, seed, self.setting
+        return plan_stages(run, seed, self.config)[-1], plan_data(
+            card_of(run, self.config), run.tested_on, seed, self.config
         )
 
     def scored(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
@@ -176,8 +176,8 @@ class Job:
         fresh = not self.steps.done(step)
         if fresh:
             examined = self._examine(run, last.size)
-            self.material.train(last)
-            store = self.material.store("test", last.size, tested, last.crop, last.resize)
+            self.versions.train(last)
+            store = self.versions.store("test", last.size, tested, last.crop, last.resize)
             with self.steps.running(step) as folder:
                 if folder is None:  # another process has just finished it
                     return step, False
@@ -191,7 +191,7 @@ class Job:
         if tested.fingerprint not in shown:
             shown.add(tested.fingerprint)
             restored = self.truth.restored(run, seed, tested)
-        self.material.train(last)  # a stage of a finished result may be damaged, and its curve is shown
+        self.versions.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = stage.training_log(last, self.steps)
         found = self._load(step, log, fresh)
         return replace(
@@ -211,12 +211,12 @@ class Job:
         from protocols.cost import measure
 
         measured = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
-        step = examine_step(run, size, self.protocol.as_dict(), self.setting, measured)
+        step = examine_step(run, size, self.protocol.as_dict(), self.config, measured)
         if not self.steps.done(step):
             note(f"examine {run.arm.text}: admission to {self.protocol.name}, operations, latency ...")
             began = time.monotonic()
             plain = ArmRun(run.arm)
-            method = stage.build_method(plain, self.split.num_train_ids, 0, size, self.setting.device, "fp32").eval()
+            method = stage.build_method(plain, self.split.num_train_ids, 0, size, self.config.device, "fp32").eval()
             admission = self.protocol.admit(method, size)
             if not admission.admitted:
                 reason = "; ".join(admission.reasons)
@@ -232,7 +232,7 @@ class Job:
                     method,
                     size,
                     lengths=COST_LENGTHS,
-                    device=self.setting.device,
+                    device=self.config.device,
                     budget_s=COST_SECONDS,
                     snippet=snippet_length(self.protocol.feed),
                 )
@@ -255,12 +255,12 @@ class Job:
         examined: dict[str, Any],
         folder: Path,
     ) -> None:
-        method = stage.trained_method(last, self.split.num_train_ids, self.steps, self.setting.device)
+        method = stage.trained_method(last, self.split.num_train_ids, self.steps, self.config.device)
         if run.control == "uniform":
             assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
             method.use_uniform_attention(True)
         began = time.monotonic()
-        inputs = test_inputs_of(method, run, last, tested, store, self.material, folder / SCRATCH)
+        inputs = test_inputs_of(method, run, last, tested, store, self.versions, folder / SCRATCH)
         encoded = encode_variants.encode_under_protocol(method, self.protocol, inputs)
         scores = score.score_test_set(encoded, self.split, self.protocol, store)
         if encoded.by_variant is not None:
@@ -304,10 +304,10 @@ class Job:
 
     def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
         """The sanity row: what the colour of clothes alone gets."""
-        step = colour_step(size, seed, self.protocol.as_dict(), self.setting)
+        step = colour_step(size, seed, self.protocol.as_dict(), self.config)
         fresh = not self.steps.done(step)
         if fresh:
-            store = self.material.raw_store("test", size)
+            store = self.versions.raw_store("test", size)
             with self.steps.running(step) as folder:
                 if folder is None:
                     return self._load(step, [], fresh=False)
@@ -347,9 +347,9 @@ class Job:
     ) -> None:
         result = {
             "schema": SCHEMA,
-            "paper": self.setting.card.key,
-            "profile": self.setting.profile,
-            "budget": self.setting.budget,
+            "paper": self.config.card.key,
+            "profile": self.config.profile,
+            "budget": self.config.budget,
             "protocol": self.protocol.as_dict(),
             "dataset": dataset_record(self.split),
             **about_split(self.split),
@@ -359,7 +359,7 @@ class Job:
             "ledger": scores.ledger,
             "slices": scores.slices,
             **({"sides": scores.sides, "variants": scores.variants} if scores.sides else {}),
-            "environment": {**describe(), "runtime": dict(self.setting.runtime)},
+            "environment": {**describe(), "runtime": dict(self.config.runtime)},
             "command": self.command,
             **about,
         }

@@ -40,7 +40,7 @@ class Annotated:
 
 
 @dataclass(frozen=True)
-class Setting:
+class JobConfig:
     """What all arms of one job share.
 
     Attributes:
@@ -242,12 +242,12 @@ class PlannedStage:
         return [*(self.start.chain() if self.start else []), self]
 
 
-def readers(setting: Setting, domain: str = "target") -> tuple[str, ...]:
+def readers(config: JobConfig, domain: str = "target") -> tuple[str, ...]:
     """Modules that read the data of a stage: the job's, and those of the source where it learns from that.
 
     Args:
-        setting: of the job.
+        config: of the job.
         domain: see `methods.cards.recipe.Stage`.
     """
-    source = setting.source.reader if setting.source and domain != "target" else ""
-    return tuple(dict.fromkeys(name for name in (setting.reader, source) if name))
+    source = config.source.reader if config.source and domain != "target" else ""
+    return tuple(dict.fromkeys(name for name in (config.reader, source) if name))

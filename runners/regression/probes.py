@@ -74,7 +74,7 @@ def probe_job(job: Job, runs: Sequence[ArmRun], paper: str, seed: int, work: Pat
     found: dict[str, Probe] = {}
     stages: dict[str, PlannedStage] = {}
     for run in runs:
-        chain = plan_stages(run, seed, job.setting)
+        chain = plan_stages(run, seed, job.config)
         last = chain[-1]
         for planned in chain:
             stages[f"{paper}/{planned.run.text} {planned.stage.name}"] = planned
@@ -150,9 +150,9 @@ def _some(job: Job, part: str, planned: PlannedStage) -> FrameStore:
     """The first tracklets of one half, as the job decodes them."""
     crop = planned.crop if part == "test" else 1.0
     raw = (
-        job.material.raw_store("test", planned.size, crop, planned.resize)
+        job.versions.raw_store("test", planned.size, crop, planned.resize)
         if part == "test"
-        else job.material.store("train", planned.size, planned.data, resize=planned.resize)
+        else job.versions.store("train", planned.size, planned.data, resize=planned.resize)
     )
     lengths = raw.lengths[:_TRACKLETS]
     return FrameStore(
@@ -207,7 +207,7 @@ def _training(job: Job, planned: PlannedStage, name: str) -> dict[str, Probe]:
     """Frames, pixels and losses of a stage's first batches."""
     if planned.stage.domain != "target" or planned.stage.seen != "all":
         return {}  # other data than the job's own are none of the matrix's
-    training_data = job.material.training_data(planned)
+    training_data = job.versions.training_data(planned)
     batches = BatchStream(planned.stage, training_data.store.lengths, training_data.labels, seed=planned.seed)
     digest = hashlib.sha256()
     for step in range(_STEPS):
@@ -230,7 +230,7 @@ def _training(job: Job, planned: PlannedStage, name: str) -> dict[str, Probe]:
 
 
 def _losses(job: Job, planned: PlannedStage, source: PixelSource, batch: Any, picks: Any) -> dict[str, float]:
-    network = build_method(planned.run, job.setting.num_ids, planned.seed, planned.size, "cpu", "fp32")
+    network = build_method(planned.run, job.config.num_ids, planned.seed, planned.size, "cpu", "fp32")
     unsettled(network, planned.run.arm.method)
     wanted = [name for turn in planned.stage.all_turns for name in turn.losses]
     named = source.losses(network.eval(), batch, picks, tuple(dict.fromkeys(wanted)))
@@ -239,7 +239,7 @@ def _losses(job: Job, planned: PlannedStage, source: PixelSource, batch: Any, pi
 
 def _descriptors(job: Job, last: PlannedStage, store: FrameStore, work: Path) -> Probe:
     """What a seeded network, untrained but with every part of it awake, makes of fixed frames."""
-    network = build_method(last.run, job.setting.num_ids, 0, last.size, "cpu", "fp32").eval()
+    network = build_method(last.run, job.config.num_ids, 0, last.size, "cpu", "fp32").eval()
     unsettled(network, last.run.arm.method)
     features = _features(network, store, last, work) if isinstance(network, FrameThenTime) else None
     inputs = TestInputs(store, features, last.stage.normalise, "cpu", "fp32", "probe networks")

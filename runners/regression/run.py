@@ -123,9 +123,9 @@ def run_matrix(
 
 
 def _timed(found: Gathered, key: str, entry: Entry, job: Job, run: ArmRun) -> ArmResult:
-    size = job.setting.size
+    size = job.config.size
     assert size is not None  # the matrix pins it
-    network = build_method(fitted(run, job.setting), job.setting.num_ids, 0, size, DEVICE, "fp32")
+    network = build_method(fitted(run, job.config), job.config.num_ids, 0, size, DEVICE, "fp32")
     trunk = entry.card().constraints.backbone
     note(f"time {key} beside {trunk}")
     times = ratios(network, size, trunk, snippet=snippet_length(job.protocol.feed), seconds=SPEED_SECONDS)

@@ -31,7 +31,7 @@ from reports.records.per_query import counted, query_values
 from reports.schema.metrics import split_metric
 from runners.derived_data.annotations import find_annotation
 from runners.errors import NotPossible, RunError, TrainingFailed
-from runners.pipeline.configuration import setting_of
+from runners.pipeline.configuration import config_of
 from runners.pipeline.job import Job, Outcome
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun
@@ -113,7 +113,7 @@ def load_world(matrix: Matrix, work: Path) -> tuple[Split, Annotation | None]:
 def make_job(matrix: Matrix, entry: Entry, split: Split, annotation: Annotation | None, work: Path) -> Job:
     """A paper's job under the matrix's pinned lengths, size and threads."""
     world = matrix.rendered()
-    setting = setting_of(
+    config = config_of(
         entry.card(),
         split,
         DEVICE,
@@ -124,7 +124,7 @@ def make_job(matrix: Matrix, entry: Entry, split: Split, annotation: Annotation 
         lengths=matrix.lengths,
         precision=matrix.precision or None,
     )
-    return Job(setting, split, entry.rules(), StepStore(work), work, "", annotation)
+    return Job(config, split, entry.rules(), StepStore(work), work, "", annotation)
 
 
 def runs_of(entry: Entry) -> list[ArmRun]:
@@ -137,7 +137,7 @@ def plan_tasks(jobs: Sequence[Job], entries: Sequence[Entry], seeds: Sequence[in
     """Entries that share a stage go together, so that no process waits for another's."""
     groups: list[tuple[set[str], list[int]]] = []
     for place, (job, entry) in enumerate(zip(jobs, entries, strict=True)):
-        stages = {p.step.fingerprint for run in runs_of(entry) for p in plan_stages(run, seeds[0], job.setting)}
+        stages = {p.step.fingerprint for run in runs_of(entry) for p in plan_stages(run, seeds[0], job.config)}
         mine = [group for group in groups if group[0] & stages]
         places = sorted([place, *(each for group in mine for each in group[1])])
         merged = stages.union(*(group[0] for group in mine))

@@ -61,7 +61,7 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
 
     Args:
         planned: the stage, and all it starts from, which must be done.
-        lesson: what it learns from.
+        training_data: what it learns from.
         steps: where results are kept.
         device: such as ``cpu``.
     """

@@ -9,8 +9,8 @@ from datasets.attributes import Group
 from runners.errors import RunError
 from runners.pipeline.selection import choose_arms, choose_labellers, choose_runs
 from runners.plan.plan import fitted, labels_of, plan_stages
-from runners.plan.plan_types import Annotated, ArmRun, Setting
-from tests.runners.settings import setting
+from runners.plan.plan_types import Annotated, ArmRun, JobConfig
+from tests.runners.job_config import config
 
 GROUPS = (Group("upper body", ("shirt", "coat", "top: red")), Group("attachments", ("backpack",)))
 OTHERS = (Group("upper body", ("coat",)), Group("shoes", ("boots", "leather")), Group("attachments", ("box",)))
@@ -22,8 +22,8 @@ ON_SOURCE = ("transfer-bce", "transfer-wbce")
 ON_BOTH = ("transfer-bce-mmd", "transfer-wbce-mmd")
 
 
-def _setting(**changes: Any) -> Setting:
-    return setting("adfd", **{"annotation": ANNOTATION, "source": SOURCE, **changes})
+def _setting(**changes: Any) -> JobConfig:
+    return config("adfd", **{"annotation": ANNOTATION, "source": SOURCE, **changes})
 
 
 def _run(name: str) -> ArmRun:

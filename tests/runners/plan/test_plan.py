@@ -10,13 +10,13 @@ import methods
 from runners.errors import RunError
 from runners.pipeline.selection import choose_arms, choose_runs, choose_seeds, parse_size
 from runners.plan.plan import controls_for, plan_stages
-from runners.plan.plan_types import ArmRun, PlannedData, Setting
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData
 from runners.plan.result_steps import recognise_step, score_step, weigh_step
-from tests.runners.settings import setting
+from tests.runners.job_config import config
 
 
-def _setting(**changes: Any) -> Setting:
-    return setting("gltr", **changes)
+def _setting(**changes: Any) -> JobConfig:
+    return config("gltr", **changes)
 
 
 def _run(text: str, control: Any = None) -> ArmRun:
@@ -69,7 +69,7 @@ def test_what_is_cut_out_of_test_frames_counts_wherever_they_are_looked_at_so() 
         partial(recognise_step, _run("gltr")),
     ]
     for step in steps:
-        assert step(last=whole, setting=_setting()).fingerprint != step(last=cut, setting=_setting()).fingerprint
+        assert step(last=whole, config=_setting()).fingerprint != step(last=cut, config=_setting()).fingerprint
 
 
 def test_what_says_how_much_of_a_query_is_hidden_counts() -> None:

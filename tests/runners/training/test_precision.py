@@ -26,7 +26,7 @@ from runners.plan.plan_types import ArmRun
 from runners.training import loop
 from runners.training.batches import BatchStream
 from runners.training.loop import autocast, laid_out
-from tests.runners.settings import setting
+from tests.runners.job_config import config
 
 CPU = torch.device("cpu")
 
@@ -37,14 +37,14 @@ def test_the_papers_profile_is_fp32_on_any_machine(monkeypatch: pytest.MonkeyPat
     for key, wanted in (("gltr", "gltr-released"), ("cosam", "cosam"), ("tkp", "tkp-released")):
         run = ArmRun(methods.arm(wanted, methods.paper(key)))
         for profile, expected in (("paper", "fp32"), ("embedded", "bf16")):
-            planned = plan_stages(run, 0, setting(key, profile=profile))
+            planned = plan_stages(run, 0, config(key, profile=profile))
             assert {one.precision for one in planned} == {expected}
             assert {one.step.inputs["precision"] for one in planned} == {expected}
 
 
 def test_another_precision_is_another_step() -> None:
     run = ArmRun(methods.arm("gltr-released"))
-    plain = setting("gltr", profile="paper")
+    plain = config("gltr", profile="paper")
     asked = {one: plan_stages(run, 0, replace(plain, precision=one))[-1] for one in ("fp32", "bf16")}
     assert plan_stages(run, 0, plain)[-1].step.fingerprint == asked["fp32"].step.fingerprint
     assert asked["bf16"].step.fingerprint != asked["fp32"].step.fingerprint
@@ -57,7 +57,7 @@ def test_the_filter_is_in_the_fingerprint() -> None:
     recipes = dict(card.recipes["paper"])
     recipes["released"] = replace(recipes["released"], resize="bilinear")
     other = replace(card, recipes={**card.recipes, "paper": recipes})
-    one, two = (plan_stages(run, 0, setting("gltr", card=each, profile="paper"))[-1] for each in (card, other))
+    one, two = (plan_stages(run, 0, config("gltr", card=each, profile="paper"))[-1] for each in (card, other))
     assert (one.resize, two.resize) == ("opencv-linear", "bilinear")
     assert one.step.fingerprint != two.step.fingerprint
 
