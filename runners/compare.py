@@ -186,11 +186,11 @@ def run(requests: Sequence[Request], options: argparse.Namespace) -> Compared:
 
 
 def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", plan: list[dict[str, Any]]) -> Request:
-    """Enter every arm on the board; gives the request without those that are turned away.
+    """Enter every arm on the board; gives the request without those that are rejected.
 
-    Who is turned away in one division of the data is in all: its network is asked, not its weights.
+    An arm that is rejected in one division of the data is in all: its network is asked, not its weights.
     """
-    refused = jobs[0].turned_away(request.runs, request.seeds[0])
+    refused = jobs[0].rejected(request.runs, request.seeds[0])
     number = len(request.seeds) * len(jobs)
     for one in request.runs:
         key: Key = (request.protocol.name, request.card.key, one.text)
@@ -199,7 +199,7 @@ def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", 
         reason = refused.get(one.arm.text, "")
         there = 0 if reason else sum(job.done(one, seed) for job in jobs for seed in request.seeds)
         if reason:
-            board.turned_away(key, reason)
+            board.rejected(key, reason)
         plan.append(
             {
                 "protocol": key[0],
@@ -231,7 +231,7 @@ def _plan_text(compared: Compared) -> str:
     lines = []
     for row in compared.plan:
         there = f"{row['there']} of {row['there'] + row['to_make']} there"
-        what = f"turned away: {row['reason']}" if row["reason"] else there
+        what = f"rejected: {row['reason']}" if row["reason"] else there
         lines.append(f"{row['protocol']:<24}{row['paper'] + '/' + row['arm']:<32}{what}")
     make = sum(row["to_make"] for row in compared.plan)
     lines.append(f"{make} results would be made, {sum(row['there'] for row in compared.plan)} are there.")

@@ -18,7 +18,7 @@ _UNSET = "start several processes with torchrun, or unset WORLD_SIZE and RANK fo
 
 
 @contextmanager
-def joined() -> Iterator["TorchProcesses | None"]:
+def process_group() -> Iterator["TorchProcesses | None"]:
     """The processes of this run while it lasts; ``None`` where it was not started by torchrun, or for one alone.
 
     Raises:
@@ -66,7 +66,7 @@ def _number(name: str, default: int) -> int:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_other_ranks() -> Iterator[None]:
     """No bars, notes or output: for all processes but the first."""
     with shown_on(_Nowhere()), redirect_stdout(StringIO()):
         yield

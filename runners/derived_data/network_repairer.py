@@ -22,7 +22,7 @@ _DEVIATION = torch.tensor([0.229, 0.224, 0.225])
 
 
 @dataclass(frozen=True)
-class Painter:
+class NetworkRepairer:
     """A trained `methods.interface.Repair` network that paints at its own size and pastes into the frames' own.
 
     Attributes:

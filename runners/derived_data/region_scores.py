@@ -69,7 +69,7 @@ def write_scores(
                 spans.add(out, int(last))
 
 
-def called(scores: NDArray[np.float32], tau: float) -> NDArray[np.bool_]:
+def occluded_regions(scores: NDArray[np.float32], tau: float) -> NDArray[np.bool_]:
     """Which regions are called occluded: those below the threshold."""
     return scores < tau
 

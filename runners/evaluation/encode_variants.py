@@ -98,9 +98,9 @@ def plan(variants: Variants, fixed: int | None) -> tuple[str, tuple[Choice, ...]
 
     A network of fixed clips cannot take a whole sequence; its own snippets stand for it then.
     """
-    fitted = [(one, *fitting(one, fixed)) for one in variants.choices]
-    run = tuple(taken for _, taken, _ in fitted if taken is not None)
-    not_run = tuple((one, reason) for one, taken, reason in fitted if taken is None)
+    fitting_choices = [(one, *fitting(one, fixed)) for one in variants.choices]
+    run = tuple(taken for _, taken, _ in fitting_choices if taken is not None)
+    not_run = tuple((one, reason) for one, taken, reason in fitting_choices if taken is None)
     headline = variants.headline
     if fixed is not None and headline not in [one.name for one in run]:
         own = own_snippets(fixed, run)

@@ -22,13 +22,15 @@ from protocols.ranking.gallery import answered
 from runners.errors import RunError
 from runners.evaluation.descriptor_arrays import INSIDE, LABELS, NAMES, listed, matrix, meant, read_arrays, whole
 from runners.evaluation.descriptor_set import PARTIAL, SUFFIX, DescriptorSet, read
-from runners.evaluation.descriptor_table import ALONE, Exchanged, Queries, Share
+from runners.evaluation.descriptor_table import ALONE, DescriptorTable, Queries, RankShare
 from runners.evaluation.query_positions import placed
 
 EXPORTED = (".npz", ".mat")
 
 
-def load(path: Path, split: Split | None = None, queries: Queries = "auto", share: Share = ALONE) -> Exchanged:
+def load(
+    path: Path, split: Split | None = None, queries: Queries = "auto", share: RankShare = ALONE
+) -> DescriptorTable:
     """Read descriptors from a set, an ``.npz`` or a ``.mat``.
 
     Args:
@@ -58,7 +60,7 @@ def load(path: Path, split: Split | None = None, queries: Queries = "auto", shar
     return replace(found, gallery=found.gallery[part], part=part)
 
 
-def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Share = ALONE) -> Exchanged:
+def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: RankShare = ALONE) -> DescriptorTable:
     """A set of this suite; queries and gallery are what the data set says.
 
     Args:
@@ -85,7 +87,7 @@ def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Sha
     told = [str(about[key]) for key in ("label", "arm") if about.get(key)]
     seed = f", seed {about['seed']}" if "seed" in about else ""
     control = f", {about['control']}" if about.get("control") not in (None, "colour") else ""
-    return Exchanged(
+    return DescriptorTable(
         name=f"{told[0]}{control}{seed}" if told else whole.folder.stem,
         query=asked.features[ask],
         gallery=whole.features[held[0] : held[-1] + 1] if in_one_piece else whole.features[held],
@@ -102,7 +104,7 @@ def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Sha
     )
 
 
-def check(found: Exchanged) -> None:
+def check(found: DescriptorTable) -> None:
     """Refuse what cannot be ranked, in one sentence.
 
     Raises:
@@ -147,7 +149,7 @@ def check_export(path: Path) -> None:
         raise RunError(f"{path} is a folder; name a file.")
 
 
-def save(path: Path, found: Exchanged) -> None:
+def save(path: Path, found: DescriptorTable) -> None:
     """Write descriptors as an ``.npz`` or ``.mat`` that `load` reads again.
 
     Raises:
@@ -166,7 +168,9 @@ def save(path: Path, found: Exchanged) -> None:
         matlab.save(path, arrays)
 
 
-def _of_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[str], split: Split | None) -> Exchanged:
+def _of_arrays(
+    path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[str], split: Split | None
+) -> DescriptorTable:
     missing = [name for name in NAMES if name not in arrays]
     if missing:
         hint = "" if split else "; ids and cameras can also come from a data set, see --dataset"
@@ -181,7 +185,7 @@ def _of_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[s
     if split is not None:
         keys = np.array([t.key for t in split.query])
         about = {"dataset": {"name": split.name, "version": split.version, "fingerprint": split.fingerprint}}
-    return Exchanged(path.name, query, gallery, a, b, c, d, None, keys, about)
+    return DescriptorTable(path.name, query, gallery, a, b, c, d, None, keys, about)
 
 
 def _of_split(path: Path, parts: Mapping[str, NDArray[Any]], split: Split) -> dict[str, NDArray[Any]]:

@@ -118,7 +118,7 @@ def _result(card: Card, name: str, split: Split, work: Path, device: str, size: 
     from runners.derived_data.annotations import find_annotation
     from runners.pipeline.configuration import config_of
     from runners.pipeline.job import Job
-    from runners.plan.plan import fitted
+    from runners.plan.plan import with_attribute_groups
     from runners.plan.plan_types import ArmRun
     from runners.plan.step_store import StepStore, read_json
 
@@ -127,7 +127,7 @@ def _result(card: Card, name: str, split: Split, work: Path, device: str, size: 
     protocol = protocols.load(card.constraints.protocol)
     steps = StepStore(work)
     job = Job(config, split, protocol, steps, work, f"make gpu-evidence ({card.key}/{name})", annotation)
-    run = fitted(ArmRun(methods.arm(name, card)), config)
+    run = with_attribute_groups(ArmRun(methods.arm(name, card)), config)
     step, _ = job.scored(run, 0)
     found = read_json(steps.folder(step) / "result.json")
     return {

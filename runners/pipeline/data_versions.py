@@ -26,8 +26,8 @@ from methods.interface import Repair, ScoresRegions
 from reports.schema.vocabulary import DROP, RAW
 from runners.derived_data import pseudo_labels
 from runners.derived_data.annotations import AnnotatedSplit
-from runners.derived_data.network_repairer import Painter
-from runners.derived_data.region_scores import called, hidden_pixels, write_scores
+from runners.derived_data.network_repairer import NetworkRepairer
+from runners.derived_data.region_scores import occluded_regions, hidden_pixels, write_scores
 from runners.errors import RunError
 from runners.plan.frame_cache import folder_of_frames
 from runners.plan.plan_types import PlannedData, PlannedLabels, PlannedScores, PlannedStage
@@ -257,7 +257,9 @@ class DataVersions:
         """Which regions of the raw data's frames are called occluded for a version, ``[F, K]``."""
         assert data.scores is not None and data.repairer is not None  # asked for versions that need calls only
         tau = data.repairer.tau
-        return called(self.scores(part, data.scores), self.scorer(data.scores).region_threshold if tau is None else tau)
+        return occluded_regions(
+            self.scores(part, data.scores), self.scorer(data.scores).region_threshold if tau is None else tau
+        )
 
     def folder(self, data: PlannedData, root: Path | None = None) -> Path:
         """Where a repaired data set lies, written now or before; any method reads it with --data-root.
@@ -289,7 +291,7 @@ class DataVersions:
         if not isinstance(network, Repair):
             raise RunError(f"the arm {data.name} has role repairer, but its network offers no repair().")
         planned = data.painter
-        return Painter(data.repairer.kind, data.options, network, planned.size, self.device, planned.precision)
+        return NetworkRepairer(data.repairer.kind, data.options, network, planned.size, self.device, planned.precision)
 
     def _hidden(self, data: PlannedData) -> write.Hidden:
         """Hidden pixels of a tracklet by the calls; nothing where the repairer needs none."""
@@ -313,7 +315,7 @@ class DataVersions:
         base = self.store("train", stage.size, stage.data, resize=stage.resize)
         assert isinstance(base, FrameStore)  # only test halves are selections
         tau = self.scorer(stage.scores).region_threshold
-        keep: NDArray[np.bool_] = ~np.asarray(called(self.scores("train", stage.scores), tau).any(axis=1))
+        keep: NDArray[np.bool_] = ~np.asarray(occluded_regions(self.scores("train", stage.scores), tau).any(axis=1))
         note(f"{stage.run.text}: {int(keep.sum())} of {len(keep)} training frames are unoccluded (scores >= {tau:g})")
         return FrameSelection(base, keep)
 

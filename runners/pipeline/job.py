@@ -25,7 +25,7 @@ from reports.schema.vocabulary import RAW
 from runners.derived_data import pseudo_labels
 from runners.derived_data.annotations import AnnotatedSplit
 from runners.derived_data.pseudo_labels import Labelled
-from runners.errors import RunError, TurnedAway
+from runners.errors import RunError, ArmRejected
 from runners.evaluation import encode, encode_variants, score
 from runners.evaluation.descriptor_set import Tracklets
 from runners.evaluation.saved_descriptors import SCRATCH, keep
@@ -38,7 +38,7 @@ from runners.pipeline.data_versions import DataVersions
 from runners.pipeline.ground_truth import GroundTruthChecks
 from runners.pipeline.test_inputs import test_inputs_of
 from runners.plan.environment import describe
-from runners.plan.plan import card_of, fitted, labels_of, plan_data, plan_stages
+from runners.plan.plan import card_of, with_attribute_groups, labels_of, plan_data, plan_stages
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
 from runners.plan.result_steps import colour_step, examine_step, score_step
 from runners.plan.splits import about_split, dataset_record
@@ -99,6 +99,10 @@ class Job:
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
 
     def __post_init__(self) -> None:
+        self._open()
+
+    def _open(self) -> None:
+        """The data, none of them read yet, and what is checked against their ground truth."""
         self.versions = DataVersions(
             self.split, self.steps, self.work, self.config.device, self.annotation, self.source,
             shared=self.shared, decoded_limit=self.decoded_limit,
@@ -108,9 +112,9 @@ class Job:
     def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:
         """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first.
 
-        Every arm is examined before the first one is trained: who is turned away is told at once.
+        Every arm is examined before the first one is trained: one that the protocol rejects is named at once.
         """
-        runs = [fitted(run, self.config) for run in runs]
+        runs = [with_attribute_groups(run, self.config) for run in runs]
         for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
             self._bases.setdefault(_signature(run), run.name)
         planned = (self._plan(run, seeds[0]) for run in runs)
@@ -125,20 +129,20 @@ class Job:
             for run in runs:
                 yield self._arm(run, seed, shown)
 
-    def turned_away(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
+    def rejected(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
         """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
         found = {}
-        for run in (fitted(run, self.config) for run in runs if run.control is None):
+        for run in (with_attribute_groups(run, self.config) for run in runs if run.control is None):
             if not self.done(run, seed):
                 try:
                     self._examine(run, self._plan(run, seed)[0].size)
-                except TurnedAway as error:
+                except ArmRejected as error:
                     found[run.arm.text] = error.reason
         return found
 
     def done(self, run: ArmRun, seed: int) -> bool:
         """Whether the result of an arm with one seed is there already."""
-        run = fitted(run, self.config)
+        run = with_attribute_groups(run, self.config)
         return self.steps.done(self._score_step(run, seed, *self._plan(run, seed)))
 
     def _score_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
@@ -159,9 +163,9 @@ class Job:
         """For messages: which division, where there are several."""
         return f" split {self.split.number}" if self.split.divisions > 1 else ""
 
-    def let_go(self) -> None:
-        """Give back what is held of the data once all is recorded; asked again, it is opened again."""
-        self.__post_init__()
+    def close(self) -> None:
+        """Drop what is held of the data once all is recorded; the job opens it again if it is used again."""
+        self._open()
 
     def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
         """An arm's last stage, and the data it is judged on."""
@@ -206,7 +210,7 @@ class Job:
         """Admission and cost of an arm, before anything is trained for it; its controls share them.
 
         Raises:
-            TurnedAway: by the protocol.
+            ArmRejected: by the protocol.
         """
         from protocols.cost import measure
 
@@ -220,7 +224,7 @@ class Job:
             admission = self.protocol.admit(method, size)
             if not admission.admitted:
                 reason = "; ".join(admission.reasons)
-                raise TurnedAway(
+                raise ArmRejected(
                     f"{self.protocol.name} does not admit {run.arm.text} ({reason}); nothing was trained for it. "
                     "Leave the arm out, or judge it under another protocol.",
                     reason,

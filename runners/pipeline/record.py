@@ -150,7 +150,7 @@ def record(
             labelled = job.labelled(request.labellers, request.seeds)
             if labelled is not None and parent is not None:
                 store.attach_labels(parent, labelled.record, labelled.arrays)
-        job.let_go()
+        job.close()
     assert parent is not None  # there is always at least the colour row
     note(f"{made} results made now, the rest found in {request.work}")
     return Recorded(store, experiment_name(jobs[0].split.name, request.protocol.name), parent, made, found)

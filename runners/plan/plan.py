@@ -55,7 +55,7 @@ def plan_stages(run: ArmRun, seed: int, config: JobConfig) -> list[PlannedStage]
     return _plan(run, seed, config).chain()
 
 
-def fitted(run: ArmRun, config: JobConfig) -> ArmRun:
+def with_attribute_groups(run: ArmRun, config: JobConfig) -> ArmRun:
     """The same, its network built for the attributes that there are to learn; itself if it learns none.
 
     Raises:
@@ -63,7 +63,7 @@ def fitted(run: ArmRun, config: JobConfig) -> ArmRun:
     """
     if not learns_attributes(run.arm):
         return run
-    groups = _told(run, config).groups
+    groups = _annotation_of(run, config).groups
     return replace(run, arm=run.arm.with_groups(tuple(len(group.columns) for group in groups)))
 
 
@@ -74,12 +74,12 @@ def learns_attributes(arm: Arm) -> bool:
 
 def labelled_by(run: ArmRun, config: JobConfig) -> Arm | None:
     """The arm that labels people for this one; None where a person did, or where it learns no attributes."""
-    if not learns_attributes(run.arm) or run.told == ANNOTATED or run.arm.role == "labeller":
+    if not learns_attributes(run.arm) or run.label_source == ANNOTATED or run.arm.role == "labeller":
         return None
-    return methods.arm(run.told, card_of(run, config))
+    return methods.arm(run.label_source, card_of(run, config))
 
 
-def _told(run: ArmRun, config: JobConfig) -> Annotated:
+def _annotation_of(run: ArmRun, config: JobConfig) -> Annotated:
     """The annotation that an arm's attributes are named by."""
     if run.arm.role == "labeller" or labelled_by(run, config):
         if config.source is None:
@@ -104,11 +104,11 @@ def plan_labels(run: ArmRun, seed: int, config: JobConfig) -> PlannedLabels | No
     """
     if not learns_attributes(run.arm):
         return None
-    told = _told(run, config)
+    label_source = _annotation_of(run, config)
     arm = labelled_by(run, config)
     if arm is None:
         name = "source" if run.arm.role == "labeller" else ANNOTATED
-        return PlannedLabels(name, told.fingerprint, told.groups)
+        return PlannedLabels(name, label_source.fingerprint, label_source.groups)
     return labels_of(arm, seed, config)
 
 
@@ -132,7 +132,7 @@ def labels_of(arm: Arm, seed: int, config: JobConfig) -> PlannedLabels:
 
 
 def _plan(run: ArmRun, seed: int, config: JobConfig) -> PlannedStage:
-    run = fitted(run, config)
+    run = with_attribute_groups(run, config)
     recipe = recipe_of(run, config)
     labels = plan_labels(run, seed, config)
     size = config.size or (recipe.size[0], recipe.size[1])
@@ -146,7 +146,7 @@ def _plan(run: ArmRun, seed: int, config: JobConfig) -> PlannedStage:
             start = planned[name]
         elif kind == "arm":
             beginner = methods.arm(name, card_of(run, config))
-            other = ArmRun(beginner, train_on=run.trained_on, attributes=run.told)
+            other = ArmRun(beginner, train_on=run.trained_on, attributes=run.label_source)
             start = _plan(other, seed, config)
             if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")

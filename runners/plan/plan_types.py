@@ -118,7 +118,7 @@ class ArmRun:
         return self.arm.test_on or self.test_on
 
     @property
-    def told(self) -> str:
+    def label_source(self) -> str:
         """``annotated``, or the arm that tells it the attributes that it learns; its own word counts first."""
         return self.arm.attributes or self.attributes or ANNOTATED
 

@@ -1,4 +1,4 @@
-"""The steps behind training: examine an arm, judge it, hold its masks and its data against the truth."""
+"""The steps behind training: examine an arm, score it, hold its masks and its data against the truth."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,8 @@ def score_step(
         tested: the data it is judged on.
         protocol: its record.
         config: of the job.
-        hidden: what says how much of each query is hidden, see `runners.pipeline.ground_truth.GroundTruthChecks.hidden_by`.
+        hidden: what says how much of each query is hidden, see
+            `runners.pipeline.ground_truth.GroundTruthChecks.hidden_by`.
     """
     inputs = {
         "weights": last.step.fingerprint,
@@ -136,5 +137,5 @@ def examine_step(
 
 
 def _protocol(told: Mapping[str, Any]) -> tuple[str, ...]:
-    """The file of a protocol, which says more than its record: who may enter, whether it repairs."""
+    """The file of a protocol, which says more than its record: which arms it admits, whether it repairs."""
     return (protocols.module_of(told["name"]),) if told["name"] in protocols.names() else ()

@@ -30,14 +30,14 @@ from runners.plan.plan_types import ArmRun, PlannedStage
 from runners.regression.baseline import Probe
 from runners.regression.probe_networks import (
     NAMES,
-    ClipEye,
-    FixedRows,
-    FrameEye,
-    ImageAndClipRows,
+    ProbeNetworkClips,
+    ProbeNetworkFixedClip,
+    ProbeNetworkFrames,
+    ProbeNetworkImageAndClip,
     NumberedFrames,
-    Rows,
-    RowsThenTime,
-    Spy,
+    ProbeNetworkAnyClip,
+    ProbeNetworkFrameThenTime,
+    ProbeNetworkRows,
     unsettled,
 )
 from runners.training import frame_features
@@ -82,7 +82,7 @@ def probe_job(job: Job, runs: Sequence[ArmRun], paper: str, seed: int, work: Pat
         crop = "" if last.crop == 1 else f", centre of {last.crop:g}"
         found[f"pixels: decoded{crop}"] = _of_frames(store)
         found[f"pixels: features at test, {last.stage.normalise}{crop}"] = _named(
-            _features(FrameEye(), store, last, work)
+            _features(ProbeNetworkFrames(), store, last, work)
         )
         found |= _clips_at_test(store, job.protocol, last, crop)
         found[f"network: {paper}/{run.text}"] = _descriptors(job, last, store, work)
@@ -107,16 +107,16 @@ def rules() -> dict[str, Probe]:
 def fed_at_test(protocol: Protocol) -> dict[str, Probe]:
     """Frames that a protocol feeds to networks of every kind, and how it averages them."""
     found = {}
-    kinds: dict[str, type[Spy]] = {
-        "frame by frame": RowsThenTime, "clips": Rows, "clips of 4": FixedRows, "images and clips": ImageAndClipRows,
+    kinds: dict[str, type[ProbeNetworkRows]] = {
+        "frame by frame": ProbeNetworkFrameThenTime, "clips": ProbeNetworkAnyClip, "clips of 4": ProbeNetworkFixedClip, "images and clips": ProbeNetworkImageAndClip,
     }  # fmt: skip
     for words, kind in kinds.items():
-        if "whole-sequence" in protocol.requires and kind is FixedRows:
-            continue  # it would be turned away
+        if "whole-sequence" in protocol.requires and kind is ProbeNetworkFixedClip:
+            continue  # it would be rejected
         store = NumberedFrames(LENGTHS)
         spy = kind(store)
         features = np.arange(int(LENGTHS.sum()), dtype=np.float32)[:, None]
-        known = features if kind is RowsThenTime else None
+        known = features if kind is ProbeNetworkFrameThenTime else None
         encoded = encode_variants.encode_under_protocol(
             spy.eval(), protocol, TestInputs(store, known, "half", "cpu", "fp32", "probe")
         )
@@ -172,8 +172,8 @@ def _of_frames(store: FrameStore) -> Probe:
 
 
 def _statistics(images: torch.Tensor) -> dict[str, float]:
-    """``[N, 3, H, W]`` -> the mean of what `FrameEye` sees."""
-    seen = FrameEye().frame_features(images).double().mean(dim=0)
+    """``[N, 3, H, W]`` -> the mean of what `ProbeNetworkFrames` sees."""
+    seen = ProbeNetworkFrames().frame_features(images).double().mean(dim=0)
     return dict(zip(NAMES, seen.tolist(), strict=True))
 
 
@@ -194,7 +194,7 @@ def _clips_at_test(store: FrameStore, protocol: Protocol, planned: PlannedStage,
     """What reaches a network that takes clips under a protocol."""
     normalise = planned.stage.normalise
     encoded = encode_variants.encode_under_protocol(
-        ClipEye().eval(), protocol, TestInputs(store, None, normalise, "cpu", "fp32", "probe pixels")
+        ProbeNetworkClips().eval(), protocol, TestInputs(store, None, normalise, "cpu", "fp32", "probe pixels")
     )
     numbers = dict(zip(NAMES, encoded.video.astype(np.float64).mean(axis=0).tolist(), strict=True))
     if encoded.image is not None:
@@ -217,10 +217,10 @@ def _training(job: Job, planned: PlannedStage, name: str) -> dict[str, Probe]:
     source = PixelSource(training_data.store, planned.stage, planned.seed, "cpu", "fp32", training_data.targets)
     with torch.inference_mode():
         batch = source.fetch(picks)
-        eye = ClipEye(seen=[])
-        source.losses(eye, batch, picks, ())
-        assert eye.seen is not None  # it was given a list
-        pixels = _statistics(eye.seen[0])
+        network = ProbeNetworkClips(seen=[])
+        source.losses(network, batch, picks, ())
+        assert network.seen is not None  # it was given a list
+        pixels = _statistics(network.seen[0])
         losses = _losses(job, planned, source, batch, picks)
     return {
         f"frames: training, {name}": Probe(digest.hexdigest()[:16]),

@@ -14,7 +14,7 @@ from protocols.test_time.inputs import snippet_length
 from runners.errors import RunError
 from runners.pipeline.job import Job
 from runners.plan.environment import describe, runtime
-from runners.plan.plan import fitted
+from runners.plan.plan import with_attribute_groups
 from runners.plan.plan_types import ArmRun
 from runners.progress import Bar, note, shown_on
 from runners.regression.baseline import ArmResult, Measured, Probe
@@ -125,7 +125,7 @@ def run_matrix(
 def _timed(found: Gathered, key: str, entry: Entry, job: Job, run: ArmRun) -> ArmResult:
     size = job.config.size
     assert size is not None  # the matrix pins it
-    network = build_method(fitted(run, job.config), job.config.num_ids, 0, size, DEVICE, "fp32")
+    network = build_method(with_attribute_groups(run, job.config), job.config.num_ids, 0, size, DEVICE, "fp32")
     trunk = entry.card().constraints.backbone
     note(f"time {key} beside {trunk}")
     times = ratios(network, size, trunk, snippet=snippet_length(job.protocol.feed), seconds=SPEED_SECONDS)
