@@ -1,6 +1,5 @@
 """Decoding many frames with threads."""
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from datasets.images.encoded import FrameBytes, decoded
 from datasets.images.resize import Filter
 from datasets.pack.read import bytes_of
 from datasets.tracklet import Tracklet
+from files.cores import usable_cores
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
 
@@ -121,8 +121,7 @@ def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = 
 
 def decoding_threads() -> int:
     """How many threads decode at once: one for each core that this process may use, and 16 at most."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, 16))
+    return min(usable_cores(), 16)
 
 
 def _blocks(total: int) -> Iterator[NDArray[np.int64]]:

@@ -25,7 +25,7 @@ from reports.schema.vocabulary import RAW
 from runners.derived_data import pseudo_labels
 from runners.derived_data.annotations import AnnotatedSplit
 from runners.derived_data.pseudo_labels import Labelled
-from runners.errors import RunError, ArmRejected
+from runners.errors import ArmRejected, RunError
 from runners.evaluation import encode, encode_variants, score
 from runners.evaluation.descriptor_set import Tracklets
 from runners.evaluation.saved_descriptors import SCRATCH, keep
@@ -38,7 +38,7 @@ from runners.pipeline.data_versions import DataVersions
 from runners.pipeline.ground_truth import GroundTruthChecks
 from runners.pipeline.test_inputs import test_inputs_of
 from runners.plan.environment import describe
-from runners.plan.plan import card_of, with_attribute_groups, labels_of, plan_data, plan_stages
+from runners.plan.plan import card_of, labels_of, plan_data, plan_stages, with_attribute_groups
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
 from runners.plan.result_steps import colour_step, examine_step, score_step
 from runners.plan.splits import about_split, dataset_record

@@ -16,7 +16,7 @@ NAMES = tuple(
     for what in ("mean", "deviation", "right over left", "lower over upper")
     for colour in ("red", "green", "blue")
 )
-"""What a probe network tells of a frame, channel by channel: a mirrored, turned, swapped or rescaled picture shows in it."""
+"""Measured of a frame, channel by channel: a mirrored, turned, swapped or rescaled picture shows in them."""
 
 
 class ProbeNetworkFrames(nn.Module):

@@ -30,13 +30,13 @@ from runners.plan.plan_types import ArmRun, PlannedStage
 from runners.regression.baseline import Probe
 from runners.regression.probe_networks import (
     NAMES,
+    NumberedFrames,
+    ProbeNetworkAnyClip,
     ProbeNetworkClips,
     ProbeNetworkFixedClip,
     ProbeNetworkFrames,
-    ProbeNetworkImageAndClip,
-    NumberedFrames,
-    ProbeNetworkAnyClip,
     ProbeNetworkFrameThenTime,
+    ProbeNetworkImageAndClip,
     ProbeNetworkRows,
     unsettled,
 )
@@ -108,8 +108,11 @@ def fed_at_test(protocol: Protocol) -> dict[str, Probe]:
     """Frames that a protocol feeds to networks of every kind, and how it averages them."""
     found = {}
     kinds: dict[str, type[ProbeNetworkRows]] = {
-        "frame by frame": ProbeNetworkFrameThenTime, "clips": ProbeNetworkAnyClip, "clips of 4": ProbeNetworkFixedClip, "images and clips": ProbeNetworkImageAndClip,
-    }  # fmt: skip
+        "frame by frame": ProbeNetworkFrameThenTime,
+        "clips": ProbeNetworkAnyClip,
+        "clips of 4": ProbeNetworkFixedClip,
+        "images and clips": ProbeNetworkImageAndClip,
+    }
     for words, kind in kinds.items():
         if "whole-sequence" in protocol.requires and kind is ProbeNetworkFixedClip:
             continue  # it would be rejected

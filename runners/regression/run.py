@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from files.cores import usable_cores
 from protocols.test_time.inputs import snippet_length
 from runners.errors import RunError
 from runners.pipeline.job import Job
@@ -25,7 +26,6 @@ from runners.regression.train import (
     DEVICE,
     Gathered,
     Still,
-    cores,
     load_world,
     make_job,
     plan_tasks,
@@ -85,7 +85,7 @@ def run_matrix(
         split, annotation = load_world(matrix, work)
     jobs = [make_job(matrix, entry, split, annotation, work) for entry in matrix.jobs]
     tasks = plan_tasks(jobs, matrix.jobs, seeds)
-    side = min(len(tasks), workers or max(1, cores() // matrix.threads))
+    side = min(len(tasks), workers or max(1, usable_cores() // matrix.threads))
     papers = [expected.get(matrix.jobs[place].card().key, 0.0) for task in tasks for place in task.entries]
     clock.expected["training"] = sum(papers) / side
     with clock.part("training"):

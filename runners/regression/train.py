@@ -291,11 +291,6 @@ def _digest(names: NDArray[Any]) -> str:
     return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()[:16]
 
 
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class _Lines:
     """A screen for processes that share one: whole lines only, and few of them."""
 

@@ -8,7 +8,7 @@ import methods
 from datasets.attributes import Group
 from runners.errors import RunError
 from runners.pipeline.selection import choose_arms, choose_labellers, choose_runs
-from runners.plan.plan import with_attribute_groups, labels_of, plan_stages
+from runners.plan.plan import labels_of, plan_stages, with_attribute_groups
 from runners.plan.plan_types import Annotated, ArmRun, JobConfig
 from tests.runners.job_config import config
 
