@@ -3,7 +3,6 @@
 One set of descriptors, one pass over the distances of a side.
 """
 
-import base64
 import io
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from datasets.frames.subset import Frames
 from datasets.images import jpeg
 from datasets.tracklet import Split
+from files.data_uri import jpeg_uri
 from protocols.colour_baseline import stripe_colours
 from protocols.interface import Protocol
 from protocols.ranking import Ranking, rank_features
@@ -314,7 +314,7 @@ def _unit(descriptors: Floats) -> Floats:
 def _picture(store: Frames, tracklet: int, *, first: bool = False) -> str:
     """The middle frame of a tracklet, or its first, as a data URI."""
     frame = store.clip(tracklet, np.array([0 if first else (store.lengths[tracklet] - 1) // 2]))[0]
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.encode(frame, 90)).decode()
+    return jpeg_uri(jpeg.encode(frame, 90))
 
 
 def to_npz(arrays: dict[str, NDArray[Any]]) -> bytes:
