@@ -17,7 +17,7 @@ from runners.pipeline.job import Job
 from runners.plan.environment import describe, runtime
 from runners.plan.plan import with_attribute_groups
 from runners.plan.plan_types import ArmRun
-from runners.progress import Bar, note, shown_on
+from runners.progress import Silent, note, shown_on
 from runners.regression.baseline import ArmResult, Measured, Probe
 from runners.regression.matrix import Entry, Matrix
 from runners.regression.probes import probe_house, probe_job
@@ -25,7 +25,6 @@ from runners.regression.speed import ratios
 from runners.regression.train import (
     DEVICE,
     Gathered,
-    Still,
     load_world,
     make_job,
     plan_tasks,
@@ -96,7 +95,7 @@ def run_matrix(
         raise RunError("; ".join(trained.failures.values()))
     probes: dict[str, Probe] = dict(trained.colours)
     arms = {}
-    with clock.part("probes"), shown_on(_Silent()):
+    with clock.part("probes"), shown_on(Silent()):
         probes |= probe_house()
         for entry, job in zip(matrix.jobs, jobs, strict=True):
             probes |= probe_job(job, runs_of(entry), entry.card().key, seeds[0], work)
@@ -130,15 +129,3 @@ def _timed(found: Gathered, key: str, entry: Entry, job: Job, run: ArmRun) -> Ar
     note(f"time {key} beside {trunk}")
     times = ratios(network, size, trunk, snippet=snippet_length(job.protocol.feed), seconds=SPEED_SECONDS)
     return ArmResult(found.protocol, found.metrics, found.values, found.weights, found.counts, times, trunk)
-
-
-class _Silent:
-    """A screen for a hundred passes of a few frames each."""
-
-    @contextmanager
-    def bar(self, title: str, total: int, unit: str, done: int) -> Iterator[Bar]:
-        """Nothing."""
-        yield Still()
-
-    def note(self, text: str) -> None:
-        """Nothing."""

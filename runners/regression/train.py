@@ -36,7 +36,7 @@ from runners.pipeline.job import Job, Outcome
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun
 from runners.plan.step_store import StepStore
-from runners.progress import Bar, note, shown_on
+from runners.progress import Bar, Silent, note, shown_on
 from runners.regression.baseline import Probe, rounded
 from runners.regression.matrix import Entry, Matrix
 from runners.training.stage import WEIGHTS
@@ -298,19 +298,9 @@ class _Lines:
     def bar(self, title: str, total: int, unit: str, done: int) -> Iterator[Bar]:
         """A line at the end."""
         begun = time.monotonic()
-        yield Still()
+        yield Silent()
         self.note(f"{title}: {total - done} {unit} in {time.monotonic() - begun:.0f} s")
 
     def note(self, text: str) -> None:
         """A line."""
         os.write(2, f"  {text}\n".encode())  # in one go, so that lines of two processes do not mix
-
-
-class Still:
-    """A bar that is not drawn."""
-
-    def update(self, n: int) -> None:
-        """Nothing."""
-
-    def set_postfix_str(self, s: str, refresh: bool = True) -> None:
-        """Nothing."""
