@@ -14,7 +14,7 @@ from datasets.images.transforms import to_tensor
 from datasets.repaired.interface import Footage, Repaired
 from methods.interface import Repair
 from runners.plan.environment import Precision
-from runners.training.loop import autocast
+from runners.training.sources import autocast
 
 # to_tensor's "imagenet", the other way round
 _MEAN = torch.tensor([0.485, 0.456, 0.406])

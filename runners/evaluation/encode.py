@@ -32,7 +32,7 @@ from runners.evaluation.descriptor_set import Writer
 from runners.plan.environment import Precision
 from runners.progress import step_bar
 from runners.training.frame_features import Floats, frames_per_batch
-from runners.training.loop import autocast, laid_out
+from runners.training.sources import autocast, laid_out
 
 Ints = NDArray[np.int64]
 Orders = list[Ints]

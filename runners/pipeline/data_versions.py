@@ -34,7 +34,7 @@ from runners.plan.plan_types import PlannedData, PlannedLabels, PlannedScores, P
 from runners.plan.step_store import StepStore, write_json
 from runners.progress import note
 from runners.training import stage as stages
-from runners.training.loop import Targets
+from runners.training.sources import Targets
 from runners.training.stage import TrainingData
 
 _PARTS = ("train", "test")

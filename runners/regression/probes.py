@@ -42,7 +42,7 @@ from runners.regression.probe_networks import (
 )
 from runners.training import frame_features
 from runners.training.batches import BatchStream
-from runners.training.loop import PixelSource
+from runners.training.sources import PixelSource
 from runners.training.stage import build_method
 
 LENGTHS = np.array([1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 24, 31, 32, 33, 40, 64, 65])

@@ -30,8 +30,9 @@ from runners.plan.stage_length import length_of
 from runners.plan.step_store import Step, StepStore, read_json, write_json
 from runners.training.batches import BatchStream
 from runners.training.frame_features import extract_frame_features, probe_digest
-from runners.training.loop import FeatureSource, PixelSource, Source, Targets, mixed, train_stage
+from runners.training.loop import StageTraining, train_stage
 from runners.training.optimizer import trains
+from runners.training.sources import FeatureSource, PixelSource, Source, Targets, mixed
 
 WEIGHTS = "weights.safetensors"
 AGAIN = "run again: what is damaged is made again"
@@ -85,8 +86,7 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
         amount, unit = length_of(planned.stage)
         count = batches.steps(amount, unit)
         began = time.monotonic()
-        log = train_stage(
-            method,
+        training = StageTraining(
             planned.stage,
             batches,
             source,
@@ -98,6 +98,7 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
             title=f"train {planned.run.text}: {planned.stage.name}, seed {planned.seed}",
             precision=planned.precision,
         )
+        log = train_stage(method, training)
         save_weights(method, folder / WEIGHTS)
         write_json(folder / "log.json", log)
         write_json(

@@ -20,8 +20,9 @@ from runners.evaluation import encode
 from runners.plan.environment import choose_precision
 from runners.training import frame_features
 from runners.training.batches import BatchStream
-from runners.training.loop import PixelSource, autocast, laid_out, train_stage
+from runners.training.loop import StageTraining, train_stage
 from runners.training.optimizer import build_optimizer, set_trainable
+from runners.training.sources import PixelSource, autocast, laid_out
 
 SIZE = (64, 32)
 STEPS, BATCH = 3, 64
@@ -85,7 +86,7 @@ def test_training_stage(benchmark: Any, store: FrameStore, tmp_path: Path) -> No
 
     def steps() -> None:
         where = {"device": "cpu", "folder": tmp_path, "title": "train"}
-        train_stage(network, STAGE, batches, source, steps=STEPS, unit="steps", seed=0, **where)
+        train_stage(network, StageTraining(STAGE, batches, source, steps=STEPS, unit="steps", seed=0, **where))
 
     _once(benchmark, steps)
 

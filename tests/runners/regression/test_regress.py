@@ -20,7 +20,7 @@ from runners.regression import run
 from runners.regression.baseline import Ratio, read_baseline
 from runners.regression.matrix import read_matrix
 from runners.regression.probe_networks import NAMES, ProbeNetworkFrames
-from runners.training import frame_features, loop
+from runners.training import frame_features, sources
 from tests.runners.regression.faults import Patch, bare, never_last, one_late, one_short, patching, swapped
 
 BRIEF = "tests/papers/brief"
@@ -116,7 +116,7 @@ FAULTS = {
         ("frames:", "means:", "pixels: training", "pixels: decoded", "losses:"),
     ),
     "a swapped channel in training and test": (
-        patching(*((module, "to_tensor", swapped) for module in (frame_features, encode, loop))),
+        patching(*((module, "to_tensor", swapped) for module in (frame_features, encode, sources))),
         {*AT_TEST, "pixels: training, brief/baseline frames", "network: brief/baseline"},
         ("frames:", "means:", "pixels: decoded"),
     ),

@@ -25,7 +25,7 @@ from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun
 from runners.training import loop
 from runners.training.batches import BatchStream
-from runners.training.loop import autocast, laid_out
+from runners.training.sources import autocast, laid_out
 from tests.runners.job_config import config
 
 CPU = torch.device("cpu")
@@ -125,8 +125,11 @@ def test_a_stage_computes_its_backward_pass_in_its_numbers(tmp_path: Path, monke
     batches = BatchStream(stage, np.array([4, 4]), np.array([0, 1]), seed=0)
     before = conv.allow_tf32
     for precision in ("fp32", "tf32", "bf16"):
-        loop.train_stage(Net(), stage, batches, Given(), steps=1, unit="epochs", seed=0, device="cpu", folder=tmp_path,
-                             title="x", precision=precision)  # fmt: skip
+        training = loop.StageTraining(
+            stage, batches, Given(), steps=1, unit="epochs", seed=0, device="cpu", folder=tmp_path, title="x",
+            precision=precision,
+        )  # fmt: skip
+        loop.train_stage(Net(), training)
     assert seen == [(False, False), (True, True), (False, False)]
     assert conv.allow_tf32 == before
 
