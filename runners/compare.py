@@ -31,7 +31,7 @@ EXAMPLES = """examples:
   python -m runners.compare --protocol occlusion-repaired --paper gltr cosam baseline
   python -m runners.compare --arms gltr/gltr gltr/dtp baseline/trinet
   python -m runners.compare --paper my/folder gltr            a method of your own beside a published one
-  python -m runners.compare --dataset prid --data-root /data/prid_2011        ten splits, trained, judged, averaged
+  python -m runners.compare --dataset prid --data-root /data/prid_2011        ten splits, trained, scored, averaged
   python -m runners.compare --dry-run                         what is there, and what would be run
 
 Only what is missing is run: steps are shared with `python -m runners.reproduce` and kept in --work, so a comparison
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=list(PROTOCOLS),
         metavar="NAME",
-        help=f"how they are judged; several give a table each (default {' '.join(PROTOCOLS)}; "
+        help=f"how they are scored; several give a table each (default {' '.join(PROTOCOLS)}; "
         f"known: {', '.join(protocols.names())}; own: each paper's own)",
     )
     add_training(what)

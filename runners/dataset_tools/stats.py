@@ -1,4 +1,4 @@
-"""`python -m runners.data stats`: lengths, people, cameras and answers of a data set, as tables and as a page."""
+"""`python -m runners.data stats`: lengths, people, cameras and matches of a data set, as tables and as a page."""
 
 import argparse
 import dataclasses
@@ -22,7 +22,7 @@ from runners.dataset_tools.source import add_source, examine, facts, name_of, of
 
 DESCRIPTION = """\
 Count a data set, complete or not: tracklets, frames and people of every part, how long tracklets are and which share of
-them is shorter than a clip, tracklets of each person and camera, right answers of a query.
+them is shorter than a clip, tracklets of each person and camera, right gallery tracklets of a query.
 
 examples:
   python -m runners.data stats /data/mars

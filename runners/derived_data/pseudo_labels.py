@@ -1,4 +1,4 @@
-"""Attributes that a network tells of people whom nobody annotated: a file like any other annotation.
+"""Pseudo-labels: attributes by a network, of people whom nobody annotated; a file like any other annotation.
 
 ADFD's rule: the predicted probabilities of a person's frames are averaged, and one half or more is yes.
 """

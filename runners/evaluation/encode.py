@@ -77,7 +77,7 @@ class VariantDescriptors:
         choices: those that were run, as the network takes them, in the protocol's order.
         not_run: the others, with the reason.
         features: name of a choice -> ``[N, D]``.
-        answers: the same of gallery tracklets, for choices that feed these differently.
+        gallery: the same of gallery tracklets, for choices that feed these differently.
         clips, fed: name -> number of clips, and of real frames in them, over all tracklets.
         frames: test frames.
         trunk_frames: how many frames were put through the trunk for all choices together; None if not counted.
@@ -88,7 +88,7 @@ class VariantDescriptors:
     choices: tuple[Choice, ...]
     not_run: tuple[tuple[Choice, str], ...]
     features: dict[str, Floats]
-    answers: dict[str, Floats]
+    gallery: dict[str, Floats]
     clips: dict[str, int]
     fed: dict[str, int]
     frames: int
@@ -145,7 +145,7 @@ def encode_test_set(method: nn.Module, protocol: Protocol, inputs: TestInputs) -
     Args:
         method: in eval mode, on the device of ``inputs``.
         protocol: must admit the method.
-        feeding: where frames come from.
+        inputs: where frames come from.
 
     Raises:
         RunError: the protocol lists choices.
@@ -262,7 +262,7 @@ def descriptor_rows(
     """Where so many descriptors gather; on disk, what an earlier run had made is there already.
 
     Args:
-        feeding: whose scratch folder is used, if it has one.
+        inputs: whose scratch folder is used, if it has one.
         rows, dim: shape.
         about, parts: all that decides what a row is, beside the network and the frames.
     """

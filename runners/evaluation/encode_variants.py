@@ -47,7 +47,7 @@ from runners.training.frame_features import Floats
 _FRAMES_A_GROUP = 8192  # of the tracklets whose clips are cut and encoded together, where features are known
 _PIXELS_A_GROUP = 1024  # the same from pixels: each is encoded some twenty times, and a group is what a stop costs
 
-Place = tuple[str, bool]  # a choice, and whether it is what it feeds of an answer
+Place = tuple[str, bool]  # a choice, and whether it is what it feeds of a gallery tracklet
 
 
 def encode_under_protocol(method: nn.Module, protocol: Protocol, inputs: TestInputs) -> EncodedTestSet:
@@ -56,7 +56,7 @@ def encode_under_protocol(method: nn.Module, protocol: Protocol, inputs: TestInp
     Args:
         method: in eval mode, on the device of ``inputs``.
         protocol: must admit the method.
-        feeding: where frames come from.
+        inputs: where frames come from.
     """
     match protocol.feed:
         case Variants():
@@ -83,8 +83,8 @@ def encode_each_variant(method: nn.Module, variants: Variants, inputs: TestInput
         headline=headline,
         choices=run,
         not_run=not_run,
-        features=found.features(answers=False),
-        answers=found.features(answers=True),
+        features=found.features(gallery=False),
+        gallery=found.features(gallery=True),
         clips=found.clips,
         fed=found.fed,
         frames=frames,
@@ -118,13 +118,13 @@ class _Found:
     clips: dict[str, int] = field(default_factory=dict)
     fed: dict[str, int] = field(default_factory=dict)
 
-    def features(self, answers: bool) -> dict[str, Floats]:
-        """Name of a choice -> ``[N, D]``, of queries and all, or of what answers alone."""
+    def features(self, gallery: bool) -> dict[str, Floats]:
+        """Name of a choice -> ``[N, D]``, of all tracklets, or of the gallery alone."""
         dim = self.rows.features.shape[1] // len(self.places)
         return {
             name: self.rows.features[:, place * dim : (place + 1) * dim]
-            for place, (name, answer) in enumerate(self.places)
-            if answer == answers
+            for place, (name, of_gallery) in enumerate(self.places)
+            if of_gallery == gallery
         }
 
     def count(self, name: str, mask: NDArray[np.bool_]) -> None:
@@ -237,8 +237,8 @@ def _encode_group(method: nn.Module, inputs: TestInputs, clips: _Clips, bar: Bar
         rows = np.empty((len(batch), int(real[batch].max())), dtype=np.int64)
         for line, clip in enumerate(batch):
             owner, own = clips.owner[clip], clips.frames[clip]
-            told = own if orders is None else orders[owner][own]
-            rows[line, : len(own)] = store.offsets[owner] + told
+            ordered = own if orders is None else orders[owner][own]
+            rows[line, : len(own)] = store.offsets[owner] + ordered
             rows[line, len(own) :] = rows[line, len(own) - 1]  # padding: any frame that exists
         wanted.append(rows)
     for batch, rows, pixels in zip(batches, wanted, pixels_ahead(inputs, wanted), strict=True):

@@ -2,8 +2,8 @@
 
 MARS holds its queries in its gallery, and its published evaluators do too: the official one and STE-NVAN have them
 there, TKP and AP3D put them behind a gallery without them, torchreid and layumi take them out. Of a data set with one
-camera that asks and another that answers (iLIDS-VID, PRID-2011) nobody does any of that: there a query behind the
-gallery is never right and often nearest, as it shares the camera of those that ask.
+camera for the queries and another for the gallery (iLIDS-VID, PRID-2011) nobody does any of that: there a query behind
+the gallery is never right and often nearest, as it shares the camera of the queries.
 """
 
 from dataclasses import replace

@@ -89,7 +89,7 @@ def check_answers(split: Split, protocol: Protocol) -> None:
     """Refuse a data set of which a protocol's own convention counts no query, before anything is trained for it.
 
     Raises:
-        RunError: no query has an answer.
+        RunError: no query has its person in the gallery.
     """
     labels = QueryGalleryLabels.of(split)
     if not answered(*labels.arrays, inside=labels.inside, gallery=protocol.convention.gallery).any():
@@ -111,9 +111,9 @@ def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, st
     labels, distance = QueryGalleryLabels.of(split), protocol.scoring.distance
     headline = protocol.sides[0] if protocol.sides else "V2V"
     rankings = {side: _rank(encoded, side, split, protocol, labels) for side in protocol.sides or (headline,)}
-    asked, answers = _of_side(encoded, headline, split)
+    query, gallery = _of_side(encoded, headline, split)
     top = top_columns(
-        asked, answers, *labels.arrays, k=_TOP, metric=distance.metric, normalise=distance.normalise
+        query, gallery, *labels.arrays, k=_TOP, metric=distance.metric, normalise=distance.normalise
     )  # fmt: skip
     ranking = rankings[headline][protocol.convention]
     slices = {}
@@ -125,10 +125,10 @@ def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, st
         metrics=metrics_of(ranking),
         intervals=intervals_of(ranking, people),
         conventions=[_convention_record(c, r) for c, r in rankings[headline].items()],
-        ledger=_ledger(asked, answers, protocol, labels, rankings[headline]),
+        ledger=_ledger(query, gallery, protocol, labels, rankings[headline]),
         slices=slices,
         per_query=_per_query(ranking, split, store),
-        strips=_strips(ranking, top, (asked, answers), split, protocol, store),
+        strips=_strips(ranking, top, (query, gallery), split, protocol, store),
         sides={},
         variants=[],
     )
@@ -149,24 +149,24 @@ def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, st
 
 
 def _of_side(encoded: EncodedTestSet, side: Side, split: Split) -> tuple[Floats, Floats]:
-    """What asks ``[Q, D]`` and what answers ``[G, D]``."""
+    """Descriptors of the queries ``[Q, D]`` and of the gallery ``[G, D]``."""
     return encoded.of(side[0])[split.query_index], encoded.of(side[-1])[split.gallery_index]
 
 
 def _rank(
     encoded: EncodedTestSet, side: Side, split: Split, protocol: Protocol, labels: QueryGalleryLabels
 ) -> dict[Convention, Ranking]:
-    asked, answers = _of_side(encoded, side, split)
-    return protocol.score(asked, answers, *labels.arrays, query_in_gallery=labels.inside, max_rank=CMC_LENGTH)
+    query, gallery = _of_side(encoded, side, split)
+    return protocol.score(query, gallery, *labels.arrays, query_in_gallery=labels.inside, max_rank=CMC_LENGTH)
 
 
 def _ledger(
-    asked: Floats, answers: Floats, protocol: Protocol, labels: QueryGalleryLabels, headline: dict[Convention, Ranking]
+    query: Floats, gallery: Floats, protocol: Protocol, labels: QueryGalleryLabels, headline: dict[Convention, Ranking]
 ) -> list[dict[str, Any]]:
     """The headline side under every distance; the protocol's own was ranked already."""
     ties = protocol.convention.ties
     rankings = score_side_by_side(
-        asked, answers, *labels.arrays, query_in_gallery=labels.inside, ties=ties, max_rank=CMC_LENGTH,
+        query, gallery, *labels.arrays, query_in_gallery=labels.inside, ties=ties, max_rank=CMC_LENGTH,
         known={protocol.scoring.distance: headline},
     )  # fmt: skip
     return ledger_rows(rankings)
@@ -177,14 +177,14 @@ def _variants(
 ) -> list[dict[str, Any]]:
     """The headline convention with the other distance and the other mean over clips."""
     rows = []
-    told, unit = protocol.convention, protocol.scoring.distance.normalise
+    convention, unit = protocol.convention, protocol.scoring.distance.normalise
     for mean, video in encoded.by_mean.items():
-        asked, answers = _of_side(replace(encoded, video=video), side, split)
+        query, gallery = _of_side(replace(encoded, video=video), side, split)
         for metric in DISTANCE_METRICS:
             one = rank_features(
-                asked, answers, *labels.arrays, metric=metric,
-                normalise=unit and metric == "euclidean", ap=told.ap, empty=told.empty, ties=told.ties,
-                gallery=told.gallery, query_in_gallery=labels.inside, max_rank=1,
+                query, gallery, *labels.arrays, metric=metric,
+                normalise=unit and metric == "euclidean", ap=convention.ap, empty=convention.empty,
+                ties=convention.ties, gallery=convention.gallery, query_in_gallery=labels.inside, max_rank=1,
             )  # fmt: skip
             rows.append(
                 {"side": side, "metric": metric, "mean": mean, "mAP": 100 * one.mAP, "rank1": 100 * one.rank(1)}
@@ -269,25 +269,25 @@ def _strips(
     order = [int(q) for q in np.argsort(ranking.average_precision, kind="stable") if ranking.valid[q]]
     picks = sorted({0, 1, len(order) // 2 - 1, len(order) // 2, len(order) - 2, len(order) - 1})
     chosen = [order[p] for p in picks if 0 <= p < len(order)][:_STRIP_ROWS]
-    asked, answered = (_unit(part) if protocol.scoring.distance.unit else part for part in sides)
+    query, gallery = (_unit(part) if protocol.scoring.distance.unit else part for part in sides)
     single = bool(protocol.sides) and protocol.sides[0].startswith("I")
     rows = []
     for q in chosen:
         own = int(split.query_index[q])
-        answers = []
+        retrieved = []
         for place in top[q]:
             if place < 0:
                 continue
             other = int(split.gallery_index[place])
             tracklet = split.test[other]
-            apart = float(np.linalg.norm(asked[q] - answered[place]))
-            answers.append(
+            distance = float(np.linalg.norm(query[q] - gallery[place]))
+            retrieved.append(
                 {
                     "key": tracklet.key,
                     "person": tracklet.person_id,
                     "camera": tracklet.camera_id,
                     "right": tracklet.person_id == split.test[own].person_id,
-                    "distance": apart,
+                    "distance": distance,
                     "image": _picture(store, other),
                 }
             )
@@ -301,7 +301,7 @@ def _strips(
                     "image": _picture(store, own, first=single),
                 },
                 "average_precision": 100 * float(ranking.average_precision[q]),
-                "top": answers,
+                "top": retrieved,
             }
         )
     return {"size": list(store.size), "rows": rows}

@@ -42,7 +42,7 @@ class ChoiceResults:
 def score_variants(
     descriptors: VariantDescriptors, split: Split, protocol: Protocol, lengths: Ints, title: str
 ) -> ChoiceResults:
-    """Score every choice, as a whole and by the length of the right answers.
+    """Score every choice, as a whole and by the length of the right gallery tracklets.
 
     Args:
         chosen: descriptors of ``split.test``.
@@ -56,7 +56,7 @@ def score_variants(
     """
     variants, distance = protocol.feed, protocol.scoring.distance
     if not isinstance(variants, Variants):
-        raise RunError(f"{protocol.name} feeds a tracklet in one way alone, so that there are no choices to judge.")
+        raise RunError(f"{protocol.name} feeds a tracklet in one way alone, so that there are no choices to score.")
     labels = QueryGalleryLabels.of(split)
     people, gallery_people = labels.arrays[0], labels.arrays[2]
     query, gallery = split.query_index, split.gallery_index
@@ -66,13 +66,13 @@ def score_variants(
         "key": np.array([t.key for t in split.query]),
         "length": lengths[query],
     }
-    told = {one.name: _about(one, reason) for one, reason in descriptors.not_run}
+    records = {one.name: _about(one, reason) for one, reason in descriptors.not_run}
     with step_bar(title, len(descriptors.choices), "choices") as bar:
         for choice in descriptors.choices:
             features = descriptors.features[choice.name]
-            sides = features[query], descriptors.answers.get(choice.name, features)[gallery]
+            sides = features[query], descriptors.gallery.get(choice.name, features)[gallery]
             ranking = _ranked(sides, labels, protocol)
-            told[choice.name] = _about(choice, None) | {
+            records[choice.name] = _about(choice, None) | {
                 "clips": descriptors.clips[choice.name],
                 "fed": descriptors.fed[choice.name],
                 "metrics": metrics_of(ranking),
@@ -88,7 +88,7 @@ def score_variants(
                 arrays.setdefault(f"gallery/{name}/valid", one.valid)
                 arrays |= _percent(f"{choice.name}/gallery/{name}", one.average_precision, one.hit1)
             bar.update(1)
-    order = dict.fromkeys([*(one.name for one in variants.choices), *told])
+    order = dict.fromkeys([*(one.name for one in variants.choices), *records])
     counted = descriptors.trunk_frames
     record = {
         "headline": descriptors.headline,
@@ -97,7 +97,7 @@ def score_variants(
         "trunk_frames": counted,
         "passes": None if counted is None else counted / descriptors.frames,
         "once": descriptors.once,
-        "choices": [told[name] for name in order],
+        "choices": [records[name] for name in order],
         "lengths": {
             "rule": RULE,
             "bins": [_bin(one, lengths[query], lengths[gallery], gallery_people) for one in bins],
@@ -108,10 +108,11 @@ def score_variants(
 
 
 def _ranked(sides: tuple[Floats, Floats], labels: QueryGalleryLabels, protocol: Protocol) -> Ranking:
-    told, distance = protocol.convention, protocol.scoring.distance
+    convention, distance = protocol.convention, protocol.scoring.distance
     return rank_features(
-        *sides, *labels.arrays, metric=distance.metric, normalise=distance.normalise, gallery=told.gallery, ap=told.ap,
-        empty=told.empty, ties=told.ties, query_in_gallery=labels.inside, max_rank=max(RANKS),
+        *sides, *labels.arrays, metric=distance.metric, normalise=distance.normalise, gallery=convention.gallery,
+        ap=convention.ap, empty=convention.empty, ties=convention.ties, query_in_gallery=labels.inside,
+        max_rank=max(RANKS),
     )  # fmt: skip
 
 
@@ -129,14 +130,14 @@ def _percent(place: str, precision: NDArray[np.float64], hit1: NDArray[np.float6
     }
 
 
-def _bin(one: LengthBin, asked: Ints, answers: Ints, people: Ints) -> dict[str, Any]:
-    """A slice with its counts; junk is no answer."""
+def _bin(one: LengthBin, query: Ints, gallery: Ints, people: Ints) -> dict[str, Any]:
+    """A slice with its counts; junk does not count."""
     return {
         "name": one.name,
         "low": one.low,
         "high": one.high,
-        "queries": int(one.holds(asked).sum()),
-        "gallery": int((one.holds(answers) & (people != -1)).sum()),
+        "queries": int(one.holds(query).sum()),
+        "gallery": int((one.holds(gallery) & (people != -1)).sum()),
     }
 
 

@@ -24,7 +24,7 @@ def config_of(
     lengths: float = JobConfig.lengths,
     precision: Precision | None = None,
 ) -> JobConfig:
-    """A setting; what is not given here is as `runners.plan.plan_types.JobConfig` says.
+    """A job configuration; what is not given here is as `runners.plan.plan_types.JobConfig` says.
 
     Args:
         card: the paper's.

@@ -93,17 +93,17 @@ class DataVersions:
         return TrainingData(split, store, self.raw.train_labels[seen], targets)
 
     def _of_source(self, stage: PlannedStage) -> TrainingData:
-        """The source's training half alone, or before that of the target, about which nothing is told."""
+        """The source's training half alone, or before that of the target, which has no labels."""
         assert self.source is not None and stage.labels is not None  # planned for methods that learn attributes only
         store = self.source_store("train", stage.size, resize=stage.resize)
-        told = self.source.annotation.people_targets(person_ids(self.source.split.train))
+        known = self.source.annotation.people_targets(person_ids(self.source.split.train))
         if stage.stage.domain == "source":
             none = np.zeros(len(store), dtype=np.int64)  # no stage on a source classifies identities
-            return TrainingData(self.source.split, store, none, Targets.of(told, store.lengths))
+            return TrainingData(self.source.split, store, none, Targets.of(known, store.lengths))
         target = self.store("train", stage.size, stage.data, resize=stage.resize)
         assert isinstance(target, FrameStore)  # only test halves are selections
         both = FramePair(store, target)
-        values = np.concatenate([told, np.full((len(target), told.shape[1]), np.nan, dtype=np.float32)])
+        values = np.concatenate([known, np.full((len(target), known.shape[1]), np.nan, dtype=np.float32)])
         none = np.zeros(len(both), dtype=np.int64)
         return TrainingData(self.split(stage.data), both, none, Targets.of(values, both.lengths), len(store))
 

@@ -1,4 +1,4 @@
-"""The main job as steps: train what is missing, extract once, judge, and hand over what was found.
+"""The main job as steps: train what is missing, extract once, score, and hand over what was found.
 
 Nothing here knows MLflow or reports; it yields results in the form that both read.
 """
@@ -168,13 +168,13 @@ class Job:
         self._open()
 
     def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
-        """An arm's last stage, and the data it is judged on."""
+        """An arm's last stage, and the data it is scored on."""
         return plan_stages(run, seed, self.config)[-1], plan_data(
             card_of(run, self.config), run.tested_on, seed, self.config
         )
 
     def scored(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
-        """Train and judge an arm where that was not done before: the step of its result, and whether it is new."""
+        """Train and score an arm where that was not done before: the step of its result, and whether it is new."""
         last, tested = self._plan(run, seed)
         step = self._score_step(run, seed, last, tested)
         fresh = not self.steps.done(step)
@@ -226,7 +226,7 @@ class Job:
                 reason = "; ".join(admission.reasons)
                 raise ArmRejected(
                     f"{self.protocol.name} does not admit {run.arm.text} ({reason}); nothing was trained for it. "
-                    "Leave the arm out, or judge it under another protocol.",
+                    "Leave the arm out, or score it under another protocol.",
                     reason,
                 )
             with self.steps.running(step) as folder:

@@ -30,7 +30,7 @@ def test_inputs_of(
         method: trained, in eval mode.
         run: the arm, whose control may shuffle time.
         last: its last stage.
-        tested: the data it is judged on.
+        tested: the data it is scored on.
         store: their frames.
         versions: of the job's data.
         scratch: where descriptors gather until all are there.

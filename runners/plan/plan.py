@@ -37,7 +37,7 @@ from runners.plan.step_store import Step
 
 
 def recipe_of(run: ArmRun, config: JobConfig) -> Recipe:
-    """The recipe of an arm under the setting's profile."""
+    """The recipe of an arm under the job's profile."""
     return card_of(run, config).recipe(run.arm.recipe, config.profile)
 
 
@@ -59,7 +59,7 @@ def with_attribute_groups(run: ArmRun, config: JobConfig) -> ArmRun:
     """The same, its network built for the attributes that there are to learn; itself if it learns none.
 
     Raises:
-        RunError: it learns attributes, and nothing tells them.
+        RunError: it learns attributes, and nothing labels them.
     """
     if not learns_attributes(run.arm):
         return run
@@ -97,10 +97,10 @@ def _annotation_of(run: ArmRun, config: JobConfig) -> Annotated:
 
 
 def plan_labels(run: ArmRun, seed: int, config: JobConfig) -> PlannedLabels | None:
-    """What tells an arm the attributes that it learns; None for one that learns none.
+    """Where an arm's attribute labels come from; None for one that learns none.
 
     Raises:
-        RunError: nothing tells them.
+        RunError: nothing labels them.
     """
     if not learns_attributes(run.arm):
         return None

@@ -18,12 +18,12 @@ def score_step(
     config: JobConfig,
     hidden: str | None = None,
 ) -> Step:
-    """The step that turns weights, and the data to judge them on, into a recorded result.
+    """The step that turns weights, and the data to score them on, into a recorded result.
 
     Args:
-        run: what is judged.
+        run: what is scored.
         last: its last stage.
-        tested: the data it is judged on.
+        tested: the data it is scored on.
         protocol: its record.
         config: of the job.
         hidden: what says how much of each query is hidden, see
@@ -67,7 +67,7 @@ def colour_step(size: tuple[int, int], seed: int, protocol: Mapping[str, Any], c
 
 
 def score_code(protocol: Mapping[str, Any], config: JobConfig, arm: Path | None = None) -> str:
-    """Digest of the code that judges an arm, or what needs no network."""
+    """Digest of the code that scores an arm, or what needs no network."""
     return code_digest("judge", arm=arm, modules=(*readers(config), *_protocol(protocol)))
 
 

@@ -138,7 +138,7 @@ def _means(encoded: EncodedTestSet) -> dict[str, float]:
         parts["image"] = encoded.image
     if encoded.by_variant is not None:
         parts |= encoded.by_variant.features
-        parts |= {f"{name}, answers": rows for name, rows in encoded.by_variant.answers.items()}
+        parts |= {f"{name}, answers": rows for name, rows in encoded.by_variant.gallery.items()}
     return {
         f"{part}, {what}": float(value)
         for part, rows in parts.items()

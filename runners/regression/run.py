@@ -65,7 +65,7 @@ def run_matrix(
     workers: int | None = None,
     strict: bool = False,
 ) -> Measured:
-    """Render, train, judge, probe and time.
+    """Render, train, score, probe and time.
 
     Args:
         matrix: what is run.

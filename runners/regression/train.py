@@ -219,7 +219,7 @@ def _in_process(matrix: Matrix, task: Task, work: Path) -> Trained:
 
 
 def train(matrix: Matrix, task: Task, work: Path) -> Trained:
-    """Train, extract and judge the arms of a task; an arm that cannot is noted, and the others go on."""
+    """Train, extract and score the arms of a task; an arm that cannot is noted, and the others go on."""
     torch.set_num_threads(matrix.threads)
     split, annotation = load_world(matrix, work)
     found = Trained()

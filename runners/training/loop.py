@@ -241,5 +241,6 @@ def _diagnosis(state: _Progress, training: StageTraining, rate: float, values: d
     before = f"; the last mean loss was {state.log[-1]['loss']:.3g}" if state.log and "loss" in state.log[-1] else ""
     return (
         f"{training.title}: the loss {', '.join(wrong)} is not finite at step {state.step + 1} "
-        f"(learning rate {rate:.3g}; {cause}{before}). Lower the stage's lr or train with --precision fp32; finished steps are kept."
+        f"(learning rate {rate:.3g}; {cause}{before}). Lower the stage's lr or train with --precision fp32; finished "
+        "steps are kept."
     )

@@ -79,7 +79,7 @@ def check(method: nn.Module, store: FrameStore, found: VariantDescriptors) -> No
             )  # fmt: skip
             if choice.answers:
                 expected = plainly(method, store, tracklet, choice, answer=True)
-                np.testing.assert_allclose(found.answers[choice.name][tracklet], expected, rtol=2e-4, atol=1e-6)
+                np.testing.assert_allclose(found.gallery[choice.name][tracklet], expected, rtol=2e-4, atol=1e-6)
 
 
 def test_from_frame_features_every_choice_is_the_plain_one_and_costs_one_pass_in_all(
