@@ -3,5 +3,4 @@
 import sys
 from pathlib import Path
 
-# Last on the path: a stand-in counts only where the package itself is not installed, as on a borrowed machine.
-sys.path.append(str(Path(__file__).parent / "stand_ins"))
+sys.path.append(str(Path(__file__).resolve().parent / "stand_ins"))  # last: only what is missing is found there

@@ -88,8 +88,8 @@ def check_divisions(splits: Sequence[Split], protocol: Protocol) -> None:
     if camera and (asking != {camera} or camera in answering):
         raise NotPossible(
             f"under {protocol.name} camera {camera} has the queries and the others have the gallery, but in "
-            f"{first.name} cameras {_listed(asking)} have queries and {_listed(answering)} gallery tracklets; take --protocol "
-            "image-to-video."
+            f"{first.name} cameras {_listed(asking)} have queries and {_listed(answering)} gallery tracklets; take "
+            "--protocol image-to-video."
         )
 
 

@@ -24,9 +24,9 @@ class Without:
     def __init__(self, finder):
         self.finder = finder
     def find_spec(self, name, path=None, target=None):
-        found = self.finder.find_spec(name, path, target)
-        absent = name.partition(".")[0] in {absent!r} and "stand_ins" not in str(found and found.origin)
-        return None if absent else found
+        if name in {absent!r}:  # only what stands in for it is found
+            path = [place for place in sys.path if place.endswith("stand_ins")]
+        return self.finder.find_spec(name, path, target)
     def __getattr__(self, name):
         return getattr(self.finder, name)
 
