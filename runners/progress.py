@@ -4,7 +4,7 @@ A command that draws a screen of its own takes both over with `shown_on`, so tha
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -24,6 +24,23 @@ class Screen(Protocol):
     def note(self, text: str) -> None:
         """One line above it."""
         ...
+
+
+class Silent:
+    """A screen that shows nothing, and its bars."""
+
+    def bar(self, title: str, total: int, unit: str, done: int) -> AbstractContextManager[Bar]:
+        """Nothing is drawn."""
+        return nullcontext(self)
+
+    def note(self, text: str) -> None:
+        """Nothing is said."""
+
+    def update(self, n: int) -> None:
+        """Nothing moves."""
+
+    def set_postfix_str(self, s: str, refresh: bool = True) -> None:
+        """Nothing is said."""
 
 
 _screen: ContextVar[Screen | None] = ContextVar("screen", default=None)

@@ -1,6 +1,5 @@
 """Decoding many frames with threads."""
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from datasets.errors import DataError
 from datasets.images import decode
 from datasets.images.encoded import FrameBytes, decoded
 from datasets.images.resize import Filter
+from files.cores import usable_cores
 from files.progress import progress_bar
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
@@ -95,8 +95,7 @@ def refuse_damaged(damaged: list[str], total: int) -> None:
 
 def decoding_threads() -> int:
     """How many threads decode at once: one for each core that this process may use, and 16 at most."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, 16))
+    return min(usable_cores(), 16)
 
 
 def _blocks(total: int) -> Iterator[NDArray[np.int64]]:

@@ -27,6 +27,7 @@ from datasets.synthwalk.renderer.tracklet import Studio, open_studio, render_tra
 from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world.population import Population, Track, populate, start_phases
 from files import lock
+from files.cores import usable_cores
 from files.formats import json as files_json
 from files.formats import matlab_write
 from files.progress import progress_bar, say
@@ -64,7 +65,7 @@ def render(world: World, root: Path, *, workers: int | None = None, progress: bo
     if workers is not None and workers < 1:
         raise DataError(f"workers is {workers}, but at least one thread has to render; leave it out to use all cores.")
     root = Path(root)
-    cores = workers or _cores()
+    cores = workers or usable_cores()
     place(root, presets.fingerprint(world), MANIFEST, lambda partial: _write(world, partial, cores, progress))
     return root
 
@@ -144,13 +145,6 @@ def _sweep(root: Path) -> None:
     """Remove what renderings that were killed left beside root: none is under way while its lock is held here."""
     for left in root.parent.glob(f".{glob.escape(root.name)}.partial-*"):
         shutil.rmtree(left, ignore_errors=True)
-
-
-def _cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _write(world: World, root: Path, workers: int, progress: bool) -> None:

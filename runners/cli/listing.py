@@ -17,7 +17,7 @@ def as_text(cards: Mapping[str, Card], width: int = 100) -> str:
         lines += [
             f"{card.key}: {cited.title} ({who}{cited.venue}, {cited.year})",
             "",
-            f"  judged under {card.constraints.protocol} unless --protocol says otherwise",
+            f"  scored under {card.constraints.protocol} unless --protocol says otherwise",
             "  arms (* runs by default)",
         ]
         painters, labellers = (

@@ -138,12 +138,12 @@ def against_annotation(
     labellers = []
     for arm, seed, labels in planned:
         assert labels.step is not None and labels.labeller is not None  # an arm labels
-        told = npy.load_npz(steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
-        arrays["person"] = told["person"]
-        arrays[f"{arm.text}/{seed}/probability"] = told["probability"][:, shared]
-        if "source_person" in told:
-            arrays["source_person"] = told["source_person"]
-            arrays[f"{arm.text}/{seed}/source_probability"] = told["source_probability"][:, shared]
+        found = npy.load_npz(steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
+        arrays["person"] = found["person"]
+        arrays[f"{arm.text}/{seed}/probability"] = found["probability"][:, shared]
+        if "source_person" in found:
+            arrays["source_person"] = found["source_person"]
+            arrays[f"{arm.text}/{seed}/source_probability"] = found["source_probability"][:, shared]
         losses = dict(labels.labeller.stage.losses)
         labellers.append({"arm": arm.text, "label": arm.label, "seed": seed, "losses": losses})
     chosen = [ours[names[place]] for place in shared]

@@ -23,7 +23,7 @@ from runners.ground_truth.overlays import data_uri
 from runners.plan.environment import Precision
 from runners.progress import note, step_bar
 from runners.training.frame_features import frames_per_batch
-from runners.training.loop import autocast
+from runners.training.sources import autocast
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

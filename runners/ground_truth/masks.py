@@ -23,7 +23,7 @@ from runners.ground_truth.scenes import Scene, known, regions, scenes
 from runners.plan.environment import Precision
 from runners.progress import note
 from runners.training.frame_features import frames_per_batch
-from runners.training.loop import autocast
+from runners.training.sources import autocast
 
 CLIP = 4  # frames of a clip, for methods that take any number
 LESS_IS_BETTER = ("background", "occluder")

@@ -16,7 +16,7 @@ from datasets.repaired.write import read_changes
 from files.formats import arrays as npy
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
 from reports.schema.vocabulary import RAW, ResultKind
-from runners.derived_data.region_scores import called
+from runners.derived_data.region_scores import occluded_regions
 from runners.errors import RunError
 from runners.evaluation.score import to_npz
 from runners.ground_truth import restoration
@@ -25,9 +25,9 @@ from runners.ground_truth.frame_weights import Weighed, weigh
 from runners.ground_truth.hidden_shares import hidden_shares
 from runners.ground_truth.masks import Explained, explain, has_truth
 from runners.ground_truth.restoration import Restored
-from runners.pipeline.data_versions import Material
+from runners.pipeline.data_versions import DataVersions
 from runners.plan.plan import plan_scores
-from runners.plan.plan_types import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedScores, PlannedStage
 from runners.plan.result_steps import explain_step, recognise_step, restore_step, weigh_step
 from runners.plan.step_store import Step, read_json, write_bytes, write_json
 from runners.training import stage as stages
@@ -45,7 +45,7 @@ Answer = Explained | Weighed | Recognised
 
 
 @dataclass
-class AgainstTruth:
+class GroundTruthChecks:
     """Answers for one job.
 
     Attributes:
@@ -54,8 +54,8 @@ class AgainstTruth:
         calls: whether the job repairs anything by calls.
     """
 
-    material: Material
-    setting: Setting
+    material: DataVersions
+    setting: JobConfig
     calls: bool = False
     _references: dict[str, restoration.Reference] = field(default_factory=dict)
     _shares: HiddenShares | None = None
@@ -167,7 +167,9 @@ class AgainstTruth:
             self._shares = HiddenShares(hidden_shares(material.raw), "truth")
         elif self._shares is None and self.calls:
             planned = plan_scores(seed, self.setting)
-            found = called(material.scores("test", planned), material.scorer(planned).region_threshold).mean(axis=1)
+            found = occluded_regions(material.scores("test", planned), material.scorer(planned).region_threshold).mean(
+                axis=1
+            )
             offsets = material.raw_store("test", planned.scorer.size).offsets
             shares = np.add.reduceat(found, offsets[:-1]) / np.diff(offsets)
             self._shares = HiddenShares(shares, "region scores")
@@ -208,7 +210,7 @@ class AgainstTruth:
             raw,
             store.flat(),
             self._changes(tested, last.size),
-            called(scores, tau) if tested.scores else None,
+            occluded_regions(scores, tau) if tested.scores else None,
             scorer,
             self._references[key],
             about=about,
@@ -222,7 +224,7 @@ class AgainstTruth:
         self, store: FrameSelection, scores: NDArray[np.float32], tau: float, about: dict[str, Any]
     ) -> Restored:
         """The record of frames that were left out."""
-        hit = np.asarray(called(scores, tau).any(axis=1))
+        hit = np.asarray(occluded_regions(scores, tau).any(axis=1))
         kept = np.zeros(len(hit), dtype=bool)
         kept[store.rows] = True
         owner = np.repeat(np.arange(len(store.base)), store.base.lengths)

@@ -25,6 +25,7 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "protocols.errors": "words of refusals",
     "runners.errors": "words of refusals",
     "files.atomic": "writes a file whole or not at all",
+    "files.cores": "tells how many threads or processes work side by side",
     "files.errors": "words of refusals",
     "files.formats.toml": "reads cards; what a card says is among the inputs",
     "files.progress": "bars and lines on a terminal",

@@ -1,7 +1,6 @@
 """What the arrangements of iLIDS-VID and PRID-2011 share: two cameras, PNG frames, random orders in a split file."""
 
 import io
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +16,7 @@ from datasets.seeding import generator
 from datasets.synthwalk.presets import World
 from datasets.synthwalk.write import put
 from datasets.tracklet import Split, Tracklet
+from files.cores import usable_cores
 from files.formats import matlab_write
 
 _HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
@@ -68,7 +68,7 @@ def write_frames(root: Path, folder: Path, targets: Sequence[Target]) -> None:
             Image.fromarray(pixels).save(buffer, "PNG", compress_level=_COMPRESSION)
             put(str(folder / place / name), buffer.getvalue())
 
-    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(_THREADS, usable_cores())) as pool:
         list(pool.map(write, targets))
 
 

@@ -17,8 +17,8 @@ from runners.plan.code_digest import BY_FINGERPRINT, DECIDES_NOTHING, KINDS, Kin
 from runners.plan.import_closure import HOUSE, Sources
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun, PlannedData
-from runners.plan.result_steps import examine_step, explain_step, judge_step
-from tests.runners.settings import setting
+from runners.plan.result_steps import examine_step, explain_step, score_step
+from tests.runners.job_config import config
 
 HOUSES = Sources.of()
 MODULES = {kind: set(closure(kind, HOUSES)) for kind in KINDS}
@@ -262,13 +262,13 @@ def fingerprints(monkeypatch: pytest.MonkeyPatch) -> Iterator[partial[Mapping[st
         house = _edited(**{name.replace(".", "__"): text.replace(old, new)})
         monkeypatch.setattr(sources, "_everything", lambda: house)
         sources._digest.cache_clear()
-        arm, told = ArmRun(methods.arm("gltr", "gltr")), setting("gltr")
+        arm, told = ArmRun(methods.arm("gltr", "gltr")), config("gltr")
         last = plan_stages(arm, 0, told)[-1]
         protocol = protocols.load("rgb-single-pass").as_dict()
         raw = PlannedData("raw", "0" * 32)
         return {
             "stage": last.step.fingerprint,
-            "judge": judge_step(arm, last, raw, protocol, told).fingerprint,
+            "judge": score_step(arm, last, raw, protocol, told).fingerprint,
             "explain": explain_step(arm, last, told).fingerprint,
             "examine": examine_step(arm, (64, 32), protocol, told, {}).fingerprint,
         }

@@ -3,10 +3,10 @@
 from typing import Any
 
 import methods
-from runners.plan.plan_types import Setting
+from runners.plan.plan_types import JobConfig
 
 
-def setting(paper: str, **changes: Any) -> Setting:
+def config(paper: str, **changes: Any) -> JobConfig:
     """A paper's card under the embedded profile, with some values changed."""
     plain: dict[str, Any] = {
         "card": methods.paper(paper),
@@ -20,4 +20,4 @@ def setting(paper: str, **changes: Any) -> Setting:
         "device": "cpu",
         "runtime": {"torch": "x", "threads": 2},
     }
-    return Setting(**{**plain, **changes})
+    return JobConfig(**{**plain, **changes})
