@@ -123,7 +123,7 @@ class ImageAndVideo(Protocol):
 
 @runtime_checkable
 class Pairwise(Protocol):
-    """Needs both tracklets to score a pair (CSA); single-pass protocols turn it away."""
+    """Needs both tracklets to score a pair (CSA); single-pass protocols reject it."""
 
     def score(self, query: Tensor, query_mask: Tensor, gallery: Tensor, gallery_mask: Tensor) -> Tensor:
         """``[Q, T, 3, H, W]`` against ``[G, T, 3, H, W]`` -> distances ``[Q, G]``, smaller is more alike."""

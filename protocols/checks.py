@@ -28,7 +28,7 @@ class Admission:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the arm is turned away; empty if it is not."""
+        """Why the arm is rejected; empty if it is admitted."""
         return tuple(f"{check.name}: {check.detail}" for check in self.checks if not check.passed)
 
     def as_dict(self) -> dict[str, Any]:

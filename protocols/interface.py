@@ -32,7 +32,7 @@ class Protocol:
         scoring: distance and convention of the headline numbers; the other conventions are scored beside it.
         sides: which of query and gallery is a single image and which a video, the headline side first: ``I2V`` is an
             image against videos. The image is the first frame of a tracklet. Empty: tracklets against tracklets.
-        query_camera: only tracklets of this camera ask and only the others answer; 0 for all.
+        query_camera: only tracklets of this camera are queries and only the others are gallery; 0 for all.
         splits: random halves of the identities that results are averaged over; 1 for a set with one fixed split.
         repairs: whether arms are judged on repaired data beside the raw ones, and by how much of a query is hidden.
 

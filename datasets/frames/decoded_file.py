@@ -31,7 +31,7 @@ def record_of(path: Path) -> Path:
 def is_whole(path: Path, shape: tuple[int, ...], *, quiet: bool = False) -> bool:
     """Whether a file holds the frames that were written; each is read once in a process.
 
-    A file that is there and is not what was written is named on stderr; who asks makes it again.
+    A file that is there and is not what was written is named on stderr; the caller makes it again.
 
     Args:
         path: the file.

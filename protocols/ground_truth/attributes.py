@@ -1,10 +1,10 @@
 """How well yes/no attributes are recognised, where the data say what is right.
 
-Most attributes are rare: who answers *no* to every hat is right nearly always. The headline is therefore the balanced
-accuracy of a column, the mean of two shares: of the truly yes that are called yes, and of the truly no that are called
-no. 50 % is chance however rare a yes is, and also what the commoner answer to everything gets. Plain accuracy stands
-beside it, with that of the commoner answer as its reference. A group's value is the mean over its columns, each with
-one weight.
+Most attributes are rare: a predictor that says *no* to every hat is right nearly always. The headline is therefore the
+balanced accuracy of a column, the mean of two shares: of the truly yes that are called yes, and of the truly no that
+are called no. 50 % is chance however rare a yes is, and also what the commoner answer to everything gets. Plain
+accuracy stands beside it, with that of the commoner answer as its reference. A group's value is the mean over its
+columns, each with one weight.
 
 A balanced accuracy is no mean over people, so its interval is that of its linearisation (the infinitesimal jackknife).
 With TPR = TP / P and TNR = TN / N of a column, what person i moves it by is

@@ -2,7 +2,7 @@
 
     LS-VID/tracklet_{train,val,test}/<person>/<image>.jpg
     LS-VID/list_sequence/list_seq_{train,val,test}.txt     explained in `ls_vid_lists`
-    LS-VID/test/...                                        which tracklets ask, explained in `ls_vid_queries`
+    LS-VID/test/...                                        which tracklets are queries, see `ls_vid.queries`
 
 Source: J. Li et al., "Global-Local Temporal Representations for Video Person Re-Identification", ICCV 2019, whose
 Table 1 has the counts below, and the loaders that were published with later methods. **No real file of LS-VID could be

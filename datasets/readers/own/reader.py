@@ -7,10 +7,10 @@ Persons and cameras are whole numbers, or names, which are then numbered from 1 
 0 is a distractor, a wrong answer to every query; -1 is junk, which evaluation leaves out. Frames stand in the order of
 the column `frame`, else in the natural order of their names (2 before 10).
 
-`train` may be absent: such a set can be evaluated on and not trained on. With `query` and `gallery` those ask and
-answer; in a CSV a tracklet that stands under both with the same frames is one tracklet. With `test`, or a CSV without
-a column `part`, all tracklets answer, and of each (person, camera) the first one asks, in the natural order of its
-label, if another camera has seen the person: the rule of MARS, which takes one query of each such pair too.
+`train` may be absent: such a set can be evaluated on and not trained on. With `query` and `gallery` those are what they
+say; in a CSV a tracklet that stands under both with the same frames is one tracklet. With `test`, or a CSV without a
+column `part`, all tracklets are gallery, and of each (person, camera) the first one is a query, in the natural order of
+its label, if another camera has seen the person: the rule of MARS, which takes one query of each such pair too.
 """
 
 from collections import Counter

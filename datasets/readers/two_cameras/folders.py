@@ -31,7 +31,7 @@ class Layout:
     Attributes:
         title: what messages call the data set.
         sequences: folder of the image sequences.
-        cameras: folders of camera 1, which asks, and of camera 2.
+        cameras: folders of camera 1, the queries, and of camera 2.
         person: name of a person's folder; its group is the person's number.
         frame: name of a frame, with a group ``number`` and, where the name repeats them, ``camera`` and ``person``.
         example: path of a frame, for messages.

@@ -10,8 +10,8 @@ division on another file system. The first 150 of a row are TEST, the last 150 a
 STMP and AP3D. The released code of CSA takes them the other way round, which is `ilids-csa` here; its accuracies are of
 other divisions and not to be compared with the rest. RCN and ASTPN drew halves of their own.
 
-Camera 1 asks, camera 2 answers, each query has one match. Frames stand in the order of the number in their name, which
-counts the frames of the source video.
+Camera 1 gives the queries, camera 2 the gallery; each query has one match. Frames stand in the order of the
+number in their name, which counts the frames of the source video.
 """
 
 import re

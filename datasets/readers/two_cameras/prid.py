@@ -17,7 +17,7 @@ divisions were released (CSA's even holds position -1, which picks person 200 tw
 own: in division k the people are put in the order of the SHA-256 of the text ``prid-200 seed 0 split k person p`` (k
 from 0, p without leading zeros), and the first half is tested. Some published numbers are of division 0 alone.
 
-Camera a asks, camera b answers, each query has one match; camera ids are 1 and 2.
+Camera a gives the queries, camera b the gallery; each query has one match; camera ids are 1 and 2.
 """
 
 import hashlib

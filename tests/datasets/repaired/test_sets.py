@@ -171,7 +171,7 @@ def test_dropped_frames_leave_no_gap(mars: Split, tmp_path: Path) -> None:
 
 
 def test_frames_may_be_left_out_and_painted_at_once(mars: Split, tmp_path: Path) -> None:
-    class Both(repaired.reference.NoRepair):
+    class Both(repaired.baselines.NoRepair):
         """Keeps every second frame and paints the left half of the last one of them."""
 
         def repair(self, footage: Footage) -> Repaired:
@@ -259,7 +259,7 @@ def test_no_more_than_a_tracklet_a_thread_is_in_memory(mars: Split, tmp_path: Pa
     born: list[weakref.ref[np.ndarray]] = []
     alive: list[int] = []
 
-    class Watching(repaired.reference.NoRepair):
+    class Watching(repaired.baselines.NoRepair):
         def repair(self, footage: Footage) -> Repaired:
             born.append(weakref.ref(footage.frames))
             alive.append(sum(frames() is not None for frames in born))
