@@ -105,7 +105,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def choose(card: "Card", wanted: Sequence[str]) -> "list[Arm]":
-    """Arms by name or text; none named are the card's default ones, ``all`` is every one that encodes tracklets."""
+    """Arms by name or text; none named are the card's default ones, ``all`` is every one that encodes tracklets.
+
+    Raises:
+        RunError: an arm works for others and encodes no tracklets.
+    """
     encoding = [name for name, entry in card.arms.items() if entry.role not in SERVING]
     chosen = [name for name in card.default_arms() if name in encoding]
     arms = [methods.arm(name, card) for name in (encoding if list(wanted) == ["all"] else list(wanted) or chosen)]
@@ -118,7 +122,15 @@ def choose(card: "Card", wanted: Sequence[str]) -> "list[Arm]":
 def measure(
     card: "Card", arms: "Sequence[Arm]", size: tuple[int, int], device: str, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """The record: every arm in every way."""
+    """The record: every arm in every way.
+
+    Args:
+        card: of the paper.
+        arms: which are measured.
+        size: (height, width) of a frame.
+        device: such as ``cpu``.
+        options: of the command line.
+    """
     import torch
 
     from protocols.cost import device as hardware
@@ -176,7 +188,14 @@ def _grid(bench: Any, arm: "Arm", way: "Way", options: argparse.Namespace, ceili
 
 
 def write(folder: Path, record: dict[str, Any], tables: Sequence[Any], page: str) -> None:
-    """The record, the page and all tables, whole or not at all."""
+    """The record, the page and all tables, whole or not at all.
+
+    Args:
+        folder: where to.
+        record: all numbers.
+        tables: of them.
+        page: as HTML.
+    """
     from reports.render.write import write_files
 
     files = {"cost.json": json.dumps(record, indent=1) + "\n", "cost.html": page}

@@ -76,7 +76,14 @@ class Scoreboard:
     _bars: Progress = field(init=False)
 
     def enter(self, key: Key, label: str, seeds: Sequence[int], splits: int = 1) -> None:
-        """A line for an arm that is asked for."""
+        """A line for an arm that is asked for.
+
+        Args:
+            key: protocol, paper and arm.
+            label: of the arm.
+            seeds: of its runs.
+            splits: how many divisions each seed has.
+        """
         self.lines[key] = Line(label, seeds, splits=splits)
 
     def rejected(self, key: Key, reason: str) -> None:
@@ -86,7 +93,15 @@ class Scoreboard:
         self._say(f"{key[0]} turns {key[1]}/{key[2]} away: {reason}")
 
     def result(self, key: Key, seed: int, accuracy: tuple[float, float], fresh: bool, split: int | None = None) -> None:
-        """A result is there; percent. ``split`` is the division, where the data set has several."""
+        """A result is there; percent. ``split`` is the division, where the data set has several.
+
+        Args:
+            key: protocol, paper and arm.
+            seed: of the run.
+            accuracy: mAP and rank-1 in percent.
+            fresh: whether it was made now.
+            split: number of the division, where there are several.
+        """
         if key not in self.lines:  # the colour row, which nobody asks for by name
             self.enter(key, key[2], (seed,))
         line = self.lines[key]

@@ -67,7 +67,11 @@ def meant(missing: Sequence[str], there: Iterable[str]) -> str:
 
 
 def matrix(array: NDArray[Any], name: str, path: Path) -> Floats:
-    """Descriptors as float32 or float64, ``[N, D]``."""
+    """Descriptors as float32 or float64, ``[N, D]``.
+
+    Raises:
+        RunError: it is no matrix of numbers.
+    """
     if array.ndim != 2:
         raise RunError(f"{path}: {name} must be a matrix with one row a tracklet, got shape {array.shape}.")
     if array.dtype.kind not in "fiu":
@@ -77,7 +81,17 @@ def matrix(array: NDArray[Any], name: str, path: Path) -> Floats:
 
 
 def whole(array: NDArray[Any], name: str, length: int, path: str) -> Ints:
-    """Ids, cameras or rows: whole numbers, also where they are written as 1.0."""
+    """Ids, cameras or rows: whole numbers, also where they are written as 1.0.
+
+    Args:
+        array: as it was read.
+        name: of the array, for messages.
+        length: expected.
+        path: of the file, for messages.
+
+    Raises:
+        RunError: it holds other than whole numbers, or has another length.
+    """
     if array.shape != (length,):
         raise RunError(f"{path}: {name} must have one entry for each of {length} rows, got shape {array.shape}.")
     if array.dtype.kind not in "iuf":

@@ -210,6 +210,13 @@ def write(folder: Path, features: Floats, tracklets: Tracklets, about: Mapping[s
 
     Raises:
         RunError: as of `Writer`.
+
+    Args:
+        folder: ``NAME.descriptors``.
+        features: ``[N, D]``.
+        tracklets: who they are, ``[N]``.
+        about: what is known of where they are from.
+        fingerprint: of what they were made of.
     """
     if features.ndim != 2:
         raise RunError(f"{folder}: descriptors must be [N, D], got an array of shape {features.shape}.")

@@ -300,7 +300,15 @@ def pixels_ahead(inputs: TestInputs, rows: Sequence[Ints]) -> Iterator[NDArray[n
 def encode_clips(
     method: nn.Module, inputs: TestInputs, rows: Ints, mask: Tensor, pixels: NDArray[np.uint8] | None = None
 ) -> Tensor:
-    """Frames by row ``[B, T]`` -> ``[B, D]``; ``pixels`` are those of the rows, where they were read before."""
+    """Frames by row ``[B, T]`` -> ``[B, D]``; ``pixels`` are those of the rows, where they were read before.
+
+    Args:
+        method: in eval mode.
+        inputs: where frames come from.
+        rows: of the store, ``[B, T]``.
+        mask: ``[B, T]``, true on real frames.
+        pixels: ``[B, T, H, W, 3]``, or None to read them here.
+    """
     if isinstance(method, FrameThenTime):
         assert inputs.features is not None  # the job extracts them for every such method
         with autocast(inputs.device, "tf32" if inputs.precision == "tf32" else "fp32"):  # of float32 features

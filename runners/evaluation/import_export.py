@@ -67,6 +67,9 @@ def of_set(whole: DescriptorSet, query_set: DescriptorSet | None = None, share: 
         whole: the gallery, and the queries too.
         query_set: another set of the same tracklets for the queries, such as single images.
         share: of several processes, the one that reads.
+
+    Raises:
+        RunError: no query or no gallery, or two sets of different tracklets.
     """
     who = whole.tracklets
     query_rows, gallery_rows = np.flatnonzero(who.query), np.flatnonzero(who.gallery)

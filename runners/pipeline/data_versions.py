@@ -111,7 +111,14 @@ class DataVersions:
     def source_store(
         self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear"
     ) -> FrameStore:
-        """Frames of the ``train`` or ``test`` half of the source."""
+        """Frames of the ``train`` or ``test`` half of the source.
+
+        Args:
+            part: ``train`` or ``test``.
+            size: (height, width).
+            crop: see `FrameStore.build`.
+            resize: see `FrameStore.build`.
+        """
         assert self.source is not None  # asked for where something was planned on it
         return self._frames(self.source.split, part, size, crop, resize)
 
@@ -214,7 +221,14 @@ class DataVersions:
         )
 
     def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear") -> FrameStore:
-        """Decoded frames of the data as they are."""
+        """Decoded frames of the data as they are.
+
+        Args:
+            part: ``train`` or ``test``.
+            size: (height, width).
+            crop: see `FrameStore.build`.
+            resize: see `FrameStore.build`.
+        """
         found = self.store(part, size, PlannedData(RAW, self.raw.fingerprint), crop, resize)
         assert isinstance(found, FrameStore)  # selections are made of repaired data only
         return found

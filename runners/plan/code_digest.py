@@ -146,7 +146,17 @@ def _everything() -> Sources:
 def closure(
     kind: str, sources: Sources, *, arm: Path | None = None, modules: Iterable[str] = ()
 ) -> Mapping[str, Source]:
-    """All modules that decide a step, by dotted name, sorted; arguments and errors as in `code_digest`."""
+    """All modules that decide a step, by dotted name, sorted; arguments and errors as in `code_digest`.
+
+    Args:
+        kind: of `KINDS`.
+        sources: of the suite.
+        arm: folder of the method.
+        modules: what is found only while the step runs.
+
+    Raises:
+        RunError: there is no such kind.
+    """
     if kind not in KINDS:
         raise RunError(f"there is no kind of step called {kind!r}; known: {', '.join(KINDS)}.")
     entries = [*KINDS[kind].entries, *modules]

@@ -50,7 +50,14 @@ def score_step(
 
 
 def colour_step(size: tuple[int, int], seed: int, protocol: Mapping[str, Any], config: JobConfig) -> Step:
-    """The step of the sanity row: what the colour of clothes alone gets."""
+    """The step of the sanity row: what the colour of clothes alone gets.
+
+    Args:
+        size: (height, width).
+        seed: of the job.
+        protocol: its record.
+        config: of the job.
+    """
     inputs = {
         "control": "colour",
         "paper": config.card.key,

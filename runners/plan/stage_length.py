@@ -5,7 +5,11 @@ from runners.errors import RunError
 
 
 def length_of(stage: Stage) -> tuple[int, str]:
-    """Amount and unit of a stage's length."""
+    """Amount and unit of a stage's length.
+
+    Raises:
+        RunError: the stage names no length.
+    """
     length: Length = stage.length
     for unit in ("frames", "epochs", "steps"):
         if getattr(length, unit):

@@ -84,7 +84,14 @@ def same_weights(new: Floats, old: Floats, people: NDArray[np.int64]) -> Differe
 
 
 def other_weights(new: Floats, old: Floats, people: NDArray[np.int64], noise: Noise) -> Difference:
-    """Of a new training ``[Q]`` against those of the baseline ``[S, Q]``."""
+    """Of a new training ``[Q]`` against those of the baseline ``[S, Q]``.
+
+    Args:
+        new: per-query values of a training ``[Q]``.
+        old: those of the baseline, ``[S, Q]``.
+        people: of the queries ``[Q]``.
+        noise: of trainings.
+    """
     found = paired_difference(new, old.mean(axis=0), people, resamples=2000)
     between = noise.sigma**2 * (1 + 1 / noise.seeds)
     variance = found.standard_error**2 + between

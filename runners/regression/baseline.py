@@ -142,6 +142,12 @@ def write_baseline(path: Path, matrix: Matrix, measured: Measured, history: tupl
 
     Raises:
         RunError: it would be larger than a file under version control should be.
+
+    Args:
+        path: of the file.
+        matrix: what was run.
+        measured: what it gave.
+        history: earlier entries.
     """
     plain = {
         "format": FORMAT,

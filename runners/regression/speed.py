@@ -51,7 +51,14 @@ def ratios(
 
 
 def in_turns(one: Call, other: Call, seconds: float, clock: Clock = time.perf_counter) -> list[float]:
-    """Time of ``one`` over that of ``other``, again and again, each pair back to back and in alternating order."""
+    """Time of ``one`` over that of ``other``, again and again, each pair back to back and in alternating order.
+
+    Args:
+        one: what is timed.
+        other: what it is timed against.
+        seconds: for all of it.
+        clock: seconds that only grow.
+    """
     found = interleaved_timing.in_turns(
         one,
         other,

@@ -111,7 +111,15 @@ def load_world(matrix: Matrix, work: Path) -> tuple[Split, Annotation | None]:
 
 
 def make_job(matrix: Matrix, entry: Entry, split: Split, annotation: Annotation | None, work: Path) -> Job:
-    """A paper's job under the matrix's pinned lengths, size and threads."""
+    """A paper's job under the matrix's pinned lengths, size and threads.
+
+    Args:
+        matrix: what is run.
+        entry: the paper and its arms.
+        split: the data.
+        annotation: of its people.
+        work: folder of the steps.
+    """
     world = matrix.rendered()
     config = config_of(
         entry.card(),
@@ -164,6 +172,9 @@ def train_all(
         work: folder of the steps, shared by all.
         workers: processes; with one, everything happens in this one.
         expected: seconds that each paper took before, for the remaining time and to begin with the longest.
+
+    Raises:
+        RunError: a process was ended from outside.
     """
 
     def cost(task: Task) -> float:

@@ -154,7 +154,14 @@ def sample_clip(stage: Stage, length: int, rng: np.random.Generator) -> sampling
 
 
 def pixels(picks: Picks, store: TrainingFrames, stage: Stage, seed: int) -> NDArray[np.uint8]:
-    """Fetch and augment a batch: uint8 ``[B, T, H, W, 3]``; the same whoever asks, and in any order."""
+    """Fetch and augment a batch: uint8 ``[B, T, H, W, 3]``; the same whoever asks, and in any order.
+
+    Args:
+        picks: which frames.
+        store: holds them.
+        stage: says how they are augmented.
+        seed: of the run.
+    """
     wanted = stage.augment
     change = ClipTransform(
         flip=wanted.flip,

@@ -39,7 +39,15 @@ def frames_per_batch(size: tuple[int, int]) -> int:
 def probe_digest(
     method: FrameThenTime, size: tuple[int, int], normalise: Normalisation, device: str, precision: Precision
 ) -> str:
-    """Digest of the frame network's answer to fixed noise: the same for networks that do the same."""
+    """Digest of the frame network's answer to fixed noise: the same for networks that do the same.
+
+    Args:
+        method: the frame network, in eval mode.
+        size: (height, width).
+        normalise: of pixels.
+        device: such as ``cpu``.
+        precision: of the network.
+    """
     noise = np.random.Generator(np.random.Philox(key=20)).integers(0, 256, (_PROBE_IMAGES, *size, 3), dtype=np.uint8)
     features = _encode(method, noise, normalise, device, precision).cpu().numpy()
     return hashlib.sha256(f"{features.shape}".encode() + features.tobytes()).hexdigest()[:32]

@@ -47,7 +47,14 @@ def mixed(precision: Precision) -> bool:
 
 
 def encode_frames(method: FrameThenTime, clips: Tensor, mask: Tensor, precision: Precision) -> Tensor:
-    """Frame features of clips ``[B, T, 3, H, W]`` -> ``[B, T, d]`` float32, zeros on padding."""
+    """Frame features of clips ``[B, T, 3, H, W]`` -> ``[B, T, d]`` float32, zeros on padding.
+
+    Args:
+        method: the network.
+        clips: ``[B, T, 3, H, W]``.
+        mask: ``[B, T]``, true on real frames.
+        precision: of the network.
+    """
     real = method.frame_features(laid_out(clips[mask], precision)).float()  # [real frames, d]
     return real.new_zeros(*mask.shape, real.shape[-1]).masked_scatter(mask[..., None], real)
 

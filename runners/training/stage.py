@@ -119,7 +119,16 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
 def build_method(
     run: ArmRun, num_ids: int, seed: int, size: tuple[int, int], device: str, precision: Precision
 ) -> nn.Module:
-    """An arm's network with initial weights that depend on the seed and on nothing else."""
+    """An arm's network with initial weights that depend on the seed and on nothing else.
+
+    Args:
+        run: the arm and its control.
+        num_ids: training identities.
+        seed: of the initial weights.
+        size: (height, width).
+        device: such as ``cpu``.
+        precision: of the network.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(int(generator(seed, "initial weights", run.arm.method).integers(2**62)))
         method = run.arm.build(num_ids, size)
@@ -131,7 +140,17 @@ def build_method(
 
 
 def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device: str) -> nn.Module:
-    """The network of a finished stage, in eval mode."""
+    """The network of a finished stage, in eval mode.
+
+    Args:
+        planned: the stage, which must be done.
+        num_ids: training identities.
+        steps: where results are kept.
+        device: such as ``cpu``.
+
+    Raises:
+        RunError: the weights are those of another network.
+    """
     method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
     path = steps.folder(planned.step) / WEIGHTS
     try:
@@ -152,7 +171,15 @@ def save_weights(method: nn.Module, path: Path) -> None:
 def choose_source(
     method: nn.Module, planned: PlannedStage, training_data: TrainingData, steps: StepStore, device: str
 ) -> Source:
-    """Cached features where the stage cannot tell them from pixels; pixels everywhere else."""
+    """Cached features where the stage cannot tell them from pixels; pixels everywhere else.
+
+    Args:
+        method: at its starting weights.
+        planned: the stage.
+        training_data: of the stage.
+        steps: where features are kept.
+        device: such as ``cpu``.
+    """
     stage, store = planned.stage, training_data.store
     if isinstance(method, FrameThenTime) and stage.augment == Augment() and isinstance(store, FrameStore):
         learning = [p for n, p in method.named_parameters() if any(trains(t.trains, n) for t in stage.all_turns)]
@@ -168,7 +195,14 @@ def choose_source(
 def frame_network_is_frozen(
     method: FrameThenTime, learning: list[nn.Parameter], size: tuple[int, int], device: str
 ) -> bool:
-    """Whether no learning parameter reaches the frame features: found by following gradients, not names."""
+    """Whether no learning parameter reaches the frame features: found by following gradients, not names.
+
+    Args:
+        method: the network.
+        learning: parameters that the stage trains.
+        size: (height, width).
+        device: such as ``cpu``.
+    """
     assert isinstance(method, nn.Module)  # every method is one
     method.eval()
     before = [(p, p.requires_grad) for p in method.parameters()]
@@ -194,6 +228,16 @@ def frame_features(
     """The file of frame features ``[F, d]`` of one half of a split, extracted now or before.
 
     Of a whole half: who needs a selection takes the rows of its base.
+
+    Args:
+        method: the frame network.
+        part: ``train`` or ``test``.
+        split: the data.
+        store: frames of that half.
+        normalise: of pixels.
+        steps: where the file is kept.
+        device: such as ``cpu``.
+        precision: of the network.
     """
     answer = probe_digest(method, store.size, normalise, device, precision)
     step = Step(
