@@ -109,7 +109,7 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     some = [tables.conventions(job, "mAP"), tables.conventions(job, "rank1"), sides.matrix(job), sides.variants(job)]
     some += protocol_ledger_page.section(job).get("files", [])
     for group in job.arms():
-        if group.explained():
+        if mask_measures.explained(group):
             some += [mask_measures.accuracy(group), mask_measures.differences(group)]
     some += cost_section.tables(job.cost) if job.cost else []
     some += [*test_time_section.tables(job), *repair_section.tables(job), *attributes_section.tables(job, wanted)]

@@ -239,7 +239,7 @@ def image_and_video(job: Job) -> dict[str, Any]:
 
 def where_it_looks(job: Job) -> list[dict[str, Any]]:
     """Tables and pictures of every arm that recorded where it looks, the headline arm first."""
-    arms = [group for group in job.arms() if group.explained()]
+    arms = [group for group in job.arms() if mask_measures.explained(group)]
     first = cards.headline_arm(job.card, [group.name for group in arms])
     return [
         {

@@ -1,6 +1,9 @@
 """What a report must admit: everything that the recorded runs do not show."""
 
+from reports.ledger import mask_measures
 from reports.ledger.ledger import Ledger
+from reports.records.attributes import KIND as ATTRIBUTES
+from reports.records.labels import KIND as LABELS
 from reports.schema.controls import CONTROL_LABELS, TEMPORAL_CONTROLS
 from reports.schema.vocabulary import ORACLE
 from reports.sections.frame_weights import tables
@@ -73,7 +76,7 @@ def _sides(job: Job) -> list[str]:
 
 def _masks(job: Job, ledger: Ledger) -> list[str]:
     found = []
-    if any(group.explained() for group in job.arms()) and job.synthetic:
+    if any(mask_measures.explained(group) for group in job.arms()) and job.synthetic:
         found.append("Where it looks on filmed people: the true regions are known on drawn ones only.")
     unread = [claim.id for claim in ledger.claims if claim.difference is None and claim.unit != "points"]
     if unread:
@@ -92,7 +95,7 @@ def _weights(job: Job) -> list[str]:
 
 def _attributes(job: Job) -> list[str]:
     found = []
-    learned = any(run.attributes for group in job.arms() for run in group.runs)
+    learned = any(ATTRIBUTES.of(run) for group in job.arms() for run in group.runs)
     known = slices.recorded(job)
     if job.synthetic and (learned or known):
         found.append(
@@ -105,17 +108,18 @@ def _attributes(job: Job) -> list[str]:
     if learned and not job.synthetic:
         found.append("Whether the annotation is right: recognised attributes were held against it, not against people.")
     labellers = {name: arm for name, arm in job.card["arms"].items() if arm.get("role") == "labeller"}
-    if job.labels:
-        told = {one.arm for one in job.labels.labellers}
+    labels = LABELS.of(job)
+    if labels:
+        told = {one.arm for one in labels.labellers}
         labellers = {name: arm for name, arm in labellers.items() if name not in told}
         if job.synthetic:
             found.append(
                 "Transfer of labels from filmed data, RAP as in the paper: source and target are both drawn here, so "
                 "the gap between them is one of style."
             )
-        if not job.labels.has_source:
+        if not labels.has_source:
             found.append("How labels fare on their own source: nobody of it was held out.")
-    if labellers and (job.labels or learned):
+    if labellers and (labels or learned):
         names = ", ".join(str(arm.get("label", name)) for name, arm in labellers.items())
         found.append(f"Labellers of the card whose labels were not held against the truth: {names}.")
     return found
@@ -169,7 +173,7 @@ def _runs(job: Job) -> list[str]:
         found.append("The exact code: some runs were made with uncommitted changes.")
     if job.splits and len(job.splits) < splits.of(job):
         found.append(f"All splits of the data: {splits.shown(job)} were run, and published numbers are means over all.")
-    if job.splits and job.labels:
+    if job.splits and LABELS.of(job):
         found.append(f"Labels in other splits: they were held against the truth in split {job.splits[0]} alone.")
     found += [f"Not counted: {sentence}" for sentence in job.left_out]
     if not job.finished:

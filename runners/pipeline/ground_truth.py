@@ -5,6 +5,7 @@ Each answer is a recorded step of its own, made once for an arm or a version of 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,9 @@ from datasets.frames.subset import FrameSelection
 from datasets.repaired.write import read_changes
 from files.formats import arrays as npy
 from methods.interface import Explains, FrameThenTime, LearnsAttributes
-from reports.schema.vocabulary import RAW, ResultKind
+from reports.records.discovery import kinds_of_arms
+from reports.records.interface import Recorded
+from reports.schema.vocabulary import RAW
 from runners.derived_data.region_scores import called
 from runners.errors import RunError
 from runners.evaluation.score import to_npz
@@ -59,6 +62,26 @@ class AgainstTruth:
     calls: bool = False
     _references: dict[str, restoration.Reference] = field(default_factory=dict)
     _shares: HiddenShares | None = None
+
+    def answers(self, run: ArmRun, last: PlannedStage, tested: PlannedData, shown: set[str]) -> dict[str, Recorded]:
+        """All that can be asked of an arm with a seed, by the name of its kind.
+
+        Args:
+            run: the arm.
+            last: its last stage.
+            tested: the data it is judged on.
+            shown: fingerprints of tested data whose repair was told with this seed; this one is added.
+        """
+        found: dict[str, Recorded | None] = {}
+        if tested.fingerprint not in shown:
+            shown.add(tested.fingerprint)
+            found["restoration"] = self.restored(run, last.seed, tested)
+        found |= {
+            "masks": self.explained(run, last),
+            "frame_weights": self.weighed(run, last),
+            "attributes": self.recognised(run, last),
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
     def explained(self, run: ArmRun, last: PlannedStage) -> Explained | None:
         """Masks against the truth, once for an arm with a seed; None where there is nothing of the kind."""
@@ -122,7 +145,7 @@ class AgainstTruth:
         return not run.control and run.tested_on == RAW
 
     def _once(
-        self, step: Step, name: ResultKind, last: PlannedStage, look: Callable[[nn.Module], Answer | None]
+        self, step: Step, name: str, last: PlannedStage, look: Callable[[nn.Module], Answer | None]
     ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         """What a trained network answers, recorded now or before; None where it has no answer."""
         if not self.material.steps.done(step):
@@ -256,17 +279,34 @@ class AgainstTruth:
         )
         return np.concatenate([mask[:, rows[:, None], columns] for mask in masks])
 
-    def _write(
-        self, step: Step, name: ResultKind, record: dict[str, Any] | None, arrays: dict[str, NDArray[Any]]
-    ) -> None:
+    def _write(self, step: Step, name: str, record: dict[str, Any] | None, arrays: dict[str, NDArray[Any]]) -> None:
         with self.material.steps.running(step) as folder:
             if folder is not None:
                 write_json(folder / f"{name}.json", record)
                 write_bytes(folder / f"{name}.npz", to_npz(arrays))
 
-    def _read(self, step: Step, name: ResultKind) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    def _read(self, step: Step, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         folder = self.material.steps.folder(step)
         record = read_json(folder / f"{name}.json")
         if record is None:
             return None
         return record, npy.load_npz(folder / f"{name}.npz", error=RunError, remedy=stages.AGAIN)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A record and its arrays, as a step keeps them."""
+
+    record: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+def records_in(folder: Path) -> dict[str, Recorded]:
+    """What lies beside the result in a step's folder, by the name of its kind."""
+    found: dict[str, Recorded] = {}
+    for kind in kinds_of_arms():
+        json_name, npz_name = kind.files
+        if (folder / json_name).is_file():
+            arrays = npy.load_npz(folder / npz_name, error=RunError, remedy=stages.AGAIN)
+            found[kind.name] = Kept(read_json(folder / json_name), arrays)
+    return found

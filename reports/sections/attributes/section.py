@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from reports.records.labels import KIND as LABELS
 from reports.render.table import Table
 from reports.sections.attributes import label_tables
 from reports.sections.attributes import tables as attributes_tables
@@ -14,7 +15,7 @@ from reports.store.job import Job
 def attributes_section(job: Job) -> dict[str, Any]:
     """Which attributes arms recognise, and which transferred labels are right; empty for a job without either."""
     arms = attributes_tables.arms(job)
-    judged = label_tables.judged(job.labels) if job.labels else ()
+    judged = label_tables.judged(labels) if (labels := LABELS.of(job)) else ()
     if not arms and not judged:
         return {}
     return {
@@ -52,8 +53,8 @@ def tables(job: Job, wanted: Sequence[slices.Sliced]) -> list[Table]:
         frame_weights_tables.shown_table(job),
     ]
     found += [attributes_tables.table(job, arms), attributes_tables.columns_table(job, arms)] if arms else []
-    if job.labels:
-        judged = label_tables.judged(job.labels)
+    if labels := LABELS.of(job):
+        judged = label_tables.judged(labels)
         found += [label_tables.overview(job, judged), label_tables.by_group(job, judged), label_tables.differences(job)]
     found += [slices.table(job, one) for one in wanted]
     return [table for table in found if table.rows]
