@@ -110,9 +110,9 @@ class Job:
         size = plan_stages(runs[0], seeds[0], self.setting)[-1].size
         yield self._colour(size, seeds[0])
         for seed in seeds:
-            shown: set[str] = set()  # what a repair restored is told once
+            told: set[str] = set()  # what is measured of data and not of an arm is told once
             for run in runs:
-                yield self._arm(run, seed, shown)
+                yield self._arm(run, seed, told)
 
     def turned_away(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
         """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
@@ -173,13 +173,13 @@ class Job:
                 self._judge(run, last, tested, store, step, examined, folder)
         return step, fresh
 
-    def _arm(self, run: ArmRun, seed: int, shown: set[str]) -> Outcome:
+    def _arm(self, run: ArmRun, seed: int, told: set[str]) -> Outcome:
         last, tested = self._plan(run, seed)
         step, fresh = self.judged(run, seed)
         self.material.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = stage.training_log(last, self.steps)
         found = self._load(step, log, fresh)
-        return replace(found, records={**found.records, **self.truth.answers(run, last, tested, shown)})
+        return replace(found, records={**found.records, **self.truth.answers(run, last, tested, told)})
 
     def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
         """Admission and cost of an arm, before anything is trained for it; its controls share them.
