@@ -60,7 +60,7 @@ class AgainstTruth:
             told: fingerprints of the steps on data alone that were told with this seed; theirs are added.
         """
         asked = Asked(run, last, tested, self.setting, self.material, self.calls, self._kept)
-        found = {}
+        found: dict[str, Recorded] = {}
         for measurement in measurements():
             step = measurement.planned(asked)
             if step is None or (measurement.once and step.fingerprint in told):

@@ -127,7 +127,7 @@ def measured(folder: Path, package: str) -> dict[str, Kind]:
 
 def _constants(file: Path) -> dict[str, Any]:
     """Plain constants at the top of a module; none of one that is no Python, which its import will say."""
-    found = {}
+    found: dict[str, Any] = {}
     with contextlib.suppress(OSError, SyntaxError, ValueError):
         for statement in ast.parse(file.read_bytes()).body:
             match statement:
@@ -141,8 +141,9 @@ _MEASURED = measured(Path(__file__).parents[1] / "ground_truth", "runners.ground
 KINDS: Mapping[str, Kind] = {**_FIXED, **_MEASURED}
 """Every kind of step of the suite, and decoded frames."""
 
-BY_FINGERPRINT: Mapping[str, str] = _DATA | {
-    kind.entries[0]: f"what it measures is a step: {step}" for step, kind in _MEASURED.items()
+BY_FINGERPRINT: Mapping[str, str] = {
+    **_DATA,
+    **{kind.entries[0]: f"what it measures is a step: {step}" for step, kind in _MEASURED.items()},
 }
 """Has its say through data or through a step whose fingerprint is an input; followed only where it is that step."""
 
