@@ -5,8 +5,9 @@ ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.docs-installed
 
-.PHONY: help gpu-evidence install reproduce compare regress test test-slow fuzz lint bench data list constraints clean
+.PHONY: help gpu-evidence install reproduce compare regress test test-slow fuzz lint docs bench data list constraints clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,11 +51,19 @@ lint: $(STAMP)  ## style, types, and the floors of the house
 bench: $(STAMP)  ## timings, each beside its floor
 	$(PY) -m pytest -p no:cacheprovider -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
 
+$(DOCS_STAMP): $(STAMP)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(DOCS_STAMP)  ## the pages of docs/ as a site in build/docs; a link that leads nowhere ends it
+	rm -rf build/docs
+	$(PY) -m sphinx --fail-on-warning --keep-going --nitpicky --fresh-env -d build/doctrees -c docs . build/docs $(ARGS)
+
 gpu-evidence:  ## costs and the embedded matrix on a CUDA GPU, by this machine's own python: no network, no .venv
 	$(PYTHON) -m runners.gpu_evidence $(ARGS)
 
-constraints: $(STAMP)  ## write down the versions of .venv
+constraints: $(DOCS_STAMP)  ## write down the versions of .venv
 	(head -2 constraints.txt; $(PY) -m pip freeze --exclude-editable) > constraints.tmp && mv constraints.tmp constraints.txt
 
-clean:  ## remove .venv and caches; data, runs and the tracking store stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+clean:  ## remove .venv, the built site and caches; data, runs and the tracking store stay
+	rm -rf $(VENV) build/docs build/doctrees .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

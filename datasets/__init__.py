@@ -8,7 +8,6 @@ A data set is one module with a function `examine(root, *, split, **options) -> 
 the table below. Nothing here imports torch.
 """
 
-import difflib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from datasets.errors import DataError
 from datasets.tracklet import Split, Tracklet
+from files.errors import did_you_mean
 
 if TYPE_CHECKING:
     from datasets.checks import Examination
@@ -124,7 +124,6 @@ def examine(
 
 def _reader(name: str) -> _Reader:
     if name not in _READERS:
-        near = difflib.get_close_matches(name.lower(), _READERS, n=2, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names())}."
+        hint = did_you_mean(name.lower(), _READERS, most=2, cutoff=0.5) or f"known are {', '.join(names())}."
         raise DataError(f"there is no data set called {name!r}; {hint}")
     return _READERS[name]

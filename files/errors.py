@@ -1,6 +1,8 @@
-"""The sentence that every unreadable file is answered with."""
+"""The sentences for files that cannot be read and for names that nobody knows."""
 
+import difflib
 import errno
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +41,24 @@ def reason(error: BaseException | str) -> str:
     if len(said) > _LONGEST:
         said = said[:_LONGEST].rstrip() + " ..."
     return said or type(error).__name__
+
+
+def did_you_mean(name: str, known: Iterable[str], *, most: int = 3, cutoff: float = 0.6, quoted: bool = False) -> str:
+    """The names nearest to an unknown one, as a question; empty where none is near.
+
+    Args:
+        name: the unknown one.
+        known: all names that there are.
+        most: names that are offered.
+        cutoff: how alike they have to be, from 0 to 1.
+        quoted: put each in quotes.
+
+    Example:
+        >>> did_you_mean("gltrr", ["gltr", "adfd"])
+        'did you mean gltr?'
+    """
+    near = difflib.get_close_matches(name, list(known), n=most, cutoff=cutoff)
+    return f"did you mean {' or '.join(map(repr, near) if quoted else near)}?" if near else ""
 
 
 _LONGEST = 200  # characters of a library's message that are passed on: some repeat the file's own bytes

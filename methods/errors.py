@@ -1,7 +1,8 @@
 """The one error of this floor, and the sentence that every unknown name is answered with."""
 
-import difflib
 from collections.abc import Iterable
+
+from files.errors import did_you_mean
 
 
 class MethodError(ValueError):
@@ -21,6 +22,5 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> MethodError:
     """
     names = sorted(known)
     name = str(name)[:200]
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    hint = f": did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return MethodError(f"unknown {kind} {name!r}{hint} (known: {', '.join(names) or 'none'})")
+    near = did_you_mean(name, names, quoted=True)
+    return MethodError(f"unknown {kind} {name!r}{near and f': {near}'} (known: {', '.join(names) or 'none'})")

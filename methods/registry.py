@@ -8,7 +8,6 @@ work.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib
 import importlib.util
@@ -22,7 +21,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from methods.cards.card import CARD_FILE, ArmCard, Card, read_card
-from methods.cards.schema import field_types, fill
+from methods.cards.options import Choices
+from methods.cards.schema import field_types
 from methods.cards.validation import check
 
 from .errors import MethodError, unknown
@@ -78,31 +78,6 @@ def method_folder(arm: ArmCard, card: Card) -> Path:
 def package_of(folder: Path) -> str | None:
     """The package that a method's folder is in this repository; None for a folder anywhere else."""
     return f"methods.{folder.name}" if folder.parent == _HOME else None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Choices:
-    """What a method's ``options.py`` declares.
-
-    Attributes:
-        kind: the frozen dataclass ``Options``.
-        readings: reading -> overrides of its defaults.
-        losses: names that the method's ``losses`` knows.
-        where: the file, for messages.
-        deciding: options that a recipe depends on, so that an arm of other values needs another recipe.
-    """
-
-    kind: type[Any]
-    readings: Mapping[str, Mapping[str, Any]]
-    losses: tuple[str, ...]
-    where: str
-    deciding: tuple[str, ...] = ()
-
-    def resolve(self, reading: str, options: Mapping[str, Any]) -> Any:
-        """Options of a reading with overrides, which may be texts; unknown ones are a `MethodError`."""
-        if reading not in self.readings:
-            raise MethodError(f"{self.where}: {unknown('reading', reading, self.readings)}")
-        return fill(self.kind, {**self.readings[reading], **options}, self.where, noun="option")
 
 
 def choices(folder: Path) -> Choices:

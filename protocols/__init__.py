@@ -10,10 +10,11 @@ here imports torch.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from files.errors import did_you_mean
 
 from .errors import ProtocolError
 
@@ -50,8 +51,7 @@ def load(name: str) -> Protocol:
     """
     known = _named()
     if name not in known:
-        near = get_close_matches(name, known, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+        hint = did_you_mean(name, known, cutoff=0.4) or f"known: {', '.join(known)}"
         raise ProtocolError(f"no protocol is called {name!r}; {hint}")
     return known[name]
 

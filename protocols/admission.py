@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from methods.errors import MethodError
 from methods.interface import FixedClip, ImageAndVideo, Method, Pairwise
 
-from . import resnet50 as trunk
+from .checks import Admission, Check
 from .errors import ProtocolError
-from .interface import Admission, Check
 from .precision import computing
+from .resnet50 import Conv, convolutions, describe, find_blocks
 from .vocabulary import CheckName
 
 TOLERANCE = 1e-4
@@ -156,15 +156,15 @@ def difference(a: Tensor, b: Tensor) -> float:
     return float((a.double() - b.double()).norm()) / scale
 
 
-def _convolutions_run(probe: Probe) -> list[trunk.Conv]:
+def _convolutions_run(probe: Probe) -> list[Conv]:
     """The convolutions that run in one forward pass, in order."""
-    ran: list[trunk.Conv] = []
+    ran: list[Conv] = []
 
     def note(module: nn.Module, *_: Any) -> None:
-        assert isinstance(module, trunk.Conv)  # hooks are set on convolutions only
+        assert isinstance(module, Conv)  # hooks are set on convolutions only
         ran.append(module)
 
-    hooks = [conv.register_forward_pre_hook(note) for _, conv in trunk.convolutions(probe.method)]
+    hooks = [conv.register_forward_pre_hook(note) for _, conv in convolutions(probe.method)]
     try:
         (length,) = probe.lengths(2)
         probe.encode(probe.clip(length, seed=0), [length])
@@ -202,8 +202,8 @@ def _accepts(call: Callable[..., object], *arguments: Any) -> bool:
 def resnet50(probe: Probe) -> tuple[bool, str]:
     """Exactly one plain ResNet-50 runs."""
     ran = _convolutions_run(probe)
-    found = trunk.find_blocks(probe.method)
-    return trunk.describe(found, {id(conv) for conv in ran}, ran[0] if ran else None, probe.method)
+    found = find_blocks(probe.method)
+    return describe(found, {id(conv) for conv in ran}, ran[0] if ran else None, probe.method)
 
 
 def single_pass(probe: Probe) -> tuple[bool, str]:

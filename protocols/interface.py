@@ -10,44 +10,13 @@ from numpy.typing import ArrayLike
 from protocols.ranking.conventions import Convention, Scoring, every_convention
 from protocols.test_time.inputs import Chunks, Feed, Snippets, Variants, WholeSequence
 
+from .checks import Admission
 from .errors import ProtocolError
 from .ranking import Ranking, rank_features_conventions
 from .vocabulary import CHECK_NAMES, SIDES, CheckName, Side, TestFrames, check_at_least, check_once, check_word
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was tried on an arm.
-
-    Attributes:
-        name: what was checked.
-        passed: whether the arm may enter as far as this goes.
-        detail: what was seen, in plain words; the reason where it did not pass.
-    """
-
-    name: str
-    passed: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """The outcome of all checks of a protocol on one arm."""
-
-    admitted: bool
-    checks: tuple[Check, ...]
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why the arm is turned away; empty if it is not."""
-        return tuple(f"{check.name}: {check.detail}" for check in self.checks if not check.passed)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For the result record."""
-        return {"admitted": self.admitted, "checks": [asdict(check) for check in self.checks]}
 
 
 @dataclass(frozen=True, slots=True)

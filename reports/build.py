@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from files import arguments as command_line
 from files import exit_codes
 from protocols.errors import ProtocolError
 from reports.errors import NothingToReport, ReportError
-from reports.ledger.ledger import build_ledger
 from reports.render.write import write_files
 from reports.store.job import Job
 from reports.store.read_job import load_job
@@ -64,61 +62,14 @@ def build(
     return write(job, out, slices)
 
 
-@dataclass(frozen=True)
-class Composed:
-    """A job's report before it is written: the folder's usual name, path -> text, and plain data about it."""
-
-    name: str
-    files: dict[str, str]
-    facts: dict[str, Any]
-
-
 def write(job: Job, out: Path | None = None, slices: Sequence[str] = ()) -> dict[str, Any]:
     """Write the report folder of a job that is already loaded; see :func:`build`."""
+    from reports.compose import compose
+
     made = compose(job, slices)
     folder = out or Path("report") / made.name
     write_files(folder, made.files)
     return {"folder": str(folder), "files": sorted(made.files), **made.facts}
-
-
-def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str]] = ()) -> Composed:
-    """Everything that a job's report folder holds.
-
-    Args:
-        job: what was recorded.
-        slices: attributes of the queries to show accuracy by.
-        pages: href and name of other pages that the page links to.
-    """
-    from reports.page import paper_page
-    from reports.sections import discovery
-    from reports.sections.interface import Material
-    from reports.sections.results.slices import find
-    from reports.sections.results.tables import runs
-
-    wanted = find(job, slices)
-    ledger = build_ledger(job)
-    material = Material(job, ledger, wanted)
-    first = job.any_result
-    name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
-    made = [*discovery.tables(material), runs(job)]
-    files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted, pages)}
-    for table in made:
-        files[f"{table.name}.csv"] = table.as_csv()
-        files[f"{table.name}.tex"] = table.as_latex()
-    files |= {
-        "ledger.json": json.dumps(ledger.as_dict(), indent=1, sort_keys=True, ensure_ascii=False) + "\n",
-        "ledger.csv": ledger.as_csv(),
-        "tables.json": json.dumps([table.as_dict() for table in made], indent=1, ensure_ascii=False) + "\n",
-    }
-    facts = {
-        "experiment": job.experiment,
-        "parent_id": job.parent_id,
-        "verdicts": {claim.id: claim.verdict for claim in ledger.claims},
-        "ledger": ledger.as_dict(),
-        "tables": {table.name: table.as_dict() for table in made},
-        **discovery.facts(material),
-    }
-    return Composed(name, files, facts)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from reports.render.estimate import estimate
 from reports.render.table import Cell, Column, Estimate, Marked, number, shown
-from reports.sections.results import tables
 from reports.store.job import Job
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -59,7 +59,7 @@ def environment() -> Any:
         "shown": shown,
         "symbols": SYMBOLS,
         "quoted": shlex.quote,
-        "accuracy": tables.estimate,
+        "accuracy": estimate,
         "sort_key": sort_key,
         "unique": unique,
         "commands": commands,

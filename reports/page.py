@@ -10,7 +10,7 @@ from reports.ledger import forest_plot
 from reports.ledger.ledger import Ledger
 from reports.page_caveats import unverified
 from reports.sections.discovery import sections
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 from reports.sections.results import slices, splits, tables
 from reports.store.job import Job
 
@@ -31,7 +31,7 @@ def paper_page(
     Raises:
         ReportError: a strip's picture is not a data URI.
     """
-    material = Material(job, ledger, wanted)
+    given = SectionInput(job, ledger, wanted)
     origins = html.origins(job)
     shared = {
         "splits": job.splits,
@@ -40,7 +40,7 @@ def paper_page(
     }
     shown = []
     for section in sorted((*FRAME, *sections()), key=lambda one: one.order):
-        found = section.show(material)
+        found = section.show(given)
         if found:
             shown.append((section, html.fragment(section, origins, {**shared, **found})))
     return html.render(
@@ -61,8 +61,8 @@ def paper_page(
     )
 
 
-def _verdict(material: Material) -> dict[str, Any]:
-    job, ledger = material.job, material.ledger
+def _verdict(given: SectionInput) -> dict[str, Any]:
+    job, ledger = given.job, given.ledger
     claims = forest_plot.forests(ledger)
     in_points = [claim for claim in ledger.judged() if claim.unit == "points"]
     of_masks = [claim.difference for claim in ledger.judged() if claim.unit != "points" and claim.difference]
@@ -90,11 +90,11 @@ def _verdict(material: Material) -> dict[str, Any]:
     }
 
 
-def _again(material: Material) -> dict[str, Any]:
-    job = material.job
+def _again(given: SectionInput) -> dict[str, Any]:
+    job = given.job
     return {
         "command": job.tags.get("command", job.any_result["command"]),
-        "build_command": build_command(job, [one.attribute["name"] for one in material.slices]),
+        "build_command": build_command(job, [one.attribute["name"] for one in given.slices]),
         "runs": tables.runs(job),
     }
 
@@ -197,7 +197,7 @@ FRAME = (
     Section(
         "environment",
         "Environment",
-        lambda material: {"environment": _environment(material.job)},
+        lambda given: {"environment": _environment(given.job)},
         160,
         "environment.html.j2",
     ),
@@ -205,7 +205,7 @@ FRAME = (
     Section(
         "unverified",
         "Not verified",
-        lambda material: {"unverified": unverified(material.job, material.ledger)},
+        lambda given: {"unverified": unverified(given.job, given.ledger)},
         180,
         "unverified.html.j2",
     ),

@@ -3,7 +3,7 @@
 from reports.ledger.ledger import Ledger
 from reports.schema.controls import CONTROL_LABELS, TEMPORAL_CONTROLS
 from reports.sections.discovery import caveats
-from reports.sections.interface import Material
+from reports.sections.interface import SectionInput
 from reports.sections.results import splits
 from reports.sections.results.tables import dataset_label
 from reports.store import cards
@@ -48,7 +48,7 @@ def _scope(job: Job, ledger: Ledger) -> list[str]:
     if ledger.elsewhere:
         listed = ", ".join(f"{claim['id']} ({claim['protocol']})" for claim in ledger.elsewhere)
         found.append(f"Claims that are made under another protocol: {listed}.")
-    found += caveats(Material(job, ledger))
+    found += caveats(SectionInput(job, ledger))
     for claim in ledger.claims:
         if claim.temporal and claim.difference is not None:
             ran = {one.control for one in claim.controls}

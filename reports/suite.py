@@ -8,12 +8,12 @@ from typing import Any
 
 from files.formats import json as json_files
 from reports import html
-from reports.build import compose
 from reports.comparison import claims, claims_page
 from reports.comparison import page as comparison_page
 from reports.comparison.groups import strata
 from reports.comparison.tables import Compared, compare
 from reports.comparison.unrun_papers import SHELF, on_shelf
+from reports.compose import compose
 from reports.conventions import page as conventions_page
 from reports.errors import ReportError
 from reports.index import index_page, strata_table

@@ -31,7 +31,7 @@ EXAMPLES = """examples:
   python -m runners.compare --protocol occlusion-repaired --paper gltr cosam baseline
   python -m runners.compare --arms gltr/gltr gltr/dtp baseline/trinet
   python -m runners.compare --paper my/folder gltr            a method of your own beside a published one
-  python -m runners.compare --dataset prid --data-root /data/prid_2011        ten splits, trained, judged, averaged
+  python -m runners.compare --dataset prid --data-root /data/prid_2011        ten splits, trained, scored, averaged
   python -m runners.compare --dry-run                         what is there, and what would be run
 
 Only what is missing is run: steps are shared with `python -m runners.reproduce` and kept in --work, so a comparison
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=list(PROTOCOLS),
         metavar="NAME",
-        help=f"how they are judged; several give a table each (default {' '.join(PROTOCOLS)}; "
+        help=f"how they are scored; several give a table each (default {' '.join(PROTOCOLS)}; "
         f"known: {', '.join(protocols.names())}; own: each paper's own)",
     )
     add_training(what)
@@ -186,11 +186,11 @@ def run(requests: Sequence[Request], options: argparse.Namespace) -> Compared:
 
 
 def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", plan: list[dict[str, Any]]) -> Request:
-    """Enter every arm on the board; gives the request without those that are turned away.
+    """Enter every arm on the board; gives the request without those that are rejected.
 
-    Who is turned away in one division of the data is in all: its network is asked, not its weights.
+    An arm that is rejected in one division of the data is in all: its network is asked, not its weights.
     """
-    refused = jobs[0].turned_away(request.runs, request.seeds[0])
+    refused = jobs[0].rejected(request.runs, request.seeds[0])
     number = len(request.seeds) * len(jobs)
     for one in request.runs:
         key: Key = (request.protocol.name, request.card.key, one.text)
@@ -199,7 +199,7 @@ def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", 
         reason = refused.get(one.arm.text, "")
         there = 0 if reason else sum(job.done(one, seed) for job in jobs for seed in request.seeds)
         if reason:
-            board.turned_away(key, reason)
+            board.rejected(key, reason)
         plan.append(
             {
                 "protocol": key[0],
@@ -231,7 +231,7 @@ def _plan_text(compared: Compared) -> str:
     lines = []
     for row in compared.plan:
         there = f"{row['there']} of {row['there'] + row['to_make']} there"
-        what = f"turned away: {row['reason']}" if row["reason"] else there
+        what = f"rejected: {row['reason']}" if row["reason"] else there
         lines.append(f"{row['protocol']:<24}{row['paper'] + '/' + row['arm']:<32}{what}")
     make = sum(row["to_make"] for row in compared.plan)
     lines.append(f"{make} results would be made, {sum(row['there'] for row in compared.plan)} are there.")

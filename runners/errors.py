@@ -9,7 +9,7 @@ class NotPossible(RuntimeError):
     """The request is sound, but not on this machine (exit code 3)."""
 
 
-class TurnedAway(NotPossible):
+class ArmRejected(NotPossible):
     """A protocol does not admit an arm.
 
     Attributes:

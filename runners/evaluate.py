@@ -23,12 +23,12 @@ from reports.conventions.descriptors import Evaluation
 from runners.cli.exit_codes import BAD_INPUT, guarded
 from runners.errors import RunError
 from runners.evaluation.descriptor_set import RECORD, SUFFIX
-from runners.evaluation.descriptor_table import ALONE, Exchanged, Share
+from runners.evaluation.descriptor_table import ALONE, DescriptorTable, RankShare
 from runners.evaluation.import_export import check_export, load
 from runners.evaluation.recorded_descriptors import of_step, step_of_run
 from runners.plan.environment import choose_device, command_line
 from runners.progress import note, step_bar
-from runners.torchrun import device_of, joined, quiet
+from runners.torchrun import device_of, process_group, silence_other_ranks
 
 if TYPE_CHECKING:
     from protocols.ranking.distributed import TorchProcesses
@@ -130,14 +130,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise RunError(f"--export writes one set, but {len(options.descriptors)} are named; export them one by one.")
     if options.export:
         check_export(Path(options.export))
-    with joined() as processes:
+    with process_group() as processes:
         if processes is None:
             return _run(options, None)
         if options.export:
             raise RunError("--export is the work of one process; run it without torchrun.")
         if processes.rank == 0:
             return _run(options, processes)
-        with quiet():
+        with silence_other_ranks():
             try:
                 return _run(options, processes)
             except BAD_INPUT:
@@ -169,7 +169,7 @@ def _run(options: argparse.Namespace, processes: "TorchProcesses | None") -> int
     return 0
 
 
-def _opened(options: argparse.Namespace, processes: "TorchProcesses | None" = None) -> list[Exchanged]:
+def _opened(options: argparse.Namespace, processes: "TorchProcesses | None" = None) -> list[DescriptorTable]:
     """All sets that are named, of each of them the slice of this process."""
     split = None
     if options.dataset:
@@ -181,12 +181,12 @@ def _opened(options: argparse.Namespace, processes: "TorchProcesses | None" = No
                 "name it with --split."
             )
         split = load_data(options.dataset, options.data_root, (64, 32), options.split or 0)
-    share = ALONE if processes is None else Share(processes.rank, processes.size)
+    share = ALONE if processes is None else RankShare(processes.rank, processes.size)
     return [_open(name, options, split, share) for name in options.descriptors]
 
 
 def evaluate(
-    one: Exchanged,
+    one: DescriptorTable,
     distances: Sequence[Distance] = DISTANCES,
     processes: "TorchProcesses | None" = None,
     device: str = "cpu",
@@ -228,7 +228,7 @@ def evaluate(
     )  # fmt: skip
 
 
-def _sent(one: Exchanged, device: str) -> tuple[Any, Any]:
+def _sent(one: DescriptorTable, device: str) -> tuple[Any, Any]:
     """Queries and gallery on an accelerator."""
     import torch
 
@@ -277,7 +277,7 @@ def as_data(found: Sequence[Evaluation], command: str) -> dict[str, Any]:
     }
 
 
-def _open(name: str, options: argparse.Namespace, split: Any, share: Share) -> Exchanged:
+def _open(name: str, options: argparse.Namespace, split: Any, share: RankShare) -> DescriptorTable:
     """A file, a set, a judge step's folder or a run id."""
     path = Path(name)
     if not path.exists() and not path.suffix and "/" not in name:
@@ -291,7 +291,7 @@ def _open(name: str, options: argparse.Namespace, split: Any, share: Share) -> E
     return load(path, split, options.queries, share)
 
 
-def _told_apart(sets: Sequence[Exchanged]) -> list[Exchanged]:
+def _told_apart(sets: Sequence[DescriptorTable]) -> list[DescriptorTable]:
     """Sets of one name get a number, so that tables can tell them apart."""
     names = [one.name for one in sets]
     return [

@@ -83,8 +83,8 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
     """Train what has to be trained, write the set, and return its manifest."""
     from datasets.files.manifest import REPAIRED
     from runners.derived_data.load import load_data
-    from runners.pipeline.configuration import setting_of
-    from runners.pipeline.data_versions import Material
+    from runners.pipeline.configuration import config_of
+    from runners.pipeline.data_versions import DataVersions
     from runners.plan.data_names import parse_repairer
     from runners.plan.environment import choose_device
     from runners.plan.plan import folder_of_work, plan_data
@@ -106,7 +106,7 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
     device = choose_device(options.device)
     recipe = card.recipe(methods.arm(options.scorer).recipe, options.profile)
     split = load_data(options.dataset, options.data_root, size or (recipe.size[0], recipe.size[1]))
-    setting = setting_of(
+    config = config_of(
         card,
         split,
         device,
@@ -116,8 +116,8 @@ def repair(options: argparse.Namespace) -> dict[str, Any]:
         scorer=options.scorer,
         precision=chosen_precision(options, device),
     )
-    material = Material(split, StepStore(work), work, device)
-    material.folder(plan_data(card, text, seed, setting), options.out)
+    versions = DataVersions(split, StepStore(work), work, device)
+    versions.folder(plan_data(card, text, seed, config), options.out)
     return json_files.read_object(options.out / REPAIRED, error=RunError)
 
 

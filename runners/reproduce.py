@@ -1,4 +1,4 @@
-"""The main job: train a paper's arms, judge them under one protocol, record, report, and print the verdicts."""
+"""The main job: train a paper's arms, score them under one protocol, record, report, and print the verdicts."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr                    the default: SynthWalk, minutes on two cores
   python -m runners.reproduce --paper gltr --budget quick     a first honest page in 3 minutes
   python -m runners.reproduce --paper gltr --seeds 3          three seeds, pooled in every interval
-  python -m runners.reproduce --paper gltr --protocol rgb-snippets      the same arms, fed and judged in another way
+  python -m runners.reproduce --paper gltr --protocol rgb-snippets      the same arms, fed and scored in another way
   python -m runners.reproduce --paper vrstc                   paints what is hidden, and asks whether that helps
   python -m runners.reproduce --paper gltr cosam baseline --protocol occlusion-repaired     the same question for others
   python -m runners.reproduce --paper gltr --protocol occlusion-repaired --repairers oracle vrstc/stcnet-gen
@@ -31,13 +31,13 @@ EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr --arms gltr 'gltr[branches=1]' --controls none
   python -m runners.reproduce --paper gltr --profile paper --dataset mars --data-root /data/mars --device cuda
   python -m runners.reproduce --paper tkp --protocol image-to-video-ilids --dataset ilids --data-root /data/i-LIDS-VID
-                                                              ten splits, each trained and judged, averaged
-  python -m runners.reproduce --paper my/folder               a method of your own, see README
+                                                              ten splits, each trained and scored, averaged
+  python -m runners.reproduce --paper my/folder               a method of your own, see docs/adding-a-paper.md
   python -m runners.reproduce --list                          papers, arms and claims
 
 Finished steps are kept in --work and never run twice; a run that was stopped goes on where it was, with the same
 numbers in the end. Results go to MLflow (MLFLOW_TRACKING_URI, by default sqlite:///mlflow.db) and to a page in --out.
-No choice is ever made on test data: the weights of the last training step are what is judged.
+No choice is ever made on test data: the weights of the last training step are what is scored.
 
 exit codes: 0 done, 1 training broke down, 2 bad input, 3 not possible on this machine"""
 
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         help="arms by name, with options as in gltr[tsa=off]; or all",
     )
     add_training(what)
-    what.add_argument("--protocol", metavar="NAME", help="how it is judged; default: the paper's own, see --list")
+    what.add_argument("--protocol", metavar="NAME", help="how it is scored; default: the paper's own, see --list")
     add_repair(what, ", ".join(repairer_names()))
     what.add_argument(
         "--slice",

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from files.exit_codes import one_line
 from runners.errors import NotPossible, RunError
-from runners.progress import Bar, shown_on
+from runners.progress import Silent, shown_on
 
 if TYPE_CHECKING:
     from protocols.ranking.distributed import TorchProcesses
@@ -18,7 +18,7 @@ _UNSET = "start several processes with torchrun, or unset WORLD_SIZE and RANK fo
 
 
 @contextmanager
-def joined() -> Iterator["TorchProcesses | None"]:
+def process_group() -> Iterator["TorchProcesses | None"]:
     """The processes of this run while it lasts; ``None`` where it was not started by torchrun, or for one alone.
 
     Raises:
@@ -66,9 +66,9 @@ def _number(name: str, default: int) -> int:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_other_ranks() -> Iterator[None]:
     """No bars, notes or output: for all processes but the first."""
-    with shown_on(_Nowhere()), redirect_stdout(StringIO()):
+    with shown_on(Silent()), redirect_stdout(StringIO()):
         yield
 
 
@@ -76,19 +76,3 @@ def device_of(wanted: str) -> str:
     """``cuda`` becomes this process's own GPU of the machine, ``cuda:1`` stays what it is."""
     local = os.environ.get("LOCAL_RANK", "")
     return f"cuda:{local}" if wanted == "cuda" and local.isdecimal() else wanted
-
-
-class _Nowhere:
-    """A screen that shows nothing."""
-
-    def bar(self, title: str, total: int, unit: str, done: int) -> AbstractContextManager[Bar]:
-        return nullcontext(self)
-
-    def note(self, text: str) -> None:
-        return
-
-    def update(self, n: int) -> None:
-        return
-
-    def set_postfix_str(self, s: str, refresh: bool = True) -> None:
-        return

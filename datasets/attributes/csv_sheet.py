@@ -1,6 +1,5 @@
 """A CSV file as a header and rows of text; every message names file, line and column."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from datasets import identifiers
 from datasets.errors import DataError
+from files.errors import did_you_mean
 from files.formats import csv
 
 
@@ -70,8 +70,8 @@ class Sheet:
             return
         told = []
         for name in unknown:
-            near = difflib.get_close_matches(name, missing or expected, n=1, cutoff=0.6)
-            told.append(f"{name!r} is unknown" + (f" (did you mean {near[0]!r}?)" if near else ""))
+            near = did_you_mean(name, missing or expected, most=1, quoted=True)
+            told.append(f"{name!r} is unknown{near and f' ({near})'}")
         if missing:
             told.append(f"missing: {', '.join(missing)}")
         raise DataError(

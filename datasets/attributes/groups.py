@@ -1,9 +1,9 @@
 """From the header of a user's table to an attribute's name and group."""
 
-import difflib
 from collections.abc import Mapping
 
 from datasets.attributes.attribute import GROUPS
+from files.errors import did_you_mean
 
 
 def place_in_group(column: str, known: Mapping[str, str]) -> tuple[str, str, str]:
@@ -33,6 +33,5 @@ def place_in_group(column: str, known: Mapping[str, str]) -> tuple[str, str, str
     spoken = group.lower().replace("_", " ").replace("-", " ")
     if spoken in GROUPS:
         return name, spoken, ""
-    near = difflib.get_close_matches(spoken, GROUPS, n=1, cutoff=0.75)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return name, group, f"{group!r} is a group of your own{hint}"
+    near = did_you_mean(spoken, GROUPS, most=1, cutoff=0.75, quoted=True)
+    return name, group, f"{group!r} is a group of your own{near and f' ({near})'}"

@@ -1,6 +1,5 @@
 """An annotation: codes of rows in attributes, its join with tracklets, and the targets that a network learns."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from datasets.attributes.attribute import GROUPS, UNKNOWN, Attribute, Column, Gr
 from datasets.errors import DataError
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.tracklet import Tracklet, person_ids
+from files.errors import did_you_mean
 
 _NAMED = 5  # how many keys or names a message gives
 
@@ -198,6 +198,5 @@ class Annotation:
         names = [attribute.name for attribute in self.attributes]
         if name in names:
             return names.index(name)
-        near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}."
+        hint = did_you_mean(name.lower(), names) or f"known are {', '.join(names)}."
         raise DataError(f"{self.name} has no attribute called {name!r}; {hint}")

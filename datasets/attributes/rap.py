@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from datasets.attributes.attribute import YES_NO, Attribute
 from datasets.attributes.model import Annotation
-from datasets.attributes.rap_columns import WANTED, choose
+from datasets.attributes.rap_columns import WANTED, match_columns
 from datasets.attributes.rap_mat import RapFile, read_file
 from datasets.errors import DataError
 from datasets.files import content_digest
@@ -98,7 +98,7 @@ def _find(folder: Path) -> Path:
 
 
 def _annotation(path: Path, stored: RapFile) -> Annotation:
-    chosen = choose(stored.names)
+    chosen = match_columns(stored.names)
     label = stored.label[:, [place for place, _ in chosen.columns]]
     wrong = np.argwhere((label != 0) & (label != 1))
     if len(wrong):
@@ -115,7 +115,7 @@ def _annotation(path: Path, stored: RapFile) -> Annotation:
 
 
 def _notices(stored: RapFile, path: Path) -> list[str]:
-    chosen = choose(stored.names)
+    chosen = match_columns(stored.names)
     images, names = stored.label.shape
     told = []
     if not stored.version.isdigit():

@@ -46,7 +46,7 @@ class Wanted(NamedTuple):
     bare: str
 
 
-class Chosen(NamedTuple):
+class MatchedColumns(NamedTuple):
     """Which columns are taken as which of the 66, and what was not found.
 
     Attributes:
@@ -73,7 +73,7 @@ WANTED: Final = _wanted()
 """The 66, in the order of the paper."""
 
 
-def choose(names: Sequence[str]) -> Chosen:
+def match_columns(names: Sequence[str]) -> MatchedColumns:
     """Find the 66 among RAP's English names, whatever the case, hyphens, prefixes, and the word colour.
 
     A name without prefix is found where only one group has it, so a bare "Black" is none.
@@ -106,7 +106,7 @@ def choose(names: Sequence[str]) -> Chosen:
             "such as Female or hs-Hat; is this the list of English names? Take the released RAP_annotation.mat"
         )
     columns = tuple((places[wanted], wanted) for wanted in WANTED if wanted in places)
-    return Chosen(columns, tuple(w.name for w in WANTED if w not in places), tuple(left_out))
+    return MatchedColumns(columns, tuple(w.name for w in WANTED if w not in places), tuple(left_out))
 
 
 def _plain(name: str) -> str:

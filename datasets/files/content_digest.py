@@ -30,13 +30,13 @@ from numpy.typing import NDArray
 
 from datasets.checks import Check, Examination, Problem
 from datasets.files import content_digest_cache
-from datasets.files import progress as progress_bars
 from datasets.files.content_digest_cache import Memory
 from datasets.files.manifest import MANIFEST, REPAIRED
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.tracklet import Split, Tracklet
 from files.errors import FileError
-from files.formats import json as json_files
+from files.formats import json as files_json
+from files.progress import progress_bar
 
 Content = Literal["known", "read", "no"]
 """How closely to look: read what is not remembered, read every byte again, or leave the frames alone."""
@@ -123,7 +123,7 @@ def sealed_by(root: Path) -> tuple[str, Callable[[Tracklet], str], Path] | None:
     if not path.is_file():
         return None
     try:
-        told = json_files.read_object(path).get("content")
+        told = files_json.read_object(path).get("content")
     except FileError:
         return None  # the reader says so
     if not isinstance(told, str) or not told:
@@ -186,7 +186,7 @@ def digests(
     memory = content_digest_cache.load(root) if remember or not again else Memory({})
     known = Memory({}) if again else memory
     total = sum(len(tracklet) for tracklet in tracklets)
-    bar = progress_bars.bar(
+    bar = progress_bar(
         total=total, desc="looking at the frames' content", unit="frame", leave=False,
         disable=None if progress and total >= _SHOWN else True,
     )  # fmt: skip

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
-from datasets.files import progress
-from datasets.files import system_files as companions
+from datasets.files import system_files
+from files.progress import progress_bar
 
 MISSING = -1
 _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
@@ -63,7 +63,7 @@ def check_listing(root: Path, part: str, images: ImageFiles) -> list[Check]:
     return [
         *found,
         Check(f"{part} images not listed", None, images.unexpected),
-        *companions.checks(images.companions, part),
+        *system_files.checks(images.companions, part),
     ]
 
 
@@ -89,7 +89,7 @@ def list_images(
     deeper: list[str] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         listings = pool.map(lambda folder: _scanned(root / folder, suffixes), folders)
-        bar = progress.bar(
+        bar = progress_bar(
             zip(folders.items(), listings, strict=True),
             total=len(folders),
             desc=description,
@@ -170,7 +170,7 @@ def scan(folder: Path, suffixes: tuple[bytes, ...], *, ask: bool = True) -> Scan
     deeper: list[str] = []
     with os.scandir(os.fsencode(folder)) as entries:
         for entry in entries:
-            if companions.is_companion(entry.name):
+            if system_files.is_companion(entry.name):
                 left += 1
             elif entry.is_dir():
                 others += 1

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from datasets.checks import Check, Problem
 from datasets.errors import DataError
-from datasets.files import progress
 from datasets.files.image_files import MISSING, Scanned, name_some, scan, strays
 from datasets.files.paths import names_array
 from datasets.files.system_files import checks as companion_checks
 from datasets.files.system_files import is_companion
+from files.progress import progress_bar
 
 _THREADS = 4  # listing waits for the disk, most of all for a network disk
 _AGAIN = "copy it again"
@@ -132,7 +132,7 @@ def list_folders(
     Raises:
         DataError: a folder is missing or may not be read.
     """
-    bar = progress.bar(total=len(folders), desc=description, unit="folder", disable=None, leave=False, smoothing=0.05)
+    bar = progress_bar(total=len(folders), desc=description, unit="folder", disable=None, leave=False, smoothing=0.05)
     names: list[NDArray[np.bytes_]] = []
     bytes_of: list[NDArray[np.int64]] = []
     others = companions = 0

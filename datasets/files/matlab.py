@@ -1,6 +1,5 @@
-"""Variables of MATLAB files: read, or one sentence that says why not."""
+"""A variable of a MATLAB file: read, or one sentence that says why not."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +31,3 @@ def read_variable(path: Path, variable: str, source: str) -> NDArray[Any]:
         raise DataError(f"{path}: the variable {variable!r} cannot be read, as it is {why}; {_AGAIN}")
     there = ", ".join(sorted(found.others)) or "nothing"
     raise DataError(f"{path} must hold the variable {variable!r} but holds {there}; {_AGAIN}")
-
-
-def read_variables(path: Path) -> Mapping[str, NDArray[Any]]:
-    """All variables of a file by name.
-
-    Raises:
-        DataError: the file is no readable MATLAB file.
-    """
-    return matlab.read(path, error=DataError, remedy=_AGAIN).values

@@ -1,21 +1,18 @@
 """Decoding many frames with threads."""
 
-import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.files import progress as progress_bars
 from datasets.images import decode
 from datasets.images.encoded import FrameBytes, decoded
 from datasets.images.resize import Filter
-from datasets.pack.read import bytes_of
-from datasets.tracklet import Tracklet
+from files.cores import usable_cores
+from files.progress import progress_bar
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
 
@@ -49,7 +46,7 @@ def decode_frames(
     """
     total = len(source)
     damaged: list[str] = []
-    bar = progress_bars.bar(
+    bar = progress_bar(
         total=total, desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
     )
     threads = decoding_threads()
@@ -96,46 +93,11 @@ def refuse_damaged(damaged: list[str], total: int) -> None:
         raise DataError(f"{len(damaged):,} of {total:,} frames cannot be used: {'; '.join(damaged[:_NAMED])}{more}")
 
 
-def find_damaged(tracklets: Sequence[Tracklet], root: Path, *, progress: bool = True) -> list[str]:
-    """Decode every frame and keep none.
-
-    Args:
-        tracklets: whose frames.
-        root: folder that the frame paths are relative to, or that of a pack.
-        progress: show a bar on a terminal.
-
-    Returns:
-        One sentence for each file that is missing or damaged, in order.
-    """
-    source = bytes_of(tracklets, root)
-    found: list[str] = []
-    bar = progress_bars.bar(
-        total=len(source), desc="decoding frames", unit="frame", disable=None if progress else True, leave=False
-    )
-    with ThreadPoolExecutor(decoding_threads()) as pool, bar:
-        for count, problems in pool.map(lambda rows: (len(rows), _damaged(source, rows)), _blocks(len(source))):
-            found.extend(problems)
-            bar.update(count)
-    return found
-
-
 def decoding_threads() -> int:
     """How many threads decode at once: one for each core that this process may use, and 16 at most."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, 16))
+    return min(usable_cores(), 16)
 
 
 def _blocks(total: int) -> Iterator[NDArray[np.int64]]:
     for start in range(0, total, _BLOCK):
         yield np.arange(start, min(start + _BLOCK, total), dtype=np.int64)
-
-
-def _damaged(source: FrameBytes, rows: NDArray[np.int64]) -> list[str]:
-    """Frames are decoded at their own size here: a resized one tells nothing more."""
-    problems: list[str] = []
-    for row, content in zip(rows.tolist(), source.read(rows), strict=True):
-        try:
-            decoded(source, row, content, decode.decode)
-        except DataError as error:
-            problems.append(str(error))
-    return problems

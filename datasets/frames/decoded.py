@@ -26,7 +26,7 @@ from datasets.pack.read import bytes_of
 from datasets.tracklet import Tracklet
 from datasets.tracklet import lengths as frame_counts
 
-_FORMAT = 2  # raise when the file's layout, what a pixel means (`image_opening`) or the resizing changes
+_FORMAT = 2  # raise when the file's layout, what a pixel means (`datasets.images.open`) or the resizing changes
 
 
 class FrameStore:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.files import progress as progress_bars
 from files import atomic, inventory, lock
 from files.formats import arrays, json
+from files.progress import say
 
 Block = NDArray[np.uint8]  # [n,H,W,3]
 
@@ -52,7 +52,7 @@ def is_whole(path: Path, shape: tuple[int, ...], *, quiet: bool = False) -> bool
         found = str(error)
     if found is not None:
         if not quiet:
-            progress_bars.say(f"decoded frames are damaged: {found}; they are decoded anew")
+            say(f"decoded frames are damaged: {found}; they are decoded anew")
         return False
     _checked[path.absolute()] = now
     return True
@@ -120,7 +120,7 @@ def _damage(path: Path, record: object, shape: tuple[int, ...]) -> str | None:
     """What differs from what was written, or None."""
     size = path.stat().st_size
     if size > _SAID:
-        progress_bars.say(f"checking {size / 1e9:.1f} GB of decoded frames ...")
+        say(f"checking {size / 1e9:.1f} GB of decoded frames ...")
     found = inventory.damage(path.parent, {path.name: record})
     if found is not None:
         return f"in {path.parent}, {found}"
@@ -131,7 +131,7 @@ def _damage(path: Path, record: object, shape: tuple[int, ...]) -> str | None:
 
 
 def _wait_for(owner: str, path: Path) -> None:
-    progress_bars.say(f"another process{f' ({owner})' if owner else ''} is decoding {path.name}; waiting for it ...")
+    say(f"another process{f' ({owner})' if owner else ''} is decoding {path.name}; waiting for it ...")
 
 
 def _named_by_disk(path: Path) -> tuple[int, ...]:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.files import progress as progress_bars
 from datasets.frames.decoded import FrameStore, counted
 from datasets.frames.on_demand import PackedFrames
 from datasets.images.resize import Filter
 from datasets.tracklet import Tracklet
+from files.progress import say
 
 DECODED_LIMIT = 8_000_000_000
 """Bytes of pixels up to which frames are decoded once and kept: MARS at 64x32, but not at 256x128 (63 GB)."""
@@ -48,7 +48,7 @@ def open_frames(
     there = FrameStore.cached(tracklets, root, cache, size, fingerprint=fingerprint, crop=crop, resize=resize)
     if there is not None:
         return there
-    progress_bars.say(
+    say(
         f"frames are decoded when asked for: decoded ones would take {needed / 1e9:.1f} GB, more than the limit of "
         f"{decoded_limit / 1e9:g} GB (--decoded-limit)"
     )

@@ -1,6 +1,6 @@
 """From the bytes of an image file to RGB pixels: one function, two libraries behind it.
 
-What is done with other colours, depths and formats is decided in `image_opening`.
+What is done with other colours, depths and formats is decided in `datasets.images.open`.
 
 simplejpeg (libjpeg-turbo) decodes JPEG, Pillow everything else, and JPEG too where there is no simplejpeg; on JPEG
 the two agree bit for bit: the tolerance is 0 levels. simplejpeg is the fastest that was measured (`tests/benchmarks/
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import DataError
 from datasets.images import jpeg
-from datasets.images import open as image_opening
+from datasets.images import open as pillow_open
 from datasets.images.resize import Filter, resize
 
 Pixels = NDArray[np.uint8]  # [H,W,3] RGB
@@ -31,7 +31,7 @@ def decode(data: bytes | memoryview) -> Pixels:
     """Decode an image.
 
     Args:
-        data: content of a file, of a format of `image_opening.FORMATS`.
+        data: content of a file, of a format of `datasets.images.open.FORMATS`.
 
     Returns:
         uint8 [H,W,3], RGB.
@@ -42,7 +42,7 @@ def decode(data: bytes | memoryview) -> Pixels:
     """
     if jpeg.is_jpeg(data):
         return jpeg.decode(data)
-    return image_opening.decode(data)
+    return pillow_open.decode(data)
 
 
 def fit(pixels: Pixels, size: tuple[int, int], crop: float = 1.0, filter_: Filter = "bilinear") -> Pixels:
@@ -96,6 +96,6 @@ def read(path: Path, size: tuple[int, int] | None = None, crop: float = 1.0) -> 
         raise DataError(f"{path} is missing; copy it again") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); copy it again") from error
-    except image_opening.ImageFault as error:
+    except pillow_open.ImageFault as error:
         raise DataError(error.sentence(path)) from error
     return pixels if size is None else fit(pixels, size, crop)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.images.decode import fit
 from datasets.images.resize import Filter, resize
 
 if TYPE_CHECKING:
@@ -154,17 +153,6 @@ class ClipTransform:
         if name not in known:
             raise DataError(f"there is no augmentation called {name!r}; known are {', '.join(known)}")
         return known[name]
-
-
-def centre_crop(clip: Pixels, scale: float) -> Pixels:
-    """Enlarge and cut out the centre: the test-time partner of a random enlarged crop (ADFD).
-
-    Args:
-        clip: uint8 [T,H,W,3].
-        scale: enlargement; 1 changes nothing.
-    """
-    height, width = clip.shape[1:3]
-    return np.stack([fit(frame, (height, width), scale) for frame in clip])
 
 
 def to_tensor(

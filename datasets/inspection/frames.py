@@ -20,13 +20,13 @@ from datasets import pack
 from datasets.checks import Check, Problem
 from datasets.detect_layout import PACK
 from datasets.errors import DataError
-from datasets.files import progress as progress_bars
 from datasets.images import decode
 from datasets.images.encoded import read_whole
 from datasets.images.header import read_header
 from datasets.images.open import ImageFault
 from datasets.inspection import duplicate_frames
 from datasets.tracklet import Split, Tracklet, lengths
+from files.progress import progress_bar
 
 KINDS = {
     "missing": "frames missing",
@@ -133,7 +133,7 @@ def inspect(
     def look(start: int, names: list[str]) -> _Block:
         return _look_at(names, read(start, names), known, size, pixels)
 
-    bar = progress_bars.bar(
+    bar = progress_bar(
         total=total, desc="opening frames", unit="frame", disable=None if progress else True, leave=False
     )
     with ThreadPoolExecutor(_THREADS) as pool, bar:

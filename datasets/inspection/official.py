@@ -8,7 +8,7 @@ another copy.
 from dataclasses import dataclass
 
 from datasets.checks import Check
-from datasets.inspection.statistics import SHORTER_THAN, Census, Part
+from datasets.inspection.statistics import SHORTER_THAN, Census, SplitStatistics
 
 _REMEDY = "the totals alone do not make it the official release: take names, tables and images from one original copy"
 
@@ -59,7 +59,7 @@ def check_figures(name: str, found: Census) -> list[Check]:
     return checks
 
 
-def _compare(part: Part, figures: Figures) -> list[Check]:
+def _compare(part: SplitStatistics, figures: Figures) -> list[Check]:
     compared = {
         "shortest tracklet": (figures.shortest, part.shortest),
         "longest tracklet": (figures.longest, part.longest),

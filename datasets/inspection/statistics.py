@@ -17,7 +17,7 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SplitStatistics:
     """One part of a data set.
 
     Attributes:
@@ -83,11 +83,11 @@ class Census:
         answers_without_queries: the same where the query tracklets are taken out of the gallery.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[SplitStatistics, ...]
     answers: Histogram
     answers_without_queries: Histogram
 
-    def part(self, name: str) -> Part | None:
+    def part(self, name: str) -> SplitStatistics | None:
         """The part of that name, if there is one."""
         return next((part for part in self.parts if part.name == name), None)
 
@@ -144,11 +144,11 @@ class _Rows:
     lengths: Numbers
 
 
-def _part(name: str, rows: _Rows, chosen: Numbers) -> Part:
+def _part(name: str, rows: _Rows, chosen: Numbers) -> SplitStatistics:
     people, cameras, frames = rows.people[chosen], rows.cameras[chosen], rows.lengths[chosen]
     real = people > 0
     pairs = np.unique(np.stack([people[real], cameras[real]], axis=1), axis=0)
-    return Part(
+    return SplitStatistics(
         name=name,
         tracklets=len(chosen),
         frames=int(frames.sum()),

@@ -24,7 +24,7 @@ this suite.
 from datasets.pack.file_format import PackReport, is_pack
 from datasets.pack.read import Pack, beside, bytes_of, open_pack
 from datasets.pack.verify import differences, verify
-from datasets.pack.write import SHARD_BYTES, write
+from datasets.pack.writer import SHARD_BYTES, write
 
 __all__ = [
     "SHARD_BYTES",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from files.formats import json as json_files
+from files.formats import json as files_json
 
 FORMAT = 2  # raise when the files' layout changes
 READ = (1, 2)  # formats that can be read
@@ -137,7 +137,7 @@ class Contents:
                 if unfinished
                 else f"{path} is missing, so {folder} holds no pack; make one with `python -m runners.data pack`"
             )
-        told = json_files.read_object(path, error=DataError, remedy=remedy)
+        told = files_json.read_object(path, error=DataError, remedy=remedy)
         number = told.get("format")
         if type(number) is not int or number not in READ:
             raise DataError(
@@ -214,7 +214,7 @@ def _count(value: Any, name: str) -> int:
 
 def _list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError(f"{name} is {json_files.kind(value)}, expected a list")
+        raise ValueError(f"{name} is {files_json.kind(value)}, expected a list")
     return value
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.files import content_digest as frame_contents
-from datasets.files import progress
+from datasets.files import content_digest
 from datasets.files.paths import ListedFrames
 from datasets.images.encoded import Content, FileBytes, FrameBytes
 from datasets.pack import index
 from datasets.pack.file_format import FRAME, TRACKLET, Contents, Division, is_pack
 from datasets.tracklet import Split, Tracklet
+from files.progress import say
 
 BESIDE = "pack"
 """Name of a pack that lies in the folder of the very data it holds."""
@@ -183,7 +183,7 @@ class Pack:
         train, test, _, _ = index.rows_of(self.folder, self.contents, division)
         every = index.held(self.frames, self.tracklets)
         held = [every[row] for row in (*train.tolist(), *test.tolist())]
-        return frame_contents.mixed(division.fingerprint, held)
+        return content_digest.mixed(division.fingerprint, held)
 
     def _split(self, division: Division) -> Split:
         train, test, query, gallery = index.rows_of(self.folder, self.contents, division)
@@ -309,11 +309,11 @@ def _fresh(root: Path, fingerprint: str) -> Pack | None:
         pack = open_pack(folder)
         pack.read_index()
     except DataError as error:
-        progress.say(f"the image files are read, as the pack beside them cannot be used: {error}")
+        say(f"the image files are read, as the pack beside them cannot be used: {error}")
         return None
     if fingerprint in pack.fingerprints:
         return pack
-    progress.say(
+    say(
         f"the image files are read, as {folder} was made of other data (fingerprint {pack.fingerprint}, expected "
         f"{fingerprint}); remove it and pack again"
     )

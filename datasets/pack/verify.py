@@ -9,12 +9,12 @@ import numpy as np
 
 from datasets.checks import Problem
 from datasets.errors import DataError
-from datasets.files import progress as progress_bars
 from datasets.images.encoded import FileBytes
 from datasets.pack.file_format import Contents, Shard
 from datasets.pack.read import Pack, open_pack
 from datasets.tracklet import Split, Tracklet
 from files import digest
+from files.progress import progress_bar
 
 _THREADS = 4
 _BLOCK = 256  # frames read at once where a shard is damaged
@@ -42,7 +42,7 @@ def verify(folder: Path | str, *, progress: bool = False) -> list[Problem]:
         for file, wanted in sorted(contents.index.items())
         if not _is(folder / file, wanted)
     ]
-    bar = progress_bars.bar(
+    bar = progress_bar(
         total=contents.size, desc="checking the pack", unit="B", unit_scale=True, leave=False,
         disable=None if progress else True,
     )  # fmt: skip
@@ -83,7 +83,7 @@ def differences(folder: Path | str, splits: Sequence[Split], *, progress: bool =
     tracklets = {tracklet.key: tracklet for split in splits for tracklet in (*split.train, *split.test)}
     root = splits[0].root
     found: list[Problem] = []
-    bar = progress_bars.bar(
+    bar = progress_bar(
         total=len(tracklets), desc="comparing with the pack", unit="tracklet", leave=False,
         disable=None if progress else True,
     )  # fmt: skip

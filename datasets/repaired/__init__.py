@@ -1,15 +1,14 @@
 """Tracklets whose hidden pixels were dealt with, and data sets of them on disk.
 
     from datasets import repaired
-    from datasets.repaired import writing
+    from datasets.repaired import write
     repairer = repaired.make("temporal-median", split)
-    writing.write(split, repairer, hidden, "data/median", calls={"tau": 0.89})
+    write.write(split, repairer, hidden, "data/median", calls={"tau": 0.89})
     datasets.load("mars", "data/median")     # or "synthwalk": the manifest says what it is
 
 The repairers by name need no learning. A learned one enters by the same protocol, `interface.Repairer`.
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from datasets.repaired.baselines import Drop, Inpaint, NoRepair, TemporalMedian
 from datasets.repaired.interface import Footage, Repaired, Repairer
 from datasets.repaired.oracle import Oracle, OracleCalled
 from datasets.tracklet import Split
+from files.errors import did_you_mean
 
 __all__ = ["Footage", "Repaired", "Repairer", "make", "names", "options"]
 
@@ -52,7 +52,6 @@ def make(name: str, source: Split) -> Repairer:
         DataError: for an unknown name, naming near ones, and for an oracle where nobody knows the truth.
     """
     if name not in _MAKERS:
-        near = difflib.get_close_matches(name.lower(), _MAKERS, n=2, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names())}."
+        hint = did_you_mean(name.lower(), _MAKERS, most=2, cutoff=0.5) or f"known are {', '.join(names())}."
         raise DataError(f"there is no repairer without learning called {name!r}; {hint}")
     return _MAKERS[name](source)

@@ -36,4 +36,4 @@ def _rows(tracklets: tuple[Tracklet, ...]) -> NDArray[np.int32]:
 
 def _write_mat(path: Path, name: str, values: NDArray[np.int32]) -> None:
     """A MATLAB file without the date that SciPy puts into its header: same content, same bytes."""
-    put(str(path), matlab_write.write(name, values, _MAT_HEADER))
+    put(str(path), matlab_write.encode({name: values}, _MAT_HEADER))

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from datasets.errors import DataError
 from datasets.files import content_digest
-from datasets.files import progress as progress_bars
 from datasets.files.manifest import REPAIRED
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.images import decode, jpeg
@@ -32,6 +31,7 @@ from datasets.repaired.interface import Footage, Frames, Repaired, Repairer
 from datasets.repaired.mars_metadata import write_info
 from datasets.repaired.masks import changes_path, load_changes, pack, read_changes
 from datasets.tracklet import NumberedFrames, Split, Tracklet
+from files.progress import progress_bar
 
 __all__ = ["FORMAT", "MANIFEST", "Hidden", "encoder", "fingerprint_of", "read_changes", "write"]
 
@@ -210,7 +210,7 @@ def _write_tracklets(job: _Job, halves: _Halves, workers: int, progress: bool) -
     total = sum(len(tracklet) for _, tracklet in tasks)
     done: dict[str, list[_Done]] = {half: [] for half, _ in halves}
     title = f"repairing {job.source.name} ({job.repairer.name})"
-    with progress_bars.bar(total=total, desc=title, unit="frame", disable=None if progress else True) as bar:
+    with progress_bar(total=total, desc=title, unit="frame", disable=None if progress else True) as bar:
         for (half, _), record in zip(tasks, _in_threads(job, tasks, workers), strict=True):
             done[half].append(record)
             bar.update(record.source_frames)

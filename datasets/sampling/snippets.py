@@ -90,7 +90,7 @@ def wrapping(length: int, clip: int) -> Clip:
     return Clip(indices.astype(np.int64), np.ones(indices.shape, dtype=bool))
 
 
-def apart(length: int, clip: int, stride: int) -> Clip:
+def strided_clips(length: int, clip: int, stride: int) -> Clip:
     """Clips of T frames that lie ``stride`` apart, which together cover the tracklet (BiCnet's training clip, at test).
 
     The tracklet is looped to a multiple of T*stride frames; each block of so many gives ``stride`` clips that

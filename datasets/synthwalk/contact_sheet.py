@@ -18,7 +18,7 @@ import datasets
 from datasets.errors import DataError
 from datasets.images import decode, jpeg
 from datasets.synthwalk import truth
-from datasets.synthwalk.render import materials
+from datasets.synthwalk.renderer import materials
 from datasets.synthwalk.scenes import props
 from datasets.tracklet import Split, Tracklet
 

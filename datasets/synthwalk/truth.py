@@ -61,7 +61,7 @@ class Truth(NamedTuple):
     Attributes:
         labels: uint8 [T, H, W], part of the person at each pixel whether or not it can be seen
             (`materials.LABELS`, 0 is background).
-        occluders: uint8 [T, H, W], what stands in front (`sprites.OCCLUDERS`, 0 is nothing).
+        occluders: uint8 [T, H, W], what stands in front (`props.OCCLUDERS`, 0 is nothing).
         visible: float32 [T], share of the person's pixels with nothing in front; NaN without a person.
         visible_thirds: float32 [T, 3], the same in the top, middle and bottom third of the frame.
         yaw, elevation: float32 [T], radians; yaw 0 faces the camera, positive turns to the right.
@@ -126,17 +126,6 @@ def load_truth(root: Path, key: str) -> Truth:
     return Truth(
         stored["labels"], stored["occluders"], stored["visible"], stored["visible_thirds"], yaw, elevation, twins
     )
-
-
-def twin_jpeg(root: Path, key: str, frame: int) -> bytes:
-    """The JPEG of a frame (from 0) without what stands in front of the person."""
-    twin = load_truth(root, key).twins[frame]
-    if twin is not None:
-        return twin
-    found = sorted(root.glob(f"bbox_*/{key[:4]}/{key}F{frame + 1:03d}.jpg"))
-    if not found:
-        raise DataError(f"{root} has no frame {frame + 1} of tracklet {key}; render SynthWalk again")
-    return found[0].read_bytes()
 
 
 def joint_angles(root: Path, key: str, frames: int) -> NDArray[np.float64]:

@@ -11,26 +11,26 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from datasets.errors import DataError
-from datasets.files import progress as progress_bars
 from datasets.files.manifest import MANIFEST
 from datasets.images import jpeg
 from datasets.synthwalk import presets, truth
 from datasets.synthwalk.presets import World
-from datasets.synthwalk.render import materials, numba_cache
-from datasets.synthwalk.render.tracklet import Studio, open_studio, take, truth_of
+from datasets.synthwalk.renderer import materials
+from datasets.synthwalk.renderer.tracklet import Studio, open_studio, render_tracklet, truth_of
 from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world.population import Population, Track, populate, start_phases
 from files import lock
+from files.cores import usable_cores
 from files.formats import json as files_json
 from files.formats import matlab_write
+from files.progress import progress_bar, say
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
 _AHEAD = 8  # tracklets in flight per worker, so that memory stays bounded
@@ -65,7 +65,7 @@ def render(world: World, root: Path, *, workers: int | None = None, progress: bo
     if workers is not None and workers < 1:
         raise DataError(f"workers is {workers}, but at least one thread has to render; leave it out to use all cores.")
     root = Path(root)
-    cores = workers or _cores()
+    cores = workers or usable_cores()
     place(root, presets.fingerprint(world), MANIFEST, lambda partial: _write(world, partial, cores, progress))
     return root
 
@@ -101,7 +101,7 @@ def place(root: Path, fingerprint: str, manifest: Path, write: Callable[[Path], 
 
 
 def _wait_for(owner: str, root: Path) -> None:
-    progress_bars.say(f"another process{f' ({owner})' if owner else ''} is writing {root}; waiting for it ...")
+    say(f"another process{f' ({owner})' if owner else ''} is writing {root}; waiting for it ...")
 
 
 def _sentence(root: Path, error: OSError) -> str:
@@ -147,13 +147,6 @@ def _sweep(root: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _write(world: World, root: Path, workers: int, progress: bool) -> None:
     """Write all files of a world below root."""
     population = populate(world)
@@ -163,37 +156,24 @@ def _write(world: World, root: Path, workers: int, progress: bool) -> None:
     studio = open_studio(world, workers)
     total = sum(track.length for track in population.tracks)
     records: list[_Record] = []
-    with progress_bars.bar(
-        total=total, desc="rendering SynthWalk", unit="frame", disable=None if progress else True
-    ) as bar:
-        for track, record in zip(population.tracks, _shoot_all(studio, population.tracks, root, workers), strict=True):
+    with progress_bar(total=total, desc="rendering SynthWalk", unit="frame", disable=None if progress else True) as bar:
+        for track, record in zip(population.tracks, _write_all(studio, population.tracks, root, workers), strict=True):
             records.append(record)
             bar.update(track.length)
     _write_info(population, root / "info")
     _write_truth(world, population, studio, records, root)
 
 
-def _shoot_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int) -> Iterator[_Record]:
+def _write_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int) -> Iterator[_Record]:
     """Render and write tracklets in parallel; the records come in order.
 
-    Compiled kernels let go of the interpreter's lock, so threads will do; plain NumPy needs processes.
+    Compiled kernels release the interpreter's lock, so threads will do.
     """
-    pool: Executor
-    write: Callable[[Track, Path], _Record]
-    if numba_cache.AVAILABLE or workers == 1:
-        pool = ThreadPoolExecutor(workers)
-
-        def write(track: Track, root: Path) -> _Record:
-            return write_tracklet(studio, track, root)
-
-    else:  # a fork could copy locks that other threads hold
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_enter, initargs=(studio,))
-        write = _write_inside
-    with pool:
+    with ThreadPoolExecutor(workers) as pool:
         waiting: list[Future[_Record]] = []
         try:
             for track in tracks:
-                waiting.append(pool.submit(write, track, root))
+                waiting.append(pool.submit(write_tracklet, studio, track, root))
                 if len(waiting) >= _AHEAD * workers:
                     yield waiting.pop(0).result()
             for future in waiting:
@@ -203,24 +183,13 @@ def _shoot_all(studio: Studio, tracks: Iterable[Track], root: Path, workers: int
                 future.cancel()
 
 
-_inside: list[Studio] = []  # of a process that renders for another
-
-
-def _enter(studio: Studio) -> None:
-    _inside[:] = [studio]
-
-
-def _write_inside(track: Track, root: Path) -> _Record:
-    return write_tracklet(_inside[0], track, root)
-
-
 def _image_folder(track: Track) -> Path:
     return Path(f"bbox_{track.half}") / track.folder
 
 
 def write_tracklet(studio: Studio, track: Track, root: Path) -> _Record:
     """Render one tracklet and write its frames and its truth."""
-    shot = take(studio, track)
+    shot = render_tracklet(studio, track)
     folder = str(root / _image_folder(track) / track.key)
     digest = hashlib.sha256()
     for number, frame in enumerate(shot.frames, 1):
@@ -273,7 +242,7 @@ def _write_info(population: Population, folder: Path) -> None:
 
 
 def _write_mat(path: Path, name: str, values: np.ndarray) -> None:
-    path.write_bytes(matlab_write.write(name, values, _MAT_HEADER))
+    path.write_bytes(matlab_write.encode({name: values}, _MAT_HEADER))
 
 
 def _counts(population: Population) -> dict[str, int]:

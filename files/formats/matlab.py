@@ -10,7 +10,6 @@ as SciPy gives them.
 """
 
 import atexit
-import io
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from files import atomic
 from files.errors import COPY_AGAIN, FileError, reason, unreadable
+from files.formats import matlab_write
 
 _EXPECTED: Final = "a MATLAB file (.mat)"
 _WORKER: Final = Path(__file__).with_name("matlab_worker.py")
@@ -103,12 +103,7 @@ def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    from scipy.io import savemat  # a third of a second to import, so not at the top
-
-    content = io.BytesIO()
-    write: Any = savemat  # its stubs know no open files
-    write(content, dict(arrays), oned_as="column")
-    atomic.write_bytes(path, content.getvalue())
+    atomic.write_bytes(path, matlab_write.encode(arrays))
 
 
 class _Unreadable(Exception):

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ..interface import AttributeTargets
 from ..layers.head import classifier, embedding, neck
-from ..layers.losses import cross_entropy, only_wanted
-from ..layers.packing import hide, pack, unpack
+from ..layers.losses import compute_losses, cross_entropy
+from ..layers.packing import pack, unpack, zero_padding
 from ..layers.resnet import Trunk, global_average
 from .confidence import frame_weights, log_confidence
 from .losses import group_bce, required
@@ -74,7 +74,7 @@ class ADFD(nn.Module):
 
     def cut(self, features: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, D]`` and ``[B, T]`` bool -> ``[B, T, P, D / P]``, zero on padding."""
-        return hide(features, mask).reshape(*mask.shape, self.options.parts, -1)
+        return zero_padding(features, mask).reshape(*mask.shape, self.options.parts, -1)
 
     @torch.no_grad()
     def frame_weights(self, parts: Tensor, mask: Tensor) -> Tensor | None:
@@ -140,7 +140,7 @@ class ADFD(nn.Module):
             seen = merged() if self.options.backprop_attributes else merged().detach()
             return group_bce(self.attribute_logits(seen), targets.values, self.groups, self.options.bce)
 
-        return only_wanted(wanted, {"cross_entropy": of_identities, "attributes": of_attributes})
+        return compute_losses(wanted, {"cross_entropy": of_identities, "attributes": of_attributes})
 
     def _frames(self, clips: Tensor, mask: Tensor) -> Tensor:
         return unpack(self.frame_features(pack(clips, mask)), mask)  # [B, T, D]

@@ -13,8 +13,8 @@ from torch.nn import functional
 from ..errors import MethodError
 from ..interface import AttributeTargets
 from ..layers.head import classifier, embedding
-from ..layers.losses import only_wanted
-from ..layers.packing import hide, pack, unpack
+from ..layers.losses import compute_losses
+from ..layers.packing import pack, unpack, zero_padding
 from ..layers.pooling import masked_mean
 from ..layers.resnet import Trunk, global_average
 from .losses import bce, imbalance_weights, mmd, required, weighted_bce
@@ -54,7 +54,7 @@ class AttributeTransfer(nn.Module):
 
     def attribute_probabilities(self, features: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, d]`` and ``[B, T]`` bool -> ``[B, A]``, the mean of what it says of each real frame."""
-        return masked_mean(self.predictors(hide(features, mask)).sigmoid(), mask)
+        return masked_mean(self.predictors(zero_padding(features, mask)).sigmoid(), mask)
 
     def losses(
         self,
@@ -113,7 +113,7 @@ class AttributeTransfer(nn.Module):
             seen = functional.normalize(rows.float(), dim=1) if options.feature_norm == "l2" else rows
             return mmd(seen[~of_target], seen[of_target], options.mmd_alpha)
 
-        return only_wanted(wanted, {"bce": plain, "wbce": weighted, "mmd": discrepancy})
+        return compute_losses(wanted, {"bce": plain, "wbce": weighted, "mmd": discrepancy})
 
     def _frames(self, clips: Tensor, mask: Tensor) -> Tensor:
         return unpack(self.frame_features(pack(clips, mask)), mask)  # [B, T, d]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from ..layers.head import classifier, embedding, neck
-from ..layers.losses import batch_hard_triplet, cross_entropy, only_wanted
+from ..layers.losses import batch_hard_triplet, compute_losses, cross_entropy
 from ..layers.packing import pack, unpack
 from ..layers.pooling import FramePool
 from ..layers.resnet import Trunk, global_average
@@ -58,7 +58,7 @@ class Baseline(nn.Module):
             return batch_hard_triplet(self.temporal(features, mask), labels, margin)
 
         known = {"cross_entropy": clip_level, "frame_cross_entropy": frame_level, "triplet": triplet}
-        return only_wanted(wanted, known)
+        return compute_losses(wanted, known)
 
     def _frames(self, clips: Tensor, mask: Tensor) -> Tensor:
         return unpack(self.frame_features(pack(clips, mask)), mask)  # [B, T, d]

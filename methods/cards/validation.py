@@ -8,15 +8,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from methods.errors import MethodError, unknown
 
 from .card import ANNOTATED, CARD_FILE, ArmCard, Card
+from .options import Choices
 from .recipe import PROFILES
-
-if TYPE_CHECKING:
-    from methods.registry import Choices
 
 METRICS = ("mAP", "rank1", "rank5", "rank10", "rank20")
 SIDES = ("I2V", "I2I", "V2V", "V2I")  # query and gallery as one image or as a video

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import MethodError
-from ..layers.packing import hide
+from ..layers.packing import zero_padding
 from ..layers.pooling import masked_mean
 from ..layers.resnet import global_average
 
@@ -63,14 +63,15 @@ class AttendedMean(nn.Module):
         """``[B, T, C + 256]`` and ``[B, T]`` bool -> ``[B, T]``, rows sum to 1, zero on padding."""
         if self.uniform:
             return mask.to(features.dtype) / mask.sum(dim=1, keepdim=True)
-        seen = hide(features[..., -ATTENTION:], mask).transpose(1, 2)  # beyond a clip's end is what is beyond T: zero
+        # beyond a clip's end is what is beyond T: zero
+        seen = zero_padding(features[..., -ATTENTION:], mask).transpose(1, 2)
         scores = functional.relu(self.conv(seen))[:, 0]  # [B, T]
         return scores.float().masked_fill(~mask, -torch.inf).softmax(dim=1)
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, C + 256]`` and ``[B, T]`` bool -> ``[B, C]``."""
         weights = self.weights(features, mask)
-        return (weights[..., None] * hide(features[..., :-ATTENTION], mask)).sum(dim=1)
+        return (weights[..., None] * zero_padding(features[..., :-ATTENTION], mask)).sum(dim=1)
 
 
 class MeanOfLSTM(nn.Module):
@@ -84,6 +85,6 @@ class MeanOfLSTM(nn.Module):
         """``[B, T, C]`` and ``[B, T]`` bool -> ``[B, 512]``."""
         order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)  # real frames first: then padding comes too late
         real = mask.gather(1, order)
-        moved = hide(features, mask).gather(1, order[..., None].expand_as(features))
+        moved = zero_padding(features, mask).gather(1, order[..., None].expand_as(features))
         outputs, _ = self.lstm(moved)  # [B, T, 512]
         return masked_mean(outputs, real)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import MethodError
 from ..layers.head import neck
-from ..layers.losses import batch_hard_triplet, cross_entropy, only_wanted
+from ..layers.losses import batch_hard_triplet, compute_losses, cross_entropy
 from ..layers.packing import pack, unpack
 from ..layers.pooling import FramePool
 from ..layers.resnet import Trunk
@@ -71,7 +71,7 @@ class Network(nn.Module):
         def triplet() -> Tensor:
             return batch_hard_triplet(descriptors, labels, self.options.margin)
 
-        return only_wanted(wanted, {"cross_entropy": identity, "triplet": triplet})
+        return compute_losses(wanted, {"cross_entropy": identity, "triplet": triplet})
 
     def _frames(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """One vector a frame ``[B, T, d]``, and COSAM's spatial masks ``[B, T, h, w]`` by name."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from methods.layers.state_dict import state_of, take
+from methods.layers.state_dict import load_strict, state_of
 
 from ..errors import MethodError
 from .model import Network
@@ -54,7 +54,7 @@ def load_released(method: nn.Module, checkpoint: Mapping[str, Any] | str | Path)
         raise MethodError("this checkpoint layout needs methods.create('cosam', ..., reading='released')")
     own = method.state_dict()
     names = {theirs(name, method.options.squeeze): name for name in own}
-    found = take(
+    found = load_strict(
         state_of(checkpoint, "the checkpoint"),
         {key: own[name] for key, name in names.items()},
         classifier=("classifier.weight", "classifier.bias"),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from files.formats import checkpoint
-from methods.layers.state_dict import state_of, take
+from methods.layers.state_dict import load_strict, state_of
 
 from ..errors import MethodError
 
@@ -113,7 +113,7 @@ class SEResNet(nn.Module):
         file = Path(torch.hub.get_dir()) / "checkpoints" / IMAGENET
         own = self.state_dict()
         state = {name: value for name, value in _imagenet_state(file).items() if not name.startswith("last_linear.")}
-        found = take(
+        found = load_strict(
             state,
             {_published(name): value for name, value in own.items()},
             what=f"{file} does not hold {_WHOSE}",

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from ..errors import MethodError
 from ..layers.head import classifier, embedding, neck
-from ..layers.losses import cross_entropy, only_wanted
-from ..layers.packing import hide, pack, unpack
+from ..layers.losses import compute_losses, cross_entropy
+from ..layers.packing import pack, unpack, zero_padding
 from ..layers.pooling import masked_mean
 from ..layers.resnet import Trunk, global_average
 from .options import Options
@@ -147,7 +147,7 @@ class GlobalLocalHead(nn.Module):
 
     def local(self, features: Tensor, mask: Tensor) -> Tensor:
         """F': ``[B, T, d]`` and ``[B, T]`` -> ``[B, C, T]``, zero on padding."""
-        x = hide(features, mask).transpose(1, 2)  # [B, d, T]
+        x = zero_padding(features, mask).transpose(1, 2)  # [B, d, T]
         return self.pyramid(x, mask) * mask[:, None]
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
@@ -193,7 +193,7 @@ class GLTR(nn.Module):
         def of_clip() -> Tensor:
             return cross_entropy(self.classifier(self.neck(self.temporal(features, mask))), labels)
 
-        return only_wanted(wanted, {"cross_entropy": of_clip})
+        return compute_losses(wanted, {"cross_entropy": of_clip})
 
     def _frames(self, clips: Tensor, mask: Tensor) -> Tensor:
         return unpack(self.frame_features(pack(clips, mask)), mask)  # [B, T, d]

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from methods.layers.state_dict import state_of, take
+from methods.layers.state_dict import load_strict, state_of
 
 from ..errors import MethodError
 from .model import GLTR
@@ -47,7 +47,7 @@ def load_released(method: nn.Module, state: Mapping[str, Any] | str | Path) -> N
     own = method.state_dict()
     names = {theirs(name): name for name in own}
     counts = f"{len(names)} entries, {len(names) - 2} without classifier"
-    found = take(
+    found = load_strict(
         state_of(state, "the checkpoint"),
         {key: own[name] for key, name in names.items()},
         shapes={key: _their_shape(name, own[name]) for key, name in names.items()},

@@ -57,7 +57,7 @@ def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float | Liter
     return (functional.softplus(gap) if margin == "soft" else functional.relu(gap + margin)).mean()
 
 
-def only_wanted(wanted: Iterable[str], known: Mapping[str, Callable[[], Tensor]]) -> dict[str, Tensor]:
+def compute_losses(wanted: Iterable[str], known: Mapping[str, Callable[[], Tensor]]) -> dict[str, Tensor]:
     """Compute the wanted ones of a method's losses and no other; an unknown name is a `MethodError`."""
     names = list(wanted)
     for name in names:

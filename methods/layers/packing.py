@@ -26,6 +26,6 @@ def expand(mask: Tensor, like: Tensor) -> Tensor:
     return mask.reshape(*mask.shape, *([1] * (like.ndim - mask.ndim)))
 
 
-def hide(features: Tensor, mask: Tensor) -> Tensor:
+def zero_padding(features: Tensor, mask: Tensor) -> Tensor:
     """Zeros where there is no frame, whatever stood there (also NaN)."""
     return torch.where(expand(mask, features), features, torch.zeros((), dtype=features.dtype, device=features.device))

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import MethodError
-from .packing import hide
+from .packing import zero_padding
 from .pooling import masked_mean
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -41,7 +41,7 @@ class PerFrameMLP(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, in_dim]`` and ``[B, T]`` bool -> ``[B, out_dim]``."""
-        rows = self.second(functional.relu(self.first(hide(features, mask))))
+        rows = self.second(functional.relu(self.first(zero_padding(features, mask))))
         return masked_mean(rows, mask)
 
 

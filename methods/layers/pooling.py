@@ -5,13 +5,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from .packing import expand, hide
+from .packing import expand, zero_padding
 
 
 def masked_mean(features: Tensor, mask: Tensor) -> Tensor:
     """``[B, T, ...]`` and ``[B, T]`` bool -> the mean over real frames, ``[B, ...]``."""
     count = mask.sum(dim=1).reshape(-1, *([1] * (features.ndim - 2)))
-    return hide(features, mask).sum(dim=1) / count
+    return zero_padding(features, mask).sum(dim=1) / count
 
 
 def masked_max(features: Tensor, mask: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from ..errors import MethodError
-from .state_dict import take
+from .state_dict import load_strict
 
 DEPTHS = (18, 34, 50, 101, 152)
 
@@ -59,7 +59,7 @@ class Trunk(nn.Module):
         """Fill with torchvision's first ImageNet weights; errors as in the function of that name."""
         own, what = self.state_dict(), f"the ImageNet file of ResNet-{self.depth}"
         state = {name: value for name, value in _imagenet_state(self.depth).items() if not name.startswith("fc.")}
-        found = take(state, own, what=f"{what} is not torchvision's", entry=f"{what}: ", more="; replace it")
+        found = load_strict(state, own, what=f"{what} is not torchvision's", entry=f"{what}: ", more="; replace it")
         self.load_state_dict({**own, **found})
 
 

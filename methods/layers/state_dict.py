@@ -82,7 +82,7 @@ def state_of(given: Any, what: str, *, whole: bool = True) -> dict[str, Any]:
     return dict(found)
 
 
-def take(
+def load_strict(
     state: Mapping[str, Any],
     own: Mapping[str, Tensor],
     *,

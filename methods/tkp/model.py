@@ -10,7 +10,7 @@ from functools import cache
 from torch import Tensor, nn
 
 from ..layers.head import classifier
-from ..layers.losses import cross_entropy, only_wanted
+from ..layers.losses import compute_losses, cross_entropy
 from ..layers.nonlocal_block import NonLocalTrunk
 from ..layers.packing import pack, unpack
 from ..layers.pooling import masked_mean
@@ -96,7 +96,7 @@ class TKP(nn.Module):
             "video_cross_entropy": of_videos,
             "video_triplet": lambda: batch_hard(videos(), labels, videos(), labels, options.margin),
         }
-        return only_wanted(wanted, known)
+        return compute_losses(wanted, known)
 
 
 def build(num_ids: int, options: Options, frame_size: tuple[int, int]) -> TKP:

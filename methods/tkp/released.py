@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from methods.layers.state_dict import listed, opened, state_of, take
+from methods.layers.state_dict import listed, load_strict, opened, state_of
 
 from ..errors import MethodError
 from ..layers.nonlocal_block import PLACES
@@ -94,7 +94,7 @@ def _part(part: str, key: str, module: nn.Module, state: Mapping[str, Any]) -> d
     own = module.state_dict()
     names = {_NAMES[part](name): name for name in own}
     inflated = {name for name, ours in names.items() if part == "video" and own[ours].ndim == 4}
-    found = take(
+    found = load_strict(
         state,
         {name: own[ours] for name, ours in names.items()},
         shapes={name: _shape(own[ours], name in inflated) for name, ours in names.items()},

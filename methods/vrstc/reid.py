@@ -6,7 +6,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ..layers.head import classifier
-from ..layers.losses import cross_entropy, only_wanted
+from ..layers.losses import compute_losses, cross_entropy
 from ..layers.nonlocal_block import NonLocalTrunk
 from ..layers.packing import pack, unpack
 from ..layers.pooling import FramePool, masked_mean
@@ -54,7 +54,7 @@ class PlainNet(nn.Module):
     def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
         """The same from frame features ``[B, T, D]``."""
         known = {"cross_entropy": lambda: cross_entropy(self.classifier(self.temporal(features, mask)), labels)}
-        return only_wanted(wanted, known)
+        return compute_losses(wanted, known)
 
     def region_rows(self, height: int) -> tuple[tuple[int, int], ...]:
         """Rows of the three regions, split at floor(i * height / 3)."""
@@ -94,7 +94,7 @@ class NonLocalNet(nn.Module):
     def losses(self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
         """``cross_entropy`` of the clip's descriptor."""
         known = {"cross_entropy": lambda: cross_entropy(self.classifier(self(clips, mask)), labels)}
-        return only_wanted(wanted, known)
+        return compute_losses(wanted, known)
 
 
 def nonlocal_places(rule: Literal["alternate", "before-last"], depth: int) -> dict[str, tuple[int, ...]] | None:

@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from ..errors import MethodError
-from ..layers.losses import cross_entropy, only_wanted
+from ..layers.losses import compute_losses, cross_entropy
 from ..layers.packing import pack, unpack
 from ..layers.pooling import masked_mean
 from .discriminator import Discriminator, discriminators_loss, generators_loss
@@ -109,7 +109,7 @@ class STCNet(nn.Module):
             return of_frame.mean(dim=1).sum()
 
         def adversarial() -> Tensor:
-            fakes = [_given(judge, shown(name, completed().last)) for name, judge in self._judges()]
+            fakes = [_with_frozen_weights(judge, shown(name, completed().last)) for name, judge in self._judges()]
             return torch.stack([generators_loss(fake, self.options.gan_loss) for fake in fakes]).sum()
 
         def identity() -> Tensor:
@@ -117,7 +117,7 @@ class STCNet(nn.Module):
                 raise MethodError(
                     "the loss 'identity' needs the ID guider, which is off in this arm; set identity = on"
                 )
-            return cross_entropy(_given(self.guider, self._for_guider(completed().last)), labels)
+            return cross_entropy(_with_frozen_weights(self.guider, self._for_guider(completed().last)), labels)
 
         def discriminate() -> Tensor:
             # Detached and not under no_grad: autocast would keep weights that were cast there, for losses that follow.
@@ -131,7 +131,7 @@ class STCNet(nn.Module):
             "identity": identity,
             "discriminate": discriminate,
         }
-        return only_wanted(wanted, known)
+        return compute_losses(wanted, known)
 
     @torch.no_grad()
     def repair(self, clips: Tensor, mask: Tensor, hidden: Tensor) -> Tensor:
@@ -227,6 +227,6 @@ def middle(mask: Tensor) -> Tensor:
     return ((rank == wanted) & mask).int().argmax(dim=1)
 
 
-def _given(network: nn.Module, images: Tensor) -> Tensor:
+def _with_frozen_weights(network: nn.Module, images: Tensor) -> Tensor:
     """The network's answer as a function of the images alone: no gradient reaches its parameters."""
     return functional_call(network, {name: value.detach() for name, value in network.named_parameters()}, (images,))

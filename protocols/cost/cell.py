@@ -1,11 +1,11 @@
 """One cell of a cost: so many tracklets of so many frames in one call, measured, or told why it was not.
 
-A tracklet is fed as `cost.Feed` says. Operations are counted for every number of frames on its own, because attention
-over time grows with its square; those of a batch are those of one tracklet times the batch, since tracklets do not see
-each other (protocols of a single pass check that). The first call is timed by itself: it pays for allocation, tuning
-and compilation. In bfloat16 weights are converted by that call and kept, as in a process that encodes many tracklets.
-The others are made in turns with those of a bare ResNet-50 on the same frames, in the same arithmetic and layout; it is
-never compiled, so that what compiling brings shows.
+A tracklet enters as `cost.measure.CostInput` says. Operations are counted for every number of frames on its own, since
+attention over time grows with its square; those of a batch are those of one tracklet times the batch, since tracklets
+do not see each other (protocols of a single pass check that). The first call is timed by itself: it pays for
+allocation, tuning and compilation. In bfloat16 weights are converted by that call and kept, as in a process that
+encodes many tracklets. The others are made in turns with those of a bare ResNet-50 on the same frames, in the same
+arithmetic and layout; it is never compiled, so that what compiling brings shows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from protocols.vocabulary import Arithmetic
 from .interleaved_timing import Clock, Turns, Watch, in_turns
 from .latency import peak_memory_mb, watch
 from .macs import Count, count_macs
-from .measure import Feed, parameters_used
+from .measure import CostInput, parameters_used
 from .reference_resnet50 import bare_trunk
 from .roofline import Ceilings, Roofline
 
@@ -152,7 +152,7 @@ class Bench:
             raise ProtocolError(f"frame_size={frame_size} and snippet={snippet} must be at least 1")
         self.watch = stopwatch or watch(self.device, clock)
         self.method = method.to(self.device)
-        self.feed = Feed(self.method, frame_size, self.device, fixed_length(self.method, frame_size), snippet)
+        self.feed = CostInput(self.method, frame_size, self.device, fixed_length(self.method, frame_size), snippet)
         with evaluating(self.method):
             probe = self.feed.clips(2)
             self.parameters = parameters_used(self.method, lambda: self.method(*probe))

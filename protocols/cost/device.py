@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from files.cores import usable_cores
+
 
 def kind(device: torch.device) -> str:
     """``gpu`` or ``cpu``: the prefix of every metric that depends on it, so that the two are never mixed."""
@@ -34,7 +36,7 @@ def describe(device: torch.device) -> dict[str, Any]:
         }
     return out | {
         "name": _processor(),
-        "cores": _usable_cores(),
+        "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "isa": torch.backends.cpu.get_cpu_capability(),
     }
@@ -46,12 +48,6 @@ def load_average() -> float | None:
         return round(os.getloadavg()[0], 2)
     except (AttributeError, OSError):  # not on this system
         return None
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from protocols.errors import ProtocolError
 
-from . import device as hardware
+from . import device as devices
 from .cell import Bench, Cell, Way
 from .interleaved_timing import FEWEST, Clock, Turns
 from .macs import Count
@@ -79,7 +79,7 @@ def measure_grid(
         raise ProtocolError(
             f"lengths={list(lengths)} and batches={list(batches)} must be at least 1, and budget_s={budget_s} above 0"
         )
-    load, began = hardware.load_average(), clock()
+    load, began = devices.load_average(), clock()
     todo = sorted({(t, b) for t in lengths for b in batches}, key=lambda each: (each[0] * each[1], each[0]))
     cells: list[Cell] = []
     for place, (frames, batch) in enumerate(todo):
@@ -96,9 +96,9 @@ def measure_grid(
         "clip_length": bench.feed.fixed or bench.feed.snippet,
         "params_m": bench.parameters / 1e6,
         "counter": next((c.counter for c in bench.counts.values() if isinstance(c, Count)), None),
-        "device": hardware.describe(bench.device),
+        "device": devices.describe(bench.device),
         "reference": NAME,
-        "load_1min": [load, hardware.load_average()],
+        "load_1min": [load, devices.load_average()],
         "budget_s": budget_s,
         "seconds": round(clock() - began, 3),
     }

@@ -23,7 +23,7 @@ from methods.interface import ImageAndVideo
 from protocols.admission import evaluating, fixed_length
 from protocols.errors import ProtocolError
 
-from . import device as hardware
+from . import device as devices
 from .interleaved_timing import Clock, Turns, Watch, in_turns
 from .latency import peak_memory_mb, watch
 from .macs import count_macs
@@ -188,14 +188,14 @@ def measure(
     method.to(target)
     try:
         with evaluating(method):
-            feed = Feed(method, frame_size, target, fixed_length(method, frame_size), snippet)
+            feed = CostInput(method, frame_size, target, fixed_length(method, frame_size), snippet)
             return _measure(feed, sorted(set(lengths)), budget_s, stopwatch or watch(target), clock)
     finally:
         method.to(home)
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class CostInput:
     """Random frames in the shape in which a tracklet enters the network; their values do not change the cost.
 
     Attributes:
@@ -237,7 +237,7 @@ class Feed:
         return frames.to(self.device, kind)
 
 
-def _measure(feed: Feed, lengths: list[int], budget_s: float, stopwatch: Watch, clock: Clock) -> Cost:
+def _measure(feed: CostInput, lengths: list[int], budget_s: float, stopwatch: Watch, clock: Clock) -> Cost:
     method, device = feed.method, feed.device
     inputs = {length: feed.clips(length) for length in lengths}
     counts = {length: count_macs(method, inputs[length]) for length in lengths}
@@ -249,7 +249,7 @@ def _measure(feed: Feed, lengths: list[int], budget_s: float, stopwatch: Watch, 
         frames = feed.frames(inputs[length][0], length)
         return in_turns(lambda: method(*inputs[length]), lambda: trunk(frames), stopwatch, seconds, clock=clock)
 
-    load, began = hardware.load_average(), clock()
+    load, began = devices.load_average(), clock()
     latency = timed(short, budget_s / 2)
     whole = latency if long == short else timed(long, max(budget_s - (clock() - began), 0.0))
     probe = feed.clips(2)
@@ -265,7 +265,7 @@ def _measure(feed: Feed, lengths: list[int], budget_s: float, stopwatch: Watch, 
         parameters=parameters_used(method, lambda: method(*probe)),
         parameters_trainable=sum(p.numel() for p in method.parameters() if p.requires_grad),
         parameters_total=sum(p.numel() for p in method.parameters()),
-        device=hardware.describe(device),
+        device=devices.describe(device),
         latency=latency,
         latency_frames=int(inputs[short][1].numel() if feed.fixed else short),
         whole=whole,
@@ -273,7 +273,7 @@ def _measure(feed: Feed, lengths: list[int], budget_s: float, stopwatch: Watch, 
         clip_length=feed.fixed or feed.snippet,
         image_macs=image_macs,
         image_parameters=image_parameters,
-        load=(load, hardware.load_average()),
+        load=(load, devices.load_average()),
     )
 
 

@@ -24,7 +24,7 @@ from protocols.errors import ProtocolError
 from protocols.precision import computing, why_not
 from protocols.vocabulary import Arithmetic
 
-from . import device as hardware
+from . import device as devices
 from .latency import time_calls
 
 _SIZES = {"cuda": (4096, 8192), "cpu": (512, 1024, 2048)}
@@ -138,7 +138,7 @@ def measure_ceilings(
     bandwidth, size, samples = _copying(where, each)
     on["copy_mbytes"], on["samples"]["copy"] = size / 1e6, samples
     left_out: dict[str, str] = {name: reason for name, reason in reasons.items() if reason is not None}
-    return Ceilings(hardware.describe(where), flops, bandwidth, left_out, on)
+    return Ceilings(devices.describe(where), flops, bandwidth, left_out, on)
 
 
 def _multiplying(device: torch.device, arithmetic: Arithmetic, budget_s: float) -> tuple[float, int, int]:

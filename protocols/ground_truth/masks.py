@@ -12,7 +12,7 @@ by it. Measures (fractions; M is the enlarged mask):
 auc                 probability that a pixel of the person or of what is carried has more mask than any other pixel,
                     ties one half; 0.5 is chance
 iou                 overlap of {M >= threshold} with person and bag, at the one threshold that is best on average over
-                    all tracklets of this map (`choose`)
+                    all tracklets of this map (`best_threshold`)
 person, bag,        share of the mask's sum that lies in the region; the four add up to 1
 background,
 occluder
@@ -95,7 +95,7 @@ class Regions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Collected:
+class TrackletStatistics:
     """What one tracklet contributes, kept until the threshold of its map is known.
 
     Attributes:
@@ -110,7 +110,7 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class MapScores:
     """All tracklets of one map.
 
     Attributes:
@@ -159,8 +159,8 @@ def _stretch(array: Floats, length: int, axis: int) -> Floats:
     return near + share * step
 
 
-def collect(mask: ArrayLike, regions: Regions) -> Collected:
-    """Holds one tracklet's mask against the truth; give all tracklets of a map to `choose` afterwards.
+def tracklet_statistics(mask: ArrayLike, regions: Regions) -> TrackletStatistics:
+    """Holds one tracklet's mask against the truth; give all tracklets of a map to `best_threshold` afterwards.
 
     Args:
         mask: [T, h, w] in [0, 1], NumPy or torch, one map for each frame of `regions`.
@@ -182,7 +182,7 @@ def collect(mask: ArrayLike, regions: Regions) -> Collected:
     # In float32, values that are equal but for the order of float64 additions tie, as they should.
     single = large.astype(np.float32)
     inside, outside = np.sort(single[regions.foreground]), np.sort(single[~regions.foreground])
-    return Collected({"auc": _auc(inside, outside)} | _energy(large, regions), inside, outside)
+    return TrackletStatistics({"auc": _auc(inside, outside)} | _energy(large, regions), inside, outside)
 
 
 def _auc(inside: NDArray[np.float32], outside: NDArray[np.float32]) -> float:
@@ -208,7 +208,7 @@ def _energy(large: Floats, regions: Regions) -> dict[str, float]:
     return shares | densities
 
 
-def choose(collected: Sequence[Collected]) -> Judged:
+def best_threshold(collected: Sequence[TrackletStatistics]) -> MapScores:
     """Finds the one threshold of a map, and gives every measure of every tracklet.
 
     The threshold is the one with the best mean iou over the tracklets, out of 257 quantiles of the mask itself (each
@@ -217,7 +217,7 @@ def choose(collected: Sequence[Collected]) -> Judged:
     tracklets that it is used on, which favours every map alike and by little, being one number for all of them.
 
     Args:
-        collected: one entry a tracklet, from `collect`.
+        collected: one entry a tracklet, from `tracklet_statistics`.
 
     Raises:
         ProtocolError: no tracklet.
@@ -231,10 +231,10 @@ def choose(collected: Sequence[Collected]) -> Judged:
     measures = {"iou": table[:, best]}
     measures |= {name: np.array([one.values[name] for one in collected]) for name in MEASURES if name != "iou"}
     threshold = float(levels[best]) if seen.any() else float("nan")
-    return Judged(threshold, {name: measures[name] for name in MEASURES})
+    return MapScores(threshold, {name: measures[name] for name in MEASURES})
 
 
-def _levels(collected: Sequence[Collected]) -> NDArray[np.float32]:
+def _levels(collected: Sequence[TrackletStatistics]) -> NDArray[np.float32]:
     """Values that occur in the masks, at evenly spaced ranks, ascending."""
     ranks = np.linspace(0, 1, THRESHOLDS)
     each = [np.sort(np.concatenate([one.inside, one.outside])) for one in collected]
@@ -242,7 +242,7 @@ def _levels(collected: Sequence[Collected]) -> NDArray[np.float32]:
     return np.unique(np.quantile(pool, ranks, method="inverted_cdf"))
 
 
-def _iou(one: Collected, levels: NDArray[np.float32]) -> Floats:
+def _iou(one: TrackletStatistics, levels: NDArray[np.float32]) -> Floats:
     """[L] overlap at each level, NaN where there is no foreground."""
     if len(one.inside) == 0:
         return np.full(len(levels), np.nan)
@@ -254,8 +254,8 @@ def _iou(one: Collected, levels: NDArray[np.float32]) -> Floats:
 def centre_prior(persons: Sequence[ArrayLike], grid: tuple[int, int]) -> Floats:
     """The mean silhouette: how often each cell shows the person, over all tracklets alike.
 
-    Given to `collect` as a mask (`np.broadcast_to(prior, (T, h, w))`), it is what a network reaches that has learnt
-    where people stand in a crop and nothing about this one. A mask that does not beat it does not look.
+    Given to `tracklet_statistics` as a mask (`np.broadcast_to(prior, (T, h, w))`), it is what a network reaches that
+    has learnt where people stand in a crop and nothing about this one. A mask that does not beat it does not look.
 
     Args:
         persons: one [T, H, W] bool array a tracklet (sizes may differ), true where the person is seen.

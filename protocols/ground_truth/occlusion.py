@@ -36,7 +36,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from protocols.arrays import to_numpy
 from protocols.errors import ProtocolError
-from protocols.statistics.quantiles import normal_quantile, student_quantile
 from protocols.vocabulary import CALL_SCORES
 
 Floats = NDArray[np.float64]
@@ -232,8 +231,10 @@ def _interval(estimate: float, draws: Floats, people: int, level: float) -> Esti
     there = draws[np.isfinite(draws)]
     if people < 2 or math.isnan(estimate) or 2 * len(there) < len(draws):
         return Estimate(float(estimate), None, None)
+    from scipy.special import ndtri, stdtrit
+
     upper = 1 - (1 - level) / 2
-    stretch = math.sqrt(people / (people - 1)) * student_quantile(people - 1, upper) / normal_quantile(upper)
+    stretch = float(math.sqrt(people / (people - 1)) * stdtrit(people - 1, upper) / ndtri(upper))
     low, high = estimate + stretch * (np.quantile(there, [1 - upper, upper]) - estimate)
     return Estimate(float(estimate), float(max(0.0, min(low, estimate))), float(min(1.0, max(high, estimate))))
 

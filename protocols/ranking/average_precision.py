@@ -27,10 +27,10 @@ from .gallery import Ints
 Floats = NDArray[np.float64]
 
 
-def settle(groups: TieGroups, ties: Ties) -> TieGroups:
+def resolve_ties(groups: TieGroups, ties: Ties) -> TieGroups:
     """Turns a tie rule into groups of one tracklet; only under ``expected`` do mixed groups remain.
 
-    ``index`` needs the distances and is settled while they are at hand, see `counting.break_by_index`.
+    ``index`` needs the distances and is resolved while they are at hand, see `counting.blocks.break_by_index`.
     """
     before = groups.before
     if ties == "pessimistic":

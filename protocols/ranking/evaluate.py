@@ -30,7 +30,7 @@ from protocols.errors import ProtocolError
 from protocols.ranking.counting.blocks import Engine, Wanted, choose_engine, count_block
 from protocols.vocabulary import Metric
 
-from . import average_precision as scoring
+from . import average_precision
 from .conventions import Convention, Empty, Gallery, Precision, Ties
 from .distances import Blocks, feature_blocks, matrix_blocks
 from .distributed import Processes, agreed, total
@@ -77,7 +77,7 @@ class Ranking:
 
     def hits(self, k: int) -> Floats:
         """[Q] 1 where a positive is among the first k, else 0; between the two only where the first positive ties."""
-        return scoring.hits_within(*self.first_group, k)
+        return average_precision.hits_within(*self.first_group, k)
 
     def rank(self, k: int) -> float:
         """Rank-k, the CMC at k; beyond the end of the gallery it stays at its last value."""
@@ -262,9 +262,9 @@ def _score(
             kind: Engine = "torch" if is_torch(rows) else engine
             found = count_block(rows, queries_of.start, index, wanted, kind, processes)
             for one in conventions:
-                groups = scoring.settle(found[_wanted(one)].counted_from(queries_of.start), one.ties)
-                precision[one][queries_of] = scoring.average_precision(groups, one.ap, len(rows))
-                nearest[one][:, queries_of] = scoring.first_groups(groups, len(rows))
+                groups = average_precision.resolve_ties(found[_wanted(one)].counted_from(queries_of.start), one.ties)
+                precision[one][queries_of] = average_precision.average_precision(groups, one.ap, len(rows))
+                nearest[one][:, queries_of] = average_precision.first_groups(groups, len(rows))
     length = max_rank or (size if shard is None else shard.size)
     return {one: _ranking(precision[one], nearest[one], one, length) for one in conventions}
 
@@ -320,7 +320,7 @@ def _ranking(precision: Floats, nearest: Ints, convention: Convention, length: i
     valid = tied > 0
     first_hit = np.where(valid, before + (tied + 1) / (right + 1), 0.0)
     counted = int(valid.sum()) if convention.empty == "skip" else queries
-    curve = scoring.cmc_sum(before, tied, right, length)
+    curve = average_precision.cmc_sum(before, tied, right, length)
     return Ranking(
         convention,
         average_precision=precision,

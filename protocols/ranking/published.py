@@ -10,7 +10,6 @@ VRSTC, STA and ADFD ranked on MARS is not known, as their evaluators were never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +49,6 @@ class PublishedConvention:
     def as_row(self) -> dict[str, Any]:
         """The five choices as plain data, as a record's ledger holds them."""
         return {name: getattr(self, name) for name in ("metric", "normalise", "gallery", "ap", "empty")}
-
-    def is_row(self, row: Mapping[str, Any]) -> bool:
-        """Whether a row of a recorded ledger was scored in this way."""
-        return all(row.get(name) == value for name, value in self.as_row().items())
 
 
 PUBLISHED: tuple[PublishedConvention, ...] = (

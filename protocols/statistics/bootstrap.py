@@ -33,8 +33,6 @@ from protocols.arrays import to_numpy
 from protocols.errors import ProtocolError
 from protocols.vocabulary import Verdict
 
-from .quantiles import normal_quantile, student_quantile
-
 Floats = NDArray[np.float64]
 Draw = tuple[Floats, NDArray[np.int64]]
 
@@ -291,4 +289,6 @@ def _student_stretch(excess: Floats, sizes: Floats, level: float) -> float:
         return 1.0
     freedom = (between_people + between_seeds) ** 2 / squares
     upper = 1 - (1 - level) / 2
-    return student_quantile(freedom, upper) / normal_quantile(upper)
+    from scipy.special import ndtri, stdtrit
+
+    return float(stdtrit(freedom, upper) / ndtri(upper))

@@ -86,12 +86,6 @@ class Standing:
         wanted = {one, other}
         return next((pair for pair in self.pairs if {pair.first, pair.second} == wanted), None)
 
-    def tied_with(self, name: str) -> tuple[str, ...]:
-        """Other rows that this one cannot be told from, in order."""
-        apart = {pair.second if pair.first == name else pair.first
-                 for pair in self.pairs if pair.separated and name in (pair.first, pair.second)}  # fmt: skip
-        return tuple(other for other in self.order if other != name and other not in apart)
-
 
 def standing(rows: Sequence[Row], *, level: float = 0.05, seed: int = 0) -> Standing:
     """Orders a table and says which rows share a rank.

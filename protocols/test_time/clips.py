@@ -94,7 +94,7 @@ _CUTS: dict[How, _Cut] = {
     "chunk-firsts": lambda n, c: clips.chunked(n, _number(c), None, pick="first", short=_short(c)),
     "leading": lambda n, c: clips.leading(n, _number(c), c.stride, short=_short(c)),
     "snippets": lambda n, c: snippets.snippets(n, _number(c), _rest(c)),
-    "apart": lambda n, c: snippets.apart(n, _number(c), c.stride),
+    "apart": lambda n, c: snippets.strided_clips(n, _number(c), c.stride),
     "windows": lambda n, c: snippets.overlapping(n, _number(c), c.stride, _rest(c)),
     "wrapping": lambda n, c: snippets.wrapping(n, _number(c)),
     "csa": lambda n, c: snippets.windows(n, _number(c), c.stride),

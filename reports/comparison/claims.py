@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from protocols.vocabulary import VERDICTS
-from reports.ledger.ledger import SYNTHETIC, Claim, Difference, Ledger, build_ledger, made_under
+from reports.ledger.difference import Difference
+from reports.ledger.ledger import SYNTHETIC, Claim, Ledger, build_ledger, made_under
+from reports.render.estimate import estimate
 from reports.render.table import Estimate
 from reports.schema.controls import TEMPORAL_CONTROLS
-from reports.sections.results.tables import dataset_label, estimate
+from reports.sections.results.tables import dataset_label
 from reports.store.job import Job
 from reports.store.jobs import Across, paper_of
 

@@ -8,7 +8,8 @@ from protocols.vocabulary import VERDICTS
 from reports import html
 from reports.comparison.claims import KEYS, SCHEMA, Judged, command, counts, headline, run_ids
 from reports.ledger import forest_plot
-from reports.ledger.ledger import RULE, SYNTHETIC, Difference
+from reports.ledger.difference import Difference
+from reports.ledger.ledger import RULE, SYNTHETIC
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.controls import CONTROL_LABELS, TEMPORAL_CONTROLS
 from reports.schema.metrics import METRIC_LABELS

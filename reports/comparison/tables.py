@@ -13,11 +13,12 @@ from protocols.statistics.multiple_comparisons import Standing, standing
 from protocols.vocabulary import ACCURACIES, Verdict
 from reports.comparison import constraints
 from reports.comparison.groups import Entry, Stratum
-from reports.ledger.ledger import Difference
+from reports.ledger.difference import Difference
+from reports.render.estimate import estimate
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema import times
 from reports.schema.metrics import METRIC_LABELS, headline_side
-from reports.sections.results.tables import describe_protocol, estimate, over_splits
+from reports.sections.results.tables import describe_protocol, over_splits
 
 
 @dataclass(frozen=True)

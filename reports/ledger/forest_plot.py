@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.ledger.ledger import Claim, Difference, Ledger
+from reports.ledger.difference import Difference
+from reports.ledger.ledger import Claim, Ledger
 from reports.render.table import Column, number
 
 _PAD = 0.06  # of the scale's width, free at each end

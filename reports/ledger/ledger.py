@@ -22,6 +22,7 @@ from protocols.statistics import POINTS, SMALLEST_SHARE, Interval, paired_differ
 from protocols.vocabulary import REFERENCES, Verdict
 from reports.errors import ReportError
 from reports.ledger import mask_measures
+from reports.ledger.difference import Difference
 from reports.ledger.wording import about_arms, about_equality, about_mask
 from reports.records.masks import KIND as MASKS
 from reports.schema.controls import ASIDE_CONTROLS, TEMPORAL_CONTROLS
@@ -49,27 +50,6 @@ SYNTHETIC = (
     "These verdicts are about SynthWalk, the drawn data set of this suite: they say what the method's mechanism does "
     "there, not what it does on filmed people."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Arm minus opponent, over the seeds that both have, in the unit of the claim.
-
-    ``queries`` are what was paired: queries, or tracklets where a mask was judged.
-    """
-
-    against: str
-    label: str
-    control: str | None
-    mean: float
-    low: float
-    high: float
-    p: float | None
-    seeds: tuple[int, ...]
-    queries: int
-    identities: int
-    verdict: Verdict
-    run_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from reports.schema.controls import CONTROL_LABELS
 
 if TYPE_CHECKING:
     from protocols.vocabulary import Verdict
-    from reports.ledger.ledger import Difference
+    from reports.ledger.difference import Difference
 
 
 def about_arms(

@@ -7,7 +7,7 @@ from typing import Any
 from files import plug_ins
 from reports.errors import ReportError
 from reports.render.table import Table
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 
 
 def sections() -> tuple[Section, ...]:
@@ -19,19 +19,19 @@ def sections() -> tuple[Section, ...]:
     return _sections(plug_ins.outside_folders())
 
 
-def tables(material: Material) -> list[Table]:
+def tables(given: SectionInput) -> list[Table]:
     """The tables of all sections that have rows, for files."""
-    return [table for section in sections() for table in section.tables(material) if table.rows]
+    return [table for section in sections() for table in section.tables(given) if table.rows]
 
 
-def caveats(material: Material) -> list[str]:
+def caveats(given: SectionInput) -> list[str]:
     """What all sections do not verify."""
-    return [sentence for section in sections() for sentence in section.caveats(material)]
+    return [sentence for section in sections() for sentence in section.caveats(given)]
 
 
-def facts(material: Material) -> dict[str, Any]:
+def facts(given: SectionInput) -> dict[str, Any]:
     """What all sections tell in the report's JSON."""
-    return {name: value for section in sections() for name, value in section.facts(material).items()}
+    return {name: value for section in sections() for name, value in section.facts(given).items()}
 
 
 @cache

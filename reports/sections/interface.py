@@ -18,7 +18,7 @@ AFTER_RESULTS = 125  # place of a section that does not say where it stands: bel
 
 
 @dataclass(frozen=True)
-class Material:
+class SectionInput:
     """What a section is made of.
 
     Attributes:
@@ -32,11 +32,11 @@ class Material:
     slices: Sequence[Sliced] = ()
 
 
-def _nothing(material: Material) -> tuple[()]:
+def _nothing(given: SectionInput) -> tuple[()]:
     return ()
 
 
-def _no_facts(material: Material) -> dict[str, Any]:
+def _no_facts(given: SectionInput) -> dict[str, Any]:
     return {}
 
 
@@ -58,9 +58,9 @@ class Section:
 
     name: str
     heading: str
-    show: Callable[[Material], Mapping[str, Any]]
+    show: Callable[[SectionInput], Mapping[str, Any]]
     order: int = AFTER_RESULTS
     template: str | Path = "section.html.j2"
-    tables: Callable[[Material], Sequence[Table]] = _nothing
-    caveats: Callable[[Material], Sequence[str]] = _nothing
-    facts: Callable[[Material], Mapping[str, Any]] = _no_facts
+    tables: Callable[[SectionInput], Sequence[Table]] = _nothing
+    caveats: Callable[[SectionInput], Sequence[str]] = _nothing
+    facts: Callable[[SectionInput], Mapping[str, Any]] = _no_facts

@@ -17,7 +17,7 @@ def as_text(cards: Mapping[str, Card], width: int = 100) -> str:
         lines += [
             f"{card.key}: {cited.title} ({who}{cited.venue}, {cited.year})",
             "",
-            f"  judged under {card.constraints.protocol} unless --protocol says otherwise",
+            f"  scored under {card.constraints.protocol} unless --protocol says otherwise",
             "  arms (* runs by default)",
         ]
         painters, labellers = (
@@ -45,7 +45,7 @@ def as_text(cards: Mapping[str, Card], width: int = 100) -> str:
     lines += [
         "Run one:        python -m runners.reproduce --paper gltr",
         "Some arms only: python -m runners.reproduce --paper gltr --arms gltr 'gltr[branches=2]'",
-        "Your own:       python -m runners.reproduce --paper path/to/folder   (see README, 'Adding a paper')",
+        "Your own:       python -m runners.reproduce --paper path/to/folder   (see docs/adding-a-paper.md)",
     ]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""The table that grows while arms are compared: who is there already, who is being trained, who was turned away.
+"""The table that grows while arms are compared: who is there already, who is being trained, who was rejected.
 
 On a terminal it is drawn in place, with the bar of the step at work above it; elsewhere (a log, a pipe) every result is
 a line as it comes.
@@ -19,7 +19,7 @@ from rich.table import Table
 
 from runners.progress import Bar, note
 
-State = Literal["waiting", "there", "made", "turned away"]
+State = Literal["waiting", "there", "made", "rejected"]
 Key = tuple[str, str, str]  # protocol, paper, arm with its control
 
 
@@ -33,7 +33,7 @@ class Line:
         splits: how many divisions of the data set, each with all seeds.
         accuracies: seed and division (None: there is one) -> (mAP, rank-1), percent, as far as they are there.
         state: of the whole line.
-        reason: why it was turned away.
+        reason: why it was rejected.
     """
 
     label: str
@@ -54,8 +54,8 @@ class Line:
     @property
     def words(self) -> str:
         """What happened to it, in a few words."""
-        if self.state == "turned away":
-            return "turned away"
+        if self.state == "rejected":
+            return "rejected"
         wanted = len(self.seeds) * self.splits
         what = "seeds" if self.splits == 1 else "splits" if len(self.seeds) == 1 else "seeds and splits"
         done = f"{len(self.accuracies)} of {wanted} {what}" if wanted > 1 else ""
@@ -79,10 +79,10 @@ class Scoreboard:
         """A line for an arm that is asked for."""
         self.lines[key] = Line(label, seeds, splits=splits)
 
-    def turned_away(self, key: Key, reason: str) -> None:
+    def rejected(self, key: Key, reason: str) -> None:
         """The protocol does not admit the arm."""
         line = self.lines[key]
-        line.state, line.reason = "turned away", reason
+        line.state, line.reason = "rejected", reason
         self._say(f"{key[0]} turns {key[1]}/{key[2]} away: {reason}")
 
     def result(self, key: Key, seed: int, accuracy: tuple[float, float], fresh: bool, split: int | None = None) -> None:
@@ -158,7 +158,7 @@ class Scoreboard:
         last = ("", "")
         for (protocol, paper, _), line in self.lines.items():
             shown = (protocol if protocol != last[0] else "", paper if (protocol, paper) != last else "")
-            style = "dim" if line.state in ("waiting", "turned away") else ""
+            style = "dim" if line.state in ("waiting", "rejected") else ""
             table.add_row(*shown, line.label, *line.cells, line.words, style=style)
             last = (protocol, paper)
         return Group(self._bars, table)  # a low window cuts the end off, where nothing has happened yet

@@ -1,4 +1,4 @@
-"""Options that the commands which train and judge arms have in common."""
+"""Options that the commands which train and score arms have in common."""
 
 import argparse
 from typing import TYPE_CHECKING, get_args
@@ -25,7 +25,7 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         "--splits",
         nargs="+",
         metavar="N",
-        help="which divisions of a data set that has several (iLIDS-VID, PRID-2011: 0 to 9) are trained, judged and "
+        help="which divisions of a data set that has several (iLIDS-VID, PRID-2011: 0 to 9) are trained, scored and "
         "averaged: all (default), or some, such as 0-2 or 0 3; a page on fewer than all says so",
     )
     group.add_argument(
@@ -78,7 +78,7 @@ def add_repair(group: argparse._ArgumentGroup, repairers: str) -> None:
         "--repairers",
         nargs="+",
         metavar="NAME",
-        help="under occlusion-repaired: what paints hidden regions before an arm is trained and judged; "
+        help="under occlusion-repaired: what paints hidden regions before an arm is trained and scored; "
         f"{repairers}, each with [tau=0.9] if its calls need another threshold, or an arm that "
         "repairs, such as vrstc/stcnet-gen (default: oracle, where the truth is known; none: the arms as they are)",
     )

@@ -48,7 +48,7 @@ def as_text(found: list[dict[str, Any]], width: int) -> str:
         Column("tracklets", "tracklets", "number", thousands=True),
         Column("cameras", "cameras", "number"),
         Column("divisions", "divisions", "number"),
-        Column("metrics", "judged by"),
+        Column("metrics", "scored by"),
     )
     rows = tuple(Row(tuple(one[column.key] for column in columns)) for one in found)
     lines = [Table("data_sets", "", columns, rows).as_text(), ""]

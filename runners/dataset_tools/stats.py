@@ -1,7 +1,6 @@
-"""`python -m runners.data stats`: lengths, people, cameras and answers of a data set, as tables and as a page."""
+"""`python -m runners.data stats`: lengths, people, cameras and matches of a data set, as tables and as a page."""
 
 import argparse
-import base64
 import dataclasses
 import io
 import json
@@ -16,13 +15,14 @@ from datasets.identifiers import printable
 from datasets.inspection import contact_sheet
 from datasets.inspection.statistics import census
 from datasets.tracklet import Split
+from files.data_uri import jpeg_uri
 from reports.dataset import record as data_set
 from reports.render.write import write_files
 from runners.dataset_tools.source import add_source, examine, facts, name_of, of_names
 
 DESCRIPTION = """\
 Count a data set, complete or not: tracklets, frames and people of every part, how long tracklets are and which share of
-them is shorter than a clip, tracklets of each person and camera, right answers of a query.
+them is shorter than a clip, tracklets of each person and camera, right gallery tracklets of a query.
 
 examples:
   python -m runners.data stats /data/mars
@@ -130,7 +130,7 @@ def _pictures(split: Split, arguments: argparse.Namespace) -> dict[str, str]:
     words = f"{len(chosen)} of {there:,} {part} tracklets, spread over the part, by evenly spread frames."
     if not split.synthetic:
         words += " These are recordings of real people: see above before you pass the page on."
-    return {"sheet": f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}", "sheet_words": words}
+    return {"sheet": jpeg_uri(data.getvalue()), "sheet_words": words}
 
 
 def _words(arguments: argparse.Namespace) -> list[str]:

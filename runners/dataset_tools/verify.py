@@ -30,7 +30,7 @@ from runners.errors import RunError
 DESCRIPTION = """\
 Check a data set. Four levels, each with all of those before it:
 
-  --no-images   names and tables: every count of the official release, lengths, cameras, who asks and who answers
+  --no-images   names and tables: every count of the official release, lengths, cameras, query and gallery
   --quick       one listing of every image folder: frames missing or empty, files that do not belong there
   (default)     every frame opened: cut short, damaged, of a wrong size, the same frame twice; thousands a second
                 (tracklets of one person under one camera may overlap: their equal frames are counted, no fault)
@@ -288,7 +288,7 @@ def _notes(found: _Verified) -> list[str]:
         told.append(
             f"{_counted(opened.overlaps, 'frame')} of a tracklet can be found in another of the same person under the "
             f"same camera ({_counted(opened.overlapping, 'pair')} of tracklets that overlap). This is no fault: such "
-            "tracklets are no answers to each other, and the official release of MARS itself has tracklets of one "
+            "tracklets do not match each other, and the official release of MARS itself has tracklets of one "
             "person under one camera that overlap."
         )
     return list(dict.fromkeys(told))

@@ -1,4 +1,4 @@
-"""Which attributes are known: of the data of a job, and of the other data from which labellers learn."""
+"""Which attributes are known: of the data of a job, and of the other data from which labelling arms learn."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +64,7 @@ def find_annotation(split: Split, file: str | None) -> Annotation | None:
 
 
 def find_source(folder: str | None, size: tuple[int, int], synthetic: bool) -> AnnotatedSplit | None:
-    """Data with annotated attributes from which labellers learn.
+    """Data with annotated attributes from which labelling arms learn.
 
     Args:
         folder: a RAP folder or a rendered SynthWalk; None for the world that is rendered for SynthWalk.

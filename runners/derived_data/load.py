@@ -27,7 +27,7 @@ def load_data(name: str, root: str | None, size: tuple[int, int], split: int = 0
     if name == "synthwalk":
         return _synthwalk(root, size)
     if root is None:
-        raise RunError(f"--data-root is missing: name the folder that holds {name} (see README, 'Bringing real data').")
+        raise RunError(f"--data-root is missing: name the folder that holds {name} (see docs/data-sets.md).")
     return datasets.load(name, Path(root), split=split)
 
 

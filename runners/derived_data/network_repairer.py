@@ -14,7 +14,7 @@ from datasets.images.transforms import to_tensor
 from datasets.repaired.interface import Footage, Repaired
 from methods.interface import Repair
 from runners.plan.environment import Precision
-from runners.training.loop import autocast
+from runners.training.sources import autocast
 
 # to_tensor's "imagenet", the other way round
 _MEAN = torch.tensor([0.485, 0.456, 0.406])
@@ -22,7 +22,7 @@ _DEVIATION = torch.tensor([0.229, 0.224, 0.225])
 
 
 @dataclass(frozen=True)
-class Painter:
+class NetworkRepairer:
     """A trained `methods.interface.Repair` network that paints at its own size and pastes into the frames' own.
 
     Attributes:

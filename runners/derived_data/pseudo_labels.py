@@ -5,7 +5,7 @@ ADFD's rule: the predicted probabilities of a person's frames are averaged, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +21,12 @@ from methods.interface import FrameThenTime, LearnsAttributes
 from runners.errors import RunError
 from runners.evaluation.score import to_npz
 from runners.ground_truth import attributes as ground_truth_attributes
-from runners.plan.step_store import write_bytes
+from runners.plan.step_store import StepStore, write_bytes
 from runners.training import stage
 
 if TYPE_CHECKING:
     from methods.arms import Arm
-    from runners.pipeline.data_versions import Material
+    from runners.derived_data.annotations import AnnotatedSplit
     from runners.plan.plan_types import PlannedLabels, PlannedStage
 
 FILE = "attributes.csv"
@@ -48,63 +48,87 @@ class Labelled:
     arrays: dict[str, NDArray[Any]]
 
 
-def label(planned: PlannedLabels, material: Material, folder: Path) -> None:
+@dataclass(frozen=True)
+class Half:
+    """The tracklets of one half of a data set with their frames.
+
+    Attributes:
+        part: ``train`` or ``test``.
+        split: the data set.
+        store: frames of that half.
+        prefix: of the names of the arrays that are written about its people.
+    """
+
+    part: str
+    split: Split
+    store: FrameStore
+    prefix: str = ""
+
+
+def label(
+    planned: PlannedLabels, halves: Iterable[Half], num_train_ids: int, steps: StepStore, device: str, folder: Path
+) -> None:
     """Write ``attributes.csv`` (yes or no) and ``probabilities.npz`` of the people of the job's training half.
 
     Where the source has a test half, what the network says of its people, whom it never saw, is kept beside.
 
     Args:
         planned: the labels; their arm is trained.
-        material: of the job.
+        halves: the job's training half; where the source has known people in its test half, that one too.
+        num_train_ids: people that the arm was trained on.
+        steps: where the arm is, and where the features of its frames are kept.
+        device: such as ``cpu``.
         folder: of the step.
     """
     last = planned.labeller
-    assert last is not None and material.source is not None  # labels that are made have both
-    raw, source = material.raw, material.source.split
-    people, chances = _of_people(
-        last, "train", raw, material.raw_store("train", last.size, last.crop, last.resize), material
-    )
-    arrays: dict[str, NDArray[Any]] = {"person": people, "probability": chances}
-    seen = [t for t in source.test if t.person_id > 0]
-    if seen:
-        store = material.source_store("test", last.size, last.crop, last.resize)
-        arrays["source_person"], arrays["source_probability"] = _of_people(last, "test", source, store, material)
+    assert last is not None  # labels that are made have one
+    arrays: dict[str, NDArray[Any]] = {}
+    for half in halves:
+        found = _of_people(last, half, num_train_ids, steps, device)
+        arrays[f"{half.prefix}person"], arrays[f"{half.prefix}probability"] = found
     write_bytes(folder / PROBABILITIES, to_npz(arrays))
     groups = [group.name for group in planned.groups for _ in group.columns]
-    attributes.write_table(folder / FILE, people, planned.columns, groups, (chances >= 0.5).astype(np.float32))
+    yes = (arrays["probability"] >= 0.5).astype(np.float32)
+    attributes.write_table(folder / FILE, arrays["person"], planned.columns, groups, yes)
 
 
 def _of_people(
-    last: PlannedStage, part: str, split: Split, store: FrameStore, material: Material
+    last: PlannedStage, half: Half, num_train_ids: int, steps: StepStore, device: str
 ) -> tuple[NDArray[np.int64], Floats]:
     """Known people ``[P]`` of a half, and the mean over all frames of each of what the network says ``[P, A]``."""
-    network = stage.trained_method(last, material.raw.num_train_ids, material.steps, material.device)
+    network = stage.trained_method(last, num_train_ids, steps, device)
     if not isinstance(network, LearnsAttributes) or not isinstance(network, FrameThenTime):
         raise RunError(f"the arm {last.run.text} has role labeller, but its network recognises no attributes.")
     file = stage.frame_features(
-        network, part, split, store, last.stage.normalise, material.steps, material.device, last.precision
+        network, half.part, half.split, half.store, last.stage.normalise, steps, device, last.precision
     )
-    chances = ground_truth_attributes.of_frames(network, stage.load_features(file), material.device)
-    tracklets: tuple[Tracklet, ...] = split.train if part == "train" else split.test
-    owner = np.repeat(person_ids(tracklets), store.lengths)  # [F]
+    chances = ground_truth_attributes.of_frames(network, stage.load_features(file), device)
+    tracklets: tuple[Tracklet, ...] = half.split.train if half.part == "train" else half.split.test
+    owner = np.repeat(person_ids(tracklets), half.store.lengths)  # [F]
     people, place = np.unique(owner[owner > 0], return_inverse=True)
     total = np.zeros((len(people), chances.shape[1]), dtype=np.float64)
     np.add.at(total, place, chances[owner > 0])
     return people, (total / np.bincount(place)[:, None]).astype(np.float32)
 
 
-def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], material: Material) -> Labelled | None:
+def against_annotation(
+    planned: Sequence[tuple[Arm, int, PlannedLabels]],
+    target: AnnotatedSplit,
+    source: AnnotatedSplit,
+    steps: StepStore,
+) -> Labelled | None:
     """Labels of every arm and seed beside the annotation of the job's people and of the source's.
 
     Args:
         planned: arms with seeds and labels, which are made.
-        material: of the job, with an annotation and a source.
+        target: the data of the job.
+        source: the data that the arms learnt attributes from.
+        steps: where the labels are.
 
     Returns:
         None where source and job have no attribute in common.
     """
-    source, annotation = material.source, material.annotation
-    assert source is not None and annotation is not None  # the job asks for nothing else
+    annotation = target.annotation
     ours = {column.name: place for place, column in enumerate(annotation.columns)}
     names = [column for group in source.annotation.groups for column in group.columns]
     shared = [place for place, name in enumerate(names) if name in ours]
@@ -114,12 +138,12 @@ def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], materi
     labellers = []
     for arm, seed, labels in planned:
         assert labels.step is not None and labels.labeller is not None  # an arm labels
-        told = npy.load_npz(material.steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
-        arrays["person"] = told["person"]
-        arrays[f"{arm.text}/{seed}/probability"] = told["probability"][:, shared]
-        if "source_person" in told:
-            arrays["source_person"] = told["source_person"]
-            arrays[f"{arm.text}/{seed}/source_probability"] = told["source_probability"][:, shared]
+        found = npy.load_npz(steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
+        arrays["person"] = found["person"]
+        arrays[f"{arm.text}/{seed}/probability"] = found["probability"][:, shared]
+        if "source_person" in found:
+            arrays["source_person"] = found["source_person"]
+            arrays[f"{arm.text}/{seed}/source_probability"] = found["source_probability"][:, shared]
         losses = dict(labels.labeller.stage.losses)
         labellers.append({"arm": arm.text, "label": arm.label, "seed": seed, "losses": losses})
     chosen = [ours[names[place]] for place in shared]
@@ -129,7 +153,7 @@ def against_annotation(planned: Sequence[tuple[Arm, int, PlannedLabels]], materi
     groups = [group.name for group in source.annotation.groups for _ in group.columns]
     record = {
         "source": {**_about(source.split, source.split.train), "name": source.name or source.split.name},
-        "target": _about(material.raw, material.raw.train),
+        "target": _about(target.split, target.split.train),
         "left_out": len(names) - len(shared),
         "columns": [
             {

@@ -17,7 +17,7 @@ from runners.plan.environment import Precision
 from runners.plan.row_spans import Spans
 from runners.progress import step_bar
 from runners.training.frame_features import frames_per_batch
-from runners.training.loop import autocast, laid_out
+from runners.training.sources import autocast, laid_out
 
 Rows = tuple[tuple[int, int], ...]
 _BATCHES_A_NOTE = 32  # how often a pass writes down how far it is
@@ -69,7 +69,7 @@ def write_scores(
                 spans.add(out, int(last))
 
 
-def called(scores: NDArray[np.float32], tau: float) -> NDArray[np.bool_]:
+def occluded_regions(scores: NDArray[np.float32], tau: float) -> NDArray[np.bool_]:
     """Which regions are called occluded: those below the threshold."""
     return scores < tau
 

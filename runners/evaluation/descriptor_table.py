@@ -16,7 +16,7 @@ Queries = Literal["auto", "inside", "append", "as-is"]
 
 
 @dataclass(frozen=True, eq=False)
-class Exchanged:
+class DescriptorTable:
     """Descriptors with all that scoring needs.
 
     Attributes:
@@ -56,7 +56,7 @@ class Exchanged:
 
 
 @dataclass(frozen=True)
-class Share:
+class RankShare:
     """Which of several processes reads; each holds its slice of the gallery.
 
     Attributes:
@@ -72,4 +72,4 @@ class Share:
         return slice_of(gallery, self.rank, self.size)
 
 
-ALONE = Share(0, 1)
+ALONE = RankShare(0, 1)

@@ -32,7 +32,7 @@ from runners.evaluation.descriptor_set import Writer
 from runners.plan.environment import Precision
 from runners.progress import step_bar
 from runners.training.frame_features import Floats, frames_per_batch
-from runners.training.loop import autocast, laid_out
+from runners.training.sources import autocast, laid_out
 
 Ints = NDArray[np.int64]
 Orders = list[Ints]
@@ -40,7 +40,7 @@ _FEATURES_A_BATCH = 8192  # frame features that an aggregation sees at once
 
 
 @dataclass(frozen=True)
-class Feeding:
+class TestInputs:
     """How frames reach a network at test time; `features` of all frames take the place of pixels where they are known.
 
     Attributes:
@@ -69,7 +69,7 @@ class Feeding:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class VariantDescriptors:
     """Descriptors of all test tracklets under each of a protocol's choices.
 
     Attributes:
@@ -77,7 +77,7 @@ class Chosen:
         choices: those that were run, as the network takes them, in the protocol's order.
         not_run: the others, with the reason.
         features: name of a choice -> ``[N, D]``.
-        answers: the same of gallery tracklets, for choices that feed these differently.
+        gallery: the same of gallery tracklets, for choices that feed these differently.
         clips, fed: name -> number of clips, and of real frames in them, over all tracklets.
         frames: test frames.
         trunk_frames: how many frames were put through the trunk for all choices together; None if not counted.
@@ -88,7 +88,7 @@ class Chosen:
     choices: tuple[Choice, ...]
     not_run: tuple[tuple[Choice, str], ...]
     features: dict[str, Floats]
-    answers: dict[str, Floats]
+    gallery: dict[str, Floats]
     clips: dict[str, int]
     fed: dict[str, int]
     frames: int
@@ -97,7 +97,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Described:
+class EncodedTestSet:
     """Descriptors of all test tracklets.
 
     Attributes:
@@ -114,7 +114,7 @@ class Described:
     image: Floats | None
     fed: str
     encoders: dict[str, str]
-    chosen: Chosen | None = None
+    by_variant: VariantDescriptors | None = None
 
     def of(self, which: str) -> Floats:
         """Descriptors of one half of a side's name, ``I`` or ``V``."""
@@ -139,13 +139,13 @@ class Cut:
     mask: NDArray[np.bool_]
 
 
-def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Described:
-    """Encode every test tracklet as a protocol demands; one that lists choices is for `choosing.describe`.
+def encode_test_set(method: nn.Module, protocol: Protocol, inputs: TestInputs) -> EncodedTestSet:
+    """Encode every test tracklet as a protocol demands; one that lists choices is for `encode_variants`.
 
     Args:
-        method: in eval mode, on the device of ``feeding``.
+        method: in eval mode, on the device of ``inputs``.
         protocol: must admit the method.
-        feeding: where frames come from.
+        inputs: where frames come from.
 
     Raises:
         RunError: the protocol lists choices.
@@ -154,25 +154,25 @@ def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Describ
     match protocol.feed:
         case Chunks():
             parts = method.clip_length if isinstance(method, FixedClip) else protocol.feed.parts
-            video = _clips(method, feeding, middles(feeding.store.lengths, parts))
+            video = _encode_cut(method, inputs, middles(inputs.store.lengths, parts))
             fed = f"{parts} frames, one from the middle of each of {parts} equal parts, in one pass"
         case WholeSequence():
-            video = _clips(method, feeding, whole(feeding.store.lengths))
+            video = _encode_cut(method, inputs, whole(inputs.store.lengths))
             fed = "all frames of a tracklet in one pass"
         case Snippets():
             plan = plan_snippets(method, protocol.feed)
-            cut = cut_all(feeding.store.lengths, plan)
-            clips = _clips(method, feeding, cut)
+            cut = cut_all(inputs.store.lengths, plan)
+            clips = _encode_cut(method, inputs, cut)
             by_mean = {mean: mean_of_clips(clips, cut, mean) for mean in MEANS}
             video = by_mean[plan.mean]
             fed = in_words(plan)
         case Variants():
-            raise RunError(f"{protocol.name} feeds a tracklet in several ways; `choosing.describe` encodes them all.")
+            raise RunError(f"{protocol.name} feeds a tracklet in several ways; `encode_variants` encodes them all.")
     if not protocol.sides:
-        return Described(video, by_mean, None, fed, {})
-    image, words = _images(method, feeding)
+        return EncodedTestSet(video, by_mean, None, fed, {})
+    image, words = _encode_images(method, inputs)
     own = "video network" if isinstance(method, ImageAndVideo) else "its only network"
-    return Described(video, by_mean, image, fed, {"I": f"{words}, first frame", "V": f"{own}, {fed}"})
+    return EncodedTestSet(video, by_mean, image, fed, {"I": f"{words}, first frame", "V": f"{own}, {fed}"})
 
 
 def plan_snippets(method: nn.Module, wanted: Snippets) -> Snippets:
@@ -221,29 +221,29 @@ def mean_of_clips(clips: Floats, cut: Cut, mean: Mean) -> Floats:
 
 
 @torch.inference_mode()
-def _clips(method: nn.Module, feeding: Feeding, cut: Cut) -> Floats:
+def _encode_cut(method: nn.Module, inputs: TestInputs, cut: Cut) -> Floats:
     """Descriptors of clips ``[C, D]``; clips of like length go together."""
-    store = feeding.store
+    store = inputs.store
     frames = cut.frames
-    if feeding.orders is not None:
-        frames = np.stack([feeding.orders[owner][row] for owner, row in zip(cut.owner, frames, strict=True)])
+    if inputs.orders is not None:
+        frames = np.stack([inputs.orders[owner][row] for owner, row in zip(cut.owner, frames, strict=True)])
     rows = store.offsets[cut.owner][:, None] + frames  # [C, T] rows of all frames
     real = cut.mask.sum(axis=1)
-    most = most_at_once(feeding)
-    kept = gathering(feeding, len(cut.owner), width(method), b"clips", (cut.owner, cut.frames, cut.mask))
+    most = frames_at_once(inputs)
+    kept = descriptor_rows(inputs, len(cut.owner), width(method), b"clips", (cut.owner, cut.frames, cut.mask))
     done = int(real[kept.done].sum())
     missing = [batch for batch in in_batches(real, most) if not kept.done[batch].all()]
     wanted = [rows[batch, : int(real[batch].max())] for batch in missing]  # padding stands at the end
-    with step_bar(feeding.title, int(real.sum()), "frames", done=done) as bar:
-        for batch, some, pixels in zip(missing, wanted, pixels_ahead(feeding, wanted), strict=True):
-            mask = torch.from_numpy(cut.mask[batch, : some.shape[1]]).to(feeding.device)
-            answer = encode(method, feeding, some, mask, pixels)
+    with step_bar(inputs.title, int(real.sum()), "frames", done=done) as bar:
+        for batch, some, pixels in zip(missing, wanted, pixels_ahead(inputs, wanted), strict=True):
+            mask = torch.from_numpy(cut.mask[batch, : some.shape[1]]).to(inputs.device)
+            answer = encode_clips(method, inputs, some, mask, pixels)
             kept.put(batch, answer.float().cpu().numpy())
             bar.update(int(real[batch].sum()))
     return kept.features
 
 
-class InMemory:
+class DescriptorRows:
     """Rows as a `Writer` keeps them, for where nothing is to be gone on with."""
 
     def __init__(self, rows: int, dim: int) -> None:
@@ -256,21 +256,23 @@ class InMemory:
         self.done[rows] = True
 
 
-def gathering(feeding: Feeding, rows: int, dim: int, about: bytes, parts: Iterable[NDArray[Any]]) -> InMemory | Writer:
+def descriptor_rows(
+    inputs: TestInputs, rows: int, dim: int, about: bytes, parts: Iterable[NDArray[Any]]
+) -> DescriptorRows | Writer:
     """Where so many descriptors gather; on disk, what an earlier run had made is there already.
 
     Args:
-        feeding: whose scratch folder is used, if it has one.
+        inputs: whose scratch folder is used, if it has one.
         rows, dim: shape.
         about, parts: all that decides what a row is, beside the network and the frames.
     """
-    if feeding.scratch is None:
-        return InMemory(rows, dim)
+    if inputs.scratch is None:
+        return DescriptorRows(rows, dim)
     digest = hashlib.blake2b(about, digest_size=16)
-    for part in (*parts, *(feeding.orders or ())):
+    for part in (*parts, *(inputs.orders or ())):
         digest.update(np.ascontiguousarray(part).tobytes())
     name = digest.hexdigest()
-    return Writer(feeding.scratch / f"{name}.descriptors", rows, dim, name)
+    return Writer(inputs.scratch / f"{name}.descriptors", rows, dim, name)
 
 
 def width(method: nn.Module) -> int:
@@ -278,60 +280,60 @@ def width(method: nn.Module) -> int:
     return int(torch.as_tensor(method.descriptor_dim))  # the contract says int; `nn.Module` does not know it
 
 
-def most_at_once(feeding: Feeding) -> int:
+def frames_at_once(inputs: TestInputs) -> int:
     """How many frames go to a network together: many features, or few pictures."""
-    return _FEATURES_A_BATCH if feeding.features is not None else frames_per_batch(feeding.store.size)
+    return _FEATURES_A_BATCH if inputs.features is not None else frames_per_batch(inputs.store.size)
 
 
-def pixels_ahead(feeding: Feeding, rows: Sequence[Ints]) -> Iterator[NDArray[np.uint8] | None]:
+def pixels_ahead(inputs: TestInputs, rows: Sequence[Ints]) -> Iterator[NDArray[np.uint8] | None]:
     """Frames by row, for each batch of rows; those that have to be decoded are decoded ahead of the network.
 
     None for every batch where features take the place of pixels.
     """
-    if feeding.features is not None:
+    if inputs.features is not None:
         return iter([None] * len(rows))
-    store = feeding.store
+    store = inputs.store
     threads = store.readers if isinstance(store, FrameStore) and store.on_demand else 0
     return ahead(store.gather, rows, threads)
 
 
-def encode(
-    method: nn.Module, feeding: Feeding, rows: Ints, mask: Tensor, pixels: NDArray[np.uint8] | None = None
+def encode_clips(
+    method: nn.Module, inputs: TestInputs, rows: Ints, mask: Tensor, pixels: NDArray[np.uint8] | None = None
 ) -> Tensor:
     """Frames by row ``[B, T]`` -> ``[B, D]``; ``pixels`` are those of the rows, where they were read before."""
     if isinstance(method, FrameThenTime):
-        assert feeding.features is not None  # the job extracts them for every such method
-        with autocast(feeding.device, "tf32" if feeding.precision == "tf32" else "fp32"):  # of float32 features
-            return method.aggregate(torch.from_numpy(feeding.features[rows]).to(feeding.device), mask)
-    with autocast(feeding.device, feeding.precision):
-        return torch.as_tensor(method(_pixels(feeding, rows, pixels), mask))
+        assert inputs.features is not None  # the job extracts them for every such method
+        with autocast(inputs.device, "tf32" if inputs.precision == "tf32" else "fp32"):  # of float32 features
+            return method.aggregate(torch.from_numpy(inputs.features[rows]).to(inputs.device), mask)
+    with autocast(inputs.device, inputs.precision):
+        return torch.as_tensor(method(_pixels(inputs, rows, pixels), mask))
 
 
-def _pixels(feeding: Feeding, rows: Ints, pixels: NDArray[np.uint8] | None = None) -> Tensor:
+def _pixels(inputs: TestInputs, rows: Ints, pixels: NDArray[np.uint8] | None = None) -> Tensor:
     """Frames by row, normalised: ``[..., 3, H, W]``."""
-    frames = torch.from_numpy(feeding.store.gather(rows) if pixels is None else pixels)
-    return to_tensor(frames.to(feeding.device), feeding.normalise)
+    frames = torch.from_numpy(inputs.store.gather(rows) if pixels is None else pixels)
+    return to_tensor(frames.to(inputs.device), inputs.normalise)
 
 
 @torch.inference_mode()
-def _images(method: nn.Module, feeding: Feeding) -> tuple[Floats, str]:
+def _encode_images(method: nn.Module, inputs: TestInputs) -> tuple[Floats, str]:
     """Descriptors of the first frames ``[N, D]``, and what encoded them."""
-    rows = feeding.store.offsets[:-1]
+    rows = inputs.store.offsets[:-1]
     run: Callable[[Ints], Tensor]
     if isinstance(method, ImageAndVideo):
         words = "image network"
 
         def run(batch: Ints) -> Tensor:
-            with autocast(feeding.device, feeding.precision):
-                return method.image_descriptor(laid_out(_pixels(feeding, batch), feeding.precision))
+            with autocast(inputs.device, inputs.precision):
+                return method.image_descriptor(laid_out(_pixels(inputs, batch), inputs.precision))
     else:
         times = method.clip_length if isinstance(method, FixedClip) else 1
         words = "its only network on one frame" + (f", repeated {times} times" if times > 1 else "")
 
         def run(batch: Ints) -> Tensor:
-            whole = torch.ones(len(batch), times, dtype=torch.bool, device=feeding.device)
-            return encode(method, feeding, np.repeat(batch[:, None], times, axis=1), whole)
+            whole = torch.ones(len(batch), times, dtype=torch.bool, device=inputs.device)
+            return encode_clips(method, inputs, np.repeat(batch[:, None], times, axis=1), whole)
 
-    size = frames_per_batch(feeding.store.size)
+    size = frames_per_batch(inputs.store.size)
     parts = [run(rows[start : start + size]).float().cpu().numpy() for start in range(0, len(rows), size)]
     return np.concatenate(parts), words

@@ -22,20 +22,20 @@ from protocols.test_time.clips import clips_of, fitting, own_snippets
 from protocols.test_time.inputs import Variants
 from protocols.test_time.variants import Choice
 from runners.errors import RunError
-from runners.evaluation import encode as describing
 from runners.evaluation.clip_batches import in_batches
 from runners.evaluation.descriptor_set import Writer
 from runners.evaluation.encode import (
-    Chosen,
     Cut,
-    Described,
-    Feeding,
-    InMemory,
+    DescriptorRows,
+    EncodedTestSet,
     Ints,
-    encode,
-    gathering,
+    TestInputs,
+    VariantDescriptors,
+    descriptor_rows,
+    encode_clips,
+    encode_test_set,
+    frames_at_once,
     mean_of_clips,
-    most_at_once,
     pixels_ahead,
     width,
 )
@@ -47,42 +47,44 @@ from runners.training.frame_features import Floats
 _FRAMES_A_GROUP = 8192  # of the tracklets whose clips are cut and encoded together, where features are known
 _PIXELS_A_GROUP = 1024  # the same from pixels: each is encoded some twenty times, and a group is what a stop costs
 
-Place = tuple[str, bool]  # a choice, and whether it is what it feeds of an answer
+Place = tuple[str, bool]  # a choice, and whether it is what it feeds of a gallery tracklet
 
 
-def describe(method: nn.Module, protocol: Protocol, feeding: Feeding) -> Described:
+def encode_under_protocol(method: nn.Module, protocol: Protocol, inputs: TestInputs) -> EncodedTestSet:
     """Encode every test tracklet as a protocol demands, under each of its choices if it lists some.
 
     Args:
-        method: in eval mode, on the device of ``feeding``.
+        method: in eval mode, on the device of ``inputs``.
         protocol: must admit the method.
-        feeding: where frames come from.
+        inputs: where frames come from.
     """
     match protocol.feed:
         case Variants():
-            chosen = choose(method, protocol.feed, feeding)
-            headline = next(one for one in chosen.choices if one.name == chosen.headline)
-            return Described(chosen.features[chosen.headline], {}, None, _in_words(headline), {}, chosen)
+            descriptors = encode_each_variant(method, protocol.feed, inputs)
+            headline = next(one for one in descriptors.choices if one.name == descriptors.headline)
+            return EncodedTestSet(
+                descriptors.features[descriptors.headline], {}, None, _in_words(headline), {}, descriptors
+            )
         case _:
-            return describing.describe(method, protocol, feeding)
+            return encode_test_set(method, protocol, inputs)
 
 
-def choose(method: nn.Module, variants: Variants, feeding: Feeding) -> Chosen:
+def encode_each_variant(method: nn.Module, variants: Variants, inputs: TestInputs) -> VariantDescriptors:
     """Descriptors under every choice that the network can take; the others are named with the reason."""
     fixed = method.clip_length if isinstance(method, FixedClip) else None
     headline, run, not_run = plan(variants, fixed)
     once = isinstance(method, FrameThenTime)
-    found = _all(method, run, feeding)
-    frames, counted = int(feeding.store.lengths.sum()), found.trunk
+    found = _encode_groups(method, run, inputs)
+    frames, counted = int(inputs.store.lengths.sum()), found.trunk
     if once:  # the features came from somewhere; aggregating them lets no frame into the trunk again
-        frames, before = feeding.passed or (frames, None)
+        frames, before = inputs.passed or (frames, None)
         counted = None if before is None or counted is None else before + counted
-    return Chosen(
+    return VariantDescriptors(
         headline=headline,
         choices=run,
         not_run=not_run,
-        features=found.features(answers=False),
-        answers=found.features(answers=True),
+        features=found.features(gallery=False),
+        gallery=found.features(gallery=True),
         clips=found.clips,
         fed=found.fed,
         frames=frames,
@@ -96,9 +98,9 @@ def plan(variants: Variants, fixed: int | None) -> tuple[str, tuple[Choice, ...]
 
     A network of fixed clips cannot take a whole sequence; its own snippets stand for it then.
     """
-    fitted = [(one, *fitting(one, fixed)) for one in variants.choices]
-    run = tuple(taken for _, taken, _ in fitted if taken is not None)
-    not_run = tuple((one, reason) for one, taken, reason in fitted if taken is None)
+    fitting_choices = [(one, *fitting(one, fixed)) for one in variants.choices]
+    run = tuple(taken for _, taken, _ in fitting_choices if taken is not None)
+    not_run = tuple((one, reason) for one, taken, reason in fitting_choices if taken is None)
     headline = variants.headline
     if fixed is not None and headline not in [one.name for one in run]:
         own = own_snippets(fixed, run)
@@ -110,19 +112,19 @@ def plan(variants: Variants, fixed: int | None) -> tuple[str, tuple[Choice, ...]
 class _Found:
     """What is filled group by group: a row holds a tracklet's descriptors of all places side by side."""
 
-    rows: InMemory | Writer
+    rows: DescriptorRows | Writer
     places: tuple[Place, ...]
     trunk: int | None = 0
     clips: dict[str, int] = field(default_factory=dict)
     fed: dict[str, int] = field(default_factory=dict)
 
-    def features(self, answers: bool) -> dict[str, Floats]:
-        """Name of a choice -> ``[N, D]``, of queries and all, or of what answers alone."""
+    def features(self, gallery: bool) -> dict[str, Floats]:
+        """Name of a choice -> ``[N, D]``, of all tracklets, or of the gallery alone."""
         dim = self.rows.features.shape[1] // len(self.places)
         return {
             name: self.rows.features[:, place * dim : (place + 1) * dim]
-            for place, (name, answer) in enumerate(self.places)
-            if answer == answers
+            for place, (name, of_gallery) in enumerate(self.places)
+            if of_gallery == gallery
         }
 
     def count(self, name: str, mask: NDArray[np.bool_]) -> None:
@@ -149,15 +151,15 @@ class _Clips:
         return found
 
 
-def _all(method: nn.Module, choices: tuple[Choice, ...], feeding: Feeding) -> _Found:
+def _encode_groups(method: nn.Module, choices: tuple[Choice, ...], inputs: TestInputs) -> _Found:
     """Group by group; groups that an earlier run had finished are cut again, for their counts, but not encoded."""
-    lengths, means = feeding.store.lengths, {one.name: one.mean or "clips" for one in choices}
+    lengths, means = inputs.store.lengths, {one.name: one.mean or "clips" for one in choices}
     places = tuple((one.name, answer) for one in choices for answer in (False, True)[: 1 + bool(one.answers)])
     about = canonical_json([one.as_dict() for one in choices]).encode()
-    rows = gathering(feeding, len(lengths), len(places) * width(method), about, (lengths,))
-    found, known = _Found(rows, places), _Counts(feeding.scratch)
-    with step_bar(feeding.title, int(lengths.sum()), "frames") as bar:
-        for group in _groups(lengths, _FRAMES_A_GROUP if feeding.features is not None else _PIXELS_A_GROUP):
+    rows = descriptor_rows(inputs, len(lengths), len(places) * width(method), about, (lengths,))
+    found, known = _Found(rows, places), _Counts(inputs.scratch)
+    with step_bar(inputs.title, int(lengths.sum()), "frames") as bar:
+        for group in _groups(lengths, _FRAMES_A_GROUP if inputs.features is not None else _PIXELS_A_GROUP):
             clips = _Clips()
             by_name = {one.name: one for one in choices}
             cuts = {place: _cut(by_name[place[0]], place[1], group, lengths, clips) for place in places}
@@ -167,7 +169,7 @@ def _all(method: nn.Module, choices: tuple[Choice, ...], feeding: Feeding) -> _F
             which = str(int(group[0]))
             if not (rows.done[group].all() and which in known.of):
                 with counting_trunk_frames(method) as trunk:
-                    descriptors = _encoded(method, feeding, clips, bar, int(lengths[group].sum()))
+                    descriptors = _encode_group(method, inputs, clips, bar, int(lengths[group].sum()))
                 averaged = [mean_of_clips(descriptors[cuts[one][0]], cuts[one][1], means[one[0]]) for one in places]
                 rows.put(group, np.concatenate(averaged, axis=1))
                 known.put(which, trunk.frames)
@@ -223,25 +225,25 @@ def _cut(choice: Choice, answer: bool, group: Ints, lengths: Ints, clips: _Clips
 
 
 @torch.inference_mode()
-def _encoded(method: nn.Module, feeding: Feeding, clips: _Clips, bar: Bar, frames: int) -> Floats:
+def _encode_group(method: nn.Module, inputs: TestInputs, clips: _Clips, bar: Bar, frames: int) -> Floats:
     """Descriptors ``[C, D]`` of clips; the bar moves on by ``frames`` in all, as far as clips are done."""
-    store, orders = feeding.store, feeding.orders
+    store, orders = inputs.store, inputs.orders
     real = np.array([len(one) for one in clips.frames], dtype=np.int64)
     found = np.empty((len(real), width(method)), dtype=np.float32)
     share, shown = frames / int(real.sum()), 0.0
-    batches = in_batches(real, most_at_once(feeding))
+    batches = in_batches(real, frames_at_once(inputs))
     wanted = []
     for batch in batches:
         rows = np.empty((len(batch), int(real[batch].max())), dtype=np.int64)
         for line, clip in enumerate(batch):
             owner, own = clips.owner[clip], clips.frames[clip]
-            told = own if orders is None else orders[owner][own]
-            rows[line, : len(own)] = store.offsets[owner] + told
+            ordered = own if orders is None else orders[owner][own]
+            rows[line, : len(own)] = store.offsets[owner] + ordered
             rows[line, len(own) :] = rows[line, len(own) - 1]  # padding: any frame that exists
         wanted.append(rows)
-    for batch, rows, pixels in zip(batches, wanted, pixels_ahead(feeding, wanted), strict=True):
-        mask = torch.from_numpy(np.arange(rows.shape[1]) < real[batch][:, None]).to(feeding.device)
-        found[batch] = encode(method, feeding, rows, mask, pixels).float().cpu().numpy()
+    for batch, rows, pixels in zip(batches, wanted, pixels_ahead(inputs, wanted), strict=True):
+        mask = torch.from_numpy(np.arange(rows.shape[1]) < real[batch][:, None]).to(inputs.device)
+        found[batch] = encode_clips(method, inputs, rows, mask, pixels).float().cpu().numpy()
         before, shown = round(shown), shown + share * int(real[batch].sum())
         bar.update(round(shown) - before)
     return found

@@ -22,13 +22,15 @@ from protocols.ranking.gallery import answered
 from runners.errors import RunError
 from runners.evaluation.descriptor_arrays import INSIDE, LABELS, NAMES, listed, matrix, meant, read_arrays, whole
 from runners.evaluation.descriptor_set import PARTIAL, SUFFIX, DescriptorSet, read
-from runners.evaluation.descriptor_table import ALONE, Exchanged, Queries, Share
+from runners.evaluation.descriptor_table import ALONE, DescriptorTable, Queries, RankShare
 from runners.evaluation.query_positions import placed
 
 EXPORTED = (".npz", ".mat")
 
 
-def load(path: Path, split: Split | None = None, queries: Queries = "auto", share: Share = ALONE) -> Exchanged:
+def load(
+    path: Path, split: Split | None = None, queries: Queries = "auto", share: RankShare = ALONE
+) -> DescriptorTable:
     """Read descriptors from a set, an ``.npz`` or a ``.mat``.
 
     Args:
@@ -50,7 +52,7 @@ def load(path: Path, split: Split | None = None, queries: Queries = "auto", shar
         if INSIDE not in arrays and queries == "auto":
             queries = "as-is"  # the data set itself keeps its queries apart
     found = _of_arrays(path, arrays, names, split)
-    check(found)  # before the queries join the gallery, where they would answer each other
+    check(found)  # before the queries join the gallery, where they would match each other
     found = placed(found, arrays.get(INSIDE), queries)
     if split is not None and not np.isin(split.query_index, split.gallery_index).any():
         found = replace(found, apart=True)
@@ -58,51 +60,53 @@ def load(path: Path, split: Split | None = None, queries: Queries = "auto", shar
     return replace(found, gallery=found.gallery[part], part=part)
 
 
-def of_set(whole: DescriptorSet, asking: DescriptorSet | None = None, share: Share = ALONE) -> Exchanged:
+def of_set(whole: DescriptorSet, query_set: DescriptorSet | None = None, share: RankShare = ALONE) -> DescriptorTable:
     """A set of this suite; queries and gallery are what the data set says.
 
     Args:
-        whole: what answers, and asks too.
-        asking: another set of the same tracklets that asks, such as single images.
+        whole: the gallery, and the queries too.
+        query_set: another set of the same tracklets for the queries, such as single images.
         share: of several processes, the one that reads.
     """
     who = whole.tracklets
-    ask, answer = np.flatnonzero(who.query), np.flatnonzero(who.gallery)
-    if not len(ask) or not len(answer):
-        raise RunError(f"{whole.folder}: {len(ask)} queries and {len(answer)} gallery tracklets; nothing to rank.")
-    column = np.full(len(who), -1, dtype=np.int64)
-    column[answer] = np.arange(len(answer))
-    asked = asking or whole
-    if len(asked.features) != len(who) or not np.array_equal(asked.tracklets.key, who.key):
+    query_rows, gallery_rows = np.flatnonzero(who.query), np.flatnonzero(who.gallery)
+    if not len(query_rows) or not len(gallery_rows):
         raise RunError(
-            f"{asked.folder} and {whole.folder} hold different tracklets; a side needs two sets of the same."
+            f"{whole.folder}: {len(query_rows)} queries and {len(gallery_rows)} gallery tracklets; nothing to rank."
         )
-    part = share.of(len(answer)) if share.size > 1 else slice(None)
-    held = answer[part]
+    column = np.full(len(who), -1, dtype=np.int64)
+    column[gallery_rows] = np.arange(len(gallery_rows))
+    queries_of = query_set or whole
+    if len(queries_of.features) != len(who) or not np.array_equal(queries_of.tracklets.key, who.key):
+        raise RunError(
+            f"{queries_of.folder} and {whole.folder} hold different tracklets; a side needs two sets of the same."
+        )
+    part = share.of(len(gallery_rows)) if share.size > 1 else slice(None)
+    held = gallery_rows[part]
     in_one_piece = int(held[-1] - held[0]) == len(held) - 1  # then the mapped file itself is ranked, without a copy
     about = whole.about
-    there = int((column[ask] >= 0).sum())
-    told = [str(about[key]) for key in ("label", "arm") if about.get(key)]
+    there = int((column[query_rows] >= 0).sum())
+    known = [str(about[key]) for key in ("label", "arm") if about.get(key)]
     seed = f", seed {about['seed']}" if "seed" in about else ""
     control = f", {about['control']}" if about.get("control") not in (None, "colour") else ""
-    return Exchanged(
-        name=f"{told[0]}{control}{seed}" if told else whole.folder.stem,
-        query=asked.features[ask],
+    return DescriptorTable(
+        name=f"{known[0]}{control}{seed}" if known else whole.folder.stem,
+        query=queries_of.features[query_rows],
         gallery=whole.features[held[0] : held[-1] + 1] if in_one_piece else whole.features[held],
-        query_ids=who.person[ask],
-        query_cams=who.camera[ask],
-        gallery_ids=who.person[answer],
-        gallery_cams=who.camera[answer],
-        inside=column[ask] if there == len(ask) else None,
-        keys=who.key[ask],
+        query_ids=who.person[query_rows],
+        query_cams=who.camera[query_rows],
+        gallery_ids=who.person[gallery_rows],
+        gallery_cams=who.camera[gallery_rows],
+        inside=column[query_rows] if there == len(query_rows) else None,
+        keys=who.key[query_rows],
         about=about,
-        placing=f"{there:,} of {len(ask):,} queries stand in the gallery, as the data set has them.",
+        placing=f"{there:,} of {len(query_rows):,} queries stand in the gallery, as the data set has them.",
         apart=there == 0,
         part=part,
     )
 
 
-def check(found: Exchanged) -> None:
+def check(found: DescriptorTable) -> None:
     """Refuse what cannot be ranked, in one sentence.
 
     Raises:
@@ -147,7 +151,7 @@ def check_export(path: Path) -> None:
         raise RunError(f"{path} is a folder; name a file.")
 
 
-def save(path: Path, found: Exchanged) -> None:
+def save(path: Path, found: DescriptorTable) -> None:
     """Write descriptors as an ``.npz`` or ``.mat`` that `load` reads again.
 
     Raises:
@@ -166,7 +170,9 @@ def save(path: Path, found: Exchanged) -> None:
         matlab.save(path, arrays)
 
 
-def _of_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[str], split: Split | None) -> Exchanged:
+def _of_arrays(
+    path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[str], split: Split | None
+) -> DescriptorTable:
     missing = [name for name in NAMES if name not in arrays]
     if missing:
         hint = "" if split else "; ids and cameras can also come from a data set, see --dataset"
@@ -181,12 +187,12 @@ def _of_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[s
     if split is not None:
         keys = np.array([t.key for t in split.query])
         about = {"dataset": {"name": split.name, "version": split.version, "fingerprint": split.fingerprint}}
-    return Exchanged(path.name, query, gallery, a, b, c, d, None, keys, about)
+    return DescriptorTable(path.name, query, gallery, a, b, c, d, None, keys, about)
 
 
 def _of_split(path: Path, parts: Mapping[str, NDArray[Any]], split: Split) -> dict[str, NDArray[Any]]:
     """Labels from a data set, and where it holds its queries."""
-    ask, answer = split.query_index, split.gallery_index
+    query_rows, gallery_rows = split.query_index, split.gallery_index
     parts = dict(parts)
     if "features" in parts:
         features = parts["features"]
@@ -195,15 +201,17 @@ def _of_split(path: Path, parts: Mapping[str, NDArray[Any]], split: Split) -> di
                 f"{path}: features must have one row for each of the {len(split.test)} test tracklets of {split.name}, "
                 f"got shape {features.shape}."
             )
-        parts |= {"query_features": features[ask], "gallery_features": features[answer]}
-    for part, rows in (("query", ask), ("gallery", answer)):
+        parts |= {"query_features": features[query_rows], "gallery_features": features[gallery_rows]}
+    for part, rows in (("query", query_rows), ("gallery", gallery_rows)):
         found = parts.get(f"{part}_features")
         if found is not None and found.ndim == 2 and len(found) != len(rows):
             raise RunError(
                 f"{path}: {part}_features has {len(found)} rows, but {split.name} has {len(rows)} {part} tracklets."
             )
     people, cameras = person_ids(split.test), camera_ids(split.test)
-    column = {int(row): place for place, row in enumerate(answer)}
-    if all(int(row) in column for row in ask):
-        parts[INSIDE] = np.array([column[int(row)] for row in ask])
-    return parts | dict(zip(LABELS, (people[ask], cameras[ask], people[answer], cameras[answer]), strict=True))
+    column = {int(row): place for place, row in enumerate(gallery_rows)}
+    if all(int(row) in column for row in query_rows):
+        parts[INSIDE] = np.array([column[int(row)] for row in query_rows])
+    return parts | dict(
+        zip(LABELS, (people[query_rows], cameras[query_rows], people[gallery_rows], cameras[gallery_rows]), strict=True)
+    )

@@ -2,8 +2,8 @@
 
 MARS holds its queries in its gallery, and its published evaluators do too: the official one and STE-NVAN have them
 there, TKP and AP3D put them behind a gallery without them, torchreid and layumi take them out. Of a data set with one
-camera that asks and another that answers (iLIDS-VID, PRID-2011) nobody does any of that: there a query behind the
-gallery is never right and often nearest, as it shares the camera of those that ask.
+camera for the queries and another for the gallery (iLIDS-VID, PRID-2011) nobody does any of that: there a query behind
+the gallery is never right and often nearest, as it shares the camera of the queries.
 """
 
 from dataclasses import replace
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from runners.errors import RunError
 from runners.evaluation.descriptor_arrays import INSIDE, Ints, whole
-from runners.evaluation.descriptor_table import Exchanged, Queries
+from runners.evaluation.descriptor_table import DescriptorTable, Queries
 
 _SAME = 1e-4  # of its length, by which a query and its own row in the gallery may differ
 _JUNK = -1
 
 
-def placed(found: Exchanged, given: NDArray[Any] | None, queries: Queries) -> Exchanged:
+def placed(found: DescriptorTable, given: NDArray[Any] | None, queries: Queries) -> DescriptorTable:
     """Say where the queries are in the gallery, so that galleries with and without them can be scored.
 
     Args:
@@ -60,7 +60,7 @@ def placed(found: Exchanged, given: NDArray[Any] | None, queries: Queries) -> Ex
     )
 
 
-def _given(found: Exchanged, given: NDArray[Any]) -> Ints:
+def _given(found: DescriptorTable, given: NDArray[Any]) -> Ints:
     """The rows that the file names."""
     rows = whole(given, INSIDE, len(found.query), found.name)
     outside = np.flatnonzero((rows < 0) | (rows >= len(found.gallery)))
@@ -81,7 +81,7 @@ def _given(found: Exchanged, given: NDArray[Any]) -> Ints:
     return rows
 
 
-def _found_in_gallery(found: Exchanged) -> Ints:
+def _found_in_gallery(found: DescriptorTable) -> Ints:
     """``[Q]`` gallery row of the query's person, camera and descriptor, each used once; -1 where there is none."""
     places: dict[tuple[int, int], list[int]] = {}
     for row, label in enumerate(zip(found.gallery_ids.tolist(), found.gallery_cams.tolist(), strict=True)):
@@ -97,7 +97,7 @@ def _found_in_gallery(found: Exchanged) -> Ints:
     return rows
 
 
-def _appended(found: Exchanged, rows: Ints, apart: bool, why: str) -> Exchanged:
+def _appended(found: DescriptorTable, rows: Ints, apart: bool, why: str) -> DescriptorTable:
     """The queries that have no row yet behind the gallery."""
     new = np.flatnonzero(rows < 0)
     rows = rows.copy()

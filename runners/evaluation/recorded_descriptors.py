@@ -8,7 +8,7 @@ from reports.schema.json_shape import check_form
 from reports.schema.vocabulary import CHILD
 from runners.errors import RunError
 from runners.evaluation.descriptor_set import HEADLINE, IMAGE, read
-from runners.evaluation.descriptor_table import ALONE, Exchanged, Share
+from runners.evaluation.descriptor_table import ALONE, DescriptorTable, RankShare
 from runners.evaluation.import_export import check, of_set
 from runners.plan.step_store import read_json
 
@@ -25,7 +25,7 @@ class _Judged(TypedDict):
     command: str
 
 
-def of_step(folder: Path, share: Share = ALONE) -> Exchanged:
+def of_step(folder: Path, share: RankShare = ALONE) -> DescriptorTable:
     """Its headline side, or the slice of it that one of several processes holds.
 
     Raises:

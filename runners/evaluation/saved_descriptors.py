@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runners.evaluation.descriptor_set import HEADLINE, IMAGE, Tracklets, write
-from runners.evaluation.encode import Described
+from runners.evaluation.encode import EncodedTestSet
 
 SCRATCH = "clips"  # folder of a judge step, where descriptors of clips gather until all are there
 _TOLD = (
@@ -19,7 +19,7 @@ _TOLD = (
 )  # fmt: skip
 
 
-def keep(folder: Path, described: Described, tracklets: Tracklets, result: Mapping[str, Any]) -> None:
+def keep(folder: Path, encoded: EncodedTestSet, tracklets: Tracklets, result: Mapping[str, Any]) -> None:
     """Write an arm's descriptors beside its record; what gathered on the way is no longer needed.
 
     Args:
@@ -29,7 +29,7 @@ def keep(folder: Path, described: Described, tracklets: Tracklets, result: Mappi
         result: the record; its fingerprint is that of the sets.
     """
     about = {name: result[name] for name in _TOLD if name in result}
-    write(folder / HEADLINE, described.video, tracklets, about | {"of_what": "video"}, result["fingerprint"])
-    if described.image is not None:
-        write(folder / IMAGE, described.image, tracklets, about | {"of_what": "image"}, result["fingerprint"])
+    write(folder / HEADLINE, encoded.video, tracklets, about | {"of_what": "video"}, result["fingerprint"])
+    if encoded.image is not None:
+        write(folder / IMAGE, encoded.image, tracklets, about | {"of_what": "image"}, result["fingerprint"])
     shutil.rmtree(folder / SCRATCH, ignore_errors=True)

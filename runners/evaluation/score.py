@@ -3,7 +3,6 @@
 One set of descriptors, one pass over the distances of a side.
 """
 
-import base64
 import io
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from datasets.frames.subset import Frames
 from datasets.images import jpeg
 from datasets.tracklet import Split
+from files.data_uri import jpeg_uri
 from protocols.colour_baseline import stripe_colours
 from protocols.interface import Protocol
 from protocols.ranking import Ranking, rank_features
@@ -24,7 +24,7 @@ from protocols.ranking.top_k import same_camera_error_share, top_columns
 from protocols.statistics import clustered_bootstrap
 from protocols.vocabulary import DISTANCE_METRICS, RANKS, Side
 from runners.errors import RunError
-from runners.evaluation.encode import Described
+from runners.evaluation.encode import EncodedTestSet
 
 Floats = NDArray[np.float32]
 CMC_LENGTH = 50
@@ -33,7 +33,7 @@ _STRIP_ROWS = 6
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Scores:
     """What a protocol says of one set of descriptors; accuracies in percent.
 
     Attributes:
@@ -61,20 +61,20 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Roles:
-    """Who asks and who answers, as `protocols.ranking` wants it.
+class QueryGalleryLabels:
+    """People and cameras of queries and gallery, as `protocols.ranking` wants them.
 
     Attributes:
-        labels: people and cameras of the queries ``[Q]``, people and cameras of the gallery ``[G]``.
+        arrays: people and cameras of the queries ``[Q]``, people and cameras of the gallery ``[G]``.
         inside: ``[Q]`` gallery column of each query, or None where the gallery does not hold them.
     """
 
-    labels: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    arrays: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
     inside: NDArray[np.int64] | None
 
     @classmethod
-    def of(cls, split: Split) -> "Roles":
-        """The roles of a split's test half."""
+    def of(cls, split: Split) -> "QueryGalleryLabels":
+        """Those of a split's test half."""
         people = np.array([t.person_id for t in split.test])
         cameras = np.array([t.camera_id for t in split.test])
         query, gallery = split.query_index, split.gallery_index
@@ -89,17 +89,17 @@ def check_answers(split: Split, protocol: Protocol) -> None:
     """Refuse a data set of which a protocol's own convention counts no query, before anything is trained for it.
 
     Raises:
-        RunError: no query has an answer.
+        RunError: no query has its person in the gallery.
     """
-    roles = Roles.of(split)
-    if not answered(*roles.labels, inside=roles.inside, gallery=protocol.convention.gallery).any():
+    labels = QueryGalleryLabels.of(split)
+    if not answered(*labels.arrays, inside=labels.inside, gallery=protocol.convention.gallery).any():
         raise RunError(
             f"none of the {len(split.query_index)} queries of {split.name} has its person in the gallery under another "
             f"camera, so that {protocol.name} has nothing to measure; people must be tested under two cameras or more."
         )
 
 
-def judge(described: Described, split: Split, protocol: Protocol, store: Frames) -> Judgement:
+def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, store: Frames) -> Scores:
     """Score descriptors of ``split.test``.
 
     Args:
@@ -108,27 +108,27 @@ def judge(described: Described, split: Split, protocol: Protocol, store: Frames)
         protocol: its distance and convention.
         store: frames of ``split.test``, for the strips.
     """
-    roles, distance = Roles.of(split), protocol.scoring.distance
+    labels, distance = QueryGalleryLabels.of(split), protocol.scoring.distance
     headline = protocol.sides[0] if protocol.sides else "V2V"
-    rankings = {side: _rank(described, side, split, protocol, roles) for side in protocol.sides or (headline,)}
-    asked, answers = _of_side(described, headline, split)
+    rankings = {side: _rank(encoded, side, split, protocol, labels) for side in protocol.sides or (headline,)}
+    query, gallery = _of_side(encoded, headline, split)
     top = top_columns(
-        asked, answers, *roles.labels, k=_TOP, metric=distance.metric, normalise=distance.normalise
+        query, gallery, *labels.arrays, k=_TOP, metric=distance.metric, normalise=distance.normalise
     )  # fmt: skip
     ranking = rankings[headline][protocol.convention]
     slices = {}
-    share = same_camera_error_share(top, *roles.labels)
+    share = same_camera_error_share(top, *labels.arrays)
     if np.isfinite(share):
         slices["same_camera_share_of_top1_errors"] = share
-    people = roles.labels[0]
-    found = Judgement(
+    people = labels.arrays[0]
+    found = Scores(
         metrics=metrics_of(ranking),
         intervals=intervals_of(ranking, people),
         conventions=[_convention_record(c, r) for c, r in rankings[headline].items()],
-        ledger=_ledger(asked, answers, protocol, roles, rankings[headline]),
+        ledger=_ledger(query, gallery, protocol, labels, rankings[headline]),
         slices=slices,
         per_query=_per_query(ranking, split, store),
-        strips=_strips(ranking, top, (asked, answers), split, protocol, store),
+        strips=_strips(ranking, top, (query, gallery), split, protocol, store),
         sides={},
         variants=[],
     )
@@ -137,52 +137,54 @@ def judge(described: Described, split: Split, protocol: Protocol, store: Frames)
         found.metrics.update({f"{side}/{name}": value for name, value in metrics_of(one).items()})
         found.per_query.update({f"{side}/{name}": values for name, values in _scores(one).items()})
         found.sides[side] = {
-            "query": described.encoders[side[0]],
-            "gallery": described.encoders[side[-1]],
+            "query": encoded.encoders[side[0]],
+            "gallery": encoded.encoders[side[-1]],
             **metrics_of(one),
             "intervals": intervals_of(one, people),
             "valid_queries": int(one.valid.sum()),
             "queries": len(one.valid),
         }
-        found.variants.extend(_variants(described, side, split, protocol, roles))
+        found.variants.extend(_variants(encoded, side, split, protocol, labels))
     return found
 
 
-def _of_side(described: Described, side: Side, split: Split) -> tuple[Floats, Floats]:
-    """What asks ``[Q, D]`` and what answers ``[G, D]``."""
-    return described.of(side[0])[split.query_index], described.of(side[-1])[split.gallery_index]
+def _of_side(encoded: EncodedTestSet, side: Side, split: Split) -> tuple[Floats, Floats]:
+    """Descriptors of the queries ``[Q, D]`` and of the gallery ``[G, D]``."""
+    return encoded.of(side[0])[split.query_index], encoded.of(side[-1])[split.gallery_index]
 
 
 def _rank(
-    described: Described, side: Side, split: Split, protocol: Protocol, roles: Roles
+    encoded: EncodedTestSet, side: Side, split: Split, protocol: Protocol, labels: QueryGalleryLabels
 ) -> dict[Convention, Ranking]:
-    asked, answers = _of_side(described, side, split)
-    return protocol.score(asked, answers, *roles.labels, query_in_gallery=roles.inside, max_rank=CMC_LENGTH)
+    query, gallery = _of_side(encoded, side, split)
+    return protocol.score(query, gallery, *labels.arrays, query_in_gallery=labels.inside, max_rank=CMC_LENGTH)
 
 
 def _ledger(
-    asked: Floats, answers: Floats, protocol: Protocol, roles: Roles, headline: dict[Convention, Ranking]
+    query: Floats, gallery: Floats, protocol: Protocol, labels: QueryGalleryLabels, headline: dict[Convention, Ranking]
 ) -> list[dict[str, Any]]:
     """The headline side under every distance; the protocol's own was ranked already."""
     ties = protocol.convention.ties
     rankings = score_side_by_side(
-        asked, answers, *roles.labels, query_in_gallery=roles.inside, ties=ties, max_rank=CMC_LENGTH,
+        query, gallery, *labels.arrays, query_in_gallery=labels.inside, ties=ties, max_rank=CMC_LENGTH,
         known={protocol.scoring.distance: headline},
     )  # fmt: skip
     return ledger_rows(rankings)
 
 
-def _variants(described: Described, side: Side, split: Split, protocol: Protocol, roles: Roles) -> list[dict[str, Any]]:
+def _variants(
+    encoded: EncodedTestSet, side: Side, split: Split, protocol: Protocol, labels: QueryGalleryLabels
+) -> list[dict[str, Any]]:
     """The headline convention with the other distance and the other mean over clips."""
     rows = []
-    told, unit = protocol.convention, protocol.scoring.distance.normalise
-    for mean, video in described.by_mean.items():
-        asked, answers = _of_side(replace(described, video=video), side, split)
+    convention, unit = protocol.convention, protocol.scoring.distance.normalise
+    for mean, video in encoded.by_mean.items():
+        query, gallery = _of_side(replace(encoded, video=video), side, split)
         for metric in DISTANCE_METRICS:
             one = rank_features(
-                asked, answers, *roles.labels, metric=metric,
-                normalise=unit and metric == "euclidean", ap=told.ap, empty=told.empty, ties=told.ties,
-                gallery=told.gallery, query_in_gallery=roles.inside, max_rank=1,
+                query, gallery, *labels.arrays, metric=metric,
+                normalise=unit and metric == "euclidean", ap=convention.ap, empty=convention.empty,
+                ties=convention.ties, gallery=convention.gallery, query_in_gallery=labels.inside, max_rank=1,
             )  # fmt: skip
             rows.append(
                 {"side": side, "metric": metric, "mean": mean, "mAP": 100 * one.mAP, "rank1": 100 * one.rank(1)}
@@ -206,7 +208,7 @@ def _scores(ranking: Ranking) -> dict[str, NDArray[Any]]:
     }
 
 
-def colour_described(store: Frames, protocol: Protocol) -> Described:
+def colour_described(store: Frames, protocol: Protocol) -> EncodedTestSet:
     """The colour sanity row: ``[N, 24]`` of all frames, and of the first where a protocol has sides; no learning."""
 
     def colours(last: NDArray[np.int64]) -> Floats:
@@ -215,9 +217,9 @@ def colour_described(store: Frames, protocol: Protocol) -> Described:
 
     video = colours(store.offsets[1:])
     if not protocol.sides:
-        return Described(video, {}, None, "all frames of a tracklet", {})
+        return EncodedTestSet(video, {}, None, "all frames of a tracklet", {})
     encoders = {"I": "stripe colours, first frame", "V": "stripe colours, all frames"}
-    return Described(video, {}, colours(store.offsets[:-1] + 1), "all frames of a tracklet", encoders)
+    return EncodedTestSet(video, {}, colours(store.offsets[:-1] + 1), "all frames of a tracklet", encoders)
 
 
 def intervals_of(ranking: Ranking, people: NDArray[np.int64]) -> dict[str, list[float]]:
@@ -267,25 +269,25 @@ def _strips(
     order = [int(q) for q in np.argsort(ranking.average_precision, kind="stable") if ranking.valid[q]]
     picks = sorted({0, 1, len(order) // 2 - 1, len(order) // 2, len(order) - 2, len(order) - 1})
     chosen = [order[p] for p in picks if 0 <= p < len(order)][:_STRIP_ROWS]
-    asked, answered = (_unit(part) if protocol.scoring.distance.unit else part for part in sides)
+    query, gallery = (_unit(part) if protocol.scoring.distance.unit else part for part in sides)
     single = bool(protocol.sides) and protocol.sides[0].startswith("I")
     rows = []
     for q in chosen:
         own = int(split.query_index[q])
-        answers = []
+        retrieved = []
         for place in top[q]:
             if place < 0:
                 continue
             other = int(split.gallery_index[place])
             tracklet = split.test[other]
-            apart = float(np.linalg.norm(asked[q] - answered[place]))
-            answers.append(
+            distance = float(np.linalg.norm(query[q] - gallery[place]))
+            retrieved.append(
                 {
                     "key": tracklet.key,
                     "person": tracklet.person_id,
                     "camera": tracklet.camera_id,
                     "right": tracklet.person_id == split.test[own].person_id,
-                    "distance": apart,
+                    "distance": distance,
                     "image": _picture(store, other),
                 }
             )
@@ -299,7 +301,7 @@ def _strips(
                     "image": _picture(store, own, first=single),
                 },
                 "average_precision": 100 * float(ranking.average_precision[q]),
-                "top": answers,
+                "top": retrieved,
             }
         )
     return {"size": list(store.size), "rows": rows}
@@ -312,7 +314,7 @@ def _unit(descriptors: Floats) -> Floats:
 def _picture(store: Frames, tracklet: int, *, first: bool = False) -> str:
     """The middle frame of a tracklet, or its first, as a data URI."""
     frame = store.clip(tracklet, np.array([0 if first else (store.lengths[tracklet] - 1) // 2]))[0]
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.encode(frame, 90)).decode()
+    return jpeg_uri(jpeg.encode(frame, 90))
 
 
 def to_npz(arrays: dict[str, NDArray[Any]]) -> bytes:

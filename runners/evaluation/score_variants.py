@@ -20,8 +20,8 @@ from protocols.test_time.variants import Choice
 from protocols.vocabulary import RANKS
 from reports.records.test_time import KIND
 from runners.errors import RunError
-from runners.evaluation.encode import Chosen, Ints
-from runners.evaluation.score import Roles, intervals_of, metrics_of, to_npz
+from runners.evaluation.encode import Ints, VariantDescriptors
+from runners.evaluation.score import QueryGalleryLabels, intervals_of, metrics_of, to_npz
 from runners.plan.step_store import write_bytes, write_json
 from runners.progress import step_bar
 from runners.training.frame_features import Floats
@@ -38,8 +38,10 @@ class ChoiceResults:
     arrays: Mapping[str, NDArray[Any]]
 
 
-def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Ints, title: str) -> ChoiceResults:
-    """Score every choice, as a whole and by the length of the right answers.
+def score_variants(
+    descriptors: VariantDescriptors, split: Split, protocol: Protocol, lengths: Ints, title: str
+) -> ChoiceResults:
+    """Score every choice, as a whole and by the length of the right gallery tracklets.
 
     Args:
         chosen: descriptors of ``split.test``.
@@ -53,9 +55,9 @@ def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Int
     """
     variants, distance = protocol.feed, protocol.scoring.distance
     if not isinstance(variants, Variants):
-        raise RunError(f"{protocol.name} feeds a tracklet in one way alone, so that there are no choices to judge.")
-    roles = Roles.of(split)
-    people, gallery_people = roles.labels[0], roles.labels[2]
+        raise RunError(f"{protocol.name} feeds a tracklet in one way alone, so that there are no choices to score.")
+    labels = QueryGalleryLabels.of(split)
+    people, gallery_people = labels.arrays[0], labels.arrays[2]
     query, gallery = split.query_index, split.gallery_index
     bins = length_bins(lengths[np.union1d(query, gallery)])
     arrays: dict[str, NDArray[Any]] = {
@@ -63,38 +65,38 @@ def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Int
         "key": np.array([t.key for t in split.query]),
         "length": lengths[query],
     }
-    told = {one.name: _about(one, reason) for one, reason in chosen.not_run}
-    with step_bar(title, len(chosen.choices), "choices") as bar:
-        for choice in chosen.choices:
-            features = chosen.features[choice.name]
-            sides = features[query], chosen.answers.get(choice.name, features)[gallery]
-            ranking = _ranked(sides, roles, protocol)
-            told[choice.name] = _about(choice, None) | {
-                "clips": chosen.clips[choice.name],
-                "fed": chosen.fed[choice.name],
+    records = {one.name: _about(one, reason) for one, reason in descriptors.not_run}
+    with step_bar(title, len(descriptors.choices), "choices") as bar:
+        for choice in descriptors.choices:
+            features = descriptors.features[choice.name]
+            sides = features[query], descriptors.gallery.get(choice.name, features)[gallery]
+            ranking = _ranked(sides, labels, protocol)
+            records[choice.name] = _about(choice, None) | {
+                "clips": descriptors.clips[choice.name],
+                "fed": descriptors.fed[choice.name],
                 "metrics": metrics_of(ranking),
                 "intervals": intervals_of(ranking, people),
             }
             arrays.setdefault("valid", ranking.valid)
             arrays |= _percent(choice.name, ranking.average_precision, ranking.hits(1))
             sliced = by_gallery_length(
-                *sides, *roles.labels, lengths[gallery], bins, convention=protocol.convention, metric=distance.metric,
-                normalise=distance.normalise, query_in_gallery=roles.inside,
+                *sides, *labels.arrays, lengths[gallery], bins, convention=protocol.convention, metric=distance.metric,
+                normalise=distance.normalise, query_in_gallery=labels.inside,
             )  # fmt: skip
             for name, one in sliced.items():
                 arrays.setdefault(f"gallery/{name}/valid", one.valid)
                 arrays |= _percent(f"{choice.name}/gallery/{name}", one.average_precision, one.hit1)
             bar.update(1)
-    order = dict.fromkeys([*(one.name for one in variants.choices), *told])
-    counted = chosen.trunk_frames
+    order = dict.fromkeys([*(one.name for one in variants.choices), *records])
+    counted = descriptors.trunk_frames
     record = {
-        "headline": chosen.headline,
+        "headline": descriptors.headline,
         "queries": len(query),
-        "frames": chosen.frames,
+        "frames": descriptors.frames,
         "trunk_frames": counted,
-        "passes": None if counted is None else counted / chosen.frames,
-        "once": chosen.once,
-        "choices": [told[name] for name in order],
+        "passes": None if counted is None else counted / descriptors.frames,
+        "once": descriptors.once,
+        "choices": [records[name] for name in order],
         "lengths": {
             "rule": RULE,
             "bins": [_bin(one, lengths[query], lengths[gallery], gallery_people) for one in bins],
@@ -104,11 +106,12 @@ def judge_choices(chosen: Chosen, split: Split, protocol: Protocol, lengths: Int
     return ChoiceResults(record, arrays)
 
 
-def _ranked(sides: tuple[Floats, Floats], roles: Roles, protocol: Protocol) -> Ranking:
-    told, distance = protocol.convention, protocol.scoring.distance
+def _ranked(sides: tuple[Floats, Floats], labels: QueryGalleryLabels, protocol: Protocol) -> Ranking:
+    convention, distance = protocol.convention, protocol.scoring.distance
     return rank_features(
-        *sides, *roles.labels, metric=distance.metric, normalise=distance.normalise, gallery=told.gallery, ap=told.ap,
-        empty=told.empty, ties=told.ties, query_in_gallery=roles.inside, max_rank=max(RANKS),
+        *sides, *labels.arrays, metric=distance.metric, normalise=distance.normalise, gallery=convention.gallery,
+        ap=convention.ap, empty=convention.empty, ties=convention.ties, query_in_gallery=labels.inside,
+        max_rank=max(RANKS),
     )  # fmt: skip
 
 
@@ -126,14 +129,14 @@ def _percent(place: str, precision: NDArray[np.float64], hit1: NDArray[np.float6
     }
 
 
-def _bin(one: LengthBin, asked: Ints, answers: Ints, people: Ints) -> dict[str, Any]:
-    """A slice with its counts; junk is no answer."""
+def _bin(one: LengthBin, query: Ints, gallery: Ints, people: Ints) -> dict[str, Any]:
+    """A slice with its counts; junk does not count."""
     return {
         "name": one.name,
         "low": one.low,
         "high": one.high,
-        "queries": int(one.holds(asked).sum()),
-        "gallery": int((one.holds(answers) & (people != -1)).sum()),
+        "queries": int(one.holds(query).sum()),
+        "gallery": int((one.holds(gallery) & (people != -1)).sum()),
     }
 
 

@@ -1,41 +1,45 @@
 """Evidence from a GPU: what all arms cost there, and what the embedded matrix reaches, in under nine minutes.
 
 Needs torch, torchvision, NumPy, SciPy, Pillow, safetensors and this project, and no network. Every part runs in a
-process of its own and is ended when its time is up; the file is written anew after each result, so nothing is lost.
-Networks are measured at 256x128 in float32, TF32 and bfloat16, channels first and last, and the main ones against
-frames and batch and under torch.compile; then the embedded matrix is trained at 128x64 and judged under each paper's
-own protocol.
+process of its own and is ended when its time is up; it writes what it finds after each result, so a crash costs one
+part at most. Networks are measured at 256x128 in float32, TF32 and bfloat16, channels first and last, and the main ones
+against frames and batch and under torch.compile; then the embedded matrix is trained at 128x64 and scored under each
+paper's own protocol.
 """
 
 import argparse
 import json
 import os
+import re
+import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from files import atomic
 from runners.cli.exit_codes import guarded
 from runners.errors import NotPossible, RunError
-from runners.gpu_evidence import file
-from runners.gpu_evidence.children import remove_behind, run_child
-from runners.gpu_evidence.time_plan import SHORTEST, Clock, Part, TimePlan
-from runners.gpu_evidence.worker import PARTS
 from runners.plan.environment import command_line, git_state
 from runners.plan.import_closure import HOUSE
 from runners.progress import note
 
-TOTAL_SECONDS = 530.0
-CLOSING_SECONDS = 8.0
-_PLAN = (Part("costs", 150), Part("training", 195), Part("curves", 70), Part("compiled", 95))
+PARTS = {"costs": 150.0, "training": 195.0, "curves": 70.0, "compiled": 95.0}
+"""Part -> seconds that are kept for it, in order; what one leaves goes to those after it."""
+TOTAL_SECONDS, QUICK_SECONDS = 530.0, 120.0
+CLOSING_SECONDS = 8.0  # of them, for writing
+SHORTEST = 5.0  # seconds; a process that would get less is not started
 NEEDED = ("torch", "torchvision", "numpy", "scipy", "PIL", "safetensors")
-_QUICK_SECONDS = 120.0
-_TOGETHER = "all parts"
+SCHEMA = 1
+LISTS = {part: ("arms" if part == "training" else "networks", "left_out") for part in PARTS}
+_PATH = re.compile(r"(?<![\w.:/])(?:/[\w.+@\-]+){2,}")
+_NUMBERS = re.compile(r"\[[-+\d.eE,\s]+\]")  # a list of numbers goes on one line: a line a sample would be thousands
 
 EXAMPLES = """examples:
   make gpu-evidence                                     on a machine with a CUDA GPU; leaves a file in reports/evidence
@@ -60,12 +64,13 @@ def parser() -> argparse.ArgumentParser:
         "--seconds",
         type=float,
         metavar="S",
-        help=f"for everything (default and most: {TOTAL_SECONDS:.0f}; a dry run: {_QUICK_SECONDS:.0f}, or more)",
+        help=f"for everything (default and most: {TOTAL_SECONDS:.0f}; a dry run: {QUICK_SECONDS:.0f}, or more)",
     )
     p.add_argument(
         "--out", metavar="FILE", help="default reports/evidence/DEVICE-DATE.json; dry runs go to out/evidence"
     )
     p.add_argument("--json", action="store_true", help="print the whole record in place of a summary")
+    p.add_argument("--into", help=argparse.SUPPRESS)  # the folder of the part files: this is one of the processes
     return p
 
 
@@ -74,8 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``--help``."""
     began = time.monotonic()
     options = parser().parse_args(argv)
+    if options.into:
+        return _work(options, began)
     if options.device == "cpu" and not options.quick:
         raise NotPossible("this evidence is about CUDA GPUs; on a CPU only the dry run is possible: add --quick.")
+    if os.name != "posix":
+        raise NotPossible("parts are run in processes of their own as Linux and macOS have them; run this there.")
     absent = [name for name in NEEDED if find_spec(name) is None]
     if absent:
         raise NotPossible(f"{' and '.join(absent)} must be installed for this, with {sys.executable}.")
@@ -85,9 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             "script with --device cpu --quick."
         )
     # loading torch for the first time can take long, and counts
-    evidence = Evidence(options, allowed(options.quick, options.seconds) - (time.monotonic() - began))
-    path = evidence.run()
-    print(json.dumps(evidence.record, indent=1) if options.json else summary(evidence.record, path))
+    record, path = measure(options, allowed(options.quick, options.seconds) - (time.monotonic() - began))
+    print(json.dumps(record, indent=1) if options.json else summary(record, path))
     return 0
 
 
@@ -100,7 +108,7 @@ def allowed(quick: bool, wanted: float | None) -> float:
     if wanted is not None and not 0 < wanted < float("inf"):
         raise RunError(f"--seconds {wanted:g}: expected a number of seconds above 0.")
     if quick:
-        return wanted or _QUICK_SECONDS
+        return wanted or QUICK_SECONDS
     return min(wanted or TOTAL_SECONDS, TOTAL_SECONDS)
 
 
@@ -110,145 +118,149 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-@dataclass
-class Evidence:
-    """One run of the command.
+def measure(
+    options: argparse.Namespace, seconds: float, clock: Callable[[], float] = time.monotonic
+) -> tuple[dict[str, Any], Path]:
+    """All parts, one process after the other; gives the record and its file, which is written after each process.
 
-    Attributes:
+    Args:
         options: of the command line.
         seconds: to the very end.
         clock: seconds that only grow.
-        record: what is written.
     """
+    began = clock()
+    end, scale = began + seconds - CLOSING_SECONDS, (seconds - CLOSING_SECONDS) / sum(PARTS.values())
+    record = blank(options.quick, command_line()) | {"code": git_state(HOUSE)}
+    parts = [part for part in PARTS if part in options.parts]
+    groups = [parts] if options.quick else [[part] for part in parts]  # most of a miniature is starting
+    place = Path(tempfile.mkdtemp(prefix="reproid-evidence-"))
+    # processes that are ended cannot tidy up, and compiled kernels must not be found from another run
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"), str(place))
+    try:
+        for number, group in enumerate(groups):
+            name = "all parts" if options.quick else group[0]
+            begun = clock()
+            given = end - begun - scale * sum(PARTS[part] for later in groups[number + 1 :] for part in later)
+            note(f"evidence: {name}, at most {max(given, 0):.0f} s ...")
+            command = [sys.executable, "-m", "runners.gpu_evidence", "--device", options.device, "--parts", *group]
+            command += ["--into", str(place), "--seconds", f"{max(given - 2, 1):.1f}", *["--quick"] * options.quick]
+            reason = f"left out: {max(given, 0):.0f} s were left for it"
+            if given >= SHORTEST:
+                reason = run_process(command, given, environment)
+            record["plan"].append(
+                {"part": name, "given_s": round(given, 1), "used_s": round(clock() - begun, 1),
+                 "ended": reason or "by itself"}
+            )  # fmt: skip
+            for part in group:
+                take(record, part, place / f"{part}.json", reason)
+            _write(record, options, clock() - began)
+        record["state"] = "complete"
+        return record, _write(record, options, clock() - began)
+    finally:  # tens of thousands of small files can take half a minute: nobody waits for that
+        subprocess.Popen(["rm", "-rf", str(place)], start_new_session=True, stdin=subprocess.DEVNULL)
 
-    options: argparse.Namespace
-    seconds: float
-    clock: Clock = time.monotonic
-    record: dict[str, Any] = field(init=False)
-    plan: TimePlan = field(init=False)
-    _todo: dict[str, list[str]] = field(default_factory=dict)
-    _item: dict[str, Any] | None = None
 
-    def __post_init__(self) -> None:
-        self.record = file.blank(self.options.quick, command_line())
-        self.record["code"] = git_state(HOUSE)
-        parts = [part for part in _PLAN if part.name in self.options.parts]
-        if self.options.quick:  # one process, because most of a miniature is starting
-            parts = [Part(_TOGETHER, sum(part.seconds for part in parts))]
-        share = (self.seconds - CLOSING_SECONDS) / sum(part.seconds for part in _PLAN)
-        self.plan = TimePlan(
-            self.seconds, CLOSING_SECONDS, [Part(part.name, share * part.seconds) for part in parts], self.clock
-        )
-        self.record["plan"] = self.plan.rows
+def run_process(command: Sequence[str], seconds: float, environment: Mapping[str, str]) -> str:
+    """Run a command for so long at most, and end all that it started; gives why it did not end well, or nothing."""
+    child = subprocess.Popen(command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL, cwd=HOUSE)
+    try:
+        code = child.wait(seconds)
+        return f"its process ended with exit code {code}" if code else ""
+    except subprocess.TimeoutExpired:
+        return f"stopped: its {seconds:.0f} s were used up"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):  # one that hangs in a driver is left to the system
+            child.wait(3)
 
-    def run(self) -> Path:
-        """All parts; returns the file."""
-        place = tempfile.mkdtemp(prefix="reproid-evidence-")
-        # processes that are ended cannot tidy up, and compiled kernels must not be found from another run
-        caches = dict.fromkeys(("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"), place)
-        environment = {**os.environ, **caches}
-        try:
-            for part in self.plan.parts:
-                note(f"evidence: {part.name}, at most {self.plan.seconds_for(part.name):.0f} s ...")
-                self.plan.run(part.name, partial(self._part, part.name, environment))
-                for name in self._parts_of(part.name):
-                    self._missing(name, self.plan.rows[-1]["ended"])
-                self._write()
-            self.record["state"] = "complete"
-            return self._write()
-        finally:
-            remove_behind(place)
 
-    def _parts_of(self, name: str) -> list[str]:
-        return list(self.options.parts) if name == _TOGETHER else [name]
+def _work(options: argparse.Namespace, began: float) -> int:
+    """What one process does: its parts, each with its own file."""
+    from runners.gpu_evidence import costs, training
 
-    def _part(self, name: str, environment: dict[str, str], seconds: float) -> str:
-        """One part; where its process was ended in the middle of something, another one goes on behind that."""
-        end, skip = self.clock() + seconds, 0
-        while True:
-            self._item = None
-            reason = self._child(self._parts_of(name), end - self.clock(), environment, skip)
-            if self._item is None:
-                return reason
-            for arm in self._item["arms"]:
-                self._leave_out(self._item["part"], arm, f"{self._item['way']}: {reason or 'its process ended'}")
-            skip = int(self._item["item"]) + 1
-            if name == _TOGETHER or end - self.clock() < SHORTEST:
-                return reason
+    works = {
+        "costs": costs.measure_costs, "curves": costs.measure_curves, "compiled": costs.measure_compiled,
+        "training": training.train_and_score,
+    }  # fmt: skip
+    extent = costs.Extent(options.device, options.quick)
+    for number, part in enumerate(options.parts):
+        now = time.monotonic()
+        given = (began + options.seconds - now) / (len(options.parts) - number)
+        works[part](costs.TimedPart(Path(options.into) / f"{part}.json", now + given, extent))
+    sys.stderr.flush()
+    os._exit(0)  # a driver may hang on the way out
 
-    def _child(self, parts: list[str], seconds: float, environment: dict[str, str], skip: int = 0) -> str:
-        command = [
-            sys.executable,
-            "-m",
-            "runners.gpu_evidence.worker",
-            "--parts",
-            *parts,
-            "--device",
-            self.options.device,
-        ]
-        command += ["--seconds", f"{max(seconds - 2, 1):.1f}", "--skip", str(skip)]
-        command += ["--quick"] if self.options.quick else []
-        return run_child(command, seconds, self._take, environment=environment)
 
-    def _take(self, record: dict[str, Any]) -> float | None:
-        """Put one record into its place; returns the limit for the next one."""
-        kind = record.pop("kind")
-        part = record.pop("part", "")
-        if kind == "machine":
-            self.record |= record
-        elif kind == "ceilings":
-            self.record["ceilings"][part] = record["ceilings"]
-        elif kind == "todo":
-            self._todo[part] = record["arms"]
-        elif kind == "dataset":
-            self.record[part]["dataset"] = record["dataset"]
-        elif kind == "left_out":
-            self._leave_out(part, record["arm"], record["reason"])
-        elif kind == "begin":
-            self._item = {**record, "part": part}
-            return float(record["limit"])
-        elif kind == "network":
-            self._item = None
-            self._add_network(part, record)
-        else:
-            self.record[part]["arms"].append(record)
-        self._write()
-        return None
+def take(record: dict[str, Any], part: str, file: Path, reason: str) -> None:
+    """Put what a part's process has written into the record.
 
-    def _add_network(self, part: str, record: dict[str, Any]) -> None:
-        networks = self.record[part]["networks"]
-        record.pop("item", None)
-        if not record["grids"] and "work" not in record:
-            return  # why there is nothing was told before
-        for other in networks:
-            if "work" in record and other.get("work") == record["work"]:  # the same work is measured once
-                other["arms"] += record["arms"]
-                return
-        networks.append(record)
+    Args:
+        record: of the evidence.
+        part: its name.
+        file: of the process; not there where it was ended before it found anything.
+        reason: why the process did not end by itself, or nothing.
+    """
+    found = json.loads(file.read_text()) if file.is_file() else {}
+    record |= found.pop("machine", {})
+    if "ceilings" in found:
+        record["ceilings"][part] = found.pop("ceilings")
+    todo = found.pop("todo", [])
+    here = record[part]
+    here |= found
+    named = {row["arm"] for name in LISTS[part] for row in here[name] if "arm" in row}
+    named |= {arm for network in here.get("networks", ()) for arm in network["arms"]}
+    late = f"there was no time for it ({reason or 'the part ended'})"
+    here["left_out"] += [{"arm": arm, "reason": late} for arm in todo if arm not in named]
 
-    def _leave_out(self, part: str, arm: str, reason: str) -> None:
-        self.record[part]["left_out"].append({"arm": arm, "reason": reason})
 
-    def _missing(self, part: str, ended: str) -> None:
-        """Arms that were to be done and are neither there nor left out are left out by the clock."""
-        here = self.record[part]
-        told = {row["arm"] for row in here["left_out"]} | {row["arm"] for row in here.get("arms", ())}
-        told |= {arm for network in here.get("networks", ()) for arm in network["arms"]}
-        for arm in self._todo.get(part, ()):
-            if arm not in told:
-                self._leave_out(part, arm, f"there was no time for it ({ended or 'the part ended'})")
+def blank(dry_run: bool, command: str, now: datetime | None = None) -> dict[str, Any]:
+    """A record in which nothing stands yet."""
+    return {
+        "schema": SCHEMA,
+        "kind": "evidence",
+        "dry_run": dry_run,
+        "state": "partial",
+        "started": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "seconds": 0.0,
+        "command": command,
+        **{name: {} for name in ("device", "software", "settings", "code", "ceilings")},
+        "plan": [],
+        **{part: {name: [] for name in lists} for part, lists in LISTS.items()},
+    }
 
-    def _write(self) -> Path:
-        self.record["seconds"] = round(self.seconds - CLOSING_SECONDS - self.plan.left(), 1)
-        path = self._path()
-        file.write(path, self.record)
-        return path
 
-    def _path(self) -> Path:
-        if self.options.out:
-            return Path(self.options.out)
-        folder = file.DRY_FOLDER if self.options.quick else HOUSE / file.FOLDER
-        return folder / file.file_name(self.record["device"].get("name", ""), self.record["started"])
+def file_of(record: Mapping[str, Any], options: argparse.Namespace) -> Path:
+    """Where the record goes: ``--out``, or a name such as ``nvidia-h100-80gb-hbm3-2026-11-30.json``."""
+    if options.out:
+        return Path(options.out)
+    slug = re.sub(r"[^a-z0-9]+", "-", record["device"].get("name", "").lower()).strip("-") or "unknown-device"
+    folder = Path("out/evidence") if options.quick else HOUSE / "reports" / "evidence"
+    return folder / f"{slug}-{record['started'][:10]}.json"
+
+
+def _write(record: dict[str, Any], options: argparse.Namespace, seconds: float) -> Path:
+    record["seconds"] = round(seconds, 1)
+    path = file_of(record, options)
+    write(path, record)
+    return path
+
+
+def write(path: Path, record: dict[str, Any]) -> None:
+    """Write a record whole, without paths of this machine."""
+    text = json.dumps(without_paths(record), indent=1, sort_keys=True, allow_nan=False)
+    text = _NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found.group()).replace("[ ", "[").replace(" ]", "]"), text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(path, f"{text}\n")
+
+
+def without_paths(value: Any) -> Any:
+    """The same with every absolute path cut down to its last name."""
+    if isinstance(value, str):
+        return _PATH.sub(lambda found: found.group().rpartition("/")[2], value)
+    if isinstance(value, Mapping):
+        return {key: without_paths(one) for key, one in value.items()}
+    return [without_paths(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def summary(record: dict[str, Any], path: Path) -> str:

@@ -1,19 +1,22 @@
 """The measuring parts of the evidence: all arms in every way of running them; main arms by frames, and compiled."""
 
+import json
 import os
 import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
 
 import methods
+from files import atomic
 from methods.arms import Arm
 from methods.cards.card import SERVING, ArmCard, Card
 from protocols.cost import device as hardware
@@ -22,9 +25,7 @@ from protocols.cost.grid import LENGTHS, Grid, measure_grid
 from protocols.cost.op_signature import signature
 from protocols.cost.roofline import Ceilings, measure_ceilings
 
-Send = Callable[[dict[str, Any]], object]
 NUM_IDS = 625  # of MARS; classifiers are not part of what is measured
-COMPILE_SECONDS = 60.0  # for one network of one shape
 _CEILING_SECONDS = 3.0
 _QUICK_ARMS = ("adfd/adfd", "adfd/e")
 _LIBRARIES = (
@@ -69,6 +70,40 @@ class Extent:
     def ways(self) -> tuple[Way, ...]:
         """In the order in which a network is run; the layout changes once."""
         return tuple(Way(kind, order) for order in (False, True) for kind in ("fp32", "tf32", "bf16"))
+
+
+@dataclass
+class TimedPart:
+    """One part of the evidence in its process.
+
+    Attributes:
+        file: where all that was found stands, written anew after each result: a process that is ended loses nothing.
+        end: of ``time.monotonic``, by which the part should be done.
+        extent: how much is measured.
+        found: ``networks`` (or ``arms``), ``left_out``, and what else belongs to the part.
+    """
+
+    file: Path
+    end: float
+    extent: Extent
+    found: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.found = {"machine": machine(self.extent.device), "left_out": []}
+        self.write()
+
+    def left(self) -> float:
+        """Seconds to the end."""
+        return self.end - time.monotonic()
+
+    def add(self, kind: str, row: dict[str, Any]) -> None:
+        """One more of the ``networks``, ``arms`` or what is ``left_out``."""
+        self.found.setdefault(kind, []).append(row)
+        self.write()
+
+    def write(self) -> None:
+        """The file, whole."""
+        atomic.write_text(self.file, json.dumps(self.found, allow_nan=False))
 
 
 def machine(device: str) -> dict[str, Any]:
@@ -152,25 +187,27 @@ def main_arms(quick: bool) -> list[tuple[Arm, list[str]]]:
     return chosen[:1] if quick else chosen
 
 
-def measure_costs(send: Send, extent: Extent, seconds: float) -> None:
+def measure_costs(part: TimedPart) -> None:
     """All networks in every way, at one number of frames; the same work is measured once."""
-    end = time.monotonic() + seconds
-    ceilings = _ceilings(send, "costs", extent)
-    todo = arms_to_measure(extent.quick)
-    send({"kind": "todo", "part": "costs", "arms": [name for _, names in todo for name in names]})
-    known: set[str] = set()
+    extent = part.extent
+    ceilings = _ceilings(part)
+    known: dict[str, dict[str, Any]] = {}
+    todo = _todo(part, arms_to_measure(extent.quick))
     for place, (arm, names) in enumerate(todo):
-        given = (end - time.monotonic()) / (len(todo) - place)
+        given = part.left() / (len(todo) - place)
         if given < 0.1:
-            return  # whoever asked knows what is missing
-        bench = _bench(send, "costs", arm, names, extent)
+            return  # whoever reads the file knows what is missing
+        bench = _bench(part, arm, names)
         if bench is None:
             continue
         work = signature(bench.method, bench.feed.clips(extent.frames))
-        grids = [] if work in known else _in_all_ways(bench, extent, given, ceilings)
-        known.add(work)
-        send({"kind": "network", "part": "costs", "work": work, "arms": names, "grids": [g.as_dict() for g in grids]})
-        del bench
+        if work in known:
+            known[work]["arms"] += names
+            part.write()
+            continue
+        grids = [grid.as_dict() for grid in _in_all_ways(bench, extent, given, ceilings)]
+        known[work] = {"work": work, "arms": list(names), "grids": grids}
+        part.add("networks", known[work])
 
 
 def _in_all_ways(bench: Bench, extent: Extent, seconds: float, ceilings: Ceilings) -> Iterator[Grid]:
@@ -181,47 +218,35 @@ def _in_all_ways(bench: Bench, extent: Extent, seconds: float, ceilings: Ceiling
 
 
 def _grid(
-    bench: Bench,
-    extent: Extent,
-    lengths: Sequence[int],
-    batches: Sequence[int],
-    way: Way,
-    seconds: float,
+    bench: Bench, extent: Extent, lengths: Sequence[int], batches: Sequence[int], way: Way, seconds: float,
     ceilings: Ceilings,
-) -> Grid:
+) -> Grid:  # fmt: skip
+    cell = extent.cell_seconds
     return measure_grid(
-        bench,
-        lengths=lengths,
-        batches=batches,
-        way=way,
-        budget_s=seconds,
-        cell_s=extent.cell_seconds,
-        ceilings=ceilings,
+        bench, lengths=lengths, batches=batches, way=way, budget_s=seconds, cell_s=cell, ceilings=ceilings
     )
 
 
-def measure_curves(send: Send, extent: Extent, seconds: float) -> None:
+def measure_curves(part: TimedPart) -> None:
     """Main arms against the number of frames and of tracklets, the fastest and the plainest way."""
-    end = time.monotonic() + seconds
-    ceilings = _ceilings(send, "curves", extent)
-    todo = main_arms(extent.quick)
-    send({"kind": "todo", "part": "curves", "arms": [name for _, names in todo for name in names]})
+    extent = part.extent
+    ceilings = _ceilings(part)
     ways = (Way("bf16", channels_last=True), Way("fp32"))
     lengths, batches = ((1, 2, 4), (1, 2)) if extent.quick else (LENGTHS, (1, 4, 16))
+    todo = _todo(part, main_arms(extent.quick))
     for place, (arm, names) in enumerate(todo):
-        given = (end - time.monotonic()) / (len(todo) - place)
+        given = part.left() / (len(todo) - place)
         if given < 0.5:
             return
-        bench = _bench(send, "curves", arm, names, extent)
+        bench = _bench(part, arm, names)
         if bench is None:
             continue
         began = time.monotonic()
         grids = []
         for rest, way in zip((2, 1), ways, strict=True):
             left = max((given - (time.monotonic() - began)) / rest, 0.1)
-            grids.append(_grid(bench, extent, lengths, batches, way, left, ceilings))
-        send({"kind": "network", "part": "curves", "arms": names, "grids": [g.as_dict() for g in grids]})
-        del bench
+            grids.append(_grid(bench, extent, lengths, batches, way, left, ceilings).as_dict())
+        part.add("networks", {"arms": names, "grids": grids})
 
 
 def compilations(extent: Extent) -> list[tuple[Arm, list[str], Way, int]]:
@@ -231,35 +256,38 @@ def compilations(extent: Extent) -> list[tuple[Arm, list[str], Way, int]]:
     return [(arm, names, way, batch) for way, batch in rounds for arm, names in main_arms(extent.quick)]
 
 
-def measure_compiled(send: Send, extent: Extent, seconds: float, skip: int = 0) -> None:
-    """Main arms under torch.compile; whoever reads may end this process over one of them and ask for those after it."""
-    end = time.monotonic() + seconds
-    ceilings = _ceilings(send, "compiled", extent)
-    for place, (arm, names, way, batch) in enumerate(compilations(extent)[skip:], start=skip):
-        begun = {"item": place, "way": f"{way.name}, {batch} x {extent.frames} frames", "limit": COMPILE_SECONDS}
-        send({"kind": "begin", "part": "compiled", "arms": names, **begun})
-        bench = _bench(send, "compiled", arm, names, extent)
+def measure_compiled(part: TimedPart) -> None:
+    """Main arms under torch.compile; one that never comes back costs those after it, but no other part."""
+    extent = part.extent
+    ceilings = _ceilings(part)
+    _todo(part, main_arms(extent.quick))
+    for arm, names, way, batch in compilations(extent):
+        bench = _bench(part, arm, names)
         if bench is None:
-            send({"kind": "network", "part": "compiled", "item": place, "arms": names, "grids": []})
             continue
         torch.compiler.reset()
-        left = max(end - time.monotonic(), 1.0)
-        grid = _grid(bench, extent, (extent.frames,), (batch,), way, left, ceilings)
-        send({"kind": "network", "part": "compiled", "item": place, "arms": names, "grids": [grid.as_dict()]})
-        del bench
+        grid = _grid(bench, extent, (extent.frames,), (batch,), way, max(part.left(), 1.0), ceilings)
+        part.add("networks", {"arms": names, "grids": [grid.as_dict()]})
 
 
-def _ceilings(send: Send, part: str, extent: Extent) -> Ceilings:
-    found = measure_ceilings(extent.device, budget_s=0.5 if extent.quick else _CEILING_SECONDS)
-    send({"kind": "ceilings", "part": part, "ceilings": found.as_dict()})
+def _todo(part: TimedPart, arms: list[tuple[Arm, list[str]]]) -> list[tuple[Arm, list[str]]]:
+    """Arms, noted as those that are to be measured."""
+    part.found["todo"] = [name for _, names in arms for name in names]
+    part.write()
+    return arms
+
+
+def _ceilings(part: TimedPart) -> Ceilings:
+    found = measure_ceilings(part.extent.device, budget_s=0.5 if part.extent.quick else _CEILING_SECONDS)
+    part.found["ceilings"] = found.as_dict()
     return found
 
 
-def _bench(send: Send, part: str, arm: Arm, names: Sequence[str], extent: Extent) -> Bench | None:
-    """The arm's network on the device; None, told, where it cannot be put there."""
+def _bench(part: TimedPart, arm: Arm, names: Sequence[str]) -> Bench | None:
+    """The arm's network on the device; None, noted, where it cannot be put there."""
     try:
-        return Bench(arm.build(NUM_IDS, extent.size), extent.size, extent.device)
+        return Bench(arm.build(NUM_IDS, part.extent.size), part.extent.size, part.extent.device)
     except Exception as error:  # whatever ails one network must not cost the others
         for name in names:
-            send({"kind": "left_out", "part": part, "arm": name, "reason": in_words(error)})
+            part.add("left_out", {"arm": name, "reason": in_words(error)})
         return None

@@ -1,4 +1,4 @@
-"""The training part of the evidence: each paper's main arm and its baseline, trained and judged on rendered SynthWalk.
+"""The training part of the evidence: each paper's main arm and its baseline, trained and scored on rendered SynthWalk.
 
 Everything runs as in the main job, steps and all, in a folder of this process's own.
 """
@@ -15,12 +15,12 @@ import protocols
 from datasets import synthwalk
 from datasets.images import jpeg
 from datasets.synthwalk.presets import World, preset
-from datasets.synthwalk.render import numba_cache
+from datasets.synthwalk.renderer.frames import render_frames
 from datasets.tracklet import Split
 from methods.cards.card import Card
 from methods.cards.recipe import Length, Recipe
 from protocols.cost.cell import in_words
-from runners.gpu_evidence.costs import Send
+from runners.gpu_evidence.costs import TimedPart
 
 MATRIX = (
     ("gltr", "baseline"), ("gltr", "gltr"), ("cosam", "r50-tp"), ("cosam", "cosam"), ("tkp", "baseline"),
@@ -34,40 +34,32 @@ _LEFT = {
 _SLACK = 1.2  # how much longer than the slowest arm so far the next one may take
 
 
-def train_and_judge(send: Send, device: str, quick: bool, seconds: float) -> None:
-    """Render, train, judge; every arm is sent as soon as it is judged.
-
-    Args:
-        send: takes records.
-        device: ``cuda`` or ``cpu``.
-        quick: the dry run: a tiny world, two steps a stage.
-        seconds: for all; no arm is begun that would by those before it not end in time.
-    """
-    end = time.monotonic() + seconds
+def train_and_score(part: TimedPart) -> None:
+    """Render, train, score; no arm is begun that would, by those before it, not end in time."""
+    quick, device = part.extent.quick, part.extent.device
     matrix = _QUICK_MATRIX if quick else MATRIX
-    send({"kind": "todo", "part": "training", "arms": [f"{paper}/{arm}" for paper, arm in matrix]})
-    if not quick:
-        for name, reason in _LEFT.items():
-            send({"kind": "left_out", "part": "training", "arm": name, "reason": reason})
+    part.found |= {"arms": [], "todo": [f"{paper}/{arm}" for paper, arm in matrix]}
+    for name, reason in {} if quick else _LEFT.items():
+        part.add("left_out", {"arm": name, "reason": reason})
     work = Path(tempfile.mkdtemp(prefix="reproid-evidence-"))  # whoever started this process removes it
     split, about = _render(_world(quick), work / "synthwalk")
-    send({"kind": "dataset", "part": "training", "dataset": about})
+    part.found["dataset"] = about
     slowest = 0.0
     for paper, name in matrix:
-        began = time.monotonic()
-        if began + _SLACK * slowest > end:
-            reason = f"an arm took up to {slowest:.0f} s, and {max(end - began, 0):.0f} s were left"
-            send({"kind": "left_out", "part": "training", "arm": f"{paper}/{name}", "reason": reason})
+        full = f"{paper}/{name}"
+        if _SLACK * slowest > part.left():
+            reason = f"an arm took up to {slowest:.0f} s, and {max(part.left(), 0):.0f} s were left"
+            part.add("left_out", {"arm": full, "reason": reason})
             continue
+        began = time.monotonic()
+        card = _shortened(methods.paper(paper)) if quick else methods.paper(paper)
         try:
-            result = _result(_shortened(methods.paper(paper)) if quick else methods.paper(paper), name, split, work,
-                             device, about["size"])  # fmt: skip
+            result = _result(card, name, split, work, device, about["size"])
         except Exception as error:  # whatever ails one arm must not cost the others
-            send({"kind": "left_out", "part": "training", "arm": f"{paper}/{name}", "reason": in_words(error)})
+            part.add("left_out", {"arm": full, "reason": in_words(error)})
             continue
         slowest = max(slowest, time.monotonic() - began)
-        send({"kind": "arm", "part": "training", "arm": f"{paper}/{name}",
-              "seconds": round(time.monotonic() - began, 2), **result})  # fmt: skip
+        part.add("arms", {"arm": full, "seconds": round(time.monotonic() - began, 2), **result})
 
 
 def _world(quick: bool) -> World:
@@ -93,7 +85,7 @@ def _render(world: World, root: Path) -> tuple[Split, dict[str, Any]]:
         "fingerprint": split.fingerprint,
         "size": [world.height, world.width],
         "counts": counts,
-        "renderer": "compiled by Numba" if numba_cache.AVAILABLE else "plain NumPy",
+        "renderer": "compiled by Numba" if hasattr(render_frames, "py_func") else "plain NumPy",
         "encoder": jpeg.library(),
         "seconds": round(taken, 2),
         "frames_per_s": round(frames / taken, 1),
@@ -114,21 +106,21 @@ def _shortened(card: Card) -> Card:
 
 
 def _result(card: Card, name: str, split: Split, work: Path, device: str, size: list[int]) -> dict[str, Any]:
-    """Train and judge one arm under its paper's protocol, as the main job does."""
+    """Train and score one arm under its paper's protocol, as the main job does."""
     from runners.derived_data.annotations import find_annotation
-    from runners.pipeline.configuration import setting_of
+    from runners.pipeline.configuration import config_of
     from runners.pipeline.job import Job
-    from runners.plan.plan import fitted
+    from runners.plan.plan import with_attribute_groups
     from runners.plan.plan_types import ArmRun
     from runners.plan.step_store import StepStore, read_json
 
     annotation = find_annotation(split, None)
-    setting = setting_of(card, split, device, size=(size[0], size[1]), annotation=annotation)
+    config = config_of(card, split, device, size=(size[0], size[1]), annotation=annotation)
     protocol = protocols.load(card.constraints.protocol)
     steps = StepStore(work)
-    job = Job(setting, split, protocol, steps, work, f"make gpu-evidence ({card.key}/{name})", annotation)
-    run = fitted(ArmRun(methods.arm(name, card)), setting)
-    step, _ = job.judged(run, 0)
+    job = Job(config, split, protocol, steps, work, f"make gpu-evidence ({card.key}/{name})", annotation)
+    run = with_attribute_groups(ArmRun(methods.arm(name, card)), config)
+    step, _ = job.scored(run, 0)
     found = read_json(steps.folder(step) / "result.json")
     return {
         "protocol": protocol.name,

@@ -12,8 +12,8 @@ from datasets.attributes import Annotation
 from datasets.tracklet import Split, person_ids
 from methods.cards.card import ANNOTATED
 from methods.interface import FrameThenTime, LearnsAttributes
-from runners.ground_truth.interface import Asked, Measurement
-from runners.plan.plan_types import ArmRun, PlannedLabels, PlannedStage, Setting
+from runners.ground_truth.interface import Measurement, MeasurementInput
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedLabels, PlannedStage
 from runners.plan.result_steps import weights_step
 from runners.plan.step_store import Step
 from runners.progress import note
@@ -121,20 +121,20 @@ def recognise(
     return Recognised(record, {"person": people, "key": keys, "truth": told[kept], "probability": chances[kept]})
 
 
-def recognise_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
+def recognise_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
     """The step that holds the attributes an arm recognises against the annotation of the test half."""
-    known = setting.annotation.fingerprint if setting.annotation else None
-    return weights_step(STEP, run, last, setting, annotation=known, crop=last.crop)
+    known = config.annotation.fingerprint if config.annotation else None
+    return weights_step(STEP, run, last, config, annotation=known, crop=last.crop)
 
 
-def _planned(asked: Asked) -> Step | None:
-    if not asked.of_raw or asked.last.labels is None or asked.material.annotation is None:
+def _planned(given: MeasurementInput) -> Step | None:
+    if not given.of_raw or given.last.labels is None or given.material.annotation is None:
         return None
-    return recognise_step(asked.run, asked.last, asked.setting)
+    return recognise_step(given.run, given.last, given.config)
 
 
-def _measure(asked: Asked) -> Recognised | None:
-    trained, material, last = asked.trained(), asked.material, asked.last
+def _measure(given: MeasurementInput) -> Recognised | None:
+    trained, material, last = given.trained(), given.material, given.last
     if not isinstance(trained, LearnsAttributes) or not isinstance(trained, FrameThenTime):
         return None
     assert last.labels is not None and material.annotation is not None  # or nothing was planned

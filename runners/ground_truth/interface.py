@@ -22,13 +22,13 @@ from datasets.tracklet import Split
 from methods.interface import ScoresRegions
 from reports.records.interface import LAST, Recorded
 from reports.schema.vocabulary import RAW
-from runners.plan.plan_types import ArmRun, PlannedData, PlannedScores, PlannedStage, Setting
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedScores, PlannedStage
 from runners.plan.step_store import Step, StepStore
 from runners.training import stage as stages
 
 
-class Material(Protocol):
-    """Data of a job, as `runners.pipeline.data_versions.Material` has them."""
+class JobData(Protocol):
+    """Data of a job, as `runners.pipeline.data_versions.DataVersions` has them."""
 
     @property
     def raw(self) -> Split:
@@ -65,14 +65,14 @@ class Material(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class MeasurementInput:
     """An arm with a seed that is trained and judged, and all that a measurement may need.
 
     Attributes:
         run: the arm.
         last: its last stage.
         tested: the data it is judged on.
-        setting: of the job.
+        config: of the job.
         material: data of the job.
         calls: whether the job repairs anything by calls of regions.
         kept: what measurements of one job share, under keys of their own.
@@ -81,8 +81,8 @@ class Asked:
     run: ArmRun
     last: PlannedStage
     tested: PlannedData
-    setting: Setting
-    material: Material
+    config: JobConfig
+    material: JobData
     calls: bool
     kept: dict[str, Any]
 
@@ -119,8 +119,8 @@ class Measurement:
     """
 
     kind: str
-    planned: Callable[[Asked], Step | None]
-    measure: Callable[[Asked], Recorded | None]
+    planned: Callable[[MeasurementInput], Step | None]
+    measure: Callable[[MeasurementInput], Recorded | None]
     order: int = LAST
     once: bool = False
 

@@ -14,28 +14,25 @@ from torch import nn
 
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import Normalisation, to_tensor
-from datasets.sampling.snippets import snippets
-from datasets.synthwalk.render import materials
-from datasets.synthwalk.truth import load_truth
-from datasets.tracklet import Split, Tracklet
+from datasets.tracklet import Split
 from methods.interface import Explains, FixedClip
 from protocols.ground_truth import masks
 from protocols.vocabulary import REFERENCES, WHO
-from runners.ground_truth.interface import Asked, Measurement, has_truth
+from runners.ground_truth.interface import Measurement, MeasurementInput, has_truth
 from runners.ground_truth.overlays import PICTURED, pictures
+from runners.ground_truth.scenes import Scene, known, regions, scenes
 from runners.plan.environment import Precision
-from runners.plan.plan_types import ArmRun, PlannedStage, Setting
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedStage
 from runners.plan.result_steps import weights_step
 from runners.plan.step_store import Step
 from runners.progress import note
 from runners.training import stage as stages
 from runners.training.frame_features import frames_per_batch
-from runners.training.loop import autocast
+from runners.training.sources import autocast
 
 STEP = "explain"
 CLIP = 4  # frames of a clip, for methods that take any number
 LESS_IS_BETTER = ("background", "occluder")
-BAGS = (materials.BACKPACK, materials.SHOULDER_BAG, materials.HAND_BAG, materials.HAT)
 
 
 @dataclass(frozen=True)
@@ -49,23 +46,6 @@ class Explained:
 
     record: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One clip with its truth.
-
-    Attributes:
-        tracklet: whose clip.
-        row: of the tracklet in the store.
-        frames: ``[T]`` frame numbers.
-        regions: the truth of those frames.
-    """
-
-    tracklet: Tracklet
-    row: int
-    frames: NDArray[np.int64]
-    regions: masks.Regions
 
 
 def explain(
@@ -98,7 +78,7 @@ def explain(
         if not seen[who]:
             return None
     note(f"masks: {', '.join(seen['trained'])} of {len(found)} clips held against the truth")
-    silhouettes = [_regions(split, t, np.arange(len(t))).foreground for t in _known(split.train)]
+    silhouettes = [regions(split, t, np.arange(len(t))).foreground for t in known(split.train)]
     people = np.array([scene.tracklet.person_id for scene in found])
     arrays: dict[str, NDArray[Any]] = {"person": people, "key": np.array([s.tracklet.key for s in found])}
     maps, differences = [], []
@@ -106,7 +86,9 @@ def explain(
         grid = (values.shape[2], values.shape[3])
         prior = np.broadcast_to(masks.centre_prior(silhouettes, grid), values.shape)
         judged = {
-            who: masks.choose([masks.collect(mask, scene.regions) for mask, scene in zip(each, found, strict=True)])
+            who: masks.best_threshold(
+                [masks.tracklet_statistics(mask, scene.regions) for mask, scene in zip(each, found, strict=True)]
+            )
             for who, each in zip(WHO, (values, seen["untrained"][name], prior), strict=True)
         }
         for who, one in judged.items():
@@ -140,17 +122,6 @@ def explain(
     return Explained(record, arrays)
 
 
-def scenes(split: Split, length: int) -> list[Scene]:
-    """The middle clip of every test tracklet of a known person, cut as snippets are, with its truth."""
-    rows = {t.key: row for row, t in enumerate(split.test)}
-    found = []
-    for tracklet in _known(split.test):
-        clips = snippets(len(tracklet), length, "loop").indices
-        frames = clips[(len(clips) - 1) // 2]
-        found.append(Scene(tracklet, rows[tracklet.key], frames, _regions(split, tracklet, frames)))
-    return found
-
-
 def chosen(found: list[Scene], scores: NDArray[np.float64]) -> list[int]:
     """Clips to be shown, by rule: the worst, middle and best one, the largest bag, the most hidden person."""
     seen = [int(row) for row in np.argsort(scores, kind="stable") if np.isfinite(scores[row])]
@@ -160,18 +131,6 @@ def chosen(found: list[Scene], scores: NDArray[np.float64]) -> list[int]:
         areas[picks] = -1
         picks.append(int(areas.argmax()))
     return list(dict.fromkeys(picks))[:PICTURED]
-
-
-def _known(tracklets: tuple[Tracklet, ...]) -> list[Tracklet]:
-    return [tracklet for tracklet in tracklets if tracklet.person_id > 0]
-
-
-def _regions(split: Split, tracklet: Tracklet, frames: NDArray[np.int64]) -> masks.Regions:
-    truth = load_truth(split.root, tracklet.key)
-    labels, hidden = truth.labels[frames], truth.occluders[frames] > 0
-    bag = np.isin(labels, BAGS) & ~hidden
-    person = (labels > 0) & ~bag & ~hidden
-    return masks.Regions(person=person, bag=bag, occluder=hidden, background=~(person | bag | hidden))
 
 
 @torch.inference_mode()
@@ -201,7 +160,7 @@ def _masks(
 
 
 def _difference(
-    name: str, measure: str, against: str, mask: masks.Judged, reference: masks.Judged, people: NDArray[np.int64]
+    name: str, measure: str, against: str, mask: masks.MapScores, reference: masks.MapScores, people: NDArray[np.int64]
 ) -> dict[str, Any]:
     """The trained mask minus its reference; the verdict is on whether it is better, which on background is less."""
     ours, theirs = mask.measures[measure], reference.measures[measure]
@@ -211,22 +170,22 @@ def _difference(
     return {"name": name, "measure": measure, "against": against, **about, "verdict": better.verdict}
 
 
-def explain_step(run: ArmRun, last: PlannedStage, setting: Setting) -> Step:
+def explain_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
     """The step that holds an arm's masks against the truth of the test half."""
-    return weights_step(STEP, run, last, setting)
+    return weights_step(STEP, run, last, config)
 
 
-def _planned(asked: Asked) -> Step | None:
-    if not asked.of_raw or not has_truth(asked.material.raw):
+def _planned(given: MeasurementInput) -> Step | None:
+    if not given.of_raw or not has_truth(given.material.raw):
         return None
-    return explain_step(asked.run, asked.last, asked.setting)
+    return explain_step(given.run, given.last, given.config)
 
 
-def _measure(asked: Asked) -> Explained | None:
-    trained = asked.trained()
+def _measure(given: MeasurementInput) -> Explained | None:
+    trained = given.trained()
     if not isinstance(trained, Explains):
         return None
-    material, last = asked.material, asked.last
+    material, last = given.material, given.last
     initial = stages.build_method(
         last.run, material.raw.num_train_ids, last.seed, last.size, material.device, last.precision
     )

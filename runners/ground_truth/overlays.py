@@ -12,7 +12,7 @@ from datasets.images import jpeg
 from protocols.ground_truth import masks
 
 if TYPE_CHECKING:
-    from runners.ground_truth.masks import Scene
+    from runners.ground_truth.scenes import Scene
 
 PICTURED = 5  # clips that are shown
 ENLARGED = 3  # pixels a pixel, so that a browser's smoothing does not blur the mask's own shape away

@@ -16,7 +16,7 @@ from runners.errors import RunError
 from runners.plan.environment import Precision
 from runners.progress import step_bar
 from runners.training.frame_features import frames_per_batch
-from runners.training.loop import autocast, laid_out
+from runners.training.sources import autocast, laid_out
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -6,10 +6,10 @@ from datasets.tracklet import Split
 from methods.cards.card import Card
 from runners.derived_data.annotations import AnnotatedSplit
 from runners.plan.environment import Precision, runtime
-from runners.plan.plan_types import Budget, Setting, Start
+from runners.plan.plan_types import Budget, JobConfig, Start
 
 
-def setting_of(
+def config_of(
     card: Card,
     split: Split,
     device: str,
@@ -18,26 +18,26 @@ def setting_of(
     budget: Budget = "full",
     pretrained: Start = "card",
     size: tuple[int, int] | None = None,
-    scorer: str = Setting.scorer,
+    scorer: str = JobConfig.scorer,
     annotation: Annotation | None = None,
     source: AnnotatedSplit | None = None,
-    lengths: float = Setting.lengths,
+    lengths: float = JobConfig.lengths,
     precision: Precision | None = None,
-) -> Setting:
-    """A setting; what is not given here is as `runners.plan.plan_types.Setting` says.
+) -> JobConfig:
+    """A job configuration; what is not given here is as `runners.plan.plan_types.JobConfig` says.
 
     Args:
         card: the paper's.
         split: the data.
         device: such as ``cpu``.
-        profile, budget, pretrained, size, scorer, lengths, precision: see `Setting`.
+        profile, budget, pretrained, size, scorer, lengths, precision: see `JobConfig`.
         annotation: attributes of the people of the split.
         source: other data, from which labellers learn.
 
     Raises:
         RunError: there is nobody to train on.
     """
-    return Setting(
+    return JobConfig(
         card=card,
         profile=profile,
         budget=budget,

@@ -1,5 +1,6 @@
 """The data of a job in all their versions, made when they are asked for, with the training that this takes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,22 +27,22 @@ from methods.interface import Repair, ScoresRegions
 from reports.schema.vocabulary import DROP, RAW
 from runners.derived_data import pseudo_labels
 from runners.derived_data.annotations import AnnotatedSplit
-from runners.derived_data.network_repairer import Painter
-from runners.derived_data.region_scores import called, hidden_pixels, write_scores
+from runners.derived_data.network_repairer import NetworkRepairer
+from runners.derived_data.region_scores import hidden_pixels, occluded_regions, write_scores
 from runners.errors import RunError
 from runners.plan.frame_cache import folder_of_frames
 from runners.plan.plan_types import PlannedData, PlannedLabels, PlannedScores, PlannedStage
 from runners.plan.step_store import StepStore, write_json
 from runners.progress import note
 from runners.training import stage as stages
-from runners.training.loop import Targets
-from runners.training.stage import Lesson
+from runners.training.sources import Targets
+from runners.training.stage import TrainingData
 
 _PARTS = ("train", "test")
 
 
 @dataclass
-class Material:
+class DataVersions:
     """Raw and repaired data of one job.
 
     Attributes:
@@ -72,9 +73,9 @@ class Material:
         for stage in last.chain():
             if self.steps.done(stage.step):
                 continue
-            stages.run_stage(stage, self.lesson(stage), self.steps, self.device)
+            stages.run_stage(stage, self.training_data(stage), self.steps, self.device)
 
-    def lesson(self, stage: PlannedStage) -> Lesson:
+    def training_data(self, stage: PlannedStage) -> TrainingData:
         """What a stage learns from; made now where something has to be."""
         if stage.stage.domain != "target":
             return self._of_source(stage)
@@ -90,22 +91,22 @@ class Material:
         if stage.labels:
             people = person_ids(self.raw.train)[seen]
             targets = Targets.of(self.labels(stage.labels).people_targets(people), store.lengths)
-        return Lesson(split, store, self.raw.train_labels[seen], targets)
+        return TrainingData(split, store, self.raw.train_labels[seen], targets)
 
-    def _of_source(self, stage: PlannedStage) -> Lesson:
-        """The source's training half alone, or before that of the target, about which nothing is told."""
+    def _of_source(self, stage: PlannedStage) -> TrainingData:
+        """The source's training half alone, or before that of the target, which has no labels."""
         assert self.source is not None and stage.labels is not None  # planned for methods that learn attributes only
         store = self.source_store("train", stage.size, resize=stage.resize)
-        told = self.source.annotation.people_targets(person_ids(self.source.split.train))
+        known = self.source.annotation.people_targets(person_ids(self.source.split.train))
         if stage.stage.domain == "source":
             none = np.zeros(len(store), dtype=np.int64)  # no stage on a source classifies identities
-            return Lesson(self.source.split, store, none, Targets.of(told, store.lengths))
+            return TrainingData(self.source.split, store, none, Targets.of(known, store.lengths))
         target = self.store("train", stage.size, stage.data, resize=stage.resize)
         assert isinstance(target, FrameStore)  # only test halves are selections
         both = FramePair(store, target)
-        values = np.concatenate([told, np.full((len(target), told.shape[1]), np.nan, dtype=np.float32)])
+        values = np.concatenate([known, np.full((len(target), known.shape[1]), np.nan, dtype=np.float32)])
         none = np.zeros(len(both), dtype=np.int64)
-        return Lesson(self.split(stage.data), both, none, Targets.of(values, both.lengths), len(store))
+        return TrainingData(self.split(stage.data), both, none, Targets.of(values, both.lengths), len(store))
 
     def source_store(
         self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear"
@@ -124,8 +125,16 @@ class Material:
             self.train(planned.labeller)
             with self.steps.running(planned.step) as folder:
                 if folder is not None:
-                    pseudo_labels.label(planned, self, folder)
+                    halves = self._halves_to_label(planned.labeller)
+                    pseudo_labels.label(planned, halves, self.raw.num_train_ids, self.steps, self.device, folder)
         return attributes.load(self.steps.folder(planned.step) / pseudo_labels.FILE)
+
+    def _halves_to_label(self, last: PlannedStage) -> Iterator[pseudo_labels.Half]:
+        """The training half of the job; the test half of the source, if it has known people."""
+        how = (last.size, last.crop, last.resize)
+        yield pseudo_labels.Half("train", self.raw, self.raw_store("train", *how))
+        if self.source is not None and any(tracklet.person_id > 0 for tracklet in self.source.split.test):
+            yield pseudo_labels.Half("test", self.source.split, self.source_store("test", *how), "source_")
 
     def split(self, data: PlannedData) -> Split:
         """The tracklets of a version; the same people, cameras and order in all."""
@@ -257,7 +266,9 @@ class Material:
         """Which regions of the raw data's frames are called occluded for a version, ``[F, K]``."""
         assert data.scores is not None and data.repairer is not None  # asked for versions that need calls only
         tau = data.repairer.tau
-        return called(self.scores(part, data.scores), self.scorer(data.scores).region_threshold if tau is None else tau)
+        return occluded_regions(
+            self.scores(part, data.scores), self.scorer(data.scores).region_threshold if tau is None else tau
+        )
 
     def folder(self, data: PlannedData, root: Path | None = None) -> Path:
         """Where a repaired data set lies, written now or before; any method reads it with --data-root.
@@ -289,7 +300,7 @@ class Material:
         if not isinstance(network, Repair):
             raise RunError(f"the arm {data.name} has role repairer, but its network offers no repair().")
         planned = data.painter
-        return Painter(data.repairer.kind, data.options, network, planned.size, self.device, planned.precision)
+        return NetworkRepairer(data.repairer.kind, data.options, network, planned.size, self.device, planned.precision)
 
     def _hidden(self, data: PlannedData) -> write.Hidden:
         """Hidden pixels of a tracklet by the calls; nothing where the repairer needs none."""
@@ -313,7 +324,7 @@ class Material:
         base = self.store("train", stage.size, stage.data, resize=stage.resize)
         assert isinstance(base, FrameStore)  # only test halves are selections
         tau = self.scorer(stage.scores).region_threshold
-        keep: NDArray[np.bool_] = ~np.asarray(called(self.scores("train", stage.scores), tau).any(axis=1))
+        keep: NDArray[np.bool_] = ~np.asarray(occluded_regions(self.scores("train", stage.scores), tau).any(axis=1))
         note(f"{stage.run.text}: {int(keep.sum())} of {len(keep)} training frames are unoccluded (scores >= {tau:g})")
         return FrameSelection(base, keep)
 

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from files.formats import arrays as npy
 from reports.records.discovery import kinds, kinds_of_arms
 from reports.records.interface import Recorded
-from runners.derived_data.region_scores import called
+from runners.derived_data.region_scores import occluded_regions
 from runners.errors import RunError
 from runners.evaluation.score import to_npz
 from runners.ground_truth.discovery import measurements
 from runners.ground_truth.hidden_shares import hidden_shares
-from runners.ground_truth.interface import Answer, Asked, Measurement, has_truth
-from runners.pipeline.data_versions import Material
+from runners.ground_truth.interface import Answer, Measurement, MeasurementInput, has_truth
+from runners.pipeline.data_versions import DataVersions
 from runners.plan.plan import plan_scores
-from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage, Setting
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
 from runners.plan.step_store import Step, read_json, write_bytes, write_json
 from runners.training import stage as stages
 
@@ -35,7 +35,7 @@ class HiddenShares:
 
 
 @dataclass
-class AgainstTruth:
+class GroundTruthChecks:
     """Answers for one job.
 
     Attributes:
@@ -44,8 +44,8 @@ class AgainstTruth:
         calls: whether the job repairs anything by calls.
     """
 
-    material: Material
-    setting: Setting
+    material: DataVersions
+    setting: JobConfig
     calls: bool = False
     _kept: dict[str, Any] = field(default_factory=dict)
     _shares: HiddenShares | None = None
@@ -59,23 +59,23 @@ class AgainstTruth:
             tested: the data it is judged on.
             told: fingerprints of the steps on data alone that were told with this seed; theirs are added.
         """
-        asked = Asked(run, last, tested, self.setting, self.material, self.calls, self._kept)
+        given = MeasurementInput(run, last, tested, self.setting, self.material, self.calls, self._kept)
         found: dict[str, Recorded] = {}
         for measurement in measurements():
-            step = measurement.planned(asked)
+            step = measurement.planned(given)
             if step is None or (measurement.once and step.fingerprint in told):
                 continue
             told |= {step.fingerprint} if measurement.once else set()
-            answer = self._once(step, measurement, asked)
+            answer = self._once(step, measurement, given)
             if answer is not None:
                 found[measurement.kind] = answer
         return found
 
-    def _once(self, step: Step, measurement: Measurement, asked: Asked) -> Answer | None:
+    def _once(self, step: Step, measurement: Measurement, given: MeasurementInput) -> Answer | None:
         """What is measured in a step, made if need be; None where there is no answer."""
         steps, (json_name, npz_name) = self.material.steps, kinds()[measurement.kind].files
         if not steps.done(step):
-            made = measurement.measure(asked)
+            made = measurement.measure(given)
             with steps.running(step) as folder:
                 if folder is not None:
                     write_json(folder / json_name, dict(made.record) if made else None)
@@ -98,7 +98,9 @@ class AgainstTruth:
             self._shares = HiddenShares(hidden_shares(material.raw), "truth")
         elif self._shares is None and self.calls:
             planned = plan_scores(seed, self.setting)
-            found = called(material.scores("test", planned), material.scorer(planned).region_threshold).mean(axis=1)
+            found = occluded_regions(material.scores("test", planned), material.scorer(planned).region_threshold).mean(
+                axis=1
+            )
             offsets = material.raw_store("test", planned.scorer.size).offsets
             shares = np.add.reduceat(found, offsets[:-1]) / np.diff(offsets)
             self._shares = HiddenShares(shares, "region scores")

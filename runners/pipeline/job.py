@@ -1,4 +1,4 @@
-"""The main job as steps: train what is missing, extract once, judge, and hand over what was found.
+"""The main job as steps: train what is missing, extract once, score, and hand over what was found.
 
 Nothing here knows MLflow or reports; it yields results in the form that both read.
 """
@@ -26,18 +26,18 @@ from reports.schema.vocabulary import RAW
 from runners.derived_data import pseudo_labels
 from runners.derived_data.annotations import AnnotatedSplit
 from runners.derived_data.pseudo_labels import Labelled
-from runners.errors import RunError, TurnedAway
+from runners.errors import ArmRejected, RunError
 from runners.evaluation import encode, encode_variants, score
 from runners.evaluation.descriptor_set import Tracklets
 from runners.evaluation.saved_descriptors import SCRATCH, keep
-from runners.evaluation.score_variants import judge_choices, save_choices
-from runners.pipeline.data_versions import Material
-from runners.pipeline.ground_truth import AgainstTruth, records_in
-from runners.pipeline.test_inputs import feeding_of
+from runners.evaluation.score_variants import save_choices, score_variants
+from runners.pipeline.data_versions import DataVersions
+from runners.pipeline.ground_truth import GroundTruthChecks, records_in
+from runners.pipeline.test_inputs import test_inputs_of
 from runners.plan.environment import describe
-from runners.plan.plan import card_of, fitted, labels_of, plan_data, plan_stages
-from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage, Setting
-from runners.plan.result_steps import colour_step, examine_step, judge_step
+from runners.plan.plan import card_of, labels_of, plan_data, plan_stages, with_attribute_groups
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
+from runners.plan.result_steps import colour_step, examine_step, score_step
 from runners.plan.splits import about_split, dataset_record
 from runners.plan.step_store import Step, StepStore, canonical_json, read_json, write_bytes, write_json
 from runners.progress import note
@@ -73,7 +73,7 @@ class Outcome:
 class Job:
     """Everything that a job's steps share."""
 
-    setting: Setting
+    config: JobConfig
     split: Split
     protocol: Protocol
     steps: StepStore
@@ -83,23 +83,27 @@ class Job:
     source: AnnotatedSplit | None = None
     shared: Split | None = None  # the division whose frames this one's are views of
     decoded_limit: int = DECODED_LIMIT
-    material: Material = field(init=False)
-    truth: AgainstTruth = field(init=False)
+    versions: DataVersions = field(init=False)
+    truth: GroundTruthChecks = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
 
     def __post_init__(self) -> None:
-        self.material = Material(
-            self.split, self.steps, self.work, self.setting.device, self.annotation, self.source,
+        self._open()
+
+    def _open(self) -> None:
+        """The data, none of them read yet, and what is checked against their ground truth."""
+        self.versions = DataVersions(
+            self.split, self.steps, self.work, self.config.device, self.annotation, self.source,
             shared=self.shared, decoded_limit=self.decoded_limit,
         )  # fmt: skip
-        self.truth = AgainstTruth(self.material, self.setting)
+        self.truth = GroundTruthChecks(self.versions, self.config)
 
     def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:
         """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first.
 
-        Every arm is examined before the first one is trained: who is turned away is told at once.
+        Every arm is examined before the first one is trained: one that the protocol rejects is named at once.
         """
-        runs = [fitted(run, self.setting) for run in runs]
+        runs = [with_attribute_groups(run, self.config) for run in runs]
         for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
             self._bases.setdefault(_signature(run), run.name)
         planned = (self._plan(run, seeds[0]) for run in runs)
@@ -107,76 +111,77 @@ class Job:
         for run in runs:
             if not self.done(run, seeds[0]):
                 self._examine(run, self._plan(run, seeds[0])[0].size)
-        size = plan_stages(runs[0], seeds[0], self.setting)[-1].size
+        size = plan_stages(runs[0], seeds[0], self.config)[-1].size
         yield self._colour(size, seeds[0])
         for seed in seeds:
             told: set[str] = set()  # what is measured of data and not of an arm is told once
             for run in runs:
                 yield self._arm(run, seed, told)
 
-    def turned_away(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
+    def rejected(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
         """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
         found = {}
-        for run in (fitted(run, self.setting) for run in runs if run.control is None):
+        for run in (with_attribute_groups(run, self.config) for run in runs if run.control is None):
             if not self.done(run, seed):
                 try:
                     self._examine(run, self._plan(run, seed)[0].size)
-                except TurnedAway as error:
+                except ArmRejected as error:
                     found[run.arm.text] = error.reason
         return found
 
     def done(self, run: ArmRun, seed: int) -> bool:
         """Whether the result of an arm with one seed is there already."""
-        run = fitted(run, self.setting)
-        return self.steps.done(self._judge_step(run, seed, *self._plan(run, seed)))
+        run = with_attribute_groups(run, self.config)
+        return self.steps.done(self._score_step(run, seed, *self._plan(run, seed)))
 
-    def _judge_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
+    def _score_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
         hidden = self.truth.hidden_by(seed) if self.protocol.repairs else None
-        return judge_step(run, last, tested, self.protocol.as_dict(), self.setting, hidden)
+        return score_step(run, last, tested, self.protocol.as_dict(), self.config, hidden)
 
     def labelled(self, labellers: list[Arm], seeds: list[int]) -> Labelled | None:
         """What labelling arms say of the people, held against the annotation; None where nothing can be compared."""
         if self.annotation is None or self.source is None or not labellers:
             return None
-        planned = [(arm, seed, labels_of(arm, seed, self.setting)) for seed in seeds for arm in labellers]
+        planned = [(arm, seed, labels_of(arm, seed, self.config)) for seed in seeds for arm in labellers]
         for _, _, labels in planned:
-            self.material.labels(labels)
-        return pseudo_labels.against_annotation(planned, self.material)
+            self.versions.labels(labels)
+        target = AnnotatedSplit(self.versions.raw, self.annotation)
+        return pseudo_labels.against_annotation(planned, target, self.source, self.steps)
 
     @property
     def _where(self) -> str:
         """For messages: which division, where there are several."""
         return f" split {self.split.number}" if self.split.divisions > 1 else ""
 
-    def let_go(self) -> None:
-        """Give back what is held of the data once all is recorded; asked again, it is opened again."""
-        self.__post_init__()
+    def close(self) -> None:
+        """Drop what is held of the data once all is recorded; the job opens it again if it is used again."""
+        self._open()
 
     def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
-        """An arm's last stage, and the data it is judged on."""
-        return plan_stages(run, seed, self.setting)[-1], plan_data(
-            card_of(run, self.setting), run.tested_on, seed, self.setting
+        """An arm's last stage, and the data it is scored on."""
+        return plan_stages(run, seed, self.config)[-1], plan_data(
+            card_of(run, self.config), run.tested_on, seed, self.config
         )
 
-    def judged(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
-        """Train and judge an arm where that was not done before: the step of its result, and whether it is new."""
+    def scored(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
+        """Train and score an arm where that was not done before: the step of its result, and whether it is new."""
         last, tested = self._plan(run, seed)
-        step = self._judge_step(run, seed, last, tested)
+        step = self._score_step(run, seed, last, tested)
         fresh = not self.steps.done(step)
         if fresh:
             examined = self._examine(run, last.size)
-            self.material.train(last)
-            store = self.material.store("test", last.size, tested, last.crop, last.resize)
+            self.versions.train(last)
+            store = self.versions.store("test", last.size, tested, last.crop, last.resize)
             with self.steps.running(step) as folder:
                 if folder is None:  # another process has just finished it
                     return step, False
-                self._judge(run, last, tested, store, step, examined, folder)
+                self._score(run, last, tested, store, step, examined, folder)
         return step, fresh
 
     def _arm(self, run: ArmRun, seed: int, told: set[str]) -> Outcome:
         last, tested = self._plan(run, seed)
-        step, fresh = self.judged(run, seed)
-        self.material.train(last)  # a stage of a finished result may be damaged, and its curve is shown
+        step, fresh = self.scored(run, seed)
+        self.versions.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = stage.training_log(last, self.steps)
         found = self._load(step, log, fresh)
         return replace(found, records={**found.records, **self.truth.answers(run, last, tested, told)})
@@ -185,23 +190,23 @@ class Job:
         """Admission and cost of an arm, before anything is trained for it; its controls share them.
 
         Raises:
-            TurnedAway: by the protocol.
+            ArmRejected: by the protocol.
         """
         from protocols.cost import measure
 
         measured = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
-        step = examine_step(run, size, self.protocol.as_dict(), self.setting, measured)
+        step = examine_step(run, size, self.protocol.as_dict(), self.config, measured)
         if not self.steps.done(step):
             note(f"examine {run.arm.text}: admission to {self.protocol.name}, operations, latency ...")
             began = time.monotonic()
             plain = ArmRun(run.arm)
-            method = stage.build_method(plain, self.split.num_train_ids, 0, size, self.setting.device, "fp32").eval()
+            method = stage.build_method(plain, self.split.num_train_ids, 0, size, self.config.device, "fp32").eval()
             admission = self.protocol.admit(method, size)
             if not admission.admitted:
                 reason = "; ".join(admission.reasons)
-                raise TurnedAway(
+                raise ArmRejected(
                     f"{self.protocol.name} does not admit {run.arm.text} ({reason}); nothing was trained for it. "
-                    "Leave the arm out, or judge it under another protocol.",
+                    "Leave the arm out, or score it under another protocol.",
                     reason,
                 )
             with self.steps.running(step) as folder:
@@ -211,7 +216,7 @@ class Job:
                     method,
                     size,
                     lengths=COST_LENGTHS,
-                    device=self.setting.device,
+                    device=self.config.device,
                     budget_s=COST_SECONDS,
                     snippet=snippet_length(self.protocol.feed),
                 )
@@ -224,7 +229,7 @@ class Job:
         found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
         return found
 
-    def _judge(
+    def _score(
         self,
         run: ArmRun,
         last: PlannedStage,
@@ -234,25 +239,25 @@ class Job:
         examined: dict[str, Any],
         folder: Path,
     ) -> None:
-        method = stage.trained_method(last, self.split.num_train_ids, self.steps, self.setting.device)
+        method = stage.trained_method(last, self.split.num_train_ids, self.steps, self.config.device)
         if run.control == "uniform":
             assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
             method.use_uniform_attention(True)
         began = time.monotonic()
-        feeding = feeding_of(method, run, last, tested, store, self.material, folder / SCRATCH)
-        described = encode_variants.describe(method, self.protocol, feeding)
-        judged = score.judge(described, self.split, self.protocol, store)
-        if described.chosen is not None:
+        inputs = test_inputs_of(method, run, last, tested, store, self.versions, folder / SCRATCH)
+        encoded = encode_variants.encode_under_protocol(method, self.protocol, inputs)
+        scores = score.score_test_set(encoded, self.split, self.protocol, store)
+        if encoded.by_variant is not None:
             title = f"judge choices of {run.text}, seed {last.seed}"
-            save_choices(judge_choices(described.chosen, self.split, self.protocol, store.lengths, title), folder)
+            save_choices(score_variants(encoded.by_variant, self.split, self.protocol, store.lengths, title), folder)
         note(
-            f"judge {run.text} seed {last.seed}{self._where}: mAP {judged.metrics['mAP']:.1f}, "
-            f"rank-1 {judged.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
+            f"judge {run.text} seed {last.seed}{self._where}: mAP {scores.metrics['mAP']:.1f}, "
+            f"rank-1 {scores.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
         )
         self._write(
             folder,
-            judged,
-            described,
+            scores,
+            encoded,
             store.lengths,
             {
                 "arm": run.name,
@@ -269,7 +274,7 @@ class Job:
                 "stages": stage.stage_records(last, self.steps),
                 "fingerprint": step.fingerprint,
                 "precision": last.precision,
-                "fed": described.fed,
+                "fed": encoded.fed,
                 **({"labels": last.labels.name} if last.labels else {}),
                 "data": {
                     "train": run.trained_on,
@@ -283,19 +288,19 @@ class Job:
 
     def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
         """The sanity row: what the colour of clothes alone gets."""
-        step = colour_step(size, seed, self.protocol.as_dict(), self.setting)
+        step = colour_step(size, seed, self.protocol.as_dict(), self.config)
         fresh = not self.steps.done(step)
         if fresh:
-            store = self.material.raw_store("test", size)
+            store = self.versions.raw_store("test", size)
             with self.steps.running(step) as folder:
                 if folder is None:
                     return self._load(step, [], fresh=False)
-                described = score.colour_described(store, self.protocol)
-                judged = score.judge(described, self.split, self.protocol, store)
+                encoded = score.colour_described(store, self.protocol)
+                scores = score.score_test_set(encoded, self.split, self.protocol, store)
                 self._write(
                     folder,
-                    judged,
-                    described,
+                    scores,
+                    encoded,
                     store.lengths,
                     {
                         "arm": "colour",
@@ -308,7 +313,7 @@ class Job:
                         "seed": seed,
                         "size": list(size),
                         "cost": {},
-                        "fed": described.fed,
+                        "fed": encoded.fed,
                         "admission": {"admitted": True, "checks": []},
                         "stages": [],
                         "fingerprint": step.fingerprint,
@@ -319,30 +324,30 @@ class Job:
     def _write(
         self,
         folder: Path,
-        judged: score.Judgement,
-        described: encode.Described,
+        scores: score.Scores,
+        encoded: encode.EncodedTestSet,
         lengths: NDArray[np.int64],
         about: dict[str, Any],
     ) -> None:
         result = {
             "schema": SCHEMA,
-            "paper": self.setting.card.key,
-            "profile": self.setting.profile,
-            "budget": self.setting.budget,
+            "paper": self.config.card.key,
+            "profile": self.config.profile,
+            "budget": self.config.budget,
             "protocol": self.protocol.as_dict(),
             "dataset": dataset_record(self.split),
             **about_split(self.split),
-            "metrics": judged.metrics,
-            "intervals": judged.intervals,
-            "conventions": judged.conventions,
-            "ledger": judged.ledger,
-            "slices": judged.slices,
-            **({"sides": judged.sides, "variants": judged.variants} if judged.sides else {}),
-            "environment": {**describe(), "runtime": dict(self.setting.runtime)},
+            "metrics": scores.metrics,
+            "intervals": scores.intervals,
+            "conventions": scores.conventions,
+            "ledger": scores.ledger,
+            "slices": scores.slices,
+            **({"sides": scores.sides, "variants": scores.variants} if scores.sides else {}),
+            "environment": {**describe(), "runtime": dict(self.config.runtime)},
             "command": self.command,
             **about,
         }
-        per_query = dict(judged.per_query)
+        per_query = dict(scores.per_query)
         hidden = self.truth.hidden_shares(about["seed"]) if self.protocol.repairs else None
         if hidden is not None:
             per_query["hidden"] = hidden.shares[self.split.query_index]
@@ -359,8 +364,8 @@ class Job:
                 "notices": list(self.annotation.notices),
             }
         write_bytes(folder / "per_query.npz", score.to_npz(per_query))
-        write_json(folder / "strips.json", judged.strips)
-        keep(folder, described, Tracklets.of(self.split, lengths), result)
+        write_json(folder / "strips.json", scores.strips)
+        keep(folder, encoded, Tracklets.of(self.split, lengths), result)
         write_json(folder / "result.json", result)
 
     def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:

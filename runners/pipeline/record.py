@@ -11,7 +11,7 @@ from runners.cli.options import chosen_precision
 from runners.derived_data.annotations import find_annotation, find_source
 from runners.derived_data.load import load_data
 from runners.evaluation.score import check_answers
-from runners.pipeline.configuration import setting_of
+from runners.pipeline.configuration import config_of
 from runners.pipeline.job import Job, Outcome
 from runners.pipeline.request import Request, check_slices
 from runners.plan.environment import choose_device, command_line, describe
@@ -77,7 +77,7 @@ def _prepare(
     source = find_source(options.source, request.size, split.synthetic) if request.labellers else None
     if request.labellers and source is None:
         note(f"{len(request.labellers)} labelling arms are left out: they learn from a source, see --source")
-    setting = setting_of(
+    setting = config_of(
         request.card,
         split,
         device,
@@ -114,7 +114,7 @@ def record(
         watch: is told every outcome after it is recorded.
     """
     store = mlflow_writer.open_store(tracking_uri)
-    setting = jobs[0].setting
+    setting = jobs[0].config
     data = dataset_of_job([job.split for job in jobs])
     parent: str | None = None
     made = found = 0
@@ -146,7 +146,7 @@ def record(
             labelled = job.labelled(request.labellers, request.seeds)
             if labelled is not None and parent is not None:
                 store.attach(parent, "labels", labelled)
-        job.let_go()
+        job.close()
     assert parent is not None  # there is always at least the colour row
     note(f"{made} results made now, the rest found in {request.work}")
     return Recorded(store, experiment_name(jobs[0].split.name, request.protocol.name), parent, made, found)

@@ -40,7 +40,7 @@ class Request:
         seeds: of the trainings.
         size: (height, width) of the frames.
         work: folder of finished steps.
-        protocol: how it is judged.
+        protocol: how it is scored.
         labellers: arms whose labels are shown.
         splits: the data set's divisions that are run, ascending; only 0 where it has one.
     """
@@ -92,7 +92,7 @@ def _check_repair(runs: "Sequence[ArmRun]", dataset: str) -> None:
     for run in runs:
         if (run.trained_on, run.tested_on) != (RAW, RAW):
             raise NotPossible(
-                f"{run.text} learns from or is judged on repaired data, which can be written in the layout of MARS "
+                f"{run.text} learns from or is scored on repaired data, which can be written in the layout of MARS "
                 f"alone, and {dataset} has another; leave the arm out with --arms, or take --dataset synthwalk or mars."
             )
 

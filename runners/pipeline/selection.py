@@ -39,7 +39,7 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
         if arm.role in SERVING:
             serves = "repairs data" if arm.role == "repairer" else "labels people with attributes"
             raise RunError(
-                f"{arm.text} {serves} for other arms and is no arm to be judged; name one that learns from it."
+                f"{arm.text} {serves} for other arms and is no arm to be scored; name one that learns from it."
             )
     order = {"baseline": 0, "proposed": 1, "ablation": 2}
     return sorted(arms.values(), key=lambda arm: order[arm.role])
@@ -54,8 +54,8 @@ def main_arms(card: Card) -> list[str]:
 def choose_runs(arms: Sequence[Arm], controls: str, repairers: Sequence[str] = ()) -> list[ArmRun]:
     """Every arm, followed by those of its controls that are wanted, and by itself on repaired data.
 
-    For each repairer an arm is trained and judged on {raw, repaired} x {raw, repaired}, the raw pair being the arm
-    itself. An arm whose card says what it is trained or judged on is left at that.
+    For each repairer an arm is trained and scored on {raw, repaired} x {raw, repaired}, the raw pair being the arm
+    itself. An arm whose card says what it is trained or scored on is left at that.
     """
     runs = []
     for arm in arms:

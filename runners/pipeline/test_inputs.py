@@ -8,49 +8,49 @@ from torch import nn
 from datasets.frames.subset import Frames, FrameSelection
 from datasets.seeding import generator
 from methods.interface import FrameThenTime
-from runners.evaluation.encode import Feeding
-from runners.pipeline.data_versions import Material
+from runners.evaluation.encode import TestInputs
+from runners.pipeline.data_versions import DataVersions
 from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage
 from runners.training import stage
 from runners.training.frame_features import trunk_frames_of
 
 
-def feeding_of(
+def test_inputs_of(
     method: nn.Module,
     run: ArmRun,
     last: PlannedStage,
     tested: PlannedData,
     store: Frames,
-    material: Material,
+    versions: DataVersions,
     scratch: Path,
-) -> Feeding:
+) -> TestInputs:
     """Frames, or features that are extracted now or were before.
 
     Args:
         method: trained, in eval mode.
         run: the arm, whose control may shuffle time.
         last: its last stage.
-        tested: the data it is judged on.
+        tested: the data it is scored on.
         store: their frames.
-        material: of the job.
+        versions: of the job's data.
         scratch: where descriptors gather until all are there.
     """
-    normalise, device = last.stage.normalise, material.device
+    normalise, device = last.stage.normalise, versions.device
     orders = None
     if run.control == "shuffled":
         orders = [
             generator(last.seed, "shuffled at test", t.key).permutation(int(n)).astype(np.int64)
-            for t, n in zip(material.raw.test, store.lengths, strict=True)
+            for t, n in zip(versions.raw.test, store.lengths, strict=True)
         ]
     features, passed = None, None
     if isinstance(method, FrameThenTime):
         selected = isinstance(store, FrameSelection)
         base = store.base if isinstance(store, FrameSelection) else store
-        split = material.raw if selected else material.split(tested)
-        file = stage.frame_features(method, "test", split, base, normalise, material.steps, device, last.precision)
+        split = versions.raw if selected else versions.split(tested)
+        file = stage.frame_features(method, "test", split, base, normalise, versions.steps, device, last.precision)
         features = stage.load_features(file)
         passed = len(features), trunk_frames_of(file)
         if isinstance(store, FrameSelection):
             features = features[store.rows]
     title = f"extract {run.text}, seed {last.seed}"
-    return Feeding(store, features, normalise, device, last.precision, title, orders, scratch, passed)
+    return TestInputs(store, features, normalise, device, last.precision, title, orders, scratch, passed)

@@ -25,8 +25,8 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
     from runners.derived_data import pseudo_labels
     from runners.derived_data.annotations import find_annotation, find_source
     from runners.derived_data.load import load_data
-    from runners.pipeline.configuration import setting_of
-    from runners.pipeline.data_versions import Material
+    from runners.pipeline.configuration import config_of
+    from runners.pipeline.data_versions import DataVersions
     from runners.plan.environment import choose_device
     from runners.plan.plan import folder_of_work, labels_of
     from runners.plan.step_store import StepStore
@@ -54,7 +54,7 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
             "licence) or a rendered SynthWalk."
         )
     annotation = find_annotation(split, None)
-    setting = setting_of(
+    config = config_of(
         card,
         split,
         device,
@@ -65,13 +65,13 @@ def transfer(options: argparse.Namespace) -> dict[str, Any]:
         source=source,
         precision=chosen_precision(options, device),
     )
-    material = Material(split, StepStore(work), work, device, annotation, source)
-    planned = labels_of(arm, seed, setting)
-    made = material.labels(planned)
+    versions = DataVersions(split, StepStore(work), work, device, annotation, source)
+    planned = labels_of(arm, seed, config)
+    made = versions.labels(planned)
     assert planned.step is not None  # an arm labels
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.partial")
-    shutil.copyfile(material.steps.folder(planned.step) / pseudo_labels.FILE, partial)
+    shutil.copyfile(versions.steps.folder(planned.step) / pseudo_labels.FILE, partial)
     partial.replace(out)
     return {
         "file": str(out),

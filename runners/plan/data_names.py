@@ -68,7 +68,7 @@ def parse_repairer(text: str, card: Card) -> RepairerText:
         hint = unknown("repairer", text, [*known, *painters])
         raise RunError(f"{hint}; or write an arm that repairs, such as vrstc/stcnet-gen ({error})") from None
     if arm.role != "repairer":
-        raise RunError(f"{text} is an arm that is judged, not one that repairs; see --list for those of role repairer.")
+        raise RunError(f"{text} is an arm that is scored, not one that repairs; see --list for those of role repairer.")
     return RepairerText(text, arm.text, None, arm)
 
 

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from files.cores import usable_cores
 from protocols.vocabulary import ARITHMETICS, Arithmetic
 from reports.store.uri import shown
 from runners.errors import NotPossible, RunError
@@ -125,7 +126,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": _processor()["name"],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "libraries": versions,
         "decoder": decoding.version(),
         **git_state(HOUSE),

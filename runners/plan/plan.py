@@ -25,45 +25,45 @@ from runners.plan.environment import choose_precision
 from runners.plan.plan_types import (
     Annotated,
     ArmRun,
+    JobConfig,
     PlannedData,
     PlannedLabels,
     PlannedScores,
     PlannedStage,
-    Setting,
     readers,
 )
 from runners.plan.stage_length import length_of
 from runners.plan.step_store import Step
 
 
-def recipe_of(run: ArmRun, setting: Setting) -> Recipe:
-    """The recipe of an arm under the setting's profile."""
-    return card_of(run, setting).recipe(run.arm.recipe, setting.profile)
+def recipe_of(run: ArmRun, config: JobConfig) -> Recipe:
+    """The recipe of an arm under the job's profile."""
+    return card_of(run, config).recipe(run.arm.recipe, config.profile)
 
 
-def card_of(run: ArmRun, setting: Setting) -> Card:
+def card_of(run: ArmRun, config: JobConfig) -> Card:
     """The card that an arm is from: the job's, or that of the paper it is borrowed from."""
-    return setting.card if run.arm.paper == setting.card.key else methods.paper(run.arm.paper)
+    return config.card if run.arm.paper == config.card.key else methods.paper(run.arm.paper)
 
 
-def plan_stages(run: ArmRun, seed: int, setting: Setting) -> list[PlannedStage]:
+def plan_stages(run: ArmRun, seed: int, config: JobConfig) -> list[PlannedStage]:
     """All stages that an arm needs, its borrowed ones included, in the order of training.
 
     Raises:
         RunError: a stage starts from an arm of another image size.
     """
-    return _plan(run, seed, setting).chain()
+    return _plan(run, seed, config).chain()
 
 
-def fitted(run: ArmRun, setting: Setting) -> ArmRun:
+def with_attribute_groups(run: ArmRun, config: JobConfig) -> ArmRun:
     """The same, its network built for the attributes that there are to learn; itself if it learns none.
 
     Raises:
-        RunError: it learns attributes, and nothing tells them.
+        RunError: it learns attributes, and nothing labels them.
     """
     if not learns_attributes(run.arm):
         return run
-    groups = _told(run, setting).groups
+    groups = _annotation_of(run, config).groups
     return replace(run, arm=run.arm.with_groups(tuple(len(group.columns) for group in groups)))
 
 
@@ -72,71 +72,71 @@ def learns_attributes(arm: Arm) -> bool:
     return "groups" in arm.settings()
 
 
-def labelled_by(run: ArmRun, setting: Setting) -> Arm | None:
+def labelled_by(run: ArmRun, config: JobConfig) -> Arm | None:
     """The arm that labels people for this one; None where a person did, or where it learns no attributes."""
-    if not learns_attributes(run.arm) or run.told == ANNOTATED or run.arm.role == "labeller":
+    if not learns_attributes(run.arm) or run.label_source == ANNOTATED or run.arm.role == "labeller":
         return None
-    return methods.arm(run.told, card_of(run, setting))
+    return methods.arm(run.label_source, card_of(run, config))
 
 
-def _told(run: ArmRun, setting: Setting) -> Annotated:
+def _annotation_of(run: ArmRun, config: JobConfig) -> Annotated:
     """The annotation that an arm's attributes are named by."""
-    if run.arm.role == "labeller" or labelled_by(run, setting):
-        if setting.source is None:
+    if run.arm.role == "labeller" or labelled_by(run, config):
+        if config.source is None:
             raise RunError(
                 f"{run.text} learns attributes from a source where they are annotated, and there is none: name one "
                 "with --source (a RAP folder, or a rendered SynthWalk), or leave the arm out."
             )
-        return setting.source
-    if setting.annotation is None:
+        return config.source
+    if config.annotation is None:
         raise RunError(
             f"{run.text} learns attributes, but nothing tells those of this data set: name a file with --attributes "
             "(MARS-Attribute, a CSV of your own, or one that `python -m runners.attributes transfer` wrote)."
         )
-    return setting.annotation
+    return config.annotation
 
 
-def plan_labels(run: ArmRun, seed: int, setting: Setting) -> PlannedLabels | None:
-    """What tells an arm the attributes that it learns; None for one that learns none.
+def plan_labels(run: ArmRun, seed: int, config: JobConfig) -> PlannedLabels | None:
+    """Where an arm's attribute labels come from; None for one that learns none.
 
     Raises:
-        RunError: nothing tells them.
+        RunError: nothing labels them.
     """
     if not learns_attributes(run.arm):
         return None
-    told = _told(run, setting)
-    arm = labelled_by(run, setting)
+    label_source = _annotation_of(run, config)
+    arm = labelled_by(run, config)
     if arm is None:
         name = "source" if run.arm.role == "labeller" else ANNOTATED
-        return PlannedLabels(name, told.fingerprint, told.groups)
-    return labels_of(arm, seed, setting)
+        return PlannedLabels(name, label_source.fingerprint, label_source.groups)
+    return labels_of(arm, seed, config)
 
 
-def labels_of(arm: Arm, seed: int, setting: Setting) -> PlannedLabels:
+def labels_of(arm: Arm, seed: int, config: JobConfig) -> PlannedLabels:
     """The labels that a labelling arm gives the people of the job's training half.
 
     Raises:
         RunError: there is no source to learn from.
     """
-    last = _plan(ArmRun(arm), seed, setting)
+    last = _plan(ArmRun(arm), seed, config)
     assert last.labels is not None  # a labeller learns attributes, or its card is refused
     inputs = {
         "weights": last.step.fingerprint,
-        "data": setting.data,
+        "data": config.data,
         "crop": last.crop,
-        "runtime": dict(setting.runtime),
-        "code": code_digest("labels", arm=arm.folder, modules=readers(setting, "both")),
+        "runtime": dict(config.runtime),
+        "code": code_digest("labels", arm=arm.folder, modules=readers(config, "both")),
     }
     step = Step("labels", f"labels by {arm.text} seed {seed}", inputs)
     return PlannedLabels(arm.text, step.fingerprint, last.labels.groups, last, step)
 
 
-def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
-    run = fitted(run, setting)
-    recipe = recipe_of(run, setting)
-    labels = plan_labels(run, seed, setting)
-    size = setting.size or (recipe.size[0], recipe.size[1])
-    data = plan_data(card_of(run, setting), run.trained_on, seed, setting)
+def _plan(run: ArmRun, seed: int, config: JobConfig) -> PlannedStage:
+    run = with_attribute_groups(run, config)
+    recipe = recipe_of(run, config)
+    labels = plan_labels(run, seed, config)
+    size = config.size or (recipe.size[0], recipe.size[1])
+    data = plan_data(card_of(run, config), run.trained_on, seed, config)
     planned: dict[str, PlannedStage] = {}
     last: PlannedStage | None = None
     for stage in recipe.stages:
@@ -145,23 +145,23 @@ def _plan(run: ArmRun, seed: int, setting: Setting) -> PlannedStage:
         if kind == "stage":
             start = planned[name]
         elif kind == "arm":
-            beginner = methods.arm(name, card_of(run, setting))
-            other = ArmRun(beginner, train_on=run.trained_on, attributes=run.told)
-            start = _plan(other, seed, setting)
+            beginner = methods.arm(name, card_of(run, config))
+            other = ArmRun(beginner, train_on=run.trained_on, attributes=run.label_source)
+            start = _plan(other, seed, config)
             if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")
-        last = _stage(run, _adapted(stage, setting), seed, size, start, data, labels, recipe, setting)
+        last = _stage(run, _adapted(stage, config), seed, size, start, data, labels, recipe, config)
         planned[stage.name] = last
     assert last is not None  # a recipe without stages is refused when its card is read
     return last
 
 
-def _adapted(stage: Stage, setting: Setting) -> Stage:
-    if setting.budget == "quick" and stage.quick is not None:
+def _adapted(stage: Stage, config: JobConfig) -> Stage:
+    if config.budget == "quick" and stage.quick is not None:
         stage = replace(stage, length=stage.quick)
-    if setting.pretrained != "card" and stage.start in ("scratch", "imagenet"):
-        stage = replace(stage, start="imagenet" if setting.pretrained == "imagenet" else "scratch")
-    return shortened(replace(stage, quick=None), setting.lengths)
+    if config.pretrained != "card" and stage.start in ("scratch", "imagenet"):
+        stage = replace(stage, start="imagenet" if config.pretrained == "imagenet" else "scratch")
+    return shortened(replace(stage, quick=None), config.lengths)
 
 
 def shortened(stage: Stage, share: float) -> Stage:
@@ -192,28 +192,28 @@ def _stage(
     data: PlannedData,
     labels: PlannedLabels | None,
     recipe: Recipe,
-    setting: Setting,
+    config: JobConfig,
 ) -> PlannedStage:
     control = _control_in(run, stage)
-    precision = choose_precision(setting.precision or recipe.precision, setting.device)
-    scores = plan_scores(seed, setting) if stage.seen == "unoccluded" else None
+    precision = choose_precision(config.precision or recipe.precision, config.device)
+    scores = plan_scores(seed, config) if stage.seen == "unoccluded" else None
     inputs = {
         "stage": dataclasses.asdict(stage),
         "method": run.arm.method,
         "settings": run.arm.settings(),
         "control": control,
-        "ids": setting.num_ids,
+        "ids": config.num_ids,
         "start": start.step.fingerprint if start else stage.start,
         "data": data.fingerprint if stage.domain != "source" else None,
-        "source": setting.source.data if setting.source and stage.domain != "target" else None,
+        "source": config.source.data if config.source and stage.domain != "target" else None,
         "labels": labels.fingerprint if labels else None,
         "scores": scores.step.fingerprint if scores else None,
         "size": list(size),
         "resize": recipe.resize,
         "seed": seed,
         "precision": precision,
-        "runtime": dict(setting.runtime),
-        "code": code_digest("stage", arm=run.arm.folder, modules=readers(setting, stage.domain)),
+        "runtime": dict(config.runtime),
+        "code": code_digest("stage", arm=run.arm.folder, modules=readers(config, stage.domain)),
     }
     text = run.arm.text + (f"+{control}" if control else "") + (f" on {data.name}" if data.repairer else "")
     step = Step("stage", f"{text} {stage.name} seed {seed}", inputs)
@@ -223,63 +223,63 @@ def _stage(
     )
 
 
-def plan_scores(seed: int, setting: Setting) -> PlannedScores:
+def plan_scores(seed: int, config: JobConfig) -> PlannedScores:
     """The region scores that a job's calls rest on: of the scoring arm, trained on the raw data with the run's seed."""
-    run = ArmRun(_scoring_arm(setting))
-    last = _plan(run, seed, setting)
+    run = ArmRun(_scoring_arm(config))
+    last = _plan(run, seed, config)
     inputs = {
         "weights": last.step.fingerprint,
-        "data": setting.data,
+        "data": config.data,
         "size": list(last.size),
         "resize": last.resize,
         "precision": last.precision,
-        "runtime": dict(setting.runtime),
-        "code": code_digest("regions", arm=run.arm.folder, modules=readers(setting)),
+        "runtime": dict(config.runtime),
+        "code": code_digest("regions", arm=run.arm.folder, modules=readers(config)),
     }
-    return PlannedScores(last, Step("regions", f"region scores of {setting.scorer} seed {seed}", inputs))
+    return PlannedScores(last, Step("regions", f"region scores of {config.scorer} seed {seed}", inputs))
 
 
-def plan_data(card: Card, name: str, seed: int, setting: Setting) -> PlannedData:
+def plan_data(card: Card, name: str, seed: int, config: JobConfig) -> PlannedData:
     """What a name of data stands for in a job.
 
     Args:
         card: looked into for repairing arms.
         name: ``raw`` or a repairer.
         seed: of the run: a repairer that learns, and the region scores, take the same.
-        setting: of the job.
+        config: of the job.
 
     Raises:
         RunError: no such repairer.
     """
     if name == RAW:
-        return PlannedData(RAW, setting.data)
+        return PlannedData(RAW, config.data)
     repairer = parse_repairer(name, card)
-    scores = plan_scores(seed, setting) if repairer.needs_calls else None
-    painter = _plan(ArmRun(repairer.arm), seed, setting) if repairer.arm else None
+    scores = plan_scores(seed, config) if repairer.needs_calls else None
+    painter = _plan(ArmRun(repairer.arm), seed, config) if repairer.arm else None
     options: dict[str, Any] = dict(repaired.options(repairer.kind))
-    code = code_digest("repaired", arm=painter.run.arm.folder if painter else None, modules=readers(setting))
+    code = code_digest("repaired", arm=painter.run.arm.folder if painter else None, modules=readers(config))
     if painter:
         options = {
             "weights": painter.step.fingerprint,
             "size": list(painter.size),
             "precision": painter.precision,
-            "runtime": dict(setting.runtime),
+            "runtime": dict(config.runtime),
         }
     calls: dict[str, Any] = {"code": code}
     if scores:
-        tau = repairer.tau if repairer.tau is not None else f"the own of {setting.scorer}"
-        calls |= {"scorer": setting.scorer, "scores": scores.step.fingerprint, "tau": tau}
-    made = fingerprint_of(setting.data, repairer.kind, options, calls)
+        tau = repairer.tau if repairer.tau is not None else f"the own of {config.scorer}"
+        calls |= {"scorer": config.scorer, "scores": scores.step.fingerprint, "tau": tau}
+    made = fingerprint_of(config.data, repairer.kind, options, calls)
     return PlannedData(name, made, repairer, painter, scores, calls, options)
 
 
-def _scoring_arm(setting: Setting) -> Arm:
-    paper, _, name = setting.scorer.rpartition("/")
-    own = paper == setting.card.key  # which may be a folder outside this repository
-    arm = methods.arm(name, setting.card) if own else methods.arm(setting.scorer)
+def _scoring_arm(config: JobConfig) -> Arm:
+    paper, _, name = config.scorer.rpartition("/")
+    own = paper == config.card.key  # which may be a folder outside this repository
+    arm = methods.arm(name, config.card) if own else methods.arm(config.scorer)
     if arm.role in SERVING or arm.train_on not in ("", RAW):
         raise RunError(
-            f"--scorer {setting.scorer}: this arm rests on calls itself, so it scores no regions; name one that learns "
+            f"--scorer {config.scorer}: this arm rests on calls itself, so it scores no regions; name one that learns "
             "from raw data, such as vrstc/baseline."
         )
     return arm

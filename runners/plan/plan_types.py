@@ -40,7 +40,7 @@ class Annotated:
 
 
 @dataclass(frozen=True)
-class Setting:
+class JobConfig:
     """What all arms of one job share.
 
     Attributes:
@@ -84,7 +84,7 @@ class Setting:
     def __post_init__(self) -> None:
         if self.num_ids < 1:
             raise RunError(
-                "This data set has no training tracklets, so no arm can be trained on it: add a part train, or judge "
+                "This data set has no training tracklets, so no arm can be trained on it: add a part train, or score "
                 "descriptors made elsewhere with `python -m runners.evaluate --descriptors`."
             )
 
@@ -97,7 +97,7 @@ class ArmRun:
         arm: what is trained.
         control: what is taken away from it, or None.
         train_on: ``raw`` or a repairer, for an arm that leaves it to the job.
-        test_on: the same for what it is judged on.
+        test_on: the same for what it is scored on.
         attributes: whose attributes it learns, for an arm that leaves it to whoever starts from it.
     """
 
@@ -114,12 +114,12 @@ class ArmRun:
 
     @property
     def tested_on(self) -> str:
-        """What it is judged on."""
+        """What it is scored on."""
         return self.arm.test_on or self.test_on
 
     @property
-    def told(self) -> str:
-        """``annotated``, or the arm that tells it the attributes that it learns; its own word counts first."""
+    def label_source(self) -> str:
+        """``annotated``, or the arm whose pseudo-labels it learns; its own word counts first."""
         return self.arm.attributes or self.attributes or ANNOTATED
 
     @property
@@ -178,7 +178,7 @@ class PlannedData:
 
 @dataclass(frozen=True)
 class PlannedLabels:
-    """What tells an arm the attributes of the people that it learns from.
+    """Labels of attributes, and where they come from: a person, or the pseudo-labels of another arm.
 
     Attributes:
         name: ``annotated``, ``source`` or the arm that labels.
@@ -242,12 +242,12 @@ class PlannedStage:
         return [*(self.start.chain() if self.start else []), self]
 
 
-def readers(setting: Setting, domain: str = "target") -> tuple[str, ...]:
+def readers(config: JobConfig, domain: str = "target") -> tuple[str, ...]:
     """Modules that read the data of a stage: the job's, and those of the source where it learns from that.
 
     Args:
-        setting: of the job.
+        config: of the job.
         domain: see `methods.cards.recipe.Stage`.
     """
-    source = setting.source.reader if setting.source and domain != "target" else ""
-    return tuple(dict.fromkeys(name for name in (setting.reader, source) if name))
+    source = config.source.reader if config.source and domain != "target" else ""
+    return tuple(dict.fromkeys(name for name in (config.reader, source) if name))

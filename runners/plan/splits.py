@@ -87,8 +87,9 @@ def check_divisions(splits: Sequence[Split], protocol: Protocol) -> None:
     answering = {tracklet.camera_id for split in splits for tracklet in split.gallery}
     if camera and (asking != {camera} or camera in answering):
         raise NotPossible(
-            f"under {protocol.name} camera {camera} asks and the others answer, but in {first.name} cameras "
-            f"{_listed(asking)} ask and {_listed(answering)} answer; take --protocol image-to-video."
+            f"under {protocol.name} camera {camera} has the queries and the others have the gallery, but in "
+            f"{first.name} cameras {_listed(asking)} have queries and {_listed(answering)} gallery tracklets; take "
+            "--protocol image-to-video."
         )
 
 

@@ -3,7 +3,7 @@
 Two questions need two answers.
 
 *The same weights.* Within one configuration (versions, threads, instruction set) training repeats bit by bit. If the
-trained weights are those of the baseline, whatever differs is the work of extraction and judging; the paired bootstrap
+trained weights are those of the baseline, whatever differs is the work of extraction and scoring; the paired bootstrap
 over people needs no room for training, and a clean run differs by exactly 0.
 
 *Other weights.* On another machine, or after any change that moves a rounding, a training ends elsewhere, as with

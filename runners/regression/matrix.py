@@ -25,7 +25,7 @@ class Entry:
 
     Attributes:
         paper: its name, or the path of its folder.
-        protocol: how it is judged.
+        protocol: how it is scored.
         arms: which of its arms are trained.
         metrics: compared query by query: ``mAP`` and ``rank<k>``, behind a side such as ``V2V/`` where there are some.
     """
@@ -56,7 +56,7 @@ class Matrix:
     Attributes:
         preset: of SynthWalk.
         world: parameters of it that differ from the preset's.
-        jobs: what is trained and judged there.
+        jobs: what is trained and scored there.
         seeds: of the baseline; a check runs the first one only.
         threads: of each training process, part of the configuration within which bits repeat; how many processes train
             side by side is not.

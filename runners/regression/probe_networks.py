@@ -1,4 +1,4 @@
-"""Networks that learn nothing and tell what they were shown: which frames, and what the pixels were like."""
+"""Probe networks learn nothing and tell what they were shown: which frames, and what the pixels were like."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,10 +16,10 @@ NAMES = tuple(
     for what in ("mean", "deviation", "right over left", "lower over upper")
     for colour in ("red", "green", "blue")
 )
-"""What an eye tells of a frame, channel by channel: a mirrored, turned, swapped or rescaled picture shows in it."""
+"""Measured of a frame, channel by channel: a mirrored, turned, swapped or rescaled picture shows in them."""
 
 
-class FrameEye(nn.Module):
+class ProbeNetworkFrames(nn.Module):
     """Statistics of each frame (`NAMES`), in place of frame features."""
 
     frame_dim = descriptor_dim = len(NAMES)
@@ -52,18 +52,18 @@ class FrameEye(nn.Module):
         return {}
 
 
-class ClipEye(nn.Module):
+class ProbeNetworkClips(nn.Module):
     """The same from whole clips; ``seen``, if given, gathers the real frames of training batches."""
 
     descriptor_dim = len(NAMES)
 
     def __init__(self, seen: list[Tensor] | None = None) -> None:
         super().__init__()
-        self.eye, self.seen = FrameEye(), seen
+        self.network, self.seen = ProbeNetworkFrames(), seen
 
     def forward(self, clips: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, 3, H, W]`` -> ``[B, 12]``."""
-        return torch.as_tensor(self.eye(clips, mask))
+        return torch.as_tensor(self.network(clips, mask))
 
     def losses(
         self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str], **known: Any
@@ -87,7 +87,7 @@ class NumberedFrames(FrameStore):
         return np.zeros((*self.asked.shape, 4, 4, 3), dtype=np.uint8)
 
 
-class Spy(nn.Module):
+class ProbeNetworkRows(nn.Module):
     """Tells which frames it was given, and describes a clip by their numbers, so that the averaging shows as well.
 
     Attributes:
@@ -112,7 +112,7 @@ class Spy(nn.Module):
         return torch.tensor(told, dtype=torch.float32)
 
 
-class Rows(Spy):
+class ProbeNetworkAnyClip(ProbeNetworkRows):
     """Takes clips of any length."""
 
     def forward(self, clips: Tensor, mask: Tensor) -> Tensor:
@@ -120,13 +120,13 @@ class Rows(Spy):
         return self.tell(self.store.asked, mask.numpy())
 
 
-class FixedRows(Rows):
+class ProbeNetworkFixedClip(ProbeNetworkAnyClip):
     """Takes clips of four frames only."""
 
     clip_length = 4
 
 
-class ImageAndClipRows(Rows):
+class ProbeNetworkImageAndClip(ProbeNetworkAnyClip):
     """Has a network of its own for images."""
 
     def image_descriptor(self, images: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class ImageAndClipRows(Rows):
         return self.tell(rows, np.ones(rows.shape, dtype=bool))
 
 
-class RowsThenTime(Spy):
+class ProbeNetworkFrameThenTime(ProbeNetworkRows):
     """Aggregates features, which are the frames' numbers."""
 
     frame_dim = 1

@@ -23,26 +23,26 @@ from datasets.seeding import generator
 from methods.interface import FrameThenTime
 from protocols.interface import Protocol
 from runners.evaluation import encode_variants
-from runners.evaluation.encode import Described, Feeding
+from runners.evaluation.encode import EncodedTestSet, TestInputs
 from runners.pipeline.job import Job
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun, PlannedStage
 from runners.regression.baseline import Probe
 from runners.regression.probe_networks import (
     NAMES,
-    ClipEye,
-    FixedRows,
-    FrameEye,
-    ImageAndClipRows,
     NumberedFrames,
-    Rows,
-    RowsThenTime,
-    Spy,
+    ProbeNetworkAnyClip,
+    ProbeNetworkClips,
+    ProbeNetworkFixedClip,
+    ProbeNetworkFrames,
+    ProbeNetworkFrameThenTime,
+    ProbeNetworkImageAndClip,
+    ProbeNetworkRows,
     unsettled,
 )
 from runners.training import frame_features
-from runners.training.batches import Feed
-from runners.training.loop import PixelSource
+from runners.training.batches import BatchStream
+from runners.training.sources import PixelSource
 from runners.training.stage import build_method
 
 LENGTHS = np.array([1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 24, 31, 32, 33, 40, 64, 65])
@@ -74,7 +74,7 @@ def probe_job(job: Job, runs: Sequence[ArmRun], paper: str, seed: int, work: Pat
     found: dict[str, Probe] = {}
     stages: dict[str, PlannedStage] = {}
     for run in runs:
-        chain = plan_stages(run, seed, job.setting)
+        chain = plan_stages(run, seed, job.config)
         last = chain[-1]
         for planned in chain:
             stages[f"{paper}/{planned.run.text} {planned.stage.name}"] = planned
@@ -82,7 +82,7 @@ def probe_job(job: Job, runs: Sequence[ArmRun], paper: str, seed: int, work: Pat
         crop = "" if last.crop == 1 else f", centre of {last.crop:g}"
         found[f"pixels: decoded{crop}"] = _of_frames(store)
         found[f"pixels: features at test, {last.stage.normalise}{crop}"] = _named(
-            _features(FrameEye(), store, last, work)
+            _features(ProbeNetworkFrames(), store, last, work)
         )
         found |= _clips_at_test(store, job.protocol, last, crop)
         found[f"network: {paper}/{run.text}"] = _descriptors(job, last, store, work)
@@ -107,35 +107,38 @@ def rules() -> dict[str, Probe]:
 def fed_at_test(protocol: Protocol) -> dict[str, Probe]:
     """Frames that a protocol feeds to networks of every kind, and how it averages them."""
     found = {}
-    kinds: dict[str, type[Spy]] = {
-        "frame by frame": RowsThenTime, "clips": Rows, "clips of 4": FixedRows, "images and clips": ImageAndClipRows,
-    }  # fmt: skip
+    kinds: dict[str, type[ProbeNetworkRows]] = {
+        "frame by frame": ProbeNetworkFrameThenTime,
+        "clips": ProbeNetworkAnyClip,
+        "clips of 4": ProbeNetworkFixedClip,
+        "images and clips": ProbeNetworkImageAndClip,
+    }
     for words, kind in kinds.items():
-        if "whole-sequence" in protocol.requires and kind is FixedRows:
-            continue  # it would be turned away
+        if "whole-sequence" in protocol.requires and kind is ProbeNetworkFixedClip:
+            continue  # it would be rejected
         store = NumberedFrames(LENGTHS)
         spy = kind(store)
         features = np.arange(int(LENGTHS.sum()), dtype=np.float32)[:, None]
-        known = features if kind is RowsThenTime else None
-        described = encode_variants.describe(
-            spy.eval(), protocol, Feeding(store, known, "half", "cpu", "fp32", "probe")
+        known = features if kind is ProbeNetworkFrameThenTime else None
+        encoded = encode_variants.encode_under_protocol(
+            spy.eval(), protocol, TestInputs(store, known, "half", "cpu", "fp32", "probe")
         )
         digest = hashlib.sha256()
         for seen in sorted(spy.seen):
             digest.update(np.array([len(seen), *seen], dtype=np.int64).tobytes())
         name = f"at test, {protocol.name}, {words}"
         found[f"frames: {name}"] = Probe(digest.hexdigest()[:16])
-        found[f"means: {name}"] = Probe("", _means(described), 1e-5)
+        found[f"means: {name}"] = Probe("", _means(encoded), 1e-5)
     return found
 
 
-def _means(described: Described) -> dict[str, float]:
-    parts = {"video": described.video}
-    if described.image is not None:
-        parts["image"] = described.image
-    if described.chosen is not None:
-        parts |= described.chosen.features
-        parts |= {f"{name}, answers": rows for name, rows in described.chosen.answers.items()}
+def _means(encoded: EncodedTestSet) -> dict[str, float]:
+    parts = {"video": encoded.video}
+    if encoded.image is not None:
+        parts["image"] = encoded.image
+    if encoded.by_variant is not None:
+        parts |= encoded.by_variant.features
+        parts |= {f"{name}, answers": rows for name, rows in encoded.by_variant.gallery.items()}
     return {
         f"{part}, {what}": float(value)
         for part, rows in parts.items()
@@ -150,9 +153,9 @@ def _some(job: Job, part: str, planned: PlannedStage) -> FrameStore:
     """The first tracklets of one half, as the job decodes them."""
     crop = planned.crop if part == "test" else 1.0
     raw = (
-        job.material.raw_store("test", planned.size, crop, planned.resize)
+        job.versions.raw_store("test", planned.size, crop, planned.resize)
         if part == "test"
-        else job.material.store("train", planned.size, planned.data, resize=planned.resize)
+        else job.versions.store("train", planned.size, planned.data, resize=planned.resize)
     )
     lengths = raw.lengths[:_TRACKLETS]
     return FrameStore(
@@ -172,8 +175,8 @@ def _of_frames(store: FrameStore) -> Probe:
 
 
 def _statistics(images: torch.Tensor) -> dict[str, float]:
-    """``[N, 3, H, W]`` -> the mean of what `FrameEye` sees."""
-    seen = FrameEye().frame_features(images).double().mean(dim=0)
+    """``[N, 3, H, W]`` -> the mean of what `ProbeNetworkFrames` sees."""
+    seen = ProbeNetworkFrames().frame_features(images).double().mean(dim=0)
     return dict(zip(NAMES, seen.tolist(), strict=True))
 
 
@@ -193,12 +196,12 @@ def _features(network: FrameThenTime, store: FrameStore, planned: PlannedStage, 
 def _clips_at_test(store: FrameStore, protocol: Protocol, planned: PlannedStage, crop: str) -> dict[str, Probe]:
     """What reaches a network that takes clips under a protocol."""
     normalise = planned.stage.normalise
-    described = encode_variants.describe(
-        ClipEye().eval(), protocol, Feeding(store, None, normalise, "cpu", "fp32", "probe pixels")
+    encoded = encode_variants.encode_under_protocol(
+        ProbeNetworkClips().eval(), protocol, TestInputs(store, None, normalise, "cpu", "fp32", "probe pixels")
     )
-    numbers = dict(zip(NAMES, described.video.astype(np.float64).mean(axis=0).tolist(), strict=True))
-    if described.image is not None:
-        image = described.image.astype(np.float64).mean(axis=0).tolist()
+    numbers = dict(zip(NAMES, encoded.video.astype(np.float64).mean(axis=0).tolist(), strict=True))
+    if encoded.image is not None:
+        image = encoded.image.astype(np.float64).mean(axis=0).tolist()
         numbers |= {f"image: {name}": value for name, value in zip(NAMES, image, strict=True)}
     return {f"pixels: clips at test, {protocol.name}, {normalise}{crop}": Probe("", numbers, PIXELS)}
 
@@ -207,20 +210,20 @@ def _training(job: Job, planned: PlannedStage, name: str) -> dict[str, Probe]:
     """Frames, pixels and losses of a stage's first batches."""
     if planned.stage.domain != "target" or planned.stage.seen != "all":
         return {}  # other data than the job's own are none of the matrix's
-    lesson = job.material.lesson(planned)
-    feed = Feed(planned.stage, lesson.store.lengths, lesson.labels, seed=planned.seed)
+    training_data = job.versions.training_data(planned)
+    batches = BatchStream(planned.stage, training_data.store.lengths, training_data.labels, seed=planned.seed)
     digest = hashlib.sha256()
     for step in range(_STEPS):
-        picks = feed.picks(step)
+        picks = batches.picks(step)
         _eat(digest, picks.tracklets, picks.frames, picks.mask, picks.labels)
-    picks = feed.picks(0)
-    source = PixelSource(lesson.store, planned.stage, planned.seed, "cpu", "fp32", lesson.targets)
+    picks = batches.picks(0)
+    source = PixelSource(training_data.store, planned.stage, planned.seed, "cpu", "fp32", training_data.targets)
     with torch.inference_mode():
         batch = source.fetch(picks)
-        eye = ClipEye(seen=[])
-        source.losses(eye, batch, picks, ())
-        assert eye.seen is not None  # it was given a list
-        pixels = _statistics(eye.seen[0])
+        network = ProbeNetworkClips(seen=[])
+        source.losses(network, batch, picks, ())
+        assert network.seen is not None  # it was given a list
+        pixels = _statistics(network.seen[0])
         losses = _losses(job, planned, source, batch, picks)
     return {
         f"frames: training, {name}": Probe(digest.hexdigest()[:16]),
@@ -230,7 +233,7 @@ def _training(job: Job, planned: PlannedStage, name: str) -> dict[str, Probe]:
 
 
 def _losses(job: Job, planned: PlannedStage, source: PixelSource, batch: Any, picks: Any) -> dict[str, float]:
-    network = build_method(planned.run, job.setting.num_ids, planned.seed, planned.size, "cpu", "fp32")
+    network = build_method(planned.run, job.config.num_ids, planned.seed, planned.size, "cpu", "fp32")
     unsettled(network, planned.run.arm.method)
     wanted = [name for turn in planned.stage.all_turns for name in turn.losses]
     named = source.losses(network.eval(), batch, picks, tuple(dict.fromkeys(wanted)))
@@ -239,14 +242,14 @@ def _losses(job: Job, planned: PlannedStage, source: PixelSource, batch: Any, pi
 
 def _descriptors(job: Job, last: PlannedStage, store: FrameStore, work: Path) -> Probe:
     """What a seeded network, untrained but with every part of it awake, makes of fixed frames."""
-    network = build_method(last.run, job.setting.num_ids, 0, last.size, "cpu", "fp32").eval()
+    network = build_method(last.run, job.config.num_ids, 0, last.size, "cpu", "fp32").eval()
     unsettled(network, last.run.arm.method)
     features = _features(network, store, last, work) if isinstance(network, FrameThenTime) else None
-    feeding = Feeding(store, features, last.stage.normalise, "cpu", "fp32", "probe networks")
-    described = encode_variants.describe(network, job.protocol, feeding)
-    numbers = _sketch("video", described.video)
-    if described.image is not None:
-        numbers |= _sketch("image", described.image)
+    inputs = TestInputs(store, features, last.stage.normalise, "cpu", "fp32", "probe networks")
+    encoded = encode_variants.encode_under_protocol(network, job.protocol, inputs)
+    numbers = _sketch("video", encoded.video)
+    if encoded.image is not None:
+        numbers |= _sketch("image", encoded.image)
     return Probe("", numbers, NETWORKS)
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from files.cores import usable_cores
 from protocols.test_time.inputs import snippet_length
 from runners.errors import RunError
 from runners.pipeline.job import Job
 from runners.plan.environment import describe, runtime
-from runners.plan.plan import fitted
+from runners.plan.plan import with_attribute_groups
 from runners.plan.plan_types import ArmRun
-from runners.progress import Bar, note, shown_on
+from runners.progress import Silent, note, shown_on
 from runners.regression.baseline import ArmResult, Measured, Probe
 from runners.regression.matrix import Entry, Matrix
 from runners.regression.probes import probe_house, probe_job
@@ -24,8 +25,6 @@ from runners.regression.speed import ratios
 from runners.regression.train import (
     DEVICE,
     Gathered,
-    Still,
-    cores,
     load_world,
     make_job,
     plan_tasks,
@@ -66,7 +65,7 @@ def run_matrix(
     workers: int | None = None,
     strict: bool = False,
 ) -> Measured:
-    """Render, train, judge, probe and time.
+    """Render, train, score, probe and time.
 
     Args:
         matrix: what is run.
@@ -85,7 +84,7 @@ def run_matrix(
         split, annotation = load_world(matrix, work)
     jobs = [make_job(matrix, entry, split, annotation, work) for entry in matrix.jobs]
     tasks = plan_tasks(jobs, matrix.jobs, seeds)
-    side = min(len(tasks), workers or max(1, cores() // matrix.threads))
+    side = min(len(tasks), workers or max(1, usable_cores() // matrix.threads))
     papers = [expected.get(matrix.jobs[place].card().key, 0.0) for task in tasks for place in task.entries]
     clock.expected["training"] = sum(papers) / side
     with clock.part("training"):
@@ -96,7 +95,7 @@ def run_matrix(
         raise RunError("; ".join(trained.failures.values()))
     probes: dict[str, Probe] = dict(trained.colours)
     arms = {}
-    with clock.part("probes"), shown_on(_Silent()):
+    with clock.part("probes"), shown_on(Silent()):
         probes |= probe_house()
         for entry, job in zip(matrix.jobs, jobs, strict=True):
             probes |= probe_job(job, runs_of(entry), entry.card().key, seeds[0], work)
@@ -123,22 +122,10 @@ def run_matrix(
 
 
 def _timed(found: Gathered, key: str, entry: Entry, job: Job, run: ArmRun) -> ArmResult:
-    size = job.setting.size
+    size = job.config.size
     assert size is not None  # the matrix pins it
-    network = build_method(fitted(run, job.setting), job.setting.num_ids, 0, size, DEVICE, "fp32")
+    network = build_method(with_attribute_groups(run, job.config), job.config.num_ids, 0, size, DEVICE, "fp32")
     trunk = entry.card().constraints.backbone
     note(f"time {key} beside {trunk}")
     times = ratios(network, size, trunk, snippet=snippet_length(job.protocol.feed), seconds=SPEED_SECONDS)
     return ArmResult(found.protocol, found.metrics, found.values, found.weights, found.counts, times, trunk)
-
-
-class _Silent:
-    """A screen for a hundred passes of a few frames each."""
-
-    @contextmanager
-    def bar(self, title: str, total: int, unit: str, done: int) -> Iterator[Bar]:
-        """Nothing."""
-        yield Still()
-
-    def note(self, text: str) -> None:
-        """Nothing."""

@@ -18,7 +18,7 @@ from protocols.admission import fixed_length
 from protocols.cost import interleaved_timing
 from protocols.cost.interleaved_timing import Call, Clock
 from protocols.cost.latency import watch
-from protocols.cost.measure import Feed
+from protocols.cost.measure import CostInput
 from runners.regression.baseline import Ratio
 
 LENGTHS = {"latency": 8, "throughput": 32}  # frames of the tracklet
@@ -39,7 +39,7 @@ def ratios(
     """
     method.eval()
     reference = get_model(trunk, weights=None, num_classes=1).eval()
-    feed = Feed(method, size, torch.device("cpu"), fixed_length(method, size), snippet)
+    feed = CostInput(method, size, torch.device("cpu"), fixed_length(method, size), snippet)
     found = {}
     with torch.inference_mode():
         for name, length in LENGTHS.items():

@@ -31,12 +31,12 @@ from reports.records.per_query import counted, query_values
 from reports.schema.metrics import split_metric
 from runners.derived_data.annotations import find_annotation
 from runners.errors import NotPossible, RunError, TrainingFailed
-from runners.pipeline.configuration import setting_of
+from runners.pipeline.configuration import config_of
 from runners.pipeline.job import Job, Outcome
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun
 from runners.plan.step_store import StepStore
-from runners.progress import Bar, note, shown_on
+from runners.progress import Bar, Silent, note, shown_on
 from runners.regression.baseline import Probe, rounded
 from runners.regression.matrix import Entry, Matrix
 from runners.training.stage import WEIGHTS
@@ -113,7 +113,7 @@ def load_world(matrix: Matrix, work: Path) -> tuple[Split, Annotation | None]:
 def make_job(matrix: Matrix, entry: Entry, split: Split, annotation: Annotation | None, work: Path) -> Job:
     """A paper's job under the matrix's pinned lengths, size and threads."""
     world = matrix.rendered()
-    setting = setting_of(
+    config = config_of(
         entry.card(),
         split,
         DEVICE,
@@ -124,7 +124,7 @@ def make_job(matrix: Matrix, entry: Entry, split: Split, annotation: Annotation 
         lengths=matrix.lengths,
         precision=matrix.precision or None,
     )
-    return Job(setting, split, entry.rules(), StepStore(work), work, "", annotation)
+    return Job(config, split, entry.rules(), StepStore(work), work, "", annotation)
 
 
 def runs_of(entry: Entry) -> list[ArmRun]:
@@ -137,7 +137,7 @@ def plan_tasks(jobs: Sequence[Job], entries: Sequence[Entry], seeds: Sequence[in
     """Entries that share a stage go together, so that no process waits for another's."""
     groups: list[tuple[set[str], list[int]]] = []
     for place, (job, entry) in enumerate(zip(jobs, entries, strict=True)):
-        stages = {p.step.fingerprint for run in runs_of(entry) for p in plan_stages(run, seeds[0], job.setting)}
+        stages = {p.step.fingerprint for run in runs_of(entry) for p in plan_stages(run, seeds[0], job.config)}
         mine = [group for group in groups if group[0] & stages]
         places = sorted([place, *(each for group in mine for each in group[1])])
         merged = stages.union(*(group[0] for group in mine))
@@ -219,7 +219,7 @@ def _in_process(matrix: Matrix, task: Task, work: Path) -> Trained:
 
 
 def train(matrix: Matrix, task: Task, work: Path) -> Trained:
-    """Train, extract and judge the arms of a task; an arm that cannot is noted, and the others go on."""
+    """Train, extract and score the arms of a task; an arm that cannot is noted, and the others go on."""
     torch.set_num_threads(matrix.threads)
     split, annotation = load_world(matrix, work)
     found = Trained()
@@ -291,11 +291,6 @@ def _digest(names: NDArray[Any]) -> str:
     return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()[:16]
 
 
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class _Lines:
     """A screen for processes that share one: whole lines only, and few of them."""
 
@@ -303,19 +298,9 @@ class _Lines:
     def bar(self, title: str, total: int, unit: str, done: int) -> Iterator[Bar]:
         """A line at the end."""
         begun = time.monotonic()
-        yield Still()
+        yield Silent()
         self.note(f"{title}: {total - done} {unit} in {time.monotonic() - begun:.0f} s")
 
     def note(self, text: str) -> None:
         """A line."""
         os.write(2, f"  {text}\n".encode())  # in one go, so that lines of two processes do not mix
-
-
-class Still:
-    """A bar that is not drawn."""
-
-    def update(self, n: int) -> None:
-        """Nothing."""
-
-    def set_postfix_str(self, s: str, refresh: bool = True) -> None:
-        """Nothing."""

@@ -43,7 +43,7 @@ class Picks:
     first: int
 
 
-class Feed:
+class BatchStream:
     """Batches of one stage.
 
     Args:

@@ -22,7 +22,7 @@ from runners.plan.row_spans import Spans
 from runners.plan.step_store import read_json, write_json
 from runners.progress import step_bar
 from runners.training.count_frames import counting_trunk_frames
-from runners.training.loop import autocast, laid_out, mixed
+from runners.training.sources import autocast, laid_out, mixed
 
 Floats = NDArray[np.float32]
 _PROBE_IMAGES = 32

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from methods.cards.recipe import Optimizer, Schedule
-from runners.training.batches import Feed
+from runners.training.batches import BatchStream
 
 _ONE_CYCLE_START = 25.0  # the first rate is the peak divided by this, as in torch's OneCycleLR
 
@@ -72,6 +72,6 @@ def learning_rate(peak: float, schedule: Schedule, step: int, total: int, milest
     return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
-def milestone_steps(schedule: Schedule, feed: Feed, unit: str) -> list[int]:
+def milestone_steps(schedule: Schedule, batches: BatchStream, unit: str) -> list[int]:
     """Milestones of a schedule in steps; they are written in the unit of the stage's length."""
-    return [feed.steps(m, unit) for m in schedule.milestones]
+    return [batches.steps(m, unit) for m in schedule.milestones]

@@ -28,17 +28,18 @@ from runners.plan.environment import Precision
 from runners.plan.plan_types import ArmRun, PlannedStage
 from runners.plan.stage_length import length_of
 from runners.plan.step_store import Step, StepStore, read_json, write_json
-from runners.training.batches import Feed
+from runners.training.batches import BatchStream
 from runners.training.frame_features import extract_frame_features, probe_digest
-from runners.training.loop import FeatureSource, PixelSource, Source, Targets, mixed, train_stage
+from runners.training.loop import StageTraining, train_stage
 from runners.training.optimizer import trains
+from runners.training.sources import FeatureSource, PixelSource, Source, Targets, mixed
 
 WEIGHTS = "weights.safetensors"
 AGAIN = "run again: what is damaged is made again"
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingData:
     """What a stage learns from.
 
     Attributes:
@@ -56,12 +57,12 @@ class Lesson:
     first: int = 0
 
 
-def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> None:
+def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepStore, device: str) -> None:
     """Train a stage and record it; one that is recorded already is not run again.
 
     Args:
         planned: the stage, and all it starts from, which must be done.
-        lesson: what it learns from.
+        training_data: what it learns from.
         steps: where results are kept.
         device: such as ``cpu``.
     """
@@ -70,25 +71,24 @@ def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: s
     with steps.running(planned.step) as folder:
         if folder is None:
             return
-        num_ids = lesson.split.num_train_ids
+        num_ids = training_data.split.num_train_ids
         method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
         left_behind = _start(method, planned, steps)
-        feed = Feed(
+        batches = BatchStream(
             planned.stage,
-            lesson.store.lengths,
-            lesson.labels,
+            training_data.store.lengths,
+            training_data.labels,
             seed=planned.seed,
             shuffle_time=planned.run.control == "shuffled",
-            first=lesson.first,
+            first=training_data.first,
         )
-        source = choose_source(method, planned, lesson, steps, device)
+        source = choose_source(method, planned, training_data, steps, device)
         amount, unit = length_of(planned.stage)
-        count = feed.steps(amount, unit)
+        count = batches.steps(amount, unit)
         began = time.monotonic()
-        log = train_stage(
-            method,
+        training = StageTraining(
             planned.stage,
-            feed,
+            batches,
             source,
             steps=count,
             unit=unit,
@@ -98,6 +98,7 @@ def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: s
             title=f"train {planned.run.text}: {planned.stage.name}, seed {planned.seed}",
             precision=planned.precision,
         )
+        log = train_stage(method, training)
         save_weights(method, folder / WEIGHTS)
         write_json(folder / "log.json", log)
         write_json(
@@ -105,7 +106,7 @@ def run_stage(planned: PlannedStage, lesson: Lesson, steps: StepStore, device: s
             {
                 "name": planned.stage.name,
                 "fingerprint": planned.step.fingerprint,
-                "frames": count * feed.frames_per_step,
+                "frames": count * batches.frames_per_step,
                 "seconds": round(time.monotonic() - began, 1),
                 "steps": count,
                 "final_loss": log[-1]["loss"] if log else None,
@@ -148,18 +149,20 @@ def save_weights(method: nn.Module, path: Path) -> None:
     safetensors.save(method.state_dict(), path)
 
 
-def choose_source(method: nn.Module, planned: PlannedStage, lesson: Lesson, steps: StepStore, device: str) -> Source:
+def choose_source(
+    method: nn.Module, planned: PlannedStage, training_data: TrainingData, steps: StepStore, device: str
+) -> Source:
     """Cached features where the stage cannot tell them from pixels; pixels everywhere else."""
-    stage, store = planned.stage, lesson.store
+    stage, store = planned.stage, training_data.store
     if isinstance(method, FrameThenTime) and stage.augment == Augment() and isinstance(store, FrameStore):
         learning = [p for n, p in method.named_parameters() if any(trains(t.trains, n) for t in stage.all_turns)]
         if frame_network_is_frozen(method, learning, planned.size, device):
             method.eval()
             features = frame_features(
-                method, "train", lesson.split, store, stage.normalise, steps, device, planned.precision
+                method, "train", training_data.split, store, stage.normalise, steps, device, planned.precision
             )
-            return FeatureSource(load_features(features), store.offsets, device, lesson.targets)
-    return PixelSource(store, stage, planned.seed, device, planned.precision, lesson.targets)
+            return FeatureSource(load_features(features), store.offsets, device, training_data.targets)
+    return PixelSource(store, stage, planned.seed, device, planned.precision, training_data.targets)
 
 
 def frame_network_is_frozen(

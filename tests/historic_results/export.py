@@ -240,7 +240,7 @@ def _pixel(kind: str) -> str:
 
 def _refuse(words: Sequence[str], name: str, text: str) -> None:
     for word in words:
-        found = re.search(rf".{{0,40}}\b{re.escape(word)}\b.{{0,40}}", text)
+        found = re.search(rf".{{0,40}}(?<!data-)\b{re.escape(word)}\b.{{0,40}}", text)  # but for --data-root
         if found:
             raise ExportError(f"{name} holds the word {word!r}, which tells where it was made: {found[0]!r}.")
 

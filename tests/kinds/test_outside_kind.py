@@ -13,22 +13,22 @@ import pytest
 
 import methods
 from files.plug_ins import VARIABLE
-from reports.build import compose
+from reports.compose import compose
 from reports.errors import ReportError
 from reports.records.discovery import kinds
 from reports.sections.discovery import sections
 from reports.store.read_job import load_job
 from reports.store.reader import artifact_names, open_reader
 from runners.errors import RunError
-from runners.pipeline.ground_truth import AgainstTruth
+from runners.pipeline.ground_truth import GroundTruthChecks
 from runners.plan import code_digest as code
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun, PlannedData
 from runners.plan.step_store import StepStore
 from runners.tracking.mlflow_writer import open_store
 from tests.reports import fake
+from tests.runners.job_config import config
 from tests.runners.recorded import begin
-from tests.runners.settings import setting
 
 EXPERIMENT = "reid/synthwalk/res50-rgb-single-pass"
 LENGTHS = (2, 3, 1)
@@ -68,10 +68,10 @@ def measured(work: Path, frames: Frames, **changes: Any) -> dict[str, Any]:
     material: Any = SimpleNamespace(
         raw=raw, steps=StepStore(work), device="cpu", annotation=None, raw_store=lambda part, size: frames
     )
-    told = setting("gltr")
+    told = config("gltr")
     run = ArmRun(methods.arm("gltr", "gltr"), **changes)
     last = plan_stages(run, 0, told)[-1]
-    return dict(AgainstTruth(material, told).answers(run, last, PlannedData("raw", "0" * 32), set()))
+    return dict(GroundTruthChecks(material, told).answers(run, last, PlannedData("raw", "0" * 32), set()))
 
 
 def test_it_is_measured_recorded_and_shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class FrameRun:
     """N tracklets with F frames in time order.
 
     Attributes:
@@ -54,7 +54,7 @@ class Part:
         return len(self.folders)
 
 
-def part_of(listing: FolderListing, part: str) -> Part:
+def part_of(listing: FolderListing, part: str) -> FrameRun:
     """Sort the frames of every tracklet by their numbers, and compare names with folders.
 
     Raises:
@@ -95,7 +95,7 @@ def part_of(listing: FolderListing, part: str) -> Part:
     kept = np.flatnonzero(usable)
     starts = np.concatenate([[0], np.cumsum(counts[kept])]).astype(np.int64)
     frames = Parsed(told.valid[order], told.person[order], told.camera[order], told.frame[order])
-    result = Part(
+    result = FrameRun(
         folders=tuple(listing.folders[row] for row in kept),
         people=ids[kept, 0],
         numbers=ids[kept, 1],
@@ -110,7 +110,7 @@ def part_of(listing: FolderListing, part: str) -> Part:
     return replace(result, found={kind: tuple(problems) for kind, problems in found.items()})
 
 
-def checks(part: Part, name: str, *, gaps_are_faults: bool) -> list[Check]:
+def checks(part: FrameRun, name: str, *, gaps_are_faults: bool) -> list[Check]:
     """A check for every kind of problem.
 
     Args:
@@ -130,12 +130,12 @@ def checks(part: Part, name: str, *, gaps_are_faults: bool) -> list[Check]:
     ]
 
 
-def problems(part: Part) -> list[Problem]:
+def problems(part: FrameRun) -> list[Problem]:
     """Everything that is wrong with single folders and names."""
     return [one for found in part.found.values() for one in found]
 
 
-def difference(copy: Part, place: int, original: Part, row: int) -> str:
+def difference(copy: FrameRun, place: int, original: FrameRun, row: int) -> str:
     """How the folder of a query differs from its copy in the gallery, as the rest of a sentence; empty if not."""
     ours = slice(int(copy.starts[place]), int(copy.starts[place + 1]))
     theirs = slice(int(original.starts[row]), int(original.starts[row + 1]))
@@ -177,7 +177,7 @@ def _most_frequent(cameras: NDArray[np.int64], starts: NDArray[np.int64]) -> NDA
     return votes.argmax(axis=1).astype(np.int64)
 
 
-def _contradictions(part: Part, frames: Parsed) -> Iterator[tuple[str, Problem]]:
+def _contradictions(part: FrameRun, frames: Parsed) -> Iterator[tuple[str, Problem]]:
     """What the names of a tracklet say against its folder and against each other, one problem a kind and folder."""
     row = np.repeat(np.arange(len(part)), np.diff(part.starts))
     for kind, column, own in (("person", frames.person, part.people), ("camera", frames.camera, part.cameras)):

@@ -30,7 +30,7 @@ from datasets.files.system_files import checks as companion_checks
 from datasets.files.system_files import folders_in
 from datasets.fingerprint import fingerprint
 from datasets.readers.duke import frames
-from datasets.readers.duke.frames import Part
+from datasets.readers.duke.frames import FrameRun
 from datasets.tracklet import Split, Tracklet, camera_ids, person_ids
 
 OFFICIAL_COUNTS = {
@@ -228,7 +228,7 @@ def _find_root(root: Path) -> Path:
     )
 
 
-def _tracklets(part: Part) -> tuple[Tracklet, ...]:
+def _tracklets(part: FrameRun) -> tuple[Tracklet, ...]:
     rows = zip(part.people.tolist(), part.numbers.tolist(), part.cameras.tolist(), strict=True)
     return tuple(
         # The key that Duke-Attribute is joined by: person, camera, number of the tracklet.
@@ -244,7 +244,7 @@ def _tracklets(part: Part) -> tuple[Tracklet, ...]:
     )
 
 
-def _match_queries(query: Part, gallery: Part) -> _Query:
+def _match_queries(query: FrameRun, gallery: FrameRun) -> _Query:
     """Rows of the gallery that the queries are, and where the copies of their frames differ."""
     rows = {key: row for row, key in enumerate(zip(gallery.people.tolist(), gallery.numbers.tolist(), strict=True))}
     index: list[int] = []
@@ -296,7 +296,7 @@ def _check_people(split: Split, expectation: Counts) -> list[Check]:
     return found
 
 
-def _fingerprint(parts: dict[str, Part], query: NDArray[np.int64]) -> str:
+def _fingerprint(parts: dict[str, FrameRun], query: NDArray[np.int64]) -> str:
     told: list[Any] = ["duke layout 1", query]
     for name in ("train", "gallery"):
         part = parts[name]

@@ -75,7 +75,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Partition:
     """One list, the listing of its folders and what came of them.
 
     Attributes:
@@ -135,7 +135,7 @@ def examine(
 
 def read(
     root: Path,
-    parts: dict[str, Part],
+    parts: dict[str, Partition],
     *,
     counts: Counts | None = None,
     manifest: Manifest | None = None,
@@ -212,13 +212,13 @@ def _folder(prefix: str) -> str:
     return prefix.rpartition("/")[0]
 
 
-def _read_part(root: Path, name: str, *, sizes: bool) -> Part:
+def _read_part(root: Path, name: str, *, sizes: bool) -> Partition:
     listed = read_list(_list_path(root, name))
     for folder in sorted({folder.split("/")[0] for folder in listed.folders}):
         if not (root / folder).is_dir():
             raise DataError(f"{root / folder} is missing, but {listed.path} lists images in it; copy them there")
     there = [folder for folder in listed.folders if (root / folder).is_dir()]
-    return Part.of(name, listed, list_folders(root, there, f"listing {name}", sizes=sizes))
+    return Partition.of(name, listed, list_folders(root, there, f"listing {name}", sizes=sizes))
 
 
 def _expected(expectation: Counts, manifest: Manifest | None, *, val: bool) -> dict[str, int] | None:
@@ -231,7 +231,7 @@ def _expected(expectation: Counts, manifest: Manifest | None, *, val: bool) -> d
     return expected
 
 
-def _val_counts(part: Part | None) -> dict[str, int]:
+def _val_counts(part: Partition | None) -> dict[str, int]:
     if part is None:
         return {}
     return {
@@ -241,7 +241,7 @@ def _val_counts(part: Part | None) -> dict[str, int]:
     }
 
 
-def _check_part(root: Path, part: Part, expectation: Counts) -> list[Check]:
+def _check_part(root: Path, part: Partition, expectation: Counts) -> list[Check]:
     found = part.listing.checks(root, part.name)
     for kind, what in _KINDS.items():
         files = [one.file for one in part.images.problems if one.kind == kind]
@@ -284,7 +284,7 @@ def _check_people(split: Split, expectation: Counts, raised: int) -> list[Check]
 
 
 def _fingerprint(
-    parts: Sequence[Part],
+    parts: Sequence[Partition],
     people: dict[str, NDArray[np.int64]],
     query: NDArray[np.int64],
     manifest: Manifest | None,

@@ -29,6 +29,7 @@ from datasets.files.system_files import checks as companion_checks
 from datasets.files.system_files import is_companion
 from datasets.readers.own.folders import frames_in
 from datasets.readers.own.tracklets import IMAGES, PARTS, TEST, Found, Written, frames_of, is_image, same_place
+from files.errors import did_you_mean
 from files.formats import csv
 
 NEEDED = ("person", "camera", "tracklet", "path")
@@ -172,8 +173,7 @@ def _check_cells(where: str, cells: dict[str, str]) -> None:
             raise DataError(f"{where}: {name} {cell!r} holds a slash; write it without")
     part = cells.get("part", TEST)
     if part not in PARTS:
-        near = difflib.get_close_matches(part.lower(), PARTS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else "correct it"
+        hint = did_you_mean(part.lower(), PARTS, most=1, cutoff=0.5, quoted=True) or "correct it"
         raise DataError(f"{where}: there is no part {part!r}, expected one of {', '.join(PARTS)}; {hint}")
 
 

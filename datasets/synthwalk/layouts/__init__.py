@@ -9,10 +9,12 @@ A world is rendered in the layout of MARS first and then arranged: one module a 
 An arranged set holds no truth (twins, masks, attributes): its frames have other names than those the truth is about.
 """
 
-import difflib
+import errno
 import hashlib
 import importlib
 import json
+import os
+import shutil
 import tempfile
 from pathlib import Path
 from types import ModuleType
@@ -22,11 +24,13 @@ from datasets.files.manifest import RENDERED
 from datasets.readers.mars import reader
 from datasets.synthwalk import presets
 from datasets.synthwalk.presets import World
+from files.errors import did_you_mean
 
 _VERSION = "1"
 """Raise it with every change of an arrangement that alters a byte or a name."""
 _MODULES = {"duke": "duke", "ilids": "ilids", "prid": "prid", "ls-vid": "ls_vid"}
 LAYOUTS = ("mars", *_MODULES)
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
 
 
 def render_as(
@@ -48,14 +52,13 @@ def render_as(
         DataError: for an unknown layout, a world that does not fit, or a folder that cannot be written.
     """
     if layout not in LAYOUTS:
-        near = difflib.get_close_matches(layout.lower(), LAYOUTS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(LAYOUTS)}."
+        hint = did_you_mean(layout.lower(), LAYOUTS, most=1, cutoff=0.4) or f"there are {', '.join(LAYOUTS)}."
         raise DataError(f"SynthWalk has no layout {layout!r}; {hint}")
-    from datasets.synthwalk import write as writing  # the compiler loads here, so that naming the layouts is quick
+    from datasets.synthwalk import write as mars_write  # the compiler loads here, so that naming the layouts is quick
 
     root = Path(root)
     if layout == "mars":
-        return writing.render(world, root, workers=workers, progress=progress), world
+        return mars_write.render(world, root, workers=workers, progress=progress), world
     arranger = importlib.import_module(f"datasets.synthwalk.layouts.{_MODULES[layout]}")
     world = arranger.fit(world)
     world.check()
@@ -65,11 +68,11 @@ def render_as(
     def write(partial: Path) -> None:
         # Beside the set, on the same disk: frames are linked, not copied.
         with tempfile.TemporaryDirectory(prefix=f"{partial.name}-source-", dir=partial.parent) as folder:
-            source = writing.render(world, Path(folder) / "world", workers=workers, progress=progress)
+            source = mars_write.render(world, Path(folder) / "world", workers=workers, progress=progress)
             counts = _arrange(arranger, source, partial, world)
         _write_manifest(partial, layout, world, fingerprint, counts)
 
-    writing.place(root, fingerprint, RENDERED, write)
+    mars_write.place(root, fingerprint, RENDERED, write)
     return root, world
 
 
@@ -90,3 +93,13 @@ def _write_manifest(root: Path, layout: str, world: World, fingerprint: str, cou
         "counts": counts,
     }
     (root / RENDERED).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def place_frame(source: Path, target: Path) -> None:
+    """Place a rendered frame under another name: a hard link takes no room; a copy where there are none."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)

@@ -14,7 +14,7 @@ import numpy as np
 
 from datasets.errors import DataError
 from datasets.seeding import generator
-from datasets.synthwalk.layouts.hard_link import place_frame
+from datasets.synthwalk.layouts import place_frame
 from datasets.synthwalk.presets import World
 from datasets.tracklet import Split, Tracklet
 

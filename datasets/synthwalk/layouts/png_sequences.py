@@ -1,7 +1,6 @@
 """What the arrangements of iLIDS-VID and PRID-2011 share: two cameras, PNG frames, random orders in a split file."""
 
 import io
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,13 +13,13 @@ from PIL import Image
 from datasets.images import decode
 from datasets.readers.two_cameras.splits import DIVISIONS
 from datasets.seeding import generator
-from datasets.synthwalk import write as writing
 from datasets.synthwalk.presets import World
+from datasets.synthwalk.write import put
 from datasets.tracklet import Split, Tracklet
+from files.cores import usable_cores
 from files.formats import matlab_write
 
 _HEADER = b"MATLAB 5.0 MAT-file, written by SynthWalk"
-_HEADER_BYTES = 128
 _THREADS = 16  # at most
 _COMPRESSION = 3  # of zlib: nearly as small as 9, in a fraction of the time
 
@@ -67,9 +66,9 @@ def write_frames(root: Path, folder: Path, targets: Sequence[Target]) -> None:
             pixels = decode.decode((root / frame).read_bytes())
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, "PNG", compress_level=_COMPRESSION)
-            writing.put(str(folder / place / name), buffer.getvalue())
+            put(str(folder / place / name), buffer.getvalue())
 
-    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(_THREADS, usable_cores())) as pool:
         list(pool.map(write, targets))
 
 
@@ -81,6 +80,5 @@ def orders(seed: int, layout: str, people: int) -> NDArray[np.uint16]:
 
 def write_variables(path: Path, variables: dict[str, NDArray[np.uint16]]) -> None:
     """A MATLAB 5 file of some matrices [rows, columns], the same bytes whenever it is written."""
-    elements = [matlab_write.write(name, values, _HEADER) for name, values in variables.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(elements[0] + b"".join(element[_HEADER_BYTES:] for element in elements[1:]))
+    path.write_bytes(matlab_write.encode(variables, _HEADER))

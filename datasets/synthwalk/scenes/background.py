@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from datasets.synthwalk import exact_math
 from datasets.synthwalk.presets import World
-from datasets.synthwalk.render.blur import gaussian_blur
+from datasets.synthwalk.renderer.blur import gaussian_blur
 from datasets.synthwalk.scenes import hall, noise, props, street
 from datasets.synthwalk.scenes.cameras import Camera, project
 from datasets.synthwalk.scenes.facades import Sight

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthwalk import exact_math
-from datasets.synthwalk.render.blur import gaussian_blur
+from datasets.synthwalk.renderer.blur import gaussian_blur
 from datasets.synthwalk.scenes import noise
 from datasets.synthwalk.scenes.facades import Sight, grain, joints, lit
 

@@ -1,4 +1,4 @@
-"""Things that stand in a shopping hall; `sprites` holds those of the street and what both share: planter and bin."""
+"""Things that stand in a shopping hall; `props` holds those of the street and what both share: planter and bin."""
 
 from __future__ import annotations
 

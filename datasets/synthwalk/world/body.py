@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk.render import materials as m
+from datasets.synthwalk.renderer import materials as m
 from datasets.synthwalk.world import skeleton
 from datasets.synthwalk.world.outfit import build_dress, build_palette
 from datasets.synthwalk.world.people import Appearance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthwalk.render import materials as m
+from datasets.synthwalk.renderer import materials as m
 from datasets.synthwalk.world import people, styles
 from datasets.synthwalk.world.people import Appearance
 from datasets.synthwalk.world.skeleton import Bones

@@ -250,8 +250,3 @@ def start_phases(world: World, track: Track) -> tuple[float, float]:
 def true_cycles(world: World, track: Track) -> NDArray[np.float64]:
     """Phase of the gait at each frame of a tracklet, in cycles [T]."""
     return gait.phases(track.who.tempo, *start_phases(world, track), track.length)
-
-
-def true_angles(world: World, track: Track) -> NDArray[np.float64]:
-    """Joint angles of a tracklet, exactly as it is rendered [T, 15], radians."""
-    return gait.joint_angles(track.who.style, true_cycles(world, track))

@@ -27,7 +27,7 @@ from protocols.errors import ProtocolError
 from protocols.ranking.distributed import Processes, agreed, total
 from protocols.ranking.gallery import JUNK, KEPT, QUERY, GalleryIndex, Ints
 
-from .positives import Levels, SamePerson, kept_and_queries, levels_of
+from .positives import PositiveDistances, SamePerson, kept_and_queries, levels_of
 
 Engine = Literal["auto", "numpy", "numba", "torch"]
 Rows = NDArray[np.floating[Any]]
@@ -151,19 +151,19 @@ def distances_at(rows: Any, entries: SamePerson) -> Rows:
     return found
 
 
-def count_levels(rows: Any, first_query: int, levels: Levels, index: GalleryIndex, engine: Engine) -> Ints:
+def count_levels(rows: Any, first_query: int, levels: PositiveDistances, index: GalleryIndex, engine: Engine) -> Ints:
     """[L, 3, 2] columns that are nearer than each level, and equally far: of all, of the queries, of junk."""
     if engine == "numba":
-        from .numba_engine import tally
+        from .numba_engine import count_ranks
     elif engine == "torch":
-        from .torch_engine import tally
+        from .torch_engine import count_ranks
     else:
-        from .numpy_engine import tally
+        from .numpy_engine import count_ranks
     parts = np.flatnonzero(index.role == QUERY), np.flatnonzero(index.role == JUNK)
-    return tally(rows, first_query, levels.offsets, levels.values, parts)
+    return count_ranks(rows, first_query, levels.offsets, levels.values, parts)
 
 
-def groups_of(first_query: int, levels: Levels, tally: Ints, without_queries: bool) -> TieGroups:
+def groups_of(first_query: int, levels: PositiveDistances, tally: Ints, without_queries: bool) -> TieGroups:
     """From what was counted [L, 3, 2] to the groups of one gallery, own-camera tracklets left out."""
     before, tied = (kept_and_queries(tally[:, :, place]) for place in (0, 1))  # [L, 2] of (KEPT, QUERY)
     before, tied = before - levels.own_before, tied - levels.own_tied

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from files.cores import usable_cores
 from files.numba_cache import compiled
 from protocols.arrays import refuse_non_finite
 from protocols.ranking.gallery import Ints
@@ -28,13 +29,13 @@ _COMPARED = 96  # levels from which a search among them beats comparing with eac
 
 def threads() -> int:
     """Processors that this process may use, or what NUMBA_NUM_THREADS or OMP_NUM_THREADS says (torchrun sets it)."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = usable_cores()
     said = os.environ.get("NUMBA_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or ""
     return min(usable, int(said)) if said.isdecimal() and len(said) < 10 and int(said) else usable
 
 
-def tally(rows: Rows, first_query: int, offsets: Ints, values: Rows, parts: tuple[Ints, ...]) -> Ints:
-    """As `counting_numpy.tally`, with the same digits."""
+def count_ranks(rows: Rows, first_query: int, offsets: Ints, values: Rows, parts: tuple[Ints, ...]) -> Ints:
+    """As `numpy_engine.count_ranks`, with the same digits."""
     rows = np.ascontiguousarray(rows)
     values = np.ascontiguousarray(values, dtype=rows.dtype)
     borders = np.cumsum([0, *map(len, parts)])

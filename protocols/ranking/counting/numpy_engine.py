@@ -16,7 +16,7 @@ _COMPARED = 16  # levels up to which many candidates are compared with one after
 _SORTED = 1500  # candidates up to which sorting them is quicker
 
 
-def tally(rows: Rows, first_query: int, offsets: Ints, values: Rows, parts: tuple[Ints, ...]) -> Ints:
+def count_ranks(rows: Rows, first_query: int, offsets: Ints, values: Rows, parts: tuple[Ints, ...]) -> Ints:
     """Counts what is nearer than each level, and what is equally far.
 
     Args:

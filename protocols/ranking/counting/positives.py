@@ -19,7 +19,7 @@ Values = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class PositiveDistances:
     """Distinct distances of the positives of a block of queries, query by query, nearest first.
 
     Attributes:
@@ -75,7 +75,7 @@ class SamePerson:
         return cls(rows, columns, own_camera, (index.role[columns] == QUERY).astype(np.int64))
 
 
-def levels_of(queries: int, entries: SamePerson, distances: Values) -> Levels:
+def levels_of(queries: int, entries: SamePerson, distances: Values) -> PositiveDistances:
     """Sorts the distances of the same person's tracklets and puts equal ones together.
 
     Args:
@@ -98,7 +98,7 @@ def levels_of(queries: int, entries: SamePerson, distances: Values) -> Levels:
     own_before = running - running[begin]
     is_level = right.any(axis=1)
     offsets = np.concatenate(([0], np.cumsum(np.bincount(rows[is_level], minlength=queries))))
-    return Levels(offsets, values[is_level], right[is_level], own_before[is_level], own[is_level])
+    return PositiveDistances(offsets, values[is_level], right[is_level], own_before[is_level], own[is_level])
 
 
 def kept_and_queries(counts: Ints) -> Ints:

@@ -7,7 +7,7 @@ from reports.records.labels import KIND as LABELS
 from reports.render.table import Table
 from reports.sections.attributes import label_tables
 from reports.sections.attributes import tables as attributes_tables
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 from reports.sections.results import slices
 from reports.store.job import Job
 
@@ -29,14 +29,14 @@ def section(job: Job) -> dict[str, Any]:
     }
 
 
-def _show(material: Material) -> dict[str, Any]:
-    found = section(material.job)
+def _show(given: SectionInput) -> dict[str, Any]:
+    found = section(given.job)
     return {"recognised": found} if found else {}
 
 
-def tables(material: Material) -> list[Table]:
+def tables(given: SectionInput) -> list[Table]:
     """Every table of the section, for files."""
-    job = material.job
+    job = given.job
     arms = attributes_tables.arms(job)
     found = [attributes_tables.table(job, arms), attributes_tables.columns_table(job, arms)] if arms else []
     if labels := LABELS.of(job):
@@ -45,8 +45,8 @@ def tables(material: Material) -> list[Table]:
     return found
 
 
-def _caveats(material: Material) -> list[str]:
-    job, found = material.job, []
+def _caveats(given: SectionInput) -> list[str]:
+    job, found = given.job, []
     learned = any(ATTRIBUTES.of(run) for group in job.arms() for run in group.runs)
     known = slices.recorded(job)
     if job.synthetic and (learned or known):

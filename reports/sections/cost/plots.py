@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from reports.render.estimate import estimate
 from reports.render.figures import Point
 from reports.render.pareto import frontier, pareto
 from reports.render.table import Estimate
 from reports.schema import times
 from reports.schema.metrics import METRIC_LABELS
-from reports.sections.results import tables
 from reports.store.arm import Group
 from reports.store.job import Job
 
@@ -31,7 +31,7 @@ def cost_figures(job: Job, drawn: Sequence[Group]) -> list[dict[str, Any]]:
     timed = times.of([group.first["cost"] for group in job.groups])
     by_name = {group.name: one for group, one in zip(job.groups, timed, strict=True)}
     groups = {group.name: group for group in drawn if group.control is None}
-    accuracies = {name: tables.estimate(group, metric) for name, group in groups.items()}
+    accuracies = {name: estimate(group, metric) for name, group in groups.items()}
     found = []
     for key in (OPERATIONS, *times.axes([by_name[name] for name in groups])):
         points = [

@@ -4,7 +4,7 @@ from typing import Any
 
 from reports.render.table import Table
 from reports.sections.frame_weights import tables as frame_weights_tables
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 from reports.store.job import Job
 
 
@@ -23,18 +23,18 @@ def section(job: Job) -> dict[str, Any]:
     }
 
 
-def _show(material: Material) -> dict[str, Any]:
-    found = section(material.job)
+def _show(given: SectionInput) -> dict[str, Any]:
+    found = section(given.job)
     return {"weighed": found} if found else {}
 
 
-def _tables(material: Material) -> list[Table]:
+def _tables(given: SectionInput) -> list[Table]:
     made = (frame_weights_tables.table, frame_weights_tables.groups_table, frame_weights_tables.shown_table)
-    return [table(material.job) for table in made]
+    return [table(given.job) for table in made]
 
 
-def _caveats(material: Material) -> list[str]:
-    job = material.job
+def _caveats(given: SectionInput) -> list[str]:
+    job = given.job
     if not frame_weights_tables.arms(job):
         return []
     found = ["That weights which avoid occlusion are why an arm is more accurate: both were measured, not the cause."]

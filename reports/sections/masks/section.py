@@ -4,7 +4,7 @@ from typing import Any
 
 from reports.ledger import mask_measures
 from reports.render.table import Table
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 from reports.store import cards
 from reports.store.job import Job
 
@@ -24,21 +24,21 @@ def where_it_looks(job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def _show(material: Material) -> dict[str, Any]:
-    looks = where_it_looks(material.job)
+def _show(given: SectionInput) -> dict[str, Any]:
+    looks = where_it_looks(given.job)
     return {"looks": looks, "reading": mask_measures.READING} if looks else {}
 
 
-def _tables(material: Material) -> list[Table]:
-    groups = [group for group in material.job.arms() if mask_measures.explained(group)]
+def _tables(given: SectionInput) -> list[Table]:
+    groups = [group for group in given.job.arms() if mask_measures.explained(group)]
     return [table(group) for group in groups for table in (mask_measures.accuracy, mask_measures.differences)]
 
 
-def _caveats(material: Material) -> list[str]:
-    job, found = material.job, []
+def _caveats(given: SectionInput) -> list[str]:
+    job, found = given.job, []
     if any(mask_measures.explained(group) for group in job.arms()) and job.synthetic:
         found.append("Where it looks on filmed people: the true regions are known on drawn ones only.")
-    unread = [claim.id for claim in material.ledger.claims if claim.difference is None and claim.unit != "points"]
+    unread = [claim.id for claim in given.ledger.claims if claim.difference is None and claim.unit != "points"]
     if unread:
         found.append(f"Claims about where a network looks that could not be judged: {', '.join(unread)}.")
     return found

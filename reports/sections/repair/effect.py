@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 
 from protocols.ground_truth.occlusion import SLICES, slice_of
 from protocols.statistics import clustered_bootstrap, paired_difference, verdict
-from reports.ledger.ledger import Difference, compare
+from reports.ledger.difference import FEWEST_PEOPLE, Difference
+from reports.ledger.ledger import compare
 from reports.ledger.mask_measures import slug_of
 from reports.ledger.wording import signed
 from reports.records.per_query import counted
+from reports.render.estimate import estimate
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.metrics import METRIC_LABELS
 from reports.schema.vocabulary import ORACLE, RAW
-from reports.sections.results.tables import SHOWN, estimate
+from reports.sections.results.tables import SHOWN
 from reports.store import repairer_names
 from reports.store.arm import Group
 from reports.store.job import Job
 from reports.store.repairer_names import name_of
 
-FEWEST_PEOPLE = 10  # a slice with fewer is too few to tell
 NOT_RUN = "not run"
 Where = tuple[bool, bool]  # whether the training and whether the test data are repaired
 PLACES: tuple[Where, ...] = ((False, False), (False, True), (True, False), (True, True))

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from reports.ledger.difference import FEWEST_PEOPLE
 from reports.render import figures
 from reports.render.table import Table
 from reports.schema.metrics import METRIC_LABELS
 from reports.schema.vocabulary import ORACLE
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 from reports.sections.repair import effect
 from reports.sections.repair import tables as repair_tables
 from reports.sections.results.tables import SHOWN
@@ -43,7 +44,7 @@ def section(job: Job) -> dict[str, Any]:
     return {
         "shows": effect.what_can_be_shown(job, squares),
         "networks": networks,
-        "fewest": effect.FEWEST_PEOPLE,
+        "fewest": FEWEST_PEOPLE,
         "detection": repair_tables.detection(job).visible(),
         "curve": curve,
         "measures": repair_tables.measures(job).visible(),
@@ -71,13 +72,13 @@ def tables(job: Job) -> list[Table]:
     return [table for table in found if table is not None and table.rows]
 
 
-def _show(material: Material) -> dict[str, Any]:
-    found = section(material.job)
+def _show(given: SectionInput) -> dict[str, Any]:
+    found = section(given.job)
     return {"repair": found} if found else {}
 
 
-def _caveats(material: Material) -> list[str]:
-    job = material.job
+def _caveats(given: SectionInput) -> list[str]:
+    job = given.job
     painters = {name: arm for name, arm in job.card["arms"].items() if arm.get("role") == "repairer"}
     seen = {repairer_names.name_of(one) for group in job.arms() for one in (group.data.train, group.data.test)}
     unseen = [str(arm.get("label", name)) for name, arm in painters.items() if name not in seen]
@@ -112,8 +113,8 @@ SECTIONS = (
         _show,
         60,
         "repair.html.j2",
-        lambda material: tables(material.job),
+        lambda given: tables(given.job),
         _caveats,
-        lambda material: {"repair": list(what_can_be_shown(material.job))},
+        lambda given: {"repair": list(what_can_be_shown(given.job))},
     ),
 )

@@ -8,27 +8,27 @@ from reports.render import figures
 from reports.render.table import Column, Table, number
 from reports.schema.metrics import headline_side
 from reports.sections.cost import plots
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 from reports.sections.results import sides, slices, splits, tables
 from reports.store import cards, repairer_names
 from reports.store.arm import Group
 from reports.store.job import Job
 
 
-def _results(material: Material) -> dict[str, Any]:
-    job = material.job
+def _results(given: SectionInput) -> dict[str, Any]:
+    job = given.job
     arm = repairer_names.headline_group(job).name
     return {"results": tables.results(job).visible(), "colour_note": _colour_note(job, arm)}
 
 
-def _splits(material: Material) -> dict[str, Any]:
-    found = splits.section(material.job, material.ledger)
+def _splits(given: SectionInput) -> dict[str, Any]:
+    found = splits.section(given.job, given.ledger)
     return {"splits": found} if found else {}
 
 
-def _splits_facts(material: Material) -> dict[str, Any]:
-    job = material.job
-    told = [splits.words(job), *splits.leads(job, material.ledger)] if job.splits else []
+def _splits_facts(given: SectionInput) -> dict[str, Any]:
+    job = given.job
+    told = [splits.words(job), *splits.leads(job, given.ledger)] if job.splits else []
     return {"splits": list(job.splits), "splits_told": told}
 
 
@@ -43,13 +43,13 @@ def image_and_video(job: Job) -> dict[str, Any]:
     return {"matrix": table.visible(), "variants": other.visible(), "words": words}
 
 
-def _sides(material: Material) -> dict[str, Any]:
-    found = image_and_video(material.job)
+def _sides(given: SectionInput) -> dict[str, Any]:
+    found = image_and_video(given.job)
     return {"sides": found} if found else {}
 
 
-def _sides_caveats(material: Material) -> list[str]:
-    job = material.job
+def _sides_caveats(given: SectionInput) -> list[str]:
+    job = given.job
     wanted = job.any_result["protocol"].get("sides") or ()
     found = []
     for side in wanted:
@@ -59,15 +59,15 @@ def _sides_caveats(material: Material) -> list[str]:
     return found
 
 
-def _slices(material: Material) -> dict[str, Any]:
-    found = slices.section(material.job, material.slices)
+def _slices(given: SectionInput) -> dict[str, Any]:
+    found = slices.section(given.job, given.slices)
     return {"sliced": found} if found else {}
 
 
-def _curves(material: Material) -> dict[str, Any]:
+def _curves(given: SectionInput) -> dict[str, Any]:
     from markupsafe import Markup
 
-    job = material.job
+    job = given.job
     drawn = _drawn(job)
     return {
         "cmc": Markup(cmc_figure(job)),
@@ -117,8 +117,8 @@ def _colour_note(job: Job, arm: str) -> str:
     return text
 
 
-def _conventions(material: Material) -> dict[str, Any]:
-    job = material.job
+def _conventions(given: SectionInput) -> dict[str, Any]:
+    job = given.job
     ledgered = protocol_ledger_page.section(job)
     found = [] if ledgered else _convention_tables(job)
     if not ledgered and not found:
@@ -135,8 +135,8 @@ def _convention_tables(job: Job) -> list[Table]:
     return [table for table in found if table.rows]
 
 
-def _convention_files(material: Material) -> list[Table]:
-    return [*_convention_tables(material.job), *protocol_ledger_page.section(material.job).get("files", [])]
+def _convention_files(given: SectionInput) -> list[Table]:
+    return [*_convention_tables(given.job), *protocol_ledger_page.section(given.job).get("files", [])]
 
 
 def _conventions_words(job: Job, convention_tables: list[Table], arm: str) -> str:
@@ -160,7 +160,7 @@ SECTIONS = (
         _results,
         20,
         "results.html.j2",
-        lambda material: [tables.results(material.job)],
+        lambda given: [tables.results(given.job)],
     ),
     Section(
         "splits",
@@ -168,7 +168,7 @@ SECTIONS = (
         _splits,
         30,
         "splits.html.j2",
-        lambda material: splits.tables(material.job),
+        lambda given: splits.tables(given.job),
         facts=_splits_facts,
     ),
     Section(
@@ -177,7 +177,7 @@ SECTIONS = (
         _sides,
         40,
         "sides.html.j2",
-        lambda material: [sides.matrix(material.job), sides.variants(material.job)],
+        lambda given: [sides.matrix(given.job), sides.variants(given.job)],
         _sides_caveats,
     ),
     Section(
@@ -186,8 +186,8 @@ SECTIONS = (
         _slices,
         80,
         "slices.html.j2",
-        lambda material: [slices.table(material.job, one) for one in material.slices],
-        facts=lambda material: {"slices": [one.attribute["name"] for one in material.slices]},
+        lambda given: [slices.table(given.job, one) for one in given.slices],
+        facts=lambda given: {"slices": [one.attribute["name"] for one in given.slices]},
     ),
     Section("curves", "Ranks and cost", _curves, 90, "curves.html.j2"),
     Section("conventions", "Conventions", _conventions, 140, "conventions.html.j2", _convention_files),

@@ -7,9 +7,10 @@ import statistics
 from typing import Any
 
 from protocols.vocabulary import ACCURACIES, SIDES
+from reports.render.estimate import estimate
 from reports.render.table import Cell, Column, Row, Table
 from reports.schema.metrics import METRIC_LABELS, headline_side
-from reports.sections.results.tables import SHOWN, SIDE_WORDS, dataset_label, estimate, published_notes
+from reports.sections.results.tables import SHOWN, SIDE_WORDS, dataset_label, published_notes
 from reports.store import cards
 from reports.store.arm import Group
 from reports.store.job import Job

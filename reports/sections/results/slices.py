@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from protocols.statistics import clustered_bootstrap, paired_difference, verdict
 from reports.errors import ReportError
+from reports.ledger.difference import FEWEST_PEOPLE
 from reports.ledger.ledger import made_under
 from reports.ledger.mask_measures import slug_of
 from reports.records.annotations import UNKNOWN, codes
 from reports.records.per_query import counted
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.metrics import METRIC_LABELS
-from reports.sections.repair.effect import FEWEST_PEOPLE
 from reports.sections.results.tables import SHOWN, judged_under
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job

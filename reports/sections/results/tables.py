@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from protocols.statistics import clustered_bootstrap
 from protocols.vocabulary import WITH_INTERVALS
+from reports.render.estimate import estimate
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema import times
 from reports.schema.metrics import METRIC_LABELS, headline_side
@@ -46,12 +46,6 @@ def judged_under(job: Job) -> str:
     first = job.any_result
     protocol = first["protocol"]
     return f"{dataset_label(first['dataset']['name'])}, {protocol['name']} v{protocol['version']}"
-
-
-def estimate(group: Group, metric: str) -> Estimate:
-    """Mean over queries and seeds in percent, with its identity-clustered 95 % interval."""
-    found = clustered_bootstrap(group.values(metric), group.people(metric), bounds=(0.0, 100.0))
-    return Estimate(found.mean, found.low, found.high)
 
 
 def results(job: Job) -> Table:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from reports.errors import ReportError
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 from reports.store import cards, repairer_names
 from reports.store.arm import Group
 from reports.store.job import Job
@@ -35,8 +35,8 @@ def _tested_on(job: Job, group: Group) -> str:
     return repairer_names.label(job, group.data.test) if job.repaired else ""
 
 
-def _show(material: Material) -> dict[str, Any]:
-    found = strips(material.job)
+def _show(given: SectionInput) -> dict[str, Any]:
+    found = strips(given.job)
     return {"strips": found} if found else {}
 
 

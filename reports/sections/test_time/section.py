@@ -8,7 +8,7 @@ from reports.ledger.mask_measures import slug_of
 from reports.render import figures
 from reports.render.table import Estimate, Table
 from reports.schema.metrics import METRIC_LABELS
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 from reports.sections.test_time import snippet_verdicts
 from reports.sections.test_time import tables as length_tables
 from reports.sections.test_time.figures import Line, against_frames
@@ -116,9 +116,9 @@ def _slices(group: Group, table: Table, whose: str, slug: str) -> Any:
     return Markup(figures.by_slice(names, lines, "mAP, %", f"length-{whose}-{slug}"))
 
 
-def _show(material: Material) -> dict[str, Any]:
-    found = section(material.job)
+def _show(given: SectionInput) -> dict[str, Any]:
+    found = section(given.job)
     return {"length": found} if found else {}
 
 
-SECTIONS = (Section("length", "Test length", _show, 50, "length.html.j2", lambda material: tables(material.job)),)
+SECTIONS = (Section("length", "Test length", _show, 50, "length.html.j2", lambda given: tables(given.job)),)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from datasets.synthwalk import presets, write
-from datasets.synthwalk.render import numba_cache, tracklet
+from datasets.synthwalk.renderer import frames, tracklet
 from datasets.synthwalk.world import population
+from runners.gpu_evidence.stand_ins.plain_renderer import frames as plain
 
 SIZES = [(64, 32), (128, 64), (256, 128)]
 
@@ -35,7 +36,7 @@ def test_rendering_whole_tracklets(benchmark: Any, tmp_path: Path, height: int, 
     """All in: poses, pixels, twins, masks, encoding, packing, writing."""
     world = world_of(height, width)
     studio, tracks = tracklet.open_studio(world, 2), population.populate(world).tracks
-    tracklet.take(studio, tracks[0])  # compile
+    tracklet.render_tracklet(studio, tracks[0])  # compile
     cpu: list[float] = []
     rounds = itertools.count()
 
@@ -58,14 +59,15 @@ def test_pixels_alone(benchmark: Any, monkeypatch: pytest.MonkeyPatch, renderer:
     """Poses and pixels of 128x64 frames, by the kernels and by plain NumPy, which draws where Numba is missing."""
     world = presets.preset("tiny", seed=101, height=128, width=64)
     studio, tracks = tracklet.open_studio(world, 2), population.populate(world).tracks[::6]
-    tracklet.take(studio, tracks[0])  # compile
-    monkeypatch.setattr(numba_cache, "AVAILABLE", renderer == "compiled")
+    tracklet.render_tracklet(studio, tracks[0])  # compile
+    if renderer == "plain":
+        monkeypatch.setattr(frames, "render_frames", plain.render_frames)
     cpu: list[float] = []
 
     def run() -> None:
         start = time.process_time()
         for track in tracks:
-            tracklet.take(studio, track)
+            tracklet.render_tracklet(studio, track)
         cpu.append(time.process_time() - start)
 
     benchmark.pedantic(run, rounds=3)
@@ -77,7 +79,7 @@ def test_floor_encoding_and_writing_alone(benchmark: Any, tmp_path: Path, height
     """The same frames, already rendered: one JPEG and one small file each."""
     world = world_of(height, width)
     studio, tracks = tracklet.open_studio(world, 2), population.populate(world).tracks
-    shots = [tracklet.take(studio, track) for track in tracks]
+    shots = [tracklet.render_tracklet(studio, track) for track in tracks]
     cpu: list[float] = []
     rounds = itertools.count()
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from methods.layers.nonlocal_block import NonLocal, fused_attention, kernel_of, plain_attention
+from methods.layers.nonlocal_block import NonLocal, fused_attention, plain_attention
+from tests.methods.layers.attention_kernels import kernel_of
 
 FRAMES = 32
 PLACES = {"layer2": (512, 32, 16), "layer3": (1024, 16, 8)}  # 16384 x 4096 and 4096 x 1024 weights

@@ -46,7 +46,7 @@ def network() -> Any:
     return found.to(memory_format=torch.channels_last) if PRECISION == "bf16" else found
 
 
-def _feeding(network: Any, store: FrameStore, folder: Path) -> encode.Feeding:
+def _inputs(network: Any, store: FrameStore, folder: Path) -> encode.TestInputs:
     folder.mkdir(exist_ok=True)
     frame_features.extract_frame_features(
         network, store, "imagenet", device="cpu", precision=PRECISION, folder=folder, title="features"
@@ -54,10 +54,10 @@ def _feeding(network: Any, store: FrameStore, folder: Path) -> encode.Feeding:
     file = folder / "features.npy"
     features = np.load(file, mmap_mode="r")
     passed = len(features), frame_features.trunk_frames_of(file)
-    return encode.Feeding(store, features, "imagenet", "cpu", PRECISION, "choices", passed=passed)
+    return encode.TestInputs(store, features, "imagenet", "cpu", PRECISION, "choices", passed=passed)
 
 
-def _measure(benchmark: Any, network: Any, store: FrameStore, work: Callable[[], encode.Chosen]) -> float:
+def _measure(benchmark: Any, network: Any, store: FrameStore, work: Callable[[], encode.VariantDescriptors]) -> float:
     """Times the work, and counts in the same rounds; passes of one round."""
     rounds, found = 2, []
     with counting_trunk_frames(network) as trunk:
@@ -72,16 +72,16 @@ def _measure(benchmark: Any, network: Any, store: FrameStore, work: Callable[[],
 
 @pytest.mark.benchmark(group=GROUP)
 def test_floor_whole_sequence_alone(benchmark: Any, network: Any, store: FrameStore, tmp_path: Path) -> None:
-    def work() -> encode.Chosen:
-        return encode_variants.choose(network, WHOLE, _feeding(network, store, tmp_path / "features"))
+    def work() -> encode.VariantDescriptors:
+        return encode_variants.encode_each_variant(network, WHOLE, _inputs(network, store, tmp_path / "features"))
 
     assert _measure(benchmark, network, store, work) == 1.0
 
 
 @pytest.mark.benchmark(group=GROUP)
 def test_all_choices_together(benchmark: Any, network: Any, store: FrameStore, tmp_path: Path) -> None:
-    def work() -> encode.Chosen:
-        found = encode_variants.choose(network, WAYS, _feeding(network, store, tmp_path / "features"))
+    def work() -> encode.VariantDescriptors:
+        found = encode_variants.encode_each_variant(network, WAYS, _inputs(network, store, tmp_path / "features"))
         assert found.trunk_frames == found.frames
         return found
 

@@ -30,7 +30,7 @@ from datasets.tracklet import NumberedFrames, Split, Tracklet
 from methods.layers import resnet
 from runners.plan.environment import choose_device, choose_precision
 from runners.training.frame_features import extract_frame_features, frames_per_batch
-from runners.training.loop import autocast, laid_out
+from runners.training.sources import autocast, laid_out
 
 SIZE = (256, 128)
 DEVICE = choose_device("auto")

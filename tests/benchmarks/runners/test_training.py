@@ -19,9 +19,10 @@ from methods.cards.recipe import Augment, Length, Optimizer, Sampler, Stage
 from runners.evaluation import encode
 from runners.plan.environment import choose_precision
 from runners.training import frame_features
-from runners.training.batches import Feed
-from runners.training.loop import PixelSource, autocast, laid_out, train_stage
+from runners.training.batches import BatchStream
+from runners.training.loop import StageTraining, train_stage
 from runners.training.optimizer import build_optimizer, set_trainable
+from runners.training.sources import PixelSource, autocast, laid_out
 
 SIZE = (64, 32)
 STEPS, BATCH = 3, 64
@@ -80,12 +81,12 @@ def test_floor_bare_trunk_forward_and_backward(benchmark: Any) -> None:
 def test_training_stage(benchmark: Any, store: FrameStore, tmp_path: Path) -> None:
     """The same through the road: sampling, augmentation, normalisation, logging."""
     network = _baseline()
-    feed = Feed(STAGE, LENGTHS, np.arange(32, dtype=np.int64), seed=0)
+    batches = BatchStream(STAGE, LENGTHS, np.arange(32, dtype=np.int64), seed=0)
     source = PixelSource(store, STAGE, 0, "cpu", PRECISION)
 
     def steps() -> None:
         where = {"device": "cpu", "folder": tmp_path, "title": "train"}
-        train_stage(network, STAGE, feed, source, steps=STEPS, unit="steps", seed=0, **where)
+        train_stage(network, StageTraining(STAGE, batches, source, steps=STEPS, unit="steps", seed=0, **where))
 
     _once(benchmark, steps)
 
@@ -112,7 +113,7 @@ def test_extraction_and_aggregation(benchmark: Any, store: FrameStore, tmp_path:
             network, store, "imagenet", device="cpu", precision=PRECISION, folder=tmp_path, title="features"
         )
         features = np.load(tmp_path / "features.npy", mmap_mode="r")
-        feeding = encode.Feeding(store, features, "imagenet", "cpu", PRECISION, "extract")
-        encode.describe(network, protocols.load("res50-rgb-single-pass"), feeding)
+        inputs = encode.TestInputs(store, features, "imagenet", "cpu", PRECISION, "extract")
+        encode.encode_test_set(network, protocols.load("res50-rgb-single-pass"), inputs)
 
     _once(benchmark, extract)

@@ -9,13 +9,12 @@ from torchvision.transforms.functional import normalize
 from torchvision.transforms.functional import to_tensor as torchvision_to_tensor
 
 from datasets.errors import DataError
-from datasets.images import transforms
+from datasets.images import decode, transforms
 from datasets.images.transforms import (
     CAFFE_BGR_MEAN,
     IMAGENET_MEAN,
     IMAGENET_STD,
     ClipTransform,
-    centre_crop,
     to_tensor,
 )
 from datasets.seeding import generator
@@ -112,14 +111,15 @@ def test_erased_share_lies_in_the_asked_range() -> None:
     assert max(shares) < 0.22
 
 
-def test_centre_crop_keeps_the_centre() -> None:
+def test_a_crop_keeps_the_centre() -> None:
     clip = np.zeros((1, 32, 16, 3), dtype=np.uint8)
     clip[:, 15:17, 7:9] = 255
-    out = centre_crop(clip, 1.125).astype(float).sum(axis=(0, 3))
+    out = decode.fit(clip[0], (32, 16), 1.125).astype(float).sum(axis=2)
     rows, columns = np.arange(32) @ out.sum(axis=1), np.arange(16) @ out.sum(axis=0)
     assert rows / out.sum() == pytest.approx(15.5, abs=0.1)
     assert columns / out.sum() == pytest.approx(7.5, abs=0.1)
-    assert np.array_equal(centre_crop(picture_clip(), 1.0), picture_clip())
+    picture = picture_clip()[0]
+    assert np.array_equal(decode.fit(picture, picture.shape[:2], 1.0), picture)
 
 
 def test_imagenet_normalisation_agrees_with_torchvision() -> None:

@@ -19,8 +19,7 @@ import datasets
 from datasets import pack
 from datasets.errors import DataError
 from datasets.images import encoded
-from datasets.pack import file_format
-from datasets.pack import write as writing
+from datasets.pack import file_format, writer
 from datasets.pack.file_format import PackReport
 from datasets.tracklet import Split
 from files import digest
@@ -46,7 +45,7 @@ KILLED_AT_EVERY_STEP = """
 import io, itertools, os, signal, sys
 from pathlib import Path
 import datasets
-from datasets.pack import writing
+from datasets.pack import writer
 from tests.datasets.pack.test_interrupted import write
 
 def armed(moment):
@@ -67,8 +66,8 @@ def armed(moment):
     def half_file(real, path, content, **options):
         path.with_name(path.name + ".partial").write_bytes(content[: len(content) // 2])
     nothing = lambda real, *args: None
-    counted((writing._OpenShard, "add"), half_frame)
-    counted((writing.layout, "put_whole"), half_file)
+    counted((writer._OpenShard, "add"), half_frame)
+    counted((writer.file_format, "put_whole"), half_file)
     counted((Path, "replace"), nothing)
     counted((Path, "unlink"), nothing)
     counted((os, "fsync"), nothing)
@@ -113,13 +112,13 @@ SLOWLY = """
 import sys, time
 from pathlib import Path
 import datasets
-from datasets.pack import writing
+from datasets.pack import writer
 from tests.datasets.pack.test_interrupted import write
-add = writing._OpenShard.add
+add = writer._OpenShard.add
 def slow(shard, content):
     time.sleep(0.01)
     add(shard, content)
-writing._OpenShard.add = slow
+writer._OpenShard.add = slow
 source = datasets.load("mars", sys.argv[1], counts="any")
 print("ready", flush=True)
 write(source, Path(sys.argv[2]))
@@ -151,16 +150,16 @@ class Stop(BaseException):
 
 def stopped_after(shards: int, source: Split, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave a pack with so many finished shards."""
-    close, count = writing._OpenShard.close, [0]
+    close, count = writer._OpenShard.close, [0]
 
-    def closing(shard: writing._OpenShard) -> object:
+    def closing(shard: writer._OpenShard) -> object:
         if count[0] == shards:
             raise Stop
         count[0] += 1
         return close(shard)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing._OpenShard, "close", closing)
+        patch.setattr(writer._OpenShard, "close", closing)
         with pytest.raises(Stop):
             write(source, folder)
 
@@ -261,22 +260,22 @@ def test_many_writers_at_once_leave_one_whole_pack(source: Split, tmp_path: Path
 def test_the_lock_of_a_killed_writer_is_free_and_its_file_stays(tmp_path: Path) -> None:
     """Who removed the file would let two writers in: one that holds the removed file, one that makes a new one."""
     code = (
-        "import sys; from pathlib import Path; from datasets.pack import writing\n"
-        "with writing._alone(Path(sys.argv[1])): print('in', flush=True); sys.stdin.read()\n"
+        "import sys; from pathlib import Path; from datasets.pack import writer\n"
+        "with writer._alone(Path(sys.argv[1])): print('in', flush=True); sys.stdin.read()\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout is not None and other.stdout.readline() == "in\n"
-        with pytest.raises(DataError, match=rf"another process \({other.pid} on "), writing._alone(tmp_path):
+        with pytest.raises(DataError, match=rf"another process \({other.pid} on "), writer._alone(tmp_path):
             pass
     finally:
         other.kill()
         other.communicate()
     lock = (tmp_path / file_format.LOCK).stat().st_ino
-    with writing._alone(tmp_path):
+    with writer._alone(tmp_path):
         assert str(os.getpid()) in (tmp_path / file_format.WRITING).read_text()
-        with pytest.raises(DataError, match="right now"), writing._alone(tmp_path):
+        with pytest.raises(DataError, match="right now"), writer._alone(tmp_path):
             pass
     assert (tmp_path / file_format.LOCK).stat().st_ino == lock
 
@@ -295,16 +294,16 @@ def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing_half_written(
     source: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
 ) -> None:
     write(source, tmp_path / "whole")
-    close, count = writing._OpenShard.close, [0]
+    close, count = writer._OpenShard.close, [0]
 
-    def refusing(shard: writing._OpenShard) -> object:
+    def refusing(shard: writer._OpenShard) -> object:
         count[0] += 1
         if count[0] == 3:
             raise OSError(number, os.strerror(number))
         return close(shard)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing._OpenShard, "close", refusing)
+        patch.setattr(writer._OpenShard, "close", refusing)
         with pytest.raises(DataError, match=words) as caught:
             write(source, tmp_path / "pack")
     assert "\n" not in str(caught.value)

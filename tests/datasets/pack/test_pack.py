@@ -16,8 +16,7 @@ from datasets import pack
 from datasets.checks import Problem
 from datasets.errors import DataError
 from datasets.files.paths import ListedFrames, names_array
-from datasets.pack import file_format
-from datasets.pack import write as writing
+from datasets.pack import file_format, writer
 from datasets.pack.file_format import PackReport
 from datasets.pack.read import Pack
 from datasets.repaired import write as repaired
@@ -351,7 +350,7 @@ def test_a_pack_can_be_packed_again_without_the_images(split: Split, tmp_path: P
     """With other shards, say; the same frames in the end."""
     write(split, tmp_path / "small")
     shutil.rmtree(split.root)
-    write(datasets.load("mars", tmp_path / "small"), tmp_path / "large", writing.SHARD_BYTES)
+    write(datasets.load("mars", tmp_path / "small"), tmp_path / "large", writer.SHARD_BYTES)
     one, other = pack.open_pack(tmp_path / "small"), pack.open_pack(tmp_path / "large")
     assert len(other.contents.shards) == 1
     assert [bytes(each) for each in other.read(np.arange(24))] == [bytes(each) for each in one.read(np.arange(24))]

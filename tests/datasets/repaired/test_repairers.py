@@ -18,6 +18,7 @@ from datasets.repaired.interface import Repairer
 from datasets.repaired.oracle import Oracle, OracleCalled
 from datasets.seeding import generator
 from datasets.synthwalk import presets, truth
+from tests.datasets.synthwalk.twins import twin_jpeg
 
 WORLD = presets.preset("tiny", seed=12, height=32, width=16, train_ids=2, test_ids=3, occluded_share=0.8)
 
@@ -144,7 +145,7 @@ def test_the_oracle_gives_the_twins(source: datasets.Split) -> None:
     touched = 0
     for tracklet in source.test:
         footage = footage_of(source, tracklet)
-        twins = np.stack([decode.decode(truth.twin_jpeg(source.root, tracklet.key, t)) for t in range(len(tracklet))])
+        twins = np.stack([decode.decode(twin_jpeg(source.root, tracklet.key, t)) for t in range(len(tracklet))])
         perfect, inside = oracle.repair(footage), called.repair(footage)
         assert np.array_equal(perfect.frames, twins)
         assert np.array_equal(perfect.changed, (twins != footage.frames).any(axis=-1))

@@ -20,6 +20,7 @@ from datasets.repaired import write as writing
 from datasets.repaired.interface import Footage, untouched
 from datasets.synthwalk import presets, truth
 from datasets.tracklet import Split, Tracklet
+from tests.datasets.synthwalk.twins import twin_jpeg
 
 CALLS = {"by": "test"}
 # Changed frames are encoded anew with quality 100 and no subsampling of colour. Measured on the preset `tiny`
@@ -100,7 +101,7 @@ def test_the_oracle_restores_the_twins(walk: Split, tmp_path: Path) -> None:
     split = write(walk, repaired.make("oracle", walk), nothing, tmp_path / "oracle")
 
     def twin(tracklet: Tracklet, t: int) -> np.ndarray:
-        return decode.decode(truth.twin_jpeg(walk.root, tracklet.key, t)).astype(int)
+        return decode.decode(twin_jpeg(walk.root, tracklet.key, t)).astype(int)
 
     inside, outside = levels_off(walk, split, twin)
     assert max(inside.max(), outside.max()) <= WORST
@@ -286,14 +287,14 @@ def test_what_the_fingerprint_knows(changes: dict[str, object], monkeypatch: pyt
     assert len(before) == 32
     assert writing.fingerprint_of(**{**given, "options": {"size": (2, 1), "seed": 0}}) == before
     assert writing.fingerprint_of(**{**given, **changes}) != before
-    monkeypatch.setattr(jpeg, "installed_version", lambda _: "0.0.1")
+    monkeypatch.setattr(jpeg.simplejpeg, "__version__", "0.0.1")
     assert writing.fingerprint_of(**given) != before
 
 
 def test_a_set_of_another_encoder_is_another_set(mars: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "set"
     write(mars, repaired.make("none", mars), nothing, root)
-    monkeypatch.setattr(jpeg, "installed_version", lambda _: "0.0.1")
+    monkeypatch.setattr(jpeg.simplejpeg, "__version__", "0.0.1")
     with pytest.raises(DataError, match=r"holds another repaired set \(by none.*JPEG encoder\).*remove the folder"):
         write(mars, repaired.make("none", mars), nothing, root)
 

@@ -12,7 +12,7 @@ import pytest
 
 from datasets import synthwalk
 from datasets.synthwalk import exact_math, presets
-from datasets.synthwalk.render import numba_cache, tracklet
+from datasets.synthwalk.renderer import numba_cache, tracklet
 from datasets.synthwalk.world import population
 
 NUMPYS = ("sin", "cos", "tan", "exp", "log", "arctan2", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "power")
@@ -53,7 +53,7 @@ def test_a_world_is_rendered_without_numpys_own(style: str, monkeypatch: pytest.
         if hasattr(loaded, "np") and module.name.rpartition(".")[2] not in {*compiled_modules(), "probe"}:
             monkeypatch.setattr(loaded, "np", Elsewhere())
     studio = tracklet.open_studio(world)
-    assert all(len(tracklet.take(studio, track).frames) for track in population.populate(world).tracks)
+    assert all(len(tracklet.render_tracklet(studio, track).frames) for track in population.populate(world).tracks)
 
 
 def compiled_modules() -> set[str]:

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from datasets.synthwalk import motion_probe, presets
-from datasets.synthwalk.render import tracklet
+from datasets.synthwalk import presets
+from datasets.synthwalk.renderer import tracklet
 from datasets.synthwalk.world import gait, people, population, skeleton
 from datasets.synthwalk.world.gait import Style, Tempo
+from tests.datasets.synthwalk import motion_probe
 
 TUNING = presets.preset("embedded", seed=101)
 
@@ -83,7 +84,7 @@ def test_feet_never_sink_into_the_ground() -> None:
 
 def test_windows_of_joint_angles_separate_the_twins_across_cameras(crowd: population.Population) -> None:
     verdict = motion_probe.judge(
-        crowd, lambda track: motion_probe.window_features(population.true_angles(TUNING, track))
+        crowd, lambda track: motion_probe.window_features(motion_probe.true_angles(TUNING, track))
     )
     assert verdict.tracklets >= 40
     assert verdict.accuracy > 0.9
@@ -91,7 +92,7 @@ def test_windows_of_joint_angles_separate_the_twins_across_cameras(crowd: popula
 
 def test_single_frames_of_joint_angles_do_not(crowd: population.Population) -> None:
     verdict = motion_probe.judge(
-        crowd, lambda track: motion_probe.frame_features(population.true_angles(TUNING, track))
+        crowd, lambda track: motion_probe.frame_features(motion_probe.true_angles(TUNING, track))
     )
     assert verdict.tracklets >= 120
     assert verdict.is_chance
@@ -104,7 +105,7 @@ def rendered(crowd: population.Population) -> dict[str, tuple[np.ndarray, np.nda
     found = {}
     for track in crowd.tracks:
         if track.role == "person" and track.who.kind == "motion":
-            shot = tracklet.take(studio, track)
+            shot = tracklet.render_tracklet(studio, track)
             found[track.key] = (motion_probe.pixel_features(shot.frames), motion_probe.silhouette_features(shot.labels))
     return found
 
@@ -138,6 +139,6 @@ def test_the_probe_finds_a_difference_where_there_is_one(crowd: population.Popul
     ]
     other = population.Population(tuple(relabelled), crowd.train, crowd.test, crowd.queries)
     verdict = motion_probe.judge(
-        other, lambda track: motion_probe.frame_features(population.true_angles(TUNING, track))
+        other, lambda track: motion_probe.frame_features(motion_probe.true_angles(TUNING, track))
     )
     assert verdict.accuracy > 0.9

@@ -14,7 +14,7 @@ import datasets
 from datasets import synthwalk
 from datasets.errors import DataError
 from datasets.synthwalk import contact_sheet, presets, truth
-from datasets.synthwalk.render import tracklet
+from datasets.synthwalk.renderer import tracklet
 from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world import population
 from datasets.synthwalk.world.styles import DEFAULT, STYLES, faded
@@ -37,7 +37,9 @@ def shots() -> dict[str, dict[str, tracklet.Shot]]:
     found = {}
     for world in (STREET, HALL):
         studio = tracklet.open_studio(world)
-        found[world.style] = {track.key: tracklet.take(studio, track) for track in population.populate(world).tracks}
+        found[world.style] = {
+            track.key: tracklet.render_tracklet(studio, track) for track in population.populate(world).tracks
+        }
     return found
 
 

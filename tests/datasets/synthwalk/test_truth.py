@@ -11,10 +11,12 @@ import datasets
 from datasets import synthwalk
 from datasets.errors import DataError
 from datasets.synthwalk import presets, truth
-from datasets.synthwalk.render import materials
-from datasets.synthwalk.render import tracklet as shooting
+from datasets.synthwalk.renderer import materials
+from datasets.synthwalk.renderer import tracklet as tracklets
 from datasets.synthwalk.scenes import props
 from datasets.synthwalk.world import gait, population
+from tests.datasets.synthwalk.motion_probe import true_angles
+from tests.datasets.synthwalk.twins import twin_jpeg
 
 WORLD = presets.preset(
     "tiny", seed=11, height=48, width=24, train_ids=4, test_ids=8, distractors=2, junk=1, occluded_share=0.7
@@ -28,14 +30,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shots() -> list[tuple[population.Track, shooting.Shot]]:
+def shots() -> list[tuple[population.Track, tracklets.Shot]]:
     """Some tracklets before noise meets the JPEG encoder."""
-    studio = shooting.open_studio(WORLD)
+    studio = tracklets.open_studio(WORLD)
     tracks = population.populate(WORLD).test
-    return [(track, shooting.take(studio, track)) for track in tracks[:20]]
+    return [(track, tracklets.render_tracklet(studio, track)) for track in tracks[:20]]
 
 
-def test_twin_equals_frame_where_nothing_occludes(shots: list[tuple[population.Track, shooting.Shot]]) -> None:
+def test_twin_equals_frame_where_nothing_occludes(shots: list[tuple[population.Track, tracklets.Shot]]) -> None:
     touched = 0
     for _, shot in shots:
         for frame, twin, mask, is_touched in zip(shot.frames, shot.twins, shot.occluders, shot.touched, strict=True):
@@ -67,7 +69,7 @@ def test_untouched_frames_are_their_own_twins_to_the_byte(root: Path) -> None:
             if twin is None:
                 own += 1
                 assert not told.occluders[number].any()
-                assert truth.twin_jpeg(root, tracklet.key, number) == (root / frame).read_bytes()
+                assert twin_jpeg(root, tracklet.key, number) == (root / frame).read_bytes()
             else:
                 other += 1
                 assert simplejpeg.decode_jpeg(twin).shape == (48, 24, 3)
@@ -95,7 +97,7 @@ def test_visible_share_is_counted_from_the_masks(root: Path) -> None:
                     assert np.isnan(told.visible_thirds[t, third])
 
 
-def test_masks_lie_where_the_body_is(shots: list[tuple[population.Track, shooting.Shot]]) -> None:
+def test_masks_lie_where_the_body_is(shots: list[tuple[population.Track, tracklets.Shot]]) -> None:
     for track, shot in shots:
         assert shot.labels.max() < len(materials.LABELS)
         assert shot.occluders.max() < len(props.OCCLUDERS)
@@ -110,12 +112,12 @@ def test_masks_lie_where_the_body_is(shots: list[tuple[population.Track, shootin
 
 
 def test_carried_things_appear_in_the_masks_of_those_who_carry_them() -> None:
-    studio, people = shooting.open_studio(WORLD), population.populate(WORLD)
+    studio, people = tracklets.open_studio(WORLD), population.populate(WORLD)
     for track in people.train + people.test[3:]:
         if track.role != "person":
             continue
         details = track.who.look.details
-        seen = set(np.unique(shooting.take(studio, track).labels).tolist())
+        seen = set(np.unique(tracklets.render_tracklet(studio, track).labels).tolist())
         for owned, index in (
             (details.backpack, materials.BACKPACK),
             (details.hand_bag, materials.HAND_BAG),
@@ -126,9 +128,9 @@ def test_carried_things_appear_in_the_masks_of_those_who_carry_them() -> None:
 
 def test_an_empty_street_world_has_no_occluders() -> None:
     world = presets.preset("tiny", seed=11, height=32, width=16, occluded_share=0.0, crowd_share=0.0)
-    studio = shooting.open_studio(world)
+    studio = tracklets.open_studio(world)
     for track in population.populate(world).train[:6]:
-        shot = shooting.take(studio, track)
+        shot = tracklets.render_tracklet(studio, track)
         assert not shot.touched.any()
         assert not shot.occluders.any()
 
@@ -158,7 +160,7 @@ def test_attributes_cover_every_tracklet_of_a_real_person(root: Path) -> None:
 def test_joint_angles_come_back_exactly_from_the_files(root: Path) -> None:
     for track in population.populate(WORLD).tracks:
         told = truth.joint_angles(root, track.key, track.length)
-        assert np.array_equal(told, population.true_angles(WORLD, track))
+        assert np.array_equal(told, true_angles(WORLD, track))
         assert told.shape == (track.length, len(gait.ANGLES))
 
 

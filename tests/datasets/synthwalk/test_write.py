@@ -114,10 +114,10 @@ def test_bytes_do_not_depend_on_workers(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_tracklet_does_not_depend_on_the_others(root: Path) -> None:
-    from datasets.synthwalk.render.tracklet import open_studio, take
+    from datasets.synthwalk.renderer.tracklet import open_studio, render_tracklet
 
     tracks = population.populate(SMALL).test
-    shot = take(open_studio(SMALL), tracks[-1])
+    shot = render_tracklet(open_studio(SMALL), tracks[-1])
     jpeg = simplejpeg.encode_jpeg(shot.frames[0], shot.quality, "RGB", "420")
     assert (root / "bbox_test" / tracks[-1].folder / f"{tracks[-1].key}F001.jpg").read_bytes() == jpeg
 

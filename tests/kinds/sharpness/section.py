@@ -3,15 +3,15 @@
 from typing import Any
 
 from reports.render.table import Column, Row, Table
-from reports.sections.interface import Material, Section
+from reports.sections.interface import Section, SectionInput
 
 from .record import KIND
 
 
-def table(material: Material) -> Table:
+def table(given: SectionInput) -> Table:
     """Mean sharpness of each arm's test tracklets."""
     rows = []
-    for group in material.job.arms():
+    for group in given.job.arms():
         found = [(run, value) for run in group.runs if (value := KIND.of(run)) is not None]
         if found:
             mean = sum(value.record["mean"] for _, value in found) / len(found)
@@ -20,8 +20,8 @@ def table(material: Material) -> Table:
     return Table("sharpness", "Sharpness of the test tracklets", columns, tuple(rows))
 
 
-def _show(material: Material) -> dict[str, Any]:
-    found = table(material)
+def _show(given: SectionInput) -> dict[str, Any]:
+    found = table(given)
     return {"words": ["Blurred frames say little of a gait."], "tables": [found.visible()]} if found.rows else {}
 
 
@@ -30,7 +30,7 @@ SECTIONS = (
         "sharpness",
         "How sharp it is",
         _show,
-        tables=lambda material: [table(material)],
-        caveats=lambda material: ["Sharpness of the frames that were trained on."] if table(material).rows else [],
+        tables=lambda given: [table(given)],
+        caveats=lambda given: ["Sharpness of the frames that were trained on."] if table(given).rows else [],
     ),
 )

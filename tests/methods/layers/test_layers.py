@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 
 import methods
-from methods.layers.packing import hide, pack, unpack
+from methods.layers.packing import pack, unpack, zero_padding
 from methods.layers.per_frame_mlp import PerFrameMLP, replace_temporal
 from methods.layers.pooling import FramePool, masked_max, masked_mean
 from methods.layers.resnet import Trunk, load_imagenet
@@ -92,7 +92,7 @@ def test_pooling_by_hand_whatever_stands_on_padding() -> None:
     mask = torch.tensor([[True, True, False], [True, False, False]])
     assert masked_mean(features, mask).tolist() == [[2.0, -3.0], [-5.0, 1.0]]
     assert masked_max(features, mask).tolist() == [[3.0, -2.0], [-5.0, 1.0]]
-    assert hide(features, mask)[0, 2].tolist() == [0.0, 0.0]
+    assert zero_padding(features, mask)[0, 2].tolist() == [0.0, 0.0]
 
 
 def test_test_pool_max_is_for_testing_only() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import methods
-from methods.layers.losses import batch_hard_triplet, cross_entropy, only_wanted
+from methods.layers.losses import batch_hard_triplet, compute_losses, cross_entropy
 
 
 def loop_triplet(x: Tensor, labels: Tensor, margin: float | str) -> float:
@@ -83,7 +83,7 @@ def test_only_wanted_losses_are_computed() -> None:
     def never() -> Tensor:
         raise AssertionError("nobody asked for this")
 
-    found = only_wanted(["a"], {"a": lambda: torch.tensor(1.0), "b": never})
+    found = compute_losses(["a"], {"a": lambda: torch.tensor(1.0), "b": never})
     assert list(found) == ["a"]
     with pytest.raises(methods.MethodError, match=r"unknown loss 'triplett': did you mean 'triplet'"):
-        only_wanted(["triplett"], {"triplet": never})
+        compute_losses(["triplett"], {"triplet": never})

@@ -13,10 +13,10 @@ from methods.layers.nonlocal_block import (
     NonLocal,
     NonLocalTrunk,
     fused_attention,
-    kernel_of,
     plain_attention,
 )
 from methods.layers.resnet import Trunk
+from tests.methods.layers.attention_kernels import kernel_of
 
 
 def awake(block: nn.Module, size: float = 0.3) -> nn.Module:

@@ -9,7 +9,7 @@ from torch.nn import functional
 import methods
 from protocols.admission import fixed_length
 from protocols.cost.macs import count_macs
-from protocols.cost.measure import Feed
+from protocols.cost.measure import CostInput
 from protocols.errors import ProtocolError
 
 
@@ -251,7 +251,7 @@ def test_both_counters_agree_on_the_arms(arm):
     paper, name = arm.split("/")
     with torch.random.fork_rng():
         method = methods.arm(name, methods.paper(paper)).build(4, (32, 32)).eval()
-    clips = Feed(method, (32, 32), torch.device("cpu"), fixed_length(method, (32, 32)), None).clips(3)
+    clips = CostInput(method, (32, 32), torch.device("cpu"), fixed_length(method, (32, 32)), None).clips(3)
     assert count_macs(method, clips, "torch").macs == count_macs(method, clips, "fvcore").macs > 0
 
 

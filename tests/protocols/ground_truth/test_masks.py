@@ -13,11 +13,11 @@ from protocols.ground_truth.masks import (
     REGIONS,
     Regions,
     average,
+    best_threshold,
     centre_prior,
-    choose,
-    collect,
     compare,
     enlarge,
+    tracklet_statistics,
 )
 
 
@@ -49,7 +49,9 @@ def soft(truth, grid=(8, 4)):
 
 
 def measures(mask, truth):
-    return {name: float(values[0]) for name, values in choose([collect(mask, truth)]).measures.items()}
+    return {
+        name: float(values[0]) for name, values in best_threshold([tracklet_statistics(mask, truth)]).measures.items()
+    }
 
 
 def test_a_frame_by_hand():
@@ -98,7 +100,7 @@ def test_auc_and_overlap_agree_with_brute_force(seed):
     inside, outside = mask[kinds < 2], mask[kinds >= 2]
     pairs = [(a > b) + 0.5 * (a == b) for a in inside for b in outside]
     overlaps = {t: ((mask >= t) & (kinds < 2)).sum() / ((mask >= t) | (kinds < 2)).sum() for t in np.unique(mask)}
-    judged = choose([collect(mask, truth)])
+    judged = best_threshold([tracklet_statistics(mask, truth)])
     assert judged.measures["auc"][0] == np.mean(pairs)
     assert judged.measures["iou"][0] == max(overlaps.values())
     assert judged.threshold == max(overlaps, key=overlaps.get)
@@ -106,18 +108,19 @@ def test_auc_and_overlap_agree_with_brute_force(seed):
 
 def test_one_threshold_serves_all_tracklets_of_a_map():
     truth = regions("p.")
-    bright, dark = collect([[[0.875, 0.5]]], truth), collect([[[0.5, 0.125]]], truth)
-    judged = choose([bright, dark])
+    bright, dark = tracklet_statistics([[[0.875, 0.5]]], truth), tracklet_statistics([[[0.5, 0.125]]], truth)
+    judged = best_threshold([bright, dark])
     assert judged.threshold == 0.5  # 0.875 would lose the dark one, 0.125 would flood both
     assert judged.measures["iou"].tolist() == [0.5, 1.0]
-    assert choose([bright]).measures["iou"].tolist() == choose([dark]).measures["iou"].tolist() == [1.0]
+    assert best_threshold([bright]).measures["iou"].tolist() == best_threshold([dark]).measures["iou"].tolist() == [1.0]
 
 
 def test_a_rising_transform_changes_neither_auc_nor_overlap():
     truths = [walking(seed) for seed in range(4)]
     masks = [np.random.default_rng(seed).integers(0, 200, (3, 32, 16)) / 256 for seed in range(4)]
     plain, bent = (
-        choose([collect(f(m), t) for m, t in zip(masks, truths, strict=True)]) for f in (np.array, np.square)
+        best_threshold([tracklet_statistics(f(m), t) for m, t in zip(masks, truths, strict=True)])
+        for f in (np.array, np.square)
     )
     for name in ("auc", "iou"):
         np.testing.assert_array_equal(plain.measures[name], bent.measures[name])
@@ -175,14 +178,14 @@ def test_nan_stands_only_where_the_truth_leaves_no_meaning():
     got = measures([[[0.8, 0.2]]], regions("p."))
     assert {name for name, value in got.items() if np.isnan(value)} == {"bag_density", "occluder_density"}
     assert (got["bag"], got["occluder"]) == (0, 0)
-    hidden = collect([[[0.8, 0.2]]], regions("o."))
+    hidden = tracklet_statistics([[[0.8, 0.2]]], regions("o."))
     assert {name for name, value in hidden.values.items() if np.isnan(value)} == {
         "auc", "person_density", "bag_density",
     }  # fmt: skip
-    both = choose([hidden, collect([[[0.75, 0.25]]], regions("p."))])
+    both = best_threshold([hidden, tracklet_statistics([[[0.75, 0.25]]], regions("p."))])
     assert np.isnan(both.measures["iou"][0])
     assert (both.measures["iou"][1], both.threshold) == (1, 0.75)
-    assert np.isnan(choose([hidden]).threshold)
+    assert np.isnan(best_threshold([hidden]).threshold)
 
 
 def test_torch_masks_are_taken_too():
@@ -205,8 +208,8 @@ def test_mean_silhouette_by_hand():
 def test_knowing_where_people_stand_is_worth_something_and_less_than_looking():
     truths = [walking(seed) for seed in range(8)]
     prior = centre_prior([truth.foreground for truth in truths], (8, 4))
-    knows = choose([collect(np.broadcast_to(prior, (3, 8, 4)), truth) for truth in truths])
-    looks = choose([collect(soft(truth), truth) for truth in truths])
+    knows = best_threshold([tracklet_statistics(np.broadcast_to(prior, (3, 8, 4)), truth) for truth in truths])
+    looks = best_threshold([tracklet_statistics(soft(truth), truth) for truth in truths])
     got = compare("auc", looks.measures["auc"], knows.measures["auc"], np.arange(8))
     assert got.reference.mean > 0.75
     assert got.verdict == "holds"
@@ -261,11 +264,11 @@ def flags(*shape):
         (lambda: Regions(*np.zeros((4, 1, 2, 2))), "bool arrays"),
         (lambda: Regions(*flags(4, 1, 2, 2)), "4 pixels lie in no region.*row 0, column 0, in 0"),
         (lambda: Regions(*~flags(4, 1, 2, 2)), "in 4"),
-        (lambda: collect(np.zeros((2, 1, 2)), regions("p.")), r"for 1 frames; give \[1, h, w\]"),
-        (lambda: collect([[[1.5, 0.0]]], regions("p.")), "0.0 to 1.5.*sigmoid"),
-        (lambda: collect([[[np.nan, 0.0]]], regions("p.")), "is finite"),
-        (lambda: collect(np.zeros((1, 2, 2)), regions("p.")), "cannot be enlarged"),
-        (lambda: choose([]), "no tracklet"),
+        (lambda: tracklet_statistics(np.zeros((2, 1, 2)), regions("p.")), r"for 1 frames; give \[1, h, w\]"),
+        (lambda: tracklet_statistics([[[1.5, 0.0]]], regions("p.")), "0.0 to 1.5.*sigmoid"),
+        (lambda: tracklet_statistics([[[np.nan, 0.0]]], regions("p.")), "is finite"),
+        (lambda: tracklet_statistics(np.zeros((1, 2, 2)), regions("p.")), "cannot be enlarged"),
+        (lambda: best_threshold([]), "no tracklet"),
         (lambda: centre_prior([], (2, 2)), "0 tracklets"),
         (lambda: centre_prior([np.ones((1, 2, 2))], (2, 2)), "person mask 0 is float64"),
         (lambda: average("area", [1.0], [1]), "unknown; choose one of auc"),

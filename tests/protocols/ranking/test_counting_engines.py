@@ -1,6 +1,5 @@
 """Three engines, one set of digits: on random and degenerate distances, in every convention and tie rule."""
 
-import os
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from files.cores import usable_cores
 from protocols.arrays import is_torch
 from protocols.errors import ProtocolError
 from protocols.ranking import rank, rank_conventions, rank_features, rank_features_conventions
@@ -155,7 +155,7 @@ def test_every_convention_and_tie_rule_from_a_tensor_as_from_numpy(levels):
 
 
 def test_few_threads_where_the_environment_says_so(monkeypatch):
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    usable = usable_cores()
     for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     assert threads() == usable
@@ -265,7 +265,7 @@ def test_people_with_very_many_tracklets_are_counted_a_few_queries_at_a_time(eng
     conventions = [one for ties in RULES for one in every_convention(ties)]
     want = rank_conventions(distances, *labels, conventions=conventions, query_in_gallery=held, engine="numpy")
     for entries in (1, 200, 1000):
-        monkeypatch.setattr("protocols.ranking.ENTRIES_AT_ONCE", entries)
+        monkeypatch.setattr("protocols.ranking.evaluate.ENTRIES_AT_ONCE", entries)
         got = rank_conventions(distances, *labels, conventions=conventions, query_in_gallery=held, engine=engine)
         for one in conventions:
             np.testing.assert_array_equal(got[one].average_precision, want[one].average_precision)

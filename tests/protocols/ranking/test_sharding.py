@@ -110,7 +110,7 @@ def test_engines_metrics_and_kinds(engine, metric, kind):
 
 def test_slices_of_any_size_and_blocks_of_any_size(monkeypatch):
     monkeypatch.setattr("protocols.ranking.distances.BLOCK_BYTES", 149 * 4 * 3)  # the larger the slice, the fewer rows
-    monkeypatch.setattr("protocols.ranking.ENTRIES_AT_ONCE", 30)
+    monkeypatch.setattr("protocols.ranking.evaluate.ENTRIES_AT_ONCE", 30)
     query, gallery, labels, held = case(4)
     want = rank_features_conventions(query, gallery, *labels, conventions=ALL_WAYS, query_in_gallery=held)
     for cuts in (

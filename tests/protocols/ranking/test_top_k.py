@@ -1,4 +1,4 @@
-"""Top lists, where the errors come from, single-shot CMC and the colour descriptor."""
+"""Top lists, where the errors come from, and the colour descriptor."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from protocols.colour_baseline import stripe_colours
 from protocols.errors import ProtocolError
 from protocols.ranking import rank
-from protocols.ranking.single_shot import single_gallery_shot_cmc
 from protocols.ranking.top_k import same_camera_error_share, top_columns
 
 
@@ -36,30 +35,6 @@ def test_share_of_errors_from_the_querys_own_camera():
     share = same_camera_error_share([0, 1, 2, 3, -1], [1, 1, 1, 1, 1], [1] * 5, [2, 3, 4, 1], [1, 1, 2, 2])
     assert share == pytest.approx(2 / 3)
     assert np.isnan(same_camera_error_share([3], [1], [1], [2, 3, 4, 1], [1, 1, 2, 2]))
-
-
-def test_single_shot_equals_the_ordinary_cmc_where_each_person_has_one_tracklet():
-    rng = np.random.default_rng(1)
-    distances, ids = rng.random((20, 20)), np.arange(1, 21)
-    single = single_gallery_shot_cmc(distances, ids, np.ones(20), ids, np.full(20, 2), max_rank=20)
-    np.testing.assert_allclose(single, rank(distances, ids, np.ones(20), ids, np.full(20, 2)).cmc)
-
-
-def test_single_shot_draws_one_of_each_person():
-    # person 1 has a near and a far tracklet, person 2 sits between: half the draws hit at once
-    cmc = single_gallery_shot_cmc([[1.0, 3.0, 2.0]], [1], [1], [1, 1, 2], [2, 2, 2], repeats=4000, max_rank=4)
-    assert cmc[0] == pytest.approx(0.5, abs=0.03)
-    assert cmc[1:].tolist() == pytest.approx([1, 1, 1])
-    again = single_gallery_shot_cmc([[1.0, 3.0, 2.0]], [1], [1], [1, 1, 2], [2, 2, 2], repeats=4000, max_rank=4)
-    np.testing.assert_array_equal(cmc, again)
-
-
-def test_single_shot_of_a_collapsed_model_is_chance():
-    cmc = single_gallery_shot_cmc(np.zeros((50, 10)), np.ones(50), np.ones(50), np.arange(1, 11), np.full(10, 2))
-    assert cmc[0] == pytest.approx(0.1, abs=0.06)
-    assert cmc[9] == pytest.approx(1)
-    with pytest.raises(ProtocolError, match="repeats"):
-        single_gallery_shot_cmc(np.zeros((1, 1)), [1], [1], [1], [2], repeats=0)
 
 
 def test_stripe_colours_of_a_flag():

@@ -41,7 +41,6 @@ def test_rows_that_cannot_be_separated_share_a_rank_and_that_is_not_transitive()
     assert found.pair("a", "c").separated
     assert not found.pair("a", "b").separated and not found.pair("c", "b").separated
     assert (found.rank["a"], found.rank["b"], found.rank["c"]) == (1, 1, 2)
-    assert found.tied_with("b") == ("a", "c") and found.tied_with("a") == ("b",)
 
 
 def test_equal_rows_share_the_first_rank():

@@ -7,7 +7,7 @@ import pytest
 
 import protocols
 from datasets.errors import DataError
-from datasets.sampling.snippets import apart, overlapping, wrapping
+from datasets.sampling.snippets import overlapping, strided_clips, wrapping
 from protocols.errors import ProtocolError
 from protocols.test_time.clips import clips_of, fitting, own_snippets
 from protocols.test_time.inputs import Variants
@@ -88,14 +88,20 @@ def test_windows_that_wrap_show_every_frame_as_often() -> None:
 
 
 def test_frames_that_lie_apart_cover_blocks() -> None:
-    assert apart(8, 2, 4).indices.tolist() == [[0, 4], [1, 5], [2, 6], [3, 7]]
-    assert apart(10, 2, 4).indices.tolist() == [*apart(8, 2, 4).indices.tolist(), [8, 2], [9, 3], [0, 4], [1, 5]]
+    assert strided_clips(8, 2, 4).indices.tolist() == [[0, 4], [1, 5], [2, 6], [3, 7]]
+    assert strided_clips(10, 2, 4).indices.tolist() == [
+        *strided_clips(8, 2, 4).indices.tolist(),
+        [8, 2],
+        [9, 3],
+        [0, 4],
+        [1, 5],
+    ]
     for length in (1, 5, 32, 33, 70):
-        assert set(apart(length, 8, 4).indices.ravel().tolist()) == set(range(length))
+        assert set(strided_clips(length, 8, 4).indices.ravel().tolist()) == set(range(length))
 
 
 def test_bad_windows_are_refused() -> None:
-    for cut in (overlapping, apart):
+    for cut in (overlapping, strided_clips):
         with pytest.raises(DataError, match="stride=0"):
             cut(5, 4, 0)
     with pytest.raises(DataError, match="0 frames"):

@@ -9,9 +9,9 @@ from collections import Counter
 
 import pytest
 
-from reports.build import compose
 from reports.comparison.claims import CSV_COLUMNS, KEYS, SCHEMA, Judged, all_claims, as_csv, as_json, counts, headline
 from reports.comparison.claims_page import claims_page, overview, tables
+from reports.compose import compose
 from reports.html import origins
 from reports.ledger.ledger import SYNTHETIC, build_ledger
 from reports.render.table import Estimate, shown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from protocols.ranking.published import PUBLISHED
-from reports.build import compose
+from reports.compose import compose
 from reports.conventions import page as protocol_ledger_page
 from reports.conventions import tables
 from reports.conventions.spread import alone, joined, moved, spread, swaps

@@ -12,7 +12,8 @@ import pytest
 from protocols.vocabulary import Verdict
 from reports.errors import ReportError
 from reports.ledger import forest_plot
-from reports.ledger.ledger import Difference, build_ledger, decide, judge_claim, published_margin
+from reports.ledger.difference import Difference
+from reports.ledger.ledger import build_ledger, decide, judge_claim, published_margin
 from reports.page import paper_page
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job

@@ -10,6 +10,7 @@ import reports
 from protocols.statistics import clustered_bootstrap
 from reports import build
 from reports.comparison import groups
+from reports.compose import compose
 from reports.errors import NothingToReport, ReportError
 from reports.ledger.ledger import build_ledger, compare
 from reports.records import attributes, test_time
@@ -156,7 +157,7 @@ def test_a_page_on_some_splits_says_so_and_shows_ranks_alone(uri: str, tmp_path:
 def test_data_with_one_division_show_nothing_of_splits(job: Job, tmp_path: Path) -> None:
     assert job.splits == () and not job.one_match
     assert results_splits.section(job, build_ledger(job)) == {}
-    page = build.compose(job).files["index.html"]
+    page = compose(job).files["index.html"]
     assert "split" not in page.lower()
 
 

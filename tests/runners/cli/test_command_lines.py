@@ -11,7 +11,7 @@ from PIL import Image
 
 from runners.cli.exit_codes import guarded
 from runners.pipeline import record
-from runners.torchrun import joined
+from runners.torchrun import process_group
 
 COMMANDS = {
     "runners.reproduce": ["--paper", "gltr", "--arms", "baseline", "--dataset", "own", "--data-root", "DATA"],
@@ -133,7 +133,7 @@ def test_processes_that_do_not_know_where_to_meet_are_told(
         monkeypatch.setenv(name, value)
 
     def main(argv: object = None) -> int:
-        with joined():
+        with process_group():
             return 0
 
     assert guarded(main)() == 2

@@ -35,7 +35,7 @@ def test_off_a_terminal_every_result_is_a_line_with_what_remains(
         board.result(KEY, 0, (40.0, 50.0), False)
         board.result(KEY, 1, (43.0, 51.0), True)
         board.enter(("p", "x", "y"), "Y", (0,))
-        board.turned_away(("p", "x", "y"), "rgb: it takes flow")
+        board.rejected(("p", "x", "y"), "rgb: it takes flow")
     lines = capsys.readouterr().err.splitlines()
     assert "there already" in lines[0] and "to be made" not in lines[0]
     assert "made; 2 to be made, about 1 min" in lines[1]

@@ -19,7 +19,7 @@ from datasets.sampling.snippets import snippets
 from methods.errors import MethodError
 from protocols.test_time.inputs import Snippets
 from runners.evaluation import descriptor_set, encode
-from runners.evaluation.encode import Cut, Feeding, cut_all, describe, in_words, mean_of_clips
+from runners.evaluation.encode import Cut, TestInputs, cut_all, encode_test_set, in_words, mean_of_clips
 from runners.training.frame_features import extract_frame_features
 from tests.datasets import mars_folder
 from tests.runners.small import PixelsAndTime, Small, random_frames, seeded
@@ -62,8 +62,8 @@ def small() -> Small:
     return seeded()
 
 
-def feeding(store: FrameStore, features: np.ndarray | None = None, orders: list | None = None) -> Feeding:
-    return Feeding(store, features, "imagenet", "cpu", "fp32", "extract", orders)
+def inputs(store: FrameStore, features: np.ndarray | None = None, orders: list | None = None) -> TestInputs:
+    return TestInputs(store, features, "imagenet", "cpu", "fp32", "extract", orders)
 
 
 @torch.no_grad()
@@ -78,7 +78,7 @@ def close(found: np.ndarray, expected: np.ndarray) -> None:
 
 def test_snippets_are_cut_looped_and_averaged(store: FrameStore, small: Small) -> None:
     method = PixelsAndTime(small).eval()
-    found = describe(method, SNIPPETS, feeding(store))
+    found = encode_test_set(method, SNIPPETS, inputs(store))
     of_ten = [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 8, 9]]
     close(found.video[0], np.mean([plainly(method, store, 0, f) for f in of_ten], axis=0))
     close(found.video[1], plainly(method, store, 1, [0, 1, 2, 0]))
@@ -93,15 +93,15 @@ def test_features_and_pixels_give_the_same(store: FrameStore, small: Small, tmp_
     )  # fmt: skip
     features = np.load(tmp_path / "features.npy")
     for protocol in (SNIPPETS, SIDES, protocols.load("res50-rgb-single-pass")):
-        from_pixels = describe(PixelsAndTime(small).eval(), protocol, feeding(store))
-        from_features = describe(small, protocol, feeding(store, features))
+        from_pixels = encode_test_set(PixelsAndTime(small).eval(), protocol, inputs(store))
+        from_features = encode_test_set(small, protocol, inputs(store, features))
         close(from_features.video, from_pixels.video)
         if protocol.sides:
             close(from_features.image, from_pixels.image)
 
 
 def test_whole_tracklets_do_not_depend_on_their_batch_mates(store: FrameStore, small: Small) -> None:
-    found = describe(PixelsAndTime(small).eval(), protocols.load("res50-rgb-single-pass"), feeding(store))
+    found = encode_test_set(PixelsAndTime(small).eval(), protocols.load("res50-rgb-single-pass"), inputs(store))
     for tracklet, length in enumerate(LENGTHS):
         close(found.video[tracklet], plainly(small, store, tracklet, list(range(length))))
     assert found.by_mean == {}
@@ -110,7 +110,7 @@ def test_whole_tracklets_do_not_depend_on_their_batch_mates(store: FrameStore, s
 def test_a_network_of_fixed_clips_is_cut_at_its_own_length(store: FrameStore, small: Small) -> None:
     method = Fixed(small).eval()
     for protocol in (SNIPPETS, SIDES):
-        found = describe(method, protocol, feeding(store))
+        found = encode_test_set(method, protocol, inputs(store))
         of_ten = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 9, 9]]
         close(found.video[0], np.mean([plainly(method, store, 0, f) for f in of_ten], axis=0))
         close(found.video[2], plainly(method, store, 2, [0, 0, 0]))
@@ -121,7 +121,7 @@ def test_a_network_of_fixed_clips_is_cut_at_its_own_length(store: FrameStore, sm
 
 def test_padded_clips_and_both_means(store: FrameStore, small: Small) -> None:
     method = PixelsAndTime(small).eval()
-    found = describe(method, SIDES, feeding(store))
+    found = encode_test_set(method, SIDES, inputs(store))
     first, rest = plainly(method, store, 5, list(range(32))), plainly(method, store, 5, [32])  # 33 frames
     close(found.by_mean["frames"][5], (32 * first + rest) / 33)
     close(found.by_mean["clips"][5], (first + rest) / 2)
@@ -132,7 +132,7 @@ def test_padded_clips_and_both_means(store: FrameStore, small: Small) -> None:
 
 
 def test_images_go_through_the_image_network(store: FrameStore, small: Small) -> None:
-    found = describe(TwoNetworks(small).eval(), SIDES, feeding(store))
+    found = encode_test_set(TwoNetworks(small).eval(), SIDES, inputs(store))
     first = to_tensor(store.clip(3, np.array([0])))
     close(found.image[3], first.mean((2, 3)).repeat(1, 2)[0].numpy())
     assert found.encoders["I"].startswith("image network")
@@ -143,7 +143,7 @@ def test_an_order_is_applied_before_the_cut(store: FrameStore, small: Small) -> 
     method = PixelsAndTime(small).eval()
     orders = [np.arange(n, dtype=np.int64) for n in LENGTHS]
     orders[0] = np.array([9, 1, 8, 2, 7, 3, 6, 4, 5, 0])
-    found = describe(method, SNIPPETS, feeding(store, orders=orders))
+    found = encode_test_set(method, SNIPPETS, inputs(store, orders=orders))
     cuts = [[9, 1, 8, 2], [7, 3, 6, 4], [5, 0, 5, 0]]
     close(found.video[0], np.mean([plainly(method, store, 0, f) for f in cuts], axis=0))
 
@@ -169,7 +169,7 @@ def test_every_tracklet_has_its_clips_in_order(rest: str) -> None:
 
 def test_eight_frames_are_those_in_the_middle_of_eight_equal_parts(store: FrameStore, small: Small) -> None:
     protocol = protocols.load("rgb-eight-frames")
-    found = describe(PixelsAndTime(small).eval(), protocol, feeding(store))
+    found = encode_test_set(PixelsAndTime(small).eval(), protocol, inputs(store))
     # 40 frames: parts of 5, their third frame; 10 frames: parts of 1 and 2, the first of two; 3 frames: repeated.
     by_hand = {3: [2, 7, 12, 17, 22, 27, 32, 37], 0: [0, 1, 2, 3, 5, 6, 7, 8], 1: [0, 1, 2, 0, 1, 2, 0, 1]}
     for row, frames in by_hand.items():
@@ -178,7 +178,7 @@ def test_eight_frames_are_those_in_the_middle_of_eight_equal_parts(store: FrameS
             alone = small(clip, torch.ones(1, 8, dtype=torch.bool))
         np.testing.assert_allclose(found.video[row], alone[0].numpy(), rtol=1e-4, atol=1e-5)
     assert found.fed.startswith("8 frames")
-    fixed = describe(Fixed(small).eval(), protocol, feeding(store))
+    fixed = encode_test_set(Fixed(small).eval(), protocol, inputs(store))
     assert fixed.fed.startswith("3 frames")
 
 
@@ -199,19 +199,19 @@ def test_an_extraction_that_was_stopped_goes_on_and_ends_with_the_same_bits(
 ) -> None:
     monkeypatch.setattr(encode, "frames_per_batch", lambda size: 16)
     monkeypatch.setattr(descriptor_set, "_NOTE_SECONDS", 0.0)
-    plain = describe(PixelsAndTime(small).eval(), SNIPPETS, feeding(store)).video
-    kept = replace(feeding(store), scratch=tmp_path / "clips")
+    plain = encode_test_set(PixelsAndTime(small).eval(), SNIPPETS, inputs(store)).video
+    kept = replace(inputs(store), scratch=tmp_path / "clips")
     with pytest.raises(KeyboardInterrupt):
-        describe(Stops(small).eval(), SNIPPETS, kept)
+        encode_test_set(Stops(small).eval(), SNIPPETS, kept)
     again = Stops(small).eval()
     again.calls = 2
-    np.testing.assert_array_equal(describe(again, SNIPPETS, kept).video, plain)
+    np.testing.assert_array_equal(encode_test_set(again, SNIPPETS, kept).video, plain)
     left = again.calls - 2
-    assert describe(again, SNIPPETS, kept).video.tobytes() == plain.tobytes()
+    assert encode_test_set(again, SNIPPETS, kept).video.tobytes() == plain.tobytes()
     assert again.calls - 2 == left >= 2  # nothing was left to do; before, one batch had been done already
     everything = Stops(small).eval()
     everything.calls = 2
-    describe(everything, SNIPPETS, feeding(store))
+    encode_test_set(everything, SNIPPETS, inputs(store))
     assert everything.calls - 2 == left + 1
 
 
@@ -229,7 +229,7 @@ def test_frames_decoded_when_asked_for_describe_the_same_to_the_last_bit(
     monkeypatch.setattr(on_demand, "decode_block", lambda *what: threads.add(threading.current_thread()) or real(*what))
     monkeypatch.setattr(encode, "frames_per_batch", lambda size: 20)
     network = TwoNetworks(small)
-    one, other = (describe(network, protocols.load(protocol), feeding(store)) for store in (decoded, asked))
+    one, other = (encode_test_set(network, protocols.load(protocol), inputs(store)) for store in (decoded, asked))
     np.testing.assert_array_equal(one.video, other.video)
     if one.image is not None:
         np.testing.assert_array_equal(one.image, other.image)

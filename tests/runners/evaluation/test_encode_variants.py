@@ -17,7 +17,7 @@ from protocols.test_time.inputs import Variants
 from protocols.test_time.variants import Choice
 from runners.errors import RunError
 from runners.evaluation import encode, encode_variants
-from runners.evaluation.encode import Chosen, Feeding
+from runners.evaluation.encode import TestInputs, VariantDescriptors
 from runners.training.count_frames import counting_trunk_frames
 from runners.training.frame_features import extract_frame_features, trunk_frames_of
 from tests.runners.dying import cut_off_at_call
@@ -41,7 +41,7 @@ def small() -> Small:
 
 
 @pytest.fixture(scope="module")
-def known(store: FrameStore, small: Small, tmp_path_factory: pytest.TempPathFactory) -> Feeding:
+def known(store: FrameStore, small: Small, tmp_path_factory: pytest.TempPathFactory) -> TestInputs:
     """Frame features, extracted as a job does."""
     folder = tmp_path_factory.mktemp("features")
     extract_frame_features(
@@ -49,11 +49,11 @@ def known(store: FrameStore, small: Small, tmp_path_factory: pytest.TempPathFact
     )  # fmt: skip
     file = folder / "features.npy"
     features = np.load(file)
-    return replace(feeding(store), features=features, passed=(len(features), trunk_frames_of(file)))
+    return replace(inputs(store), features=features, passed=(len(features), trunk_frames_of(file)))
 
 
-def feeding(store: FrameStore, orders: list | None = None) -> Feeding:
-    return Feeding(store, None, "imagenet", "cpu", "fp32", "extract", orders)
+def inputs(store: FrameStore, orders: list | None = None) -> TestInputs:
+    return TestInputs(store, None, "imagenet", "cpu", "fp32", "extract", orders)
 
 
 @torch.no_grad()
@@ -68,7 +68,7 @@ def plainly(method: nn.Module, store: FrameStore, tracklet: int, choice: Choice,
     return np.average(rows, axis=0, weights=weights)
 
 
-def check(method: nn.Module, store: FrameStore, found: Chosen) -> None:
+def check(method: nn.Module, store: FrameStore, found: VariantDescriptors) -> None:
     assert found.choices
     for choice in found.choices:
         for tracklet in range(len(store)):
@@ -79,14 +79,14 @@ def check(method: nn.Module, store: FrameStore, found: Chosen) -> None:
             )  # fmt: skip
             if choice.answers:
                 expected = plainly(method, store, tracklet, choice, answer=True)
-                np.testing.assert_allclose(found.answers[choice.name][tracklet], expected, rtol=2e-4, atol=1e-6)
+                np.testing.assert_allclose(found.gallery[choice.name][tracklet], expected, rtol=2e-4, atol=1e-6)
 
 
 def test_from_frame_features_every_choice_is_the_plain_one_and_costs_one_pass_in_all(
-    store: FrameStore, small: Small, known: Feeding
+    store: FrameStore, small: Small, known: TestInputs
 ) -> None:
     with counting_trunk_frames(small) as trunk:
-        found = encode_variants.choose(small, WAYS, known)
+        found = encode_variants.encode_each_variant(small, WAYS, known)
     assert trunk.frames == 0  # all frames went through before, when features were extracted
     check(small, store, found)
     assert [one.name for one in found.choices] == [one.name for one in WAYS.choices]
@@ -100,7 +100,7 @@ def test_from_pixels_every_choice_is_the_plain_one_and_shared_clips_are_encoded_
     store: FrameStore, small: Small
 ) -> None:
     method = PixelsAndTime(small).eval()
-    found = encode_variants.choose(method, WAYS, feeding(store))
+    found = encode_variants.encode_each_variant(method, WAYS, inputs(store))
     check(method, store, found)
     assert not found.once
     distinct = {
@@ -123,7 +123,7 @@ def test_a_mean_over_frames_cannot_tell_ways_that_show_every_frame_as_often(stor
             colours = clips.mean((3, 4)) * mask[..., None]
             return colours.sum(1) / mask.sum(1, keepdim=True)
 
-    found = encode_variants.choose(MeanColour().eval(), WAYS, feeding(store)).features
+    found = encode_variants.encode_each_variant(MeanColour().eval(), WAYS, inputs(store)).features
     for name in ("tkp-32", "m3d-8", "m3d-320"):
         np.testing.assert_allclose(found[name], found["whole"], rtol=1e-4, atol=1e-5)
     exact = np.flatnonzero(LENGTHS % 8 == 0)  # nothing is left over, so nothing is filled
@@ -134,9 +134,9 @@ def test_a_mean_over_frames_cannot_tell_ways_that_show_every_frame_as_often(stor
 
 def test_groups_and_batches_do_not_show(store: FrameStore, small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     method = PixelsAndTime(small).eval()
-    whole = encode_variants.choose(method, WAYS, feeding(store))
+    whole = encode_variants.encode_each_variant(method, WAYS, inputs(store))
     monkeypatch.setattr(encode_variants, "_PIXELS_A_GROUP", 5)
-    pieces = encode_variants.choose(method, WAYS, feeding(store))
+    pieces = encode_variants.encode_each_variant(method, WAYS, inputs(store))
     for name, rows in whole.features.items():
         np.testing.assert_allclose(pieces.features[name], rows, rtol=2e-4, atol=1e-5)
     assert (pieces.clips, pieces.fed, pieces.trunk_frames) == (whole.clips, whole.fed, whole.trunk_frames)
@@ -145,17 +145,17 @@ def test_groups_and_batches_do_not_show(store: FrameStore, small: Small, monkeyp
 def test_a_network_of_fixed_clips_runs_what_it_can_and_says_why_not_the_rest(store: FrameStore, small: Small) -> None:
     method = Fixed(small).eval()
     method.clip_length = 3
-    found = encode_variants.choose(method, WAYS, feeding(store))
+    found = encode_variants.encode_each_variant(method, WAYS, inputs(store))
     assert found.headline == "snippets-3"
     assert [one.name for one in found.choices] == ["snippets-3"]
     check(method, store, found)
     assert [one.name for one, _ in found.not_run] == [one.name for one in WAYS.choices]
     assert all("exactly 3 frames" in reason for _, reason in found.not_run)
-    described = encode_variants.describe(method, PROTOCOL, feeding(store))
-    np.testing.assert_array_equal(described.video, described.chosen.features["snippets-3"])
-    assert "snippets of 3" in described.fed
-    other = encode.describe(method, protocols.load("rgb-snippets"), feeding(store))
-    np.testing.assert_allclose(described.video, other.video, rtol=1e-4, atol=1e-6)
+    encoded = encode_variants.encode_under_protocol(method, PROTOCOL, inputs(store))
+    np.testing.assert_array_equal(encoded.video, encoded.by_variant.features["snippets-3"])
+    assert "snippets of 3" in encoded.fed
+    other = encode.encode_test_set(method, protocols.load("rgb-snippets"), inputs(store))
+    np.testing.assert_allclose(encoded.video, other.video, rtol=1e-4, atol=1e-6)
 
 
 def test_an_order_is_applied_before_the_cut(store: FrameStore, small: Small) -> None:
@@ -163,23 +163,23 @@ def test_an_order_is_applied_before_the_cut(store: FrameStore, small: Small) -> 
     orders = [np.random.default_rng(int(n)).permutation(int(n)).astype(np.int64) for n in LENGTHS]
     frames = np.concatenate([store.clip(t, order) for t, order in enumerate(orders)])
     turned = FrameStore(LENGTHS, (32, 32), frames=frames)
-    found = encode_variants.choose(method, WAYS, feeding(store, orders))
-    expected = encode_variants.choose(method, WAYS, feeding(turned))
+    found = encode_variants.encode_each_variant(method, WAYS, inputs(store, orders))
+    expected = encode_variants.encode_each_variant(method, WAYS, inputs(turned))
     for name, rows in expected.features.items():
         np.testing.assert_allclose(found.features[name], rows, rtol=1e-5, atol=1e-6)
 
 
-def test_a_protocol_without_choices_is_described_as_ever(store: FrameStore, small: Small, known: Feeding) -> None:
-    found = encode_variants.describe(small, protocols.load("res50-rgb-single-pass"), known)
-    assert found.chosen is None
-    whole = encode_variants.describe(small, PROTOCOL, known)
+def test_a_protocol_without_choices_is_described_as_ever(store: FrameStore, small: Small, known: TestInputs) -> None:
+    found = encode_variants.encode_under_protocol(small, protocols.load("res50-rgb-single-pass"), known)
+    assert found.by_variant is None
+    whole = encode_variants.encode_under_protocol(small, PROTOCOL, known)
     np.testing.assert_allclose(whole.video, found.video, rtol=1e-4, atol=1e-6)
     assert whole.fed == found.fed == "all frames of a tracklet in one pass"
 
 
-def test_a_protocol_of_choices_is_not_described_as_if_it_had_one_way(small: Small, known: Feeding) -> None:
+def test_a_protocol_of_choices_is_not_described_as_if_it_had_one_way(small: Small, known: TestInputs) -> None:
     with pytest.raises(RunError, match="snippet-vs-full feeds a tracklet in several ways"):
-        encode.describe(small, PROTOCOL, known)
+        encode.encode_test_set(small, PROTOCOL, known)
 
 
 def test_frames_are_counted_at_every_entrance() -> None:
@@ -209,12 +209,12 @@ def test_a_run_that_was_killed_goes_on_and_ends_alike(
     monkeypatch.setattr(encode_variants, "_PIXELS_A_GROUP", 40)
     monkeypatch.setattr("runners.evaluation.descriptor_set._NOTE_SECONDS", 0.0)
     method = PixelsAndTime(small).eval()
-    expected = encode_variants.choose(method, WAYS, feeding(store))
-    kept = replace(feeding(store), scratch=tmp_path / "clips")
-    with cut_off_at_call(9, encode_variants, "encode"):
-        encode_variants.choose(method, WAYS, kept)
+    expected = encode_variants.encode_each_variant(method, WAYS, inputs(store))
+    kept = replace(inputs(store), scratch=tmp_path / "clips")
+    with cut_off_at_call(9, encode_variants, "encode_clips"):
+        encode_variants.encode_each_variant(method, WAYS, kept)
     with counting_trunk_frames(method) as trunk:
-        found = encode_variants.choose(method, WAYS, kept)
+        found = encode_variants.encode_each_variant(method, WAYS, kept)
     assert trunk.frames < expected.trunk_frames  # what was done was not done again
     assert found.trunk_frames == expected.trunk_frames  # but it was paid for
     assert (found.clips, found.fed) == (expected.clips, expected.fed)
@@ -227,10 +227,10 @@ def test_counts_that_are_lost_are_counted_again(
     store: FrameStore, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: str
 ) -> None:
     monkeypatch.setattr(encode_variants, "_PIXELS_A_GROUP", 40)
-    method, kept = PixelsAndTime(small).eval(), replace(feeding(store), scratch=tmp_path / "clips")
-    expected = encode_variants.choose(method, WAYS, kept)
+    method, kept = PixelsAndTime(small).eval(), replace(inputs(store), scratch=tmp_path / "clips")
+    expected = encode_variants.encode_each_variant(method, WAYS, kept)
     (tmp_path / "clips" / "trunk_frames.json").write_text(counts)
-    found = encode_variants.choose(method, WAYS, kept)
+    found = encode_variants.encode_each_variant(method, WAYS, kept)
     assert found.trunk_frames == expected.trunk_frames
 
 

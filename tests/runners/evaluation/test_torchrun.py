@@ -13,9 +13,9 @@ import pytest
 from runners.errors import RunError
 from runners.evaluation import import_export
 from runners.evaluation.descriptor_set import FEATURES, Tracklets, read, write
-from runners.evaluation.descriptor_table import Share
+from runners.evaluation.descriptor_table import RankShare
 from runners.evaluation.import_export import load, of_set
-from runners.torchrun import device_of, joined, quiet
+from runners.torchrun import device_of, process_group, silence_other_ranks
 
 ROWS, DIM = 90, 6
 
@@ -80,7 +80,7 @@ def test_what_is_wrong_is_told_once_and_all_processes_end(tmp_path: Path):
 
 def test_a_process_reads_its_slice_of_a_set_from_the_file(tmp_path: Path):
     whole = read(made(tmp_path))
-    parts = [of_set(whole, share=Share(rank, 4)) for rank in range(4)]
+    parts = [of_set(whole, share=RankShare(rank, 4)) for rank in range(4)]
     assert [len(one.gallery) for one in parts] == [22, 23, 22, 23]
     np.testing.assert_array_equal(np.concatenate([one.gallery for one in parts]), whole.features)
     for one in parts:
@@ -97,7 +97,7 @@ def test_only_one_process_reads_all_of_it_to_check_the_digest(tmp_path: Path, mo
         "runners.evaluation.descriptor_set.digest_of", lambda *given: (looked.append(1), digest(*given))[1]
     )
     for rank, times in ((0, 1), (1, 1), (2, 1)):
-        load(folder, share=Share(rank, 3))
+        load(folder, share=RankShare(rank, 3))
         assert len(looked) == times
 
 
@@ -108,7 +108,7 @@ def test_a_file_is_cut_after_its_queries_were_found_or_appended(tmp_path: Path):
     arrays = {"gallery_features": gallery, "gallery_ids": ids, "gallery_cams": cams}
     arrays |= {"query_features": gallery[::5] + 5, "query_ids": ids[::5], "query_cams": cams[::5]}
     np.savez(tmp_path / "a.npz", **arrays)
-    parts = [load(tmp_path / "a.npz", share=Share(rank, 2)) for rank in range(2)]
+    parts = [load(tmp_path / "a.npz", share=RankShare(rank, 2)) for rank in range(2)]
     assert [len(one.gallery) for one in parts] == [12, 12]
     assert all(one.inside is not None and one.inside.tolist() == [20, 21, 22, 23] for one in parts)
     np.testing.assert_array_equal(parts[1].gallery[-4:], gallery[::5] + 5)
@@ -120,7 +120,7 @@ def test_alone_nothing_is_started(monkeypatch: pytest.MonkeyPatch):
         if size:
             monkeypatch.setenv("WORLD_SIZE", size)
         monkeypatch.setenv("RANK", "0")
-        with joined() as processes:
+        with process_group() as processes:
             assert processes is None
 
 
@@ -134,7 +134,7 @@ def test_each_process_takes_its_own_gpu(monkeypatch: pytest.MonkeyPatch):
 def test_quiet_takes_output_and_bars_away_and_gives_them_back(capsys: pytest.CaptureFixture[str]):
     from runners.progress import note, step_bar
 
-    with quiet():
+    with silence_other_ranks():
         print("nothing")
         note("nothing")
         with step_bar("nothing", 2, "steps") as bar:
@@ -146,4 +146,4 @@ def test_quiet_takes_output_and_bars_away_and_gives_them_back(capsys: pytest.Cap
 
 def test_more_processes_than_tracklets_are_refused(tmp_path: Path):
     with pytest.raises((RunError, ValueError), match="cannot be shared by 91 processes"):
-        of_set(read(made(tmp_path)), share=Share(0, 91))
+        of_set(read(made(tmp_path)), share=RankShare(0, 91))

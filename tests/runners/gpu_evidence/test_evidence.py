@@ -1,7 +1,8 @@
-"""Evidence from a GPU: its time plan, its processes, its file; and the whole in miniature on a bare machine."""
+"""Evidence from a GPU: its time, its processes, its file; and the whole in miniature on a bare machine."""
 
-import argparse
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -9,11 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.errors import RunError
-from runners.gpu_evidence import __main__, file
-from runners.gpu_evidence import costs as evidence_costs
-from runners.gpu_evidence.children import run_child
-from runners.gpu_evidence.time_plan import Part, TimePlan
+from runners.gpu_evidence import __main__, costs
 from tests.places import HOUSE
 
 ABSENT = (
@@ -27,7 +24,9 @@ class Without:
     def __init__(self, finder):
         self.finder = finder
     def find_spec(self, name, path=None, target=None):
-        return None if name.partition(".")[0] in {absent!r} else self.finder.find_spec(name, path, target)
+        if name in {absent!r}:  # only what stands in for it is found
+            path = [place for place in sys.path if place.endswith("stand_ins")]
+        return self.finder.find_spec(name, path, target)
     def __getattr__(self, name):
         return getattr(self.finder, name)
 
@@ -45,60 +44,28 @@ class Clock:
         return self.now
 
 
-def test_what_a_part_leaves_goes_to_those_after_it():
-    clock = Clock()
-    plan = TimePlan(110, 10, (Part("a", 40), Part("b", 40), Part("c", 20)), clock)
-    seen = []
-
-    def taking(seconds):
-        def work(given):
-            seen.append(given)
-            clock.now += seconds
-            return ""
-
-        return work
-
-    plan.run("a", taking(10))
-    plan.run("b", taking(75))  # more than it had
-    plan.run("c", taking(1))
-    assert seen == [40, 70, 15]
-    assert [row["used_s"] for row in plan.rows] == [10, 75, 1]
-    assert plan.left() == 14
-
-
-def test_a_part_without_time_is_left_out_and_says_so():
-    clock = Clock()
-    plan = TimePlan(60, 5, (Part("a", 30), Part("b", 25)), clock)
-    clock.now += 53
-    plan.run("b", lambda seconds: pytest.fail("it was started"))
-    assert plan.rows == [{"part": "b", "given_s": 2.0, "used_s": 0.0, "ended": "left out: 2 s were left for it"}]
-
-
-CHILD = "import sys, time, os; from runners.gpu_evidence.children import Sender; send = Sender(int(sys.argv[1])); "
-
-
 @pytest.mark.parametrize(
-    ("code", "passing", "wanted"),
+    ("code", "seconds", "wanted"),
     [
-        ("send({'kind': 'a'}); send({'kind': 'done'})", 0, ""),
-        ("send({'kind': 'a'}); send({'kind': 'done'}); time.sleep(9999)", 0, ""),
-        ("send({'kind': 'a'}); time.sleep(9999)", 900, "stopped: its 900 s were used up"),
-        ("send({'kind': 'a', 'limit': 0.3}); time.sleep(9999)", 0, "stopped: one item took too long"),
-        ("send({'kind': 'a'}); os._exit(7)", 0, "its process ended with exit code 7"),
-        ("send({'kind': 'a'}); os.kill(os.getpid(), 11)", 0, "its process ended with exit code -11"),
+        ("pass", 900, ""),
+        ("import time; time.sleep(9999)", 0.5, "stopped: its 0 s were used up"),
+        ("import os; os._exit(7)", 900, "its process ended with exit code 7"),
+        ("import os; os.kill(os.getpid(), 11)", 900, "its process ended with exit code -11"),
     ],
 )
-def test_a_process_is_ended_whatever_it_does(code, passing, wanted):
-    """Its time goes by, on a clock of the test's own, when its first record is there; it would run for hours."""
-    clock, got = Clock(), []
+def test_a_process_is_ended_whatever_it_does(code, seconds, wanted):
+    assert __main__.run_process([sys.executable, "-c", code], seconds, os.environ) == wanted
 
-    def take(record):
-        got.append(record)
-        clock.now += passing
-        return record.get("limit")
 
-    assert run_child([sys.executable, "-c", CHILD + code], 900, take, clock=clock) == wanted
-    assert [record["kind"] for record in got] == ["a"]
+def test_what_a_process_started_is_ended_with_it(tmp_path):
+    """The grandchild would hold its lock for hours."""
+    holds = "import fcntl, sys, time; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); print('held', "
+    holds += "flush=True); time.sleep(9999)"
+    starts = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', *sys.argv[1:]], stdout=subprocess.PIPE)"
+    command = [sys.executable, "-c", f"{starts}.stdout.readline()", holds, str(tmp_path / "file")]
+    assert __main__.run_process(command, 900, os.environ) == ""
+    with (tmp_path / "file").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # waits for the system to end what was killed
 
 
 def test_only_a_dry_run_may_take_longer_than_a_machine_is_lent_for():
@@ -107,178 +74,152 @@ def test_only_a_dry_run_may_take_longer_than_a_machine_is_lent_for():
 
 
 def options(**changes):
-    given = {
-        "device": "cuda",
-        "quick": False,
-        "parts": list(__main__.PARTS),
-        "seconds": None,
-        "out": None,
-        "json": False,
-    }
-    return argparse.Namespace(**{**given, **changes})
+    words = [] if not changes.get("out") else ["--out", changes["out"]]
+    return __main__.parser().parse_args([*words, *(["--quick"] if changes.get("quick") else [])])
 
 
 def cell(**changes):
     return {"frames": 8, "batch": 1, "left_out": "", "ms_p50": 3.0, **changes}
 
 
-def network(*arms, work=None, cells=({},), part="costs"):
+def network(*arms, work=None, cells=({},)):
     grids = [{"way": {"name": "fp32"}, "cells": [cell(**each) for each in cells]}]
-    return {"kind": "network", "part": part, "arms": list(arms), "grids": grids, **({"work": work} if work else {})}
+    return {"arms": list(arms), "grids": grids, **({"work": work} if work else {})}
 
 
-MACHINE = {
-    "kind": "machine", "device": {"name": "NVIDIA H100 80GB HBM3"}, "software": {"torch": "2.11.0"}, "settings": {},
-}  # fmt: skip
-
-
-class Children:
-    """Stands for `run_child`: sends what it was told to, and lets time go by."""
-
-    def __init__(self, clock, **sent):
-        self.clock, self.sent, self.calls = clock, sent, []
-
-    def __call__(self, command, seconds, take, environment=None):
-        parts = command[command.index("--parts") + 1 : command.index("--device")]
-        skip = int(command[command.index("--skip") + 1])
-        self.calls.append((tuple(parts), round(seconds), skip))
-        took, reason, records = self.sent[parts[0]](skip, seconds)
-        for record in records:
-            take({**record})
-        self.clock.now += took
-        return reason
+MACHINE = {"device": {"name": "NVIDIA H100 80GB HBM3"}, "software": {"torch": "2.11.0"}, "settings": {}}
 
 
 @pytest.fixture
 def run_with(monkeypatch, tmp_path):
-    def run(**sent):
-        clock = Clock()
-        nothing = {part: lambda skip, seconds: (1, "", [MACHINE]) for part in __main__.PARTS}
-        children = Children(clock, **{**nothing, **sent})
-        monkeypatch.setattr(__main__, "run_child", children)
-        one = __main__.Evidence(options(out=str(tmp_path / "found.json")), 530, clock)
-        path = one.run()
-        return json.loads(path.read_text()), children, clock
+    """Runs with made-up processes: part -> what it takes of the seconds it gets, how it ends, and what it found."""
+
+    def run(seconds=530, **made):
+        clock, calls = Clock(), []
+
+        def run_process(command, given, environment):
+            (part,) = command[command.index("--parts") + 1 : command.index("--into")]
+            calls.append((part, round(given)))
+            took, reason, found = made.get(part, (1, "", {}))
+            clock.now += took(given) if callable(took) else took
+            if found is not None:
+                file = Path(command[command.index("--into") + 1]) / f"{part}.json"
+                file.write_text(json.dumps({"machine": MACHINE, "left_out": [], **found}))
+            return reason
+
+        monkeypatch.setattr(__main__, "run_process", run_process)
+        _, path = __main__.measure(options(out=str(tmp_path / "deep" / "found.json")), seconds, clock)
+        return json.loads(path.read_text()), calls, clock
 
     return run
 
 
 def test_all_that_is_found_stands_in_the_file(run_with):
-    todo = {"kind": "todo", "part": "costs", "arms": ["gltr/gltr", "gltr/gltr-e2e", "tkp/tkp", "adfd/a"]}
     cells = ({}, {"ms_p50": None, "left_out": "out of memory: no"})
-
-    def costs(skip, seconds):
-        return 30, "stopped: its 150 s were used up", [
-            MACHINE, {"kind": "ceilings", "part": "costs", "ceilings": {"gbytes_per_s": 3000}}, todo,
-            network("gltr/gltr", work="w1", cells=cells), {**network("gltr/gltr-e2e", work="w1"), "grids": []},
-            {"kind": "left_out", "part": "costs", "arm": "tkp/tkp", "reason": "failed in /opt/torch/lib/site/conv.py"},
-        ]  # fmt: skip
-
-    found, children, _ = run_with(costs=costs)
+    one = network("gltr/gltr", "gltr/gltr-e2e", work="w1", cells=cells)
+    found, calls, _ = run_with(
+        costs=(30, "stopped: its 150 s were used up", {
+            "ceilings": {"gbytes_per_s": 3000}, "networks": [one],
+            "todo": ["gltr/gltr", "gltr/gltr-e2e", "tkp/tkp", "adfd/a"],
+            "left_out": [{"arm": "tkp/tkp", "reason": "failed in /opt/torch/lib/site/conv.py"}],
+        }),
+    )  # fmt: skip
     assert found["state"] == "complete"
     assert found["device"]["name"] == MACHINE["device"]["name"]
     assert found["ceilings"]["costs"] == {"gbytes_per_s": 3000}
-    (one,) = found["costs"]["networks"]
-    assert one["arms"] == ["gltr/gltr", "gltr/gltr-e2e"]  # measured once
+    assert found["costs"]["networks"] == [one]
     assert found["costs"]["left_out"] == [
         {"arm": "tkp/tkp", "reason": "failed in conv.py"},
         {"arm": "adfd/a", "reason": "there was no time for it (stopped: its 150 s were used up)"},
     ]
-    assert [call[0] for call in children.calls] == [("costs",), ("training",), ("curves",), ("compiled",)]
+    assert [part for part, _ in calls] == ["costs", "training", "curves", "compiled"]
     assert [row["part"] for row in found["plan"]] == ["costs", "training", "curves", "compiled"]
+    assert found["plan"][0]["ended"] == "stopped: its 150 s were used up"
+    assert_form(found)
+
+
+def test_what_a_part_leaves_goes_to_those_after_it(run_with):
+    _, calls, _ = run_with(518, costs=(10, "", {}), training=(205, "", {}))  # 510 s, as the parts keep for themselves
+    assert calls == [("costs", 150), ("training", 335), ("curves", 200), ("compiled", 294)]
+
+
+def test_a_part_without_time_is_left_out_and_says_so(run_with):
+    found, calls, _ = run_with(518, costs=(430, "", {}))
+    assert [part for part, _ in calls] == ["costs", "compiled"]
+    assert [row["ended"] for row in found["plan"]][1:3] == ["left out: 0 s were left for it"] * 2
+    assert_form(found)
 
 
 def test_it_ends_in_time_even_if_every_part_takes_all_that_it_gets(run_with):
-    def all_of_it(skip, seconds):
-        return seconds + 1, "stopped", [MACHINE]
-
-    _, children, clock = run_with(**dict.fromkeys(__main__.PARTS, all_of_it))
+    _, calls, clock = run_with(**dict.fromkeys(__main__.PARTS, (lambda given: given + 1, "stopped", {})))
     assert clock.now - 100 < 540
-    assert len(children.calls) == 4
-    assert all(seconds > 50 for _, seconds, _ in children.calls)
+    assert len(calls) == 4
+    assert all(given > 50 for _, given in calls)
 
 
-def test_compiling_goes_on_behind_the_network_that_took_too_long(run_with):
-    def begin(item, arm):
-        return {"kind": "begin", "part": "compiled", "item": item, "arms": [arm], "way": "bf16", "limit": 60}
-
-    def compiled(skip, seconds):
-        if skip == 0:
-            done = {**network("gltr/gltr", part="compiled"), "item": 0}
-            return 70, "stopped: one item took too long", [MACHINE, begin(0, "gltr/gltr"), done, begin(1, "tkp/tkp")]
-        assert skip == 2
-        return 5, "", [MACHINE, begin(2, "adfd/a"), {**network("adfd/a", part="compiled"), "item": 2}]
-
-    found, _, _ = run_with(compiled=compiled)
-    assert [n["arms"] for n in found["compiled"]["networks"]] == [["gltr/gltr"], ["adfd/a"]]
-    assert found["compiled"]["left_out"] == [{"arm": "tkp/tkp", "reason": "bf16: stopped: one item took too long"}]
+def test_a_process_that_ended_before_it_found_anything_costs_its_part_alone(run_with):
+    found, _, _ = run_with(costs=(1, "its process ended with exit code -11", None), curves=(1, "", {
+        "networks": [network("gltr/gltr")]}))  # fmt: skip
+    assert found["costs"] == {"networks": [], "left_out": []}
+    assert found["plan"][0]["ended"] == "its process ended with exit code -11"
+    assert found["curves"]["networks"][0]["arms"] == ["gltr/gltr"]
 
 
 def test_what_was_found_is_on_disk_before_the_end(monkeypatch, tmp_path):
     path = tmp_path / "deep" / "found.json"
-    states = []
 
-    def dies(command, seconds, take, environment=None):
-        take({**MACHINE})
-        take(network("gltr/gltr", work="w1"))
-        states.append(json.loads(path.read_text()))
-        raise KeyboardInterrupt
+    def dies(command, seconds, environment):
+        if path.exists():
+            raise KeyboardInterrupt
+        file = Path(command[command.index("--into") + 1]) / "costs.json"
+        file.write_text(json.dumps({"machine": MACHINE, "left_out": [], "networks": [network("gltr/gltr")]}))
+        return ""
 
-    monkeypatch.setattr(__main__, "run_child", dies)
+    monkeypatch.setattr(__main__, "run_process", dies)
     with pytest.raises(KeyboardInterrupt):
-        __main__.Evidence(options(out=str(path)), 530, Clock()).run()
-    assert states[0]["state"] == "partial"
-    assert states[0]["costs"]["networks"][0]["arms"] == ["gltr/gltr"]
+        __main__.measure(options(out=str(path)), 530, Clock())
+    record = json.loads(path.read_text())
+    assert record["state"] == "partial"
+    assert record["costs"]["networks"][0]["arms"] == ["gltr/gltr"]
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_names_of_files():
     now = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
-    record = file.blank(dry_run=False, command="", now=now)
-    assert file.file_name("NVIDIA H100 80GB HBM3", record["started"]) == "nvidia-h100-80gb-hbm3-2026-11-30.json"
-    assert file.file_name("", record["started"]) == "unknown-device-2026-11-30.json"
-    one = __main__.Evidence(options(), 530, Clock())
-    one.record |= {"device": {"name": "Some GPU"}, "started": record["started"]}
-    assert one._path() == HOUSE / "reports/evidence/some-gpu-2026-11-30.json"
-    one.options.quick = True
-    assert one._path() == Path("out/evidence/some-gpu-2026-11-30.json")  # never where evidence lies
+    record = __main__.blank(dry_run=False, command="", now=now)
+    house = HOUSE / "reports/evidence"
+    assert __main__.file_of(record, options()) == house / "unknown-device-2026-11-30.json"
+    record["device"] = {"name": "NVIDIA H100 80GB HBM3"}
+    assert __main__.file_of(record, options()) == house / "nvidia-h100-80gb-hbm3-2026-11-30.json"
+    dry = __main__.file_of(record, options(quick=True))
+    assert dry == Path("out/evidence/nvidia-h100-80gb-hbm3-2026-11-30.json")  # never where evidence lies
 
 
 def test_no_paths_of_this_machine(tmp_path):
     told = {"a": [f"File {tmp_path}/x.py, and {tmp_path}", 3.5, None], "b": "3 GB/s of w/o and 1/2, gltr/gltr"}
-    assert file.without_paths(told) == {
+    assert __main__.without_paths(told) == {
         "a": [f"File x.py, and {tmp_path.name}", 3.5, None], "b": "3 GB/s of w/o and 1/2, gltr/gltr"
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (lambda r: r.pop("costs"), "costs is missing"),
-        (lambda r: r.update(kind="cost"), "no evidence of form"),
-        (lambda r: r["costs"]["left_out"].append({"arm": "a"}), "without its name or its reason"),
-        (lambda r: r["costs"]["networks"].append({"arms": [], "grids": []}), "no arms or no grids"),
-        (
-            lambda r: r["curves"]["networks"].append(network("a", cells=({"ms_p50": None},))),
-            "neither a time nor a reason",
-        ),
-        (lambda r: r["curves"]["networks"].append(network("a", cells=({"left_out": "x"},))), "or both"),
-    ],
-)
-def test_a_record_of_another_form_is_refused(spoil, words):
-    record = file.blank(dry_run=True, command="")
-    file.check(record, "file")
-    spoil(record)
-    with pytest.raises(RunError, match=words):
-        file.check(record, "file")
+def assert_form(record):
+    """What stands in every file of evidence, whatever was left out."""
+    assert record.keys() == __main__.blank(dry_run=False, command="").keys()
+    assert (record["schema"], record["kind"]) == (1, "evidence")
+    for part in __main__.PARTS:
+        assert all(row["arm"] and row["reason"] for row in record[part]["left_out"])
+        for one in record[part].get("networks", ()):
+            assert one["arms"]
+            cells = [cell for grid in one["grids"] for cell in grid["cells"]]
+            assert all((cell["ms_p50"] is None) == bool(cell["left_out"]) for cell in cells)  # a time, or a reason
 
 
 def test_committed_evidence_has_the_form():
     for path in (HOUSE / "reports" / "evidence").glob("*.json"):
         record = json.loads(path.read_text())
-        file.check(record, path.name)
+        assert_form(record)
         assert record["dry_run"] is False
-        assert record == file.without_paths(record)
+        assert record == __main__.without_paths(record)
 
 
 @pytest.mark.parametrize(
@@ -294,20 +235,20 @@ def test_without_a_gpu_it_says_so_and_exits_3(monkeypatch, capsys, arguments, wo
 
 
 def test_main_arms_come_first_and_every_encoder_is_among_the_arms():
-    found = evidence_costs.arms_to_measure(quick=False)
+    found = costs.arms_to_measure(quick=False)
     names = [name for _, some in found for name in some]
     assert len(names) == len(set(names)) > 100
-    mains = [some[0] for _, some in evidence_costs.main_arms(quick=False)]
+    mains = [some[0] for _, some in costs.main_arms(quick=False)]
     assert {"gltr/gltr", "cosam/cosam", "tkp/tkp", "adfd/adfd", "vrstc/baseline", "baseline/trinet"} <= {
-        name for _, some in evidence_costs.main_arms(quick=False) for name in some
+        name for _, some in costs.main_arms(quick=False) for name in some
     }
     assert [some[0] for _, some in found[: len(mains)]] == mains
     assert not [name for name in names if name.endswith("-gen") or "/transfer" in name]
-    assert len(evidence_costs.compilations(evidence_costs.Extent("cuda", quick=False))) == 3 * len(mains)
+    assert len(costs.compilations(costs.Extent("cuda", quick=False))) == 3 * len(mains)
 
 
 def test_the_miniature_runs_where_hardly_anything_is_installed(tmp_path):
-    """Renders, trains, judges and measures without MLflow, fvcore, Numba, simplejpeg, h5py and all the others."""
+    """Renders, trains, scores and measures without MLflow, fvcore, Numba, simplejpeg, h5py and all the others."""
     (tmp_path / "sitecustomize.py").write_text(WITHOUT.format(absent=set(ABSENT)))
     out = tmp_path / "found.json"
     command = [sys.executable, "-m", "runners.gpu_evidence", "--device", "cpu", "--quick", "--out", str(out)]
@@ -319,7 +260,7 @@ def test_the_miniature_runs_where_hardly_anything_is_installed(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(out.read_text())
-    file.check(found, "file")
+    assert_form(found)
     assert found["dry_run"] is True
     assert found["code"]["code_sha"]
     (network,) = found["costs"]["networks"]
@@ -345,9 +286,9 @@ def test_the_miniature_runs_where_hardly_anything_is_installed(tmp_path):
 
 
 def test_lists_of_numbers_stand_on_one_line(tmp_path):
-    record = file.blank(dry_run=True, command="a [1, 2] b")
+    record = __main__.blank(dry_run=True, command="a [1, 2] b")
     record["settings"] = {"samples": [1.5, -2e-05, 3], "names": ["a", "b"], "none": []}
-    file.write(tmp_path / "file.json", record)
+    __main__.write(tmp_path / "file.json", record)
     text = (tmp_path / "file.json").read_text()
     assert json.loads(text) == record
     assert '"samples": [1.5, -2e-05, 3]' in text

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 import datasets
 from datasets.frames.decoded import FrameStore
-from datasets.synthwalk.render import materials
+from datasets.synthwalk.renderer import materials
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
 from protocols.ground_truth import masks
 from reports.schema import json_shape
 from runners.ground_truth.interface import has_truth
-from runners.ground_truth.masks import Explained, explain, scenes
+from runners.ground_truth.masks import Explained, explain
+from runners.ground_truth.scenes import scenes
 
 
 class Looks(nn.Module):

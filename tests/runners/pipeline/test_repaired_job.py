@@ -22,10 +22,10 @@ from datasets.repaired import staging
 from datasets.repaired.write import read_changes
 from runners import repair, reproduce
 from runners.pipeline import ground_truth
-from runners.pipeline.data_versions import Material
-from runners.pipeline.ground_truth import AgainstTruth
+from runners.pipeline.data_versions import DataVersions
+from runners.pipeline.ground_truth import GroundTruthChecks
 from runners.plan.plan import plan_data, plan_scores
-from runners.plan.plan_types import Setting
+from runners.plan.plan_types import JobConfig
 from runners.plan.step_store import StepStore, read_json
 from tests.places import HOUSE, PAPERS
 from tests.reports import fake
@@ -218,8 +218,8 @@ def test_killed_and_started_again_ends_with_the_same_numbers(finished: Path, tmp
         assert (_painted(tmp_path) / name).read_bytes() == (_painted(finished) / name).read_bytes()
 
 
-def _setting(split: datasets.Split) -> Setting:
-    return Setting(
+def _setting(split: datasets.Split) -> JobConfig:
+    return JobConfig(
         card=methods.paper(PAPER), profile="embedded", budget="quick", pretrained="card", size=None,
         num_ids=split.num_train_ids, data=split.fingerprint, reader=datasets.reader_of(split.name),
         device="cpu", runtime={}, scorer="brief-repair/plain",
@@ -230,13 +230,13 @@ def test_a_damaged_repaired_set_is_named_set_aside_and_written_again(
     tmp_path: Path, tiny_world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     split = datasets.load("synthwalk", tiny_world)
-    setting = _setting(split)
-    data = plan_data(setting.card, "oracle", 0, setting)
+    config = _setting(split)
+    data = plan_data(config.card, "oracle", 0, config)
 
     def root() -> Path:
-        material = Material(split, StepStore(tmp_path), tmp_path, "cpu")
-        assert material.split(data).fingerprint == data.fingerprint
-        return material.folder(data)
+        versions = DataVersions(split, StepStore(tmp_path), tmp_path, "cpu")
+        assert versions.split(data).fingerprint == data.fingerprint
+        return versions.folder(data)
 
     def tree() -> dict[str, bytes]:
         return {str(p.relative_to(where)): p.read_bytes() for p in where.rglob("*") if p.is_file()}
@@ -272,12 +272,12 @@ def test_where_nobody_knows_the_truth_the_calls_say_how_much_is_hidden(
 ) -> None:
     monkeypatch.setattr(ground_truth, "has_truth", lambda split: False)
     split = datasets.load("synthwalk", tiny_world)
-    setting = _setting(split)
-    material = Material(split, StepStore(tmp_path), tmp_path, "cpu")
-    assert AgainstTruth(material, setting, calls=False).hidden_shares(0) is None
-    found = AgainstTruth(material, setting, calls=True).hidden_shares(0)
+    config = _setting(split)
+    versions = DataVersions(split, StepStore(tmp_path), tmp_path, "cpu")
+    assert GroundTruthChecks(versions, config, calls=False).hidden_shares(0) is None
+    found = GroundTruthChecks(versions, config, calls=True).hidden_shares(0)
     assert found is not None
     assert found.by == "region scores"
-    scores = material.scores("test", plan_scores(0, setting))
-    first = int(material.raw_store("test", (64, 32)).lengths[0])
+    scores = versions.scores("test", plan_scores(0, config))
+    first = int(versions.raw_store("test", (64, 32)).lengths[0])
     assert found.shares[0] == pytest.approx((scores[:first] < 0.97).mean())  # share of called regions of its frames

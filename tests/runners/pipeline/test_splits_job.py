@@ -310,7 +310,10 @@ def test_divisions_that_cannot_be_averaged_are_refused() -> None:
 def test_a_protocol_that_lets_camera_1_ask_refuses_data_that_do_otherwise() -> None:
     rules = protocols.load("image-to-video-ilids")
     check_divisions([_split(0, "a" * 32)], rules)
-    with pytest.raises(NotPossible, match="camera 1 asks and the others answer, but in pairs cameras 2 ask and 1"):
+    with pytest.raises(
+        NotPossible,
+        match="camera 1 has the queries and the others have the gallery, but in pairs cameras 2 have queries and 1",
+    ):
         check_divisions([_split(0, "a" * 32, (2, 1))], rules)
 
 

@@ -10,7 +10,7 @@ import pytest
 import datasets
 import methods
 import protocols
-from datasets.synthwalk.render.numba_cache import KERNELS
+from datasets.synthwalk.renderer.numba_cache import KERNELS
 from runners.errors import RunError
 from runners.ground_truth.masks import explain_step
 from runners.plan import code_digest as sources
@@ -18,8 +18,8 @@ from runners.plan.code_digest import BY_FINGERPRINT, DECIDES_NOTHING, KINDS, Kin
 from runners.plan.import_closure import HOUSE, Sources
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun, PlannedData
-from runners.plan.result_steps import examine_step, judge_step
-from tests.runners.settings import setting
+from runners.plan.result_steps import examine_step, score_step
+from tests.runners.job_config import config
 
 HOUSES = Sources.of()
 MODULES = {kind: set(closure(kind, HOUSES)) for kind in KINDS}
@@ -105,7 +105,7 @@ MUST_NOT = {
     "protocols.ground_truth.masks": {"stage", "judge"},
     "protocols.ground_truth.restoration": {"stage", "judge", "explain"},
     "protocols.cost.latency": {"stage", "features", "explain"},
-    "datasets.synthwalk.render.rasteriser": set(KINDS),
+    "datasets.synthwalk.renderer.rasteriser": set(KINDS),
     "datasets.repaired.oracle": {"stage", "judge", "explain"},
     "runners.ground_truth.masks": set(KINDS) - {"explain"},
     "runners.reproduce": set(KINDS),
@@ -135,7 +135,7 @@ def test_machine_code_that_is_kept_is_found_by_all_that_it_was_made_of() -> None
     """numba looks at a kernel's own file alone, so kernels that use others are kept under a digest of all of them."""
     for file in sorted((HOUSE / "datasets" / "synthwalk").glob("*.py")):
         used = HOUSES.source(f"datasets.synthwalk.{file.stem}").imports if file.stem != "__init__" else ()
-        if "datasets.synthwalk.render.numba_cache.compiled" in used:
+        if "datasets.synthwalk.renderer.numba_cache.compiled" in used:
             inner = {HOUSES.module(name) for name in used if name.startswith("datasets.synthwalk.")}
             names = {str(name).rpartition(".")[2] for name in inner} - {"synthwalk"}
             assert {file.name, *(f"{name}.py" for name in names)} <= set(KERNELS)
@@ -263,13 +263,13 @@ def fingerprints(monkeypatch: pytest.MonkeyPatch) -> Iterator[partial[Mapping[st
         house = _edited(**{name.replace(".", "__"): text.replace(old, new)})
         monkeypatch.setattr(sources, "_everything", lambda: house)
         sources._digest.cache_clear()
-        arm, told = ArmRun(methods.arm("gltr", "gltr")), setting("gltr")
+        arm, told = ArmRun(methods.arm("gltr", "gltr")), config("gltr")
         last = plan_stages(arm, 0, told)[-1]
         protocol = protocols.load("rgb-single-pass").as_dict()
         raw = PlannedData("raw", "0" * 32)
         return {
             "stage": last.step.fingerprint,
-            "judge": judge_step(arm, last, raw, protocol, told).fingerprint,
+            "judge": score_step(arm, last, raw, protocol, told).fingerprint,
             "explain": explain_step(arm, last, told).fingerprint,
             "examine": examine_step(arm, (64, 32), protocol, told, {}).fingerprint,
         }

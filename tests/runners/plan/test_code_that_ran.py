@@ -19,7 +19,7 @@ from runners.pipeline import job as jobs
 from runners.pipeline.job import Job
 from runners.plan.code_digest import BY_FINGERPRINT, DECIDES_NOTHING, KINDS, closure
 from runners.plan.import_closure import HOUSE, ROOTS, Sources
-from runners.plan.plan_types import ArmRun, Setting
+from runners.plan.plan_types import ArmRun, JobConfig
 from runners.plan.step_store import Step, StepStore
 
 NO_FUNCTION = ("<module>", "<lambda>", "<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
@@ -77,7 +77,7 @@ def test_all_that_ran_is_covered(
 
     split = datasets.load("synthwalk", tiny_world)
     reader = datasets.reader_of(split.name)
-    setting = Setting(
+    config = JobConfig(
         card=methods.paper(brief),
         profile="embedded",
         budget="quick",
@@ -92,9 +92,9 @@ def test_all_that_ran_is_covered(
     protocol = protocols.load("rgb-single-pass")
     monkeypatch.setattr(jobs, "COST_LENGTHS", (2,))
     monkeypatch.setattr(StepStore, "running", running)
-    job = Job(setting, split, protocol, StepStore(tmp_path), tmp_path, "test")
+    job = Job(config, split, protocol, StepStore(tmp_path), tmp_path, "test")
     with watch.watching():
-        list(job.outcomes([ArmRun(methods.arm("gltr", setting.card))], [0]))
+        list(job.outcomes([ArmRun(methods.arm("gltr", config.card))], [0]))
 
     assert {"stage", "features", "judge", "examine", "explain"} <= set(watch.code)
     trained = _counted(watch.files("stage"))

@@ -8,9 +8,9 @@ import methods
 from datasets.attributes import Group
 from runners.errors import RunError
 from runners.pipeline.selection import choose_arms, choose_labellers, choose_runs
-from runners.plan.plan import fitted, labels_of, plan_stages
-from runners.plan.plan_types import Annotated, ArmRun, Setting
-from tests.runners.settings import setting
+from runners.plan.plan import labels_of, plan_stages, with_attribute_groups
+from runners.plan.plan_types import Annotated, ArmRun, JobConfig
+from tests.runners.job_config import config
 
 GROUPS = (Group("upper body", ("shirt", "coat", "top: red")), Group("attachments", ("backpack",)))
 OTHERS = (Group("upper body", ("coat",)), Group("shoes", ("boots", "leather")), Group("attachments", ("box",)))
@@ -22,8 +22,8 @@ ON_SOURCE = ("transfer-bce", "transfer-wbce")
 ON_BOTH = ("transfer-bce-mmd", "transfer-wbce-mmd")
 
 
-def _setting(**changes: Any) -> Setting:
-    return setting("adfd", **{"annotation": ANNOTATION, "source": SOURCE, **changes})
+def _setting(**changes: Any) -> JobConfig:
+    return config("adfd", **{"annotation": ANNOTATION, "source": SOURCE, **changes})
 
 
 def _run(name: str) -> ArmRun:
@@ -39,12 +39,12 @@ def _changed(names: tuple[str, ...], **changes: Any) -> list[bool]:
 
 
 def test_networks_are_built_for_the_attributes_that_there_are() -> None:
-    assert fitted(_run("adfd"), _setting()).arm.settings()["groups"] == [3, 1]
-    assert fitted(_run("f-wbce"), _setting()).arm.settings()["groups"] == [1, 2, 1]
-    assert fitted(_run("transfer-wbce"), _setting()).arm.settings()["groups"] == [1, 2, 1]
+    assert with_attribute_groups(_run("adfd"), _setting()).arm.settings()["groups"] == [3, 1]
+    assert with_attribute_groups(_run("f-wbce"), _setting()).arm.settings()["groups"] == [1, 2, 1]
+    assert with_attribute_groups(_run("transfer-wbce"), _setting()).arm.settings()["groups"] == [1, 2, 1]
     for text in ("adfd", "a"):
-        assert fitted(_run(text), _setting()).text == _run(text).text
-    assert fitted(_run("a"), _setting()) == _run("a")  # it learns none
+        assert with_attribute_groups(_run(text), _setting()).text == _run(text).text
+    assert with_attribute_groups(_run("a"), _setting()) == _run("a")  # it learns none
 
 
 def test_another_annotation_changes_what_learns_from_it_and_nothing_else() -> None:
@@ -75,8 +75,8 @@ def test_labels_name_their_labeller_and_its_attributes() -> None:
     assert labels.sizes == (1, 2, 1)
     assert labels.columns == ("coat", "boots", "leather", "box")
     assert labels.labeller.seed == 3
-    told = plan_stages(_run("adfd"), 0, _setting())[-1].labels
-    assert told is not None and (told.name, told.step) == ("annotated", None)
+    label_source = plan_stages(_run("adfd"), 0, _setting())[-1].labels
+    assert label_source is not None and (label_source.name, label_source.step) == ("annotated", None)
 
 
 def test_nothing_tells_attributes() -> None:

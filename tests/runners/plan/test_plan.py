@@ -12,13 +12,13 @@ from runners.ground_truth.attributes import recognise_step
 from runners.ground_truth.frame_weights import weigh_step
 from runners.pipeline.selection import choose_arms, choose_runs, choose_seeds, parse_size
 from runners.plan.plan import controls_for, plan_stages
-from runners.plan.plan_types import ArmRun, PlannedData, Setting
-from runners.plan.result_steps import judge_step
-from tests.runners.settings import setting
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData
+from runners.plan.result_steps import score_step
+from tests.runners.job_config import config
 
 
-def _setting(**changes: Any) -> Setting:
-    return setting("gltr", **changes)
+def _setting(**changes: Any) -> JobConfig:
+    return config("gltr", **changes)
 
 
 def _run(text: str, control: Any = None) -> ArmRun:
@@ -55,10 +55,10 @@ def test_seed_and_budget_count_and_judging_differs_where_training_is_shared() ->
     assert set(_prints(_run("gltr"))) & set(_prints(_run("gltr"), budget="quick")) == set()
     last = plan_stages(_run("gltr"), 0, _setting())[-1]
     raw = PlannedData("raw", "0" * 32)
-    judged = {judge_step(_run("gltr", c), last, raw, {"name": "p"}, _setting()).fingerprint for c in (None, "uniform")}
+    judged = {score_step(_run("gltr", c), last, raw, {"name": "p"}, _setting()).fingerprint for c in (None, "uniform")}
     assert len(judged) == 2
     repaired = PlannedData("oracle", "1" * 32)
-    assert judge_step(_run("gltr"), last, repaired, {"name": "p"}, _setting()).fingerprint not in judged
+    assert score_step(_run("gltr"), last, repaired, {"name": "p"}, _setting()).fingerprint not in judged
 
 
 def test_what_is_cut_out_of_test_frames_counts_wherever_they_are_looked_at_so() -> None:
@@ -66,19 +66,19 @@ def test_what_is_cut_out_of_test_frames_counts_wherever_they_are_looked_at_so() 
     whole = plan_stages(_run("gltr"), 0, _setting())[-1]
     cut = replace(whole, crop=1.125)
     steps = [
-        partial(judge_step, _run("gltr"), tested=PlannedData("raw", "0" * 32), protocol={"name": "p"}),
+        partial(score_step, _run("gltr"), tested=PlannedData("raw", "0" * 32), protocol={"name": "p"}),
         partial(weigh_step, _run("gltr")),
         partial(recognise_step, _run("gltr")),
     ]
     for step in steps:
-        assert step(last=whole, setting=_setting()).fingerprint != step(last=cut, setting=_setting()).fingerprint
+        assert step(last=whole, config=_setting()).fingerprint != step(last=cut, config=_setting()).fingerprint
 
 
 def test_what_says_how_much_of_a_query_is_hidden_counts() -> None:
     last = plan_stages(_run("gltr"), 0, _setting())[-1]
     raw = PlannedData("raw", "0" * 32)
     told = {
-        judge_step(_run("gltr"), last, raw, {"name": "p"}, _setting(), by).fingerprint for by in (None, "truth", "f1")
+        score_step(_run("gltr"), last, raw, {"name": "p"}, _setting(), by).fingerprint for by in (None, "truth", "f1")
     }
     assert len(told) == 3
 

@@ -10,12 +10,12 @@ from runners.errors import RunError
 from runners.pipeline.selection import choose_arms, choose_repairers, choose_runs
 from runners.plan.data_names import parse_repairer
 from runners.plan.plan import plan_data, plan_scores, plan_stages
-from runners.plan.plan_types import ArmRun, PlannedData, Setting
-from tests.runners.settings import setting
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData
+from tests.runners.job_config import config
 
 
-def _setting(paper: str = "vrstc", **changes: Any) -> Setting:
-    return setting(paper, **changes)
+def _setting(paper: str = "vrstc", **changes: Any) -> JobConfig:
+    return config(paper, **changes)
 
 
 def _prints(run: ArmRun, paper: str = "vrstc") -> list[str]:

@@ -19,8 +19,8 @@ from runners.pipeline import job
 from runners.regression import run
 from runners.regression.baseline import Ratio, read_baseline
 from runners.regression.matrix import read_matrix
-from runners.regression.probe_networks import NAMES, FrameEye
-from runners.training import frame_features, loop
+from runners.regression.probe_networks import NAMES, ProbeNetworkFrames
+from runners.training import frame_features, sources
 from tests.runners.regression.faults import Patch, bare, never_last, one_late, one_short, patching, swapped
 
 BRIEF = "tests/papers/brief"
@@ -116,7 +116,7 @@ FAULTS = {
         ("frames:", "means:", "pixels: training", "pixels: decoded", "losses:"),
     ),
     "a swapped channel in training and test": (
-        patching(*((module, "to_tensor", swapped) for module in (frame_features, encode, loop))),
+        patching(*((module, "to_tensor", swapped) for module in (frame_features, encode, sources))),
         {*AT_TEST, "pixels: training, brief/baseline frames", "network: brief/baseline"},
         ("frames:", "means:", "pixels: decoded"),
     ),
@@ -299,7 +299,7 @@ def test_an_eye_sees_what_a_mean_does_not() -> None:
     """A mirrored, turned or channel-swapped picture has the same mean grey; the eye tells each apart."""
     picture = torch.rand(1, 3, 8, 4, generator=torch.Generator().manual_seed(0))
     seen = {
-        name: FrameEye().frame_features(changed).round(decimals=4)
+        name: ProbeNetworkFrames().frame_features(changed).round(decimals=4)
         for name, changed in {
             "as it is": picture,
             "mirrored": picture.flip(-1),

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from datasets.frames.decoded import FrameStore
 from methods.cards.recipe import Length, Optimizer, Sampler, Stage, Turn
 from methods.errors import MethodError
-from runners.training.batches import Feed
-from runners.training.loop import PixelSource, train_stage
+from runners.training.batches import BatchStream
+from runners.training.loop import CHECKPOINT_SECONDS, StageTraining, train_stage
+from runners.training.sources import PixelSource
 
 STEPS = 6
 
@@ -57,15 +58,14 @@ def _stage() -> Stage:
     )
 
 
-def _train(game: Game, folder: Path, seconds: float | None = None) -> list[dict[str, float]]:
+def _train(game: Game, folder: Path, seconds: float = CHECKPOINT_SECONDS) -> list[dict[str, float]]:
     store = FrameStore(np.full(4, 2), (8, 4), frames=np.zeros((8, 8, 4, 3), dtype=np.uint8))
     stage = _stage()
-    feed = Feed(stage, store.lengths, np.arange(4), seed=3)
+    batches = BatchStream(stage, store.lengths, np.arange(4), seed=3)
     source = PixelSource(store, stage, 3, "cpu", "fp32")
-    return train_stage(
-        game,
+    training = StageTraining(
         stage,
-        feed,
+        batches,
         source,
         steps=STEPS,
         unit="steps",
@@ -75,6 +75,7 @@ def _train(game: Game, folder: Path, seconds: float | None = None) -> list[dict[
         title="game",
         checkpoint_seconds=seconds,
     )
+    return train_stage(game, training)
 
 
 def test_each_turn_moves_its_own_network_after_the_other_has_moved(tmp_path: Path) -> None:

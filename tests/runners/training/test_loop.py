@@ -12,8 +12,9 @@ from datasets.frames.decoded import FrameStore
 from methods.cards.recipe import Augment, Clip, Length, Optimizer, Sampler, Schedule, Stage
 from runners.errors import TrainingFailed
 from runners.training import frame_features, loop
-from runners.training.batches import Feed
-from runners.training.loop import FeatureSource, PixelSource, train_stage
+from runners.training.batches import BatchStream
+from runners.training.loop import StageTraining, train_stage
+from runners.training.sources import FeatureSource, PixelSource
 from runners.training.stage import frame_network_is_frozen
 from tests.runners.dying import cut_off_at_call
 from tests.runners.small import Small
@@ -50,10 +51,10 @@ def _small(seed: int = 0) -> Small:
 
 def _train(store: FrameStore, folder: Path, *, stage: Stage = STAGE, net: Small | None = None, **options: Any) -> Small:
     net = net or _small()
-    feed = Feed(stage, LENGTHS, LABELS, seed=5)
+    batches = BatchStream(stage, LENGTHS, LABELS, seed=5)
     source = options.pop("source", None) or PixelSource(store, stage, 5, "cpu", "fp32")
     defaults: dict[str, Any] = {"steps": 14, "unit": "steps", "seed": 5, "device": "cpu", "title": "train s"}
-    net.log = train_stage(net, stage, feed, source, folder=folder, **{**defaults, **options})
+    net.log = train_stage(net, StageTraining(stage, batches, source, folder=folder, **{**defaults, **options}))
     return net
 
 

@@ -16,7 +16,7 @@ from runners.cli.options import chosen_precision
 from runners.errors import NotPossible, RunError
 from runners.evaluate import as_data, as_text, evaluate
 from runners.evaluation.descriptor_set import HEADLINE, Tracklets, read
-from runners.evaluation.encode import Described
+from runners.evaluation.encode import EncodedTestSet
 from runners.evaluation.import_export import of_set
 from runners.evaluation.saved_descriptors import keep
 from runners.plan import environment
@@ -24,9 +24,9 @@ from runners.plan.environment import PRECISIONS, choose_precision
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun
 from runners.training import loop
-from runners.training.batches import Feed
-from runners.training.loop import autocast, laid_out
-from tests.runners.settings import setting
+from runners.training.batches import BatchStream
+from runners.training.sources import autocast, laid_out
+from tests.runners.job_config import config
 
 CPU = torch.device("cpu")
 
@@ -37,14 +37,14 @@ def test_the_papers_profile_is_fp32_on_any_machine(monkeypatch: pytest.MonkeyPat
     for key, wanted in (("gltr", "gltr-released"), ("cosam", "cosam"), ("tkp", "tkp-released")):
         run = ArmRun(methods.arm(wanted, methods.paper(key)))
         for profile, expected in (("paper", "fp32"), ("embedded", "bf16")):
-            planned = plan_stages(run, 0, setting(key, profile=profile))
+            planned = plan_stages(run, 0, config(key, profile=profile))
             assert {one.precision for one in planned} == {expected}
             assert {one.step.inputs["precision"] for one in planned} == {expected}
 
 
 def test_another_precision_is_another_step() -> None:
     run = ArmRun(methods.arm("gltr-released"))
-    plain = setting("gltr", profile="paper")
+    plain = config("gltr", profile="paper")
     asked = {one: plan_stages(run, 0, replace(plain, precision=one))[-1] for one in ("fp32", "bf16")}
     assert plan_stages(run, 0, plain)[-1].step.fingerprint == asked["fp32"].step.fingerprint
     assert asked["bf16"].step.fingerprint != asked["fp32"].step.fingerprint
@@ -57,7 +57,7 @@ def test_the_filter_is_in_the_fingerprint() -> None:
     recipes = dict(card.recipes["paper"])
     recipes["released"] = replace(recipes["released"], resize="bilinear")
     other = replace(card, recipes={**card.recipes, "paper": recipes})
-    one, two = (plan_stages(run, 0, setting("gltr", card=each, profile="paper"))[-1] for each in (card, other))
+    one, two = (plan_stages(run, 0, config("gltr", card=each, profile="paper"))[-1] for each in (card, other))
     assert (one.resize, two.resize) == ("opencv-linear", "bilinear")
     assert one.step.fingerprint != two.step.fingerprint
 
@@ -122,11 +122,14 @@ def test_a_stage_computes_its_backward_pass_in_its_numbers(tmp_path: Path, monke
             return method.losses(batch, None, None, wanted)
 
     stage = methods.paper("gltr").recipe("baseline", "paper").stages[0]
-    feed = Feed(stage, np.array([4, 4]), np.array([0, 1]), seed=0)
+    batches = BatchStream(stage, np.array([4, 4]), np.array([0, 1]), seed=0)
     before = conv.allow_tf32
     for precision in ("fp32", "tf32", "bf16"):
-        loop.train_stage(Net(), stage, feed, Given(), steps=1, unit="epochs", seed=0, device="cpu", folder=tmp_path,
-                             title="x", precision=precision)  # fmt: skip
+        training = loop.StageTraining(
+            stage, batches, Given(), steps=1, unit="epochs", seed=0, device="cpu", folder=tmp_path, title="x",
+            precision=precision,
+        )  # fmt: skip
+        loop.train_stage(Net(), training)
     assert seen == [(False, False), (True, True), (False, False)]
     assert conv.allow_tf32 == before
 
@@ -149,9 +152,9 @@ def test_kept_descriptors_tell_their_numbers(tmp_path: Path) -> None:
     people, cameras = np.array([1, 2, 1, 2]), np.array([1, 1, 2, 2])
     asks = np.array([True, True, False, False])
     who = Tracklets(np.array(list("abcd")), people, cameras, np.full(4, 3), asks, ~asks)
-    described = Described(np.eye(4, dtype=np.float32), {}, None, "all frames", {})
+    encoded = EncodedTestSet(np.eye(4, dtype=np.float32), {}, None, "all frames", {})
     result = {"arm": "gltr", "label": "GLTR", "seed": 0, "precision": "bf16", "fingerprint": "f" * 32}
-    keep(tmp_path, described, who, result)
+    keep(tmp_path, encoded, who, result)
     found = of_set(read(tmp_path / HEADLINE))
     assert found.about["precision"] == "bf16"
     evaluated = evaluate(found)

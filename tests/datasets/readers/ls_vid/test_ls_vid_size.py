@@ -16,7 +16,7 @@ QUERIES = 3_504
 CAMERAS = 15
 
 
-def part_of(name: str, first_person: int) -> reader.Part:
+def part_of(name: str, first_person: int) -> reader.Partition:
     """A person a folder; tracklets are dealt out evenly, and so are images."""
     people, tracklets, frames = SIZES[name]
     owners = np.sort(first_person + np.arange(tracklets) % people)
@@ -35,11 +35,11 @@ def part_of(name: str, first_person: int) -> reader.Part:
         names=np.concatenate(blocks),
         sizes=None,
     )
-    return reader.Part.of(name, listed, listing)
+    return reader.Partition.of(name, listed, listing)
 
 
 @pytest.fixture(scope="module")
-def parts() -> dict[str, reader.Part]:
+def parts() -> dict[str, reader.Partition]:
     return {name: part_of(name, first) for name, first in (("train", 1), ("val", 1_001), ("test", 2_001))}
 
 
@@ -51,7 +51,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_published_count_is_met(parts: dict[str, reader.Part], root: Path) -> None:
+def test_every_published_count_is_met(parts: dict[str, reader.Partition], root: Path) -> None:
     found = reader.read(root, parts)
     assert not found.failed
     assert not found.problems
@@ -63,18 +63,18 @@ def test_every_published_count_is_met(parts: dict[str, reader.Part], root: Path)
     assert split.test[-1].frames[-1] == "tracklet_test/4730/4730_11332_08_0199.jpg"
 
 
-def test_the_validation_people_are_added_as_published(parts: dict[str, reader.Part], root: Path) -> None:
+def test_the_validation_people_are_added_as_published(parts: dict[str, reader.Partition], root: Path) -> None:
     found = reader.read(root, parts, val=True)
     assert not found.failed
     counts = found.split.counts()
     assert (counts["train_ids"], counts["train_tracklets"], counts["train_frames"]) == (1_042, 3_610, 705_610)
 
 
-def test_one_lost_image_is_noticed(parts: dict[str, reader.Part], root: Path) -> None:
+def test_one_lost_image_is_noticed(parts: dict[str, reader.Partition], root: Path) -> None:
     train = parts["train"]
     starts = train.listing.starts.copy()
     starts[100:] -= 1
     names = np.delete(train.listing.names, int(starts[100]))
-    changed = reader.Part.of("train", train.listed, FolderListing(train.listing.folders, starts, names, None))
+    changed = reader.Partition.of("train", train.listed, FolderListing(train.listing.folders, starts, names, None))
     failed = reader.read(root, {**parts, "train": changed}).failed
     assert [(check.what, check.found) for check in failed] == [("train_frames", 550_418)]

@@ -1,0 +1,57 @@
+"""The report of one job before it is written: every file of its folder, and plain data about it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.ledger.ledger import build_ledger
+from reports.page import paper_page
+from reports.sections import discovery
+from reports.sections.interface import SectionInput
+from reports.sections.results.slices import find
+from reports.sections.results.tables import runs
+from reports.store.job import Job
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A job's report before it is written: the folder's usual name, path -> text, and plain data about it."""
+
+    name: str
+    files: dict[str, str]
+    facts: dict[str, Any]
+
+
+def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str]] = ()) -> Composed:
+    """Everything that a job's report folder holds.
+
+    Args:
+        job: what was recorded.
+        slices: attributes of the queries to show accuracy by.
+        pages: href and name of other pages that the page links to.
+    """
+    wanted = find(job, slices)
+    ledger = build_ledger(job)
+    given = SectionInput(job, ledger, wanted)
+    first = job.any_result
+    name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
+    made = [*discovery.tables(given), runs(job)]
+    files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted, pages)}
+    for table in made:
+        files[f"{table.name}.csv"] = table.as_csv()
+        files[f"{table.name}.tex"] = table.as_latex()
+    files |= {
+        "ledger.json": json.dumps(ledger.as_dict(), indent=1, sort_keys=True, ensure_ascii=False) + "\n",
+        "ledger.csv": ledger.as_csv(),
+        "tables.json": json.dumps([table.as_dict() for table in made], indent=1, ensure_ascii=False) + "\n",
+    }
+    facts = {
+        "experiment": job.experiment,
+        "parent_id": job.parent_id,
+        "verdicts": {claim.id: claim.verdict for claim in ledger.claims},
+        "ledger": ledger.as_dict(),
+        "tables": {table.name: table.as_dict() for table in made},
+        **discovery.facts(given),
+    }
+    return Composed(name, files, facts)

@@ -1,0 +1,1 @@
+"""Of Numba, only the settings."""

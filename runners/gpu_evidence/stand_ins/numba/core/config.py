@@ -1,0 +1,3 @@
+"""Numba's settings: nothing is kept, since nothing is compiled."""
+
+CACHE_DIR = ""
