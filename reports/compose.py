@@ -5,17 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.conventions import page as protocol_ledger_page
-from reports.ledger import mask_measures
 from reports.ledger.ledger import build_ledger
 from reports.page import paper_page
-from reports.render.table import Table
-from reports.sections.attributes import section as attributes_section
-from reports.sections.cost import section as cost_section
-from reports.sections.repair import section as repair_section
-from reports.sections.results import sides, splits, tables
+from reports.sections import discovery
+from reports.sections.interface import SectionInput
 from reports.sections.results.slices import find
-from reports.sections.test_time import section as test_time_section
+from reports.sections.results.tables import runs
 from reports.store.job import Job
 
 
@@ -38,18 +33,10 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     """
     wanted = find(job, slices)
     ledger = build_ledger(job)
+    given = SectionInput(job, ledger, wanted)
     first = job.any_result
     name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
-    made: list[Table] = [tables.results(job), tables.stages(job), tables.runs(job), *splits.tables(job)]
-    made += [table] if (table := tables.admission(job)).rows else []
-    some = [tables.conventions(job, "mAP"), tables.conventions(job, "rank1"), sides.matrix(job), sides.variants(job)]
-    some += protocol_ledger_page.section(job).get("files", [])
-    for group in job.arms():
-        if group.explained():
-            some += [mask_measures.accuracy(group), mask_measures.differences(group)]
-    some += cost_section.tables(job.cost) if job.cost else []
-    some += [*test_time_section.tables(job), *repair_section.tables(job), *attributes_section.tables(job, wanted)]
-    made += [table for table in some if table.rows]
+    made = [*discovery.tables(given), runs(job)]
     files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted, pages)}
     for table in made:
         files[f"{table.name}.csv"] = table.as_csv()
@@ -65,9 +52,6 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
         "verdicts": {claim.id: claim.verdict for claim in ledger.claims},
         "ledger": ledger.as_dict(),
         "tables": {table.name: table.as_dict() for table in made},
-        "repair": list(repair_section.what_can_be_shown(job)),
-        "slices": [one.attribute["name"] for one in wanted],
-        "splits": list(job.splits),
-        "splits_told": [splits.words(job), *splits.leads(job, ledger)] if job.splits else [],
+        **discovery.facts(given),
     }
     return Composed(name, files, facts)

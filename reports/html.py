@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from reports.render.estimate import estimate
 from reports.render.table import Cell, Column, Estimate, Marked, number, shown
@@ -27,6 +27,22 @@ class Origin:
     href: str
     label: str
     command: str
+
+
+class Shown(Protocol):
+    """What `fragment` asks of a section."""
+
+    @property
+    def name(self) -> str:
+        """Its anchor."""
+
+    @property
+    def heading(self) -> str:
+        """Its head."""
+
+    @property
+    def template(self) -> str | Path:
+        """File in `TEMPLATES`, or the path of one elsewhere."""
 
 
 @cache
@@ -91,6 +107,23 @@ def render(
         pages=pages, skip=skip, **context,
     )  # fmt: skip
     return html
+
+
+def fragment(section: Shown, origins: Mapping[str, Origin], context: Mapping[str, Any]) -> Any:
+    """A section as HTML, ready to be set into a page.
+
+    Args:
+        section: what is shown; its template has all macros.
+        origins: run id -> where it is recorded.
+        context: what the template names.
+    """
+    from markupsafe import Markup
+
+    place = section.template
+    if isinstance(place, Path):
+        place = environment().from_string(place.read_text(encoding="utf-8"))
+    found = environment().get_template("fragment.html.j2")
+    return Markup(found.render(template=place, section=section, origins=origins, **context).strip("\n"))
 
 
 def origins(job: Job, page: str = "") -> dict[str, Origin]:

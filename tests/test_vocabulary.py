@@ -16,14 +16,14 @@ from protocols import vocabulary
 from protocols.admission import _CHECKS
 from protocols.ground_truth import masks
 from protocols.ranking import conventions
+from reports.records.discovery import kinds
 from reports.records.restoration import PictureRow
 from reports.schema import controls, metrics
 from reports.schema import vocabulary as words
 from reports.sections.results import tables
 from reports.sections.test_time import tables as test_time_tables
 from reports.store import repairer_names
-from reports.store.read_job import _PARTS
-from reports.store.reader import ARTIFACTS
+from reports.store.reader import artifact_names
 from runners.plan.import_closure import HOUSE
 from runners.plan.plan_types import Control
 
@@ -74,9 +74,13 @@ def test_every_word_has_a_label() -> None:
 
 
 def test_every_kind_of_result_is_read_and_kept() -> None:
-    assert {part.stem for part in _PARTS.values()} == set(words.RESULT_KINDS)
-    kept = {f"{kind}.{ending}" for kind in words.RESULT_KINDS for ending in ("json", "npz")}
-    assert kept | {"result.json", "per_query.npz", "labels.json", "cost.json"} <= set(ARTIFACTS)
+    stems = {kind.name: kind.stem for kind in kinds().values()}
+    assert stems == {
+        "masks": "explain", "restoration": "repair", "frame_weights": "weights", "attributes": "attributes",
+        "test_time": "choices", "labels": "labels",
+    }  # fmt: skip
+    kept = {f"{stem}.{ending}" for stem in stems.values() for ending in ("json", "npz")}
+    assert kept | {"result.json", "per_query.npz", "cost.json"} <= set(artifact_names())
 
 
 def test_every_check_that_a_protocol_may_require_is_known() -> None:
@@ -86,7 +90,7 @@ def test_every_check_that_a_protocol_may_require_is_known() -> None:
 SPELT = (
     vocabulary.DISTANCE_METRICS, vocabulary.SIDES, vocabulary.RESTS, vocabulary.MEANS, vocabulary.FAMILIES,
     vocabulary.ARITHMETICS, vocabulary.ACCURACIES, vocabulary.CONTROLS, vocabulary.CHECK_NAMES, vocabulary.WHO,
-    vocabulary.REFERENCES, words.RUN_KINDS, words.RESULT_KINDS, words.REPAIR_PICTURES, vocabulary.CALL_SCORES,
+    vocabulary.REFERENCES, words.RUN_KINDS, words.REPAIR_PICTURES, vocabulary.CALL_SCORES,
     words.ATTRIBUTE_KINDS,
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from reports.records.test_time import KIND as TEST_TIME
 from reports.schema.vocabulary import ORACLE
 from reports.sections.results import tables
 from reports.store import cards, repairer_names
@@ -224,7 +225,8 @@ def _shared(run: ArmRun, group: Group) -> dict[str, Any]:
 
 def _fed_otherwise(run: ArmRun) -> dict[str, str]:
     """A network of fixed clips that could not take the protocol's own choice was fed in another way altogether."""
-    own = str(run.choices.record["headline"]) if run.choices else ""
+    choices = TEST_TIME.of(run)
+    own = str(choices.record["headline"]) if choices else ""
     return {"headline": own} if own and own != run.result["protocol"].get("headline") else {}
 
 

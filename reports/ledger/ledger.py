@@ -24,6 +24,7 @@ from reports.errors import ReportError
 from reports.ledger import mask_measures
 from reports.ledger.difference import Difference
 from reports.ledger.wording import about_arms, about_equality, about_mask
+from reports.records.masks import KIND as MASKS
 from reports.schema.controls import ASIDE_CONTROLS, TEMPORAL_CONTROLS
 from reports.schema.metrics import METRIC_LABELS, split_metric
 from reports.store.arm import Group
@@ -271,7 +272,7 @@ def _judge_mask(job: Job, facts: dict[str, Any]) -> Claim:
             **facts, difference=None, controls=(), verdict="cannot tell", words=f"Not judged: {reason}.",
             metric_label=label, unit=mask_measures.UNITS[measure],
         )  # fmt: skip
-    runs = job.by_name[arm].explained()
+    runs = mask_measures.explained(job.by_name[arm])
     difference = Difference(
         against=against,
         label=facts["against_label"],
@@ -309,10 +310,11 @@ def _not_on_side(job: Job, metric: str, *names: str) -> str:
 
 
 def _not_explained(group: Group, name: str, measure: str, against: str) -> str:
-    runs = group.explained()
+    runs = mask_measures.explained(group)
     if not runs:
         return f"no run of {group.label} recorded where it looks, which takes a data set with known truth"
-    maps = list(dict.fromkeys(found for run in runs if run.explanation for found in run.explanation.maps))
+    explanations = (MASKS.of(run) for run in runs)
+    maps = list(dict.fromkeys(found for one in explanations if one for found in one.maps))
     if name not in maps:
         return f"the runs of {group.label} recorded no map {name}; there are {', '.join(maps)}"
     for who in ("trained", against):

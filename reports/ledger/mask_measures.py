@@ -15,10 +15,11 @@ from protocols.ground_truth.masks import MEASURES, REGIONS, average, compare
 from protocols.statistics import Interval, verdict
 from protocols.statistics.tracklet_means import Average
 from protocols.vocabulary import REFERENCES, SIDES, WHO, Verdict
+from reports.records.masks import KIND as MASKS
 from reports.records.masks import Explanation
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.metrics import split_metric
-from reports.store.arm import Group
+from reports.store.arm import ArmRun, Group
 
 LESS_IS_BETTER = ("background", "occluder", "background_density", "occluder_density")
 WHO_LABELS = {"trained": "trained", "untrained": "untrained", "centre": "centre prior"}
@@ -51,6 +52,12 @@ class Compared:
     verdict: Verdict
     tracklets: int
     people: int
+
+
+def explained(group: Group) -> tuple[ArmRun, ...]:
+    """The runs that recorded where they look."""
+    found = ((run, MASKS.of(run)) for run in group.runs)
+    return tuple(run for run, explanation in found if explanation is not None and explanation.maps)
 
 
 def split_map(metric: str) -> tuple[str, str] | None:
@@ -125,7 +132,7 @@ def accuracy(group: Group) -> Table:
         *_columns(arrows=False),
     )
     counts = _explanations(group)[0].record
-    seeds = len(group.explained())
+    seeds = len(explained(group))
     notes = (
         f"{_sentence(counts['what'])}: {counts['tracklets']} tracklets of {len(np.unique(people(group)))} people, "
         f"{counts['frames']} frames in clips of {counts['clip']}" + (f", by {seeds} seeds." if seeds > 1 else "."),
@@ -157,8 +164,9 @@ def differences(group: Group) -> Table:
 
 def pictures(group: Group) -> dict[str, Any] | None:
     """A few tracklets of the first seed that recorded some: rows of pictures with their texts."""
-    for run in group.explained():
-        shown = (run.explanation.record.get("pictures") or {}) if run.explanation else {}
+    for run in explained(group):
+        explanation = MASKS.of(run)
+        shown = (explanation.record.get("pictures") or {}) if explanation else {}
         if shown.get("rows"):
             rows = [_picture_rows(row) for row in shown["rows"]]
             texts = {"legend": dict(shown.get("legend") or {}), "overlay": str(shown.get("overlay") or "")}
@@ -195,7 +203,7 @@ def _picture_rows(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explanations(group: Group) -> list[Explanation]:
-    return [run.explanation for run in group.explained() if run.explanation is not None]
+    return [found for found in map(MASKS.of, explained(group)) if found is not None]
 
 
 def _maps(group: Group) -> dict[str, str]:
@@ -214,7 +222,7 @@ def _thresholds(group: Group, name: str, who: str) -> list[float]:
 
 
 def _run_ids(group: Group) -> tuple[str, ...]:
-    return tuple(run.run_id for run in group.explained())
+    return tuple(run.run_id for run in explained(group))
 
 
 def _average(group: Group, name: str, measure: str, who: str) -> Average | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from protocols.ground_truth.frame_weights import BOUNDS, MEASURES
 from reports.errors import ReportError
+from reports.records.interface import RecordKind, same_tracklets
 from reports.schema.tracklet_arrays import check_tracklets
 
 MEAN_MAP = "frames"
@@ -165,3 +166,26 @@ def _check_pictures(row: Mapping[str, Any], names: list[Any], name: str) -> None
         raise ReportError(f"{name} has visible shares of {row['key']} that are not from 0 to 1.")
     if any(not str(uri).startswith("data:image/") for uri in row["frames"]):
         raise ReportError(f"{name} holds a picture of {row['key']} that is no data URI.")
+
+
+def metrics(weights: Weights) -> dict[str, float]:
+    """``weights/<map>/correlation`` and ``.../gain``."""
+    return {
+        f"weights/{one['name']}/{measure}": float(about["mean"])
+        for one in weights.record.get("maps", ())
+        for measure, about in one["measures"].items()
+        if about["mean"] is not None
+    }
+
+
+KIND = RecordKind(
+    name="frame_weights",
+    stem="weights",
+    what="frame weights",
+    value=Weights,
+    check=check_weights,
+    form=WeightsRecord,
+    order=30,
+    metrics=metrics,
+    check_alike=same_tracklets("weighed", "weights"),
+)

@@ -13,8 +13,10 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.ground_truth.attributes import balanced
 from reports.errors import ReportError
 from reports.records.attributes import ColumnRecord, check_chances, check_columns, check_truth, needs
+from reports.records.interface import RecordKind
 
 Floats = NDArray[np.float64]
 
@@ -149,3 +151,49 @@ def _check_labellers(labellers: Any, name: str) -> None:
         seen.add(run)
         if losses.setdefault(one["arm"], one["losses"]) != one["losses"]:
             raise ReportError(f"{name} has seeds of {one['arm']} that learned by different losses in labels.json.")
+
+
+def join(earlier: Labels, new: Labels) -> Labels:
+    """New labels, and those of the earlier labellers and seeds that are not among them, where both are of one truth.
+
+    Of another truth (other data, people or columns) nothing is kept: it could not stand in one table.
+    """
+    same = all(earlier.record[key] == new.record[key] for key in ("source", "target", "columns"))
+    truth = [key for key in new.arrays if not key.endswith("probability")]
+    same &= all(key in earlier.arrays and _equal(earlier.arrays[key], new.arrays[key]) for key in truth)
+    if not same:
+        return new
+    told = {(one["arm"], one["seed"]) for one in new.record["labellers"]}
+    kept = [one for one in earlier.record["labellers"] if (one["arm"], one["seed"]) not in told]
+    labellers = [*new.record["labellers"], *kept]
+    return Labels({**new.record, "labellers": labellers}, {**earlier.arrays, **new.arrays})
+
+
+def _equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def metrics(labels: Labels) -> dict[str, float]:
+    """``labels/<arm>/balanced_accuracy`` in percent, on the target and on held-out people of the source."""
+    found = {}
+    for one in labels.labellers:
+        for part in ("", "source_") if labels.has_source else ("",):
+            truth, people = labels.arrays[f"{part}truth"], labels.arrays[f"{part}person"]
+            scores = balanced(truth, labels.chances(one, part), people, labels.groups)
+            value = 100 * float(scores.overall.balanced.mean)
+            if np.isfinite(value):
+                found[f"labels/{one.arm}/{part}balanced_accuracy"] = value
+    return found
+
+
+KIND = RecordKind(
+    name="labels",
+    stem="labels",
+    what="labels",
+    value=Labels,
+    check=check_labels,
+    form=LabelsRecord,
+    per="job",
+    metrics=metrics,
+    join=join,
+)

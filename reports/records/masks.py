@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from protocols.ground_truth.masks import MEASURES
 from protocols.vocabulary import WHO, Who
 from reports.errors import ReportError
+from reports.records.interface import RecordKind, same_tracklets
 from reports.schema.tracklet_arrays import check_tracklets
 
 AGREEMENT = 1e-3  # by which a recorded mean may differ from its own array (rounding)
@@ -149,3 +150,28 @@ def _pictures(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             raise ReportError(f"the pictures of {row['key']} are not one for each frame: {counts}.")
         for uris in columns.values():
             yield from ((str(row["key"]), uri) for uri in uris)
+
+
+def metrics(explained: Explanation) -> dict[str, float]:
+    """``masks/<map>/<measure>`` of the trained network, and ``.../untrained`` and ``.../centre`` beside it."""
+    found = {}
+    for one in explained.record.get("maps", ()):
+        suffix = "" if one["who"] == "trained" else f"/{one['who']}"
+        for measure, about in one["measures"].items():
+            if about["mean"] is not None:
+                found[f"masks/{one['name']}/{measure}{suffix}"] = float(about["mean"])
+    return found
+
+
+KIND = RecordKind(
+    name="masks",
+    stem="explain",
+    what="explanation",
+    value=Explanation,
+    check=check_explain,
+    form=ExplainRecord,
+    order=10,
+    metrics=metrics,
+    facts=lambda found: [found.record if found else {}],  # as digests were before there was a second kind
+    check_alike=same_tracklets("explained", "explain"),
+)

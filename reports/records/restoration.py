@@ -5,7 +5,7 @@ Measures are those of `protocols.ground_truth.restoration`, means over tracklets
 ``<measure>/repaired`` or ``<measure>/raw``, ``[N]``, NaN where it has no meaning for a tracklet.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from protocols.ground_truth.restoration import MEASURES
 from protocols.vocabulary import CALL_SCORES
 from reports.errors import ReportError
+from reports.records.interface import Arrays, OfArm, RecordKind
+from reports.records.result_checks import check_repaired
 from reports.schema.json_shape import non_finite
 from reports.schema.vocabulary import REPAIR_PICTURES
 
@@ -239,3 +241,54 @@ def _pictures(record: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]
         for kind in REPAIR_PICTURES:
             if row[kind] is not None:
                 yield f"frame {row['frame']} of {row['key']} ({kind})", row[kind]
+
+
+def metrics(repair: Repair) -> dict[str, float]:
+    """``repair/<measure>`` of the repaired test data with ``.../raw`` beside it, and how regions were called."""
+    found: dict[str, float] = {}
+    for part, suffix in (("measures", ""), ("raw", "/raw")):
+        for measure, about in (repair.record.get(part) or {}).items():
+            if about and about["mean"] is not None:
+                found[f"repair/{measure}{suffix}"] = float(about["mean"])
+    found["repair/pixel_share"] = float(repair.record["changed"]["pixel_share"])
+    calls = repair.record.get("detection") or {}
+    if calls:
+        found["repair/calls/share_called"] = float(calls["share_called"])
+    for name in CALL_SCORES:
+        about = calls.get(name) or {"mean": None}
+        if about["mean"] is not None:
+            found[f"repair/calls/{name}"] = float(about["mean"])
+    return found
+
+
+def _check_beside(record: Mapping[str, Any], arrays: Arrays, name: str, result: Mapping[str, Any]) -> None:
+    check_repaired(result)
+    check_repair(record, arrays, name)
+
+
+def _check_alike(arms: Sequence[OfArm[Repair]]) -> None:
+    """What a repairer did is pooled over seeds tracklet by tracklet, and is one result for each seed."""
+    keys: dict[str, tuple[str, NDArray[Any]]] = {}  # repairer -> where it was first met, and on which tracklets
+    for run in (run for arm in arms for run in arm.runs if "key" in run.value.arrays):
+        repairer = run.result["data"]["test"]
+        first, values = keys.setdefault(repairer, (run.run_id, run.value.arrays["key"]))
+        if not np.array_equal(run.value.arrays["key"], values):
+            raise ReportError(
+                f"runs {first} and {run.run_id} measured {repairer} on other tracklets each (repair.npz, key), so they "
+                "cannot be pooled; record one of them again."
+            )
+
+
+KIND = RecordKind(
+    name="restoration",
+    stem="repair",
+    what="repair",
+    value=Repair,
+    check=check_repair,
+    form=RepairRecord,
+    order=20,
+    check_beside=_check_beside,
+    metrics=metrics,
+    facts=lambda found: [found.record] if found else [],  # its record holds every mean of its arrays
+    check_alike=_check_alike,
+)

@@ -86,9 +86,9 @@ def pooled_result(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     pooled: dict[str, Any] = {key: value for key, value in first.items() if key not in ("split", "stages")}
     pooled |= {
         "dataset": dataset_of_all([one["dataset"] for one in results], numbers, int(first["split"]["of"])),
-        "metrics": _means([one["metrics"] for one in results]),
+        "metrics": mean_of_each([one["metrics"] for one in results]),
         "intervals": {},  # of one division each; those of all are computed from the queries of all
-        "slices": _means([one["slices"] for one in results]),
+        "slices": mean_of_each([one["slices"] for one in results]),
         "conventions": _rows([one["conventions"] for one in results], _CONVENTION),
         "stages": [stage for one in results for stage in one["stages"]],
         "fingerprint": _digest(one["fingerprint"] for one in results),
@@ -134,89 +134,11 @@ def pooled_queries(parts: Sequence[Arrays], numbers: Sequence[int], name: str) -
         counts = [int(one.sum()) if key.rpartition("/")[2] == "valid" else len(one) for one in found]
         if len(set(counts)) > 1:
             raise ReportError(
-                f"{name} has {key} of {', '.join(map(str, counts))} queries in its splits {_listed(numbers)}; a mean "
+                f"{name} has {key} of {', '.join(map(str, counts))} queries in its splits {listed(numbers)}; a mean "
                 "over splits needs equal numbers, so report them one by one (run with --splits)."
             )
         pooled[key] = np.concatenate(found)
     return pooled
-
-
-def pooled_choices(
-    records: Sequence[Mapping[str, Any]], parts: Sequence[Arrays], numbers: Sequence[int], name: str
-) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """``choices.json`` and ``choices.npz`` of all divisions.
-
-    Slices by length are kept where all divisions cut alike; they are chosen from the lengths of each division's data.
-
-    Raises:
-        ReportError: the divisions ran other choices each.
-    """
-    first = records[0]
-    names = [[(one["name"], one["not_run"] is None) for one in record["choices"]] for record in records]
-    if any(one != names[0] for one in names):
-        raise ReportError(f"{name} ran other choices in its splits {_listed(numbers)} each; record it again.")
-    ranges = [[(one["name"], one["low"], one["high"]) for one in record["lengths"]["bins"]] for record in records]
-    alike = all(one == ranges[0] for one in ranges)
-    bins = list(zip(*(record["lengths"]["bins"] for record in records), strict=True)) if alike else []
-    lengths = {
-        "rule": first["lengths"]["rule"] if alike else "No slices by length: every split would be cut elsewhere.",
-        "bins": [
-            {**same[0], **{key: sum(one[key] for one in same) for key in ("queries", "gallery")}} for same in bins
-        ],
-    }
-    frames = sum(record["frames"] for record in records)
-    counted = [record["trunk_frames"] for record in records]
-    trunk = None if None in counted else sum(counted)
-    pooled = {
-        **first,
-        "queries": sum(record["queries"] for record in records),
-        "frames": frames,
-        "trunk_frames": trunk,
-        "passes": None if trunk is None else trunk / frames,
-        "choices": [
-            {
-                **same[0],
-                "clips": sum(one["clips"] for one in same),
-                "fed": sum(one["fed"] for one in same),
-                "metrics": _means([one["metrics"] for one in same]),
-                "intervals": {},
-            }
-            for same in zip(*(record["choices"] for record in records), strict=True)
-        ],
-        "lengths": lengths,
-    }
-    kept = [{key: values for key, values in part.items() if alike or "gallery/" not in key} for part in parts]
-    if not alike:
-        return pooled, pooled_queries(kept, numbers, name)
-    whole = [{key: values for key, values in part.items() if not key.startswith("gallery/")} for part in kept]
-    arrays = pooled_queries(whole, numbers, name)
-    sliced = [key for key in parts[0] if key.startswith("gallery/")]  # how many have an answer differs by division
-    return pooled, arrays | {key: np.concatenate([part[key] for part in parts]) for key in sliced}
-
-
-def pooled_attributes(
-    records: Sequence[Mapping[str, Any]], parts: Sequence[Arrays], numbers: Sequence[int]
-) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
-    """``attributes.json`` and ``attributes.npz`` of all divisions; ``None`` where they know other columns each."""
-    names = [[(one["name"], one["group"]) for one in record["columns"]] for record in records]
-    if any(one != names[0] for one in names):
-        return None
-    keys = [key for key in parts[0] if all(key in part for part in parts)]
-    arrays = {key: np.concatenate([np.asarray(part[key]) for part in parts]) for key in keys}
-    listed = [
-        np.char.add(f"{number}/", np.asarray(part["key"]).astype(str))
-        for number, part in zip(numbers, parts, strict=True)
-    ]
-    arrays["key"] = np.concatenate(listed)
-    return {
-        **records[0],
-        "tracklets": len(arrays["key"]),
-        "people": len(np.unique(arrays["person"])),
-        "columns": [
-            {**same[0], "positive": _mean([one["positive"] for one in same])}
-            for same in zip(*(record["columns"] for record in records), strict=True)
-        ],
-    }, arrays
 
 
 def one_match(result: Mapping[str, Any]) -> bool:
@@ -234,7 +156,7 @@ def _side(same: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     counted = ("valid_queries", "queries")
     return {
         **same[0],
-        **_means([{key: one[key] for key in one if isinstance(one[key], float)} for one in same]),
+        **mean_of_each([{key: one[key] for key in one if isinstance(one[key], float)} for one in same]),
         **{key: sum(int(one[key]) for one in same) for key in counted},
         "intervals": {},
     }
@@ -249,7 +171,7 @@ def _rows(tables: Sequence[Sequence[Mapping[str, Any]]], identity: Sequence[str]
         if not all(name in other for other in others):
             continue
         same = [row, *(other[name] for other in others)]
-        numbers: dict[str, Any] = {key: _mean([one[key] for one in same]) for key in WITH_INTERVALS}
+        numbers: dict[str, Any] = {key: mean_if_all_known([one[key] for one in same]) for key in WITH_INTERVALS}
         counts = {key: sum(int(one[key]) for one in same) for key in ("valid_queries", "queries") if key in row}
         rows.append({**row, **numbers, **counts})
     return rows
@@ -259,12 +181,13 @@ def _named(row: Mapping[str, Any], identity: Sequence[str]) -> tuple[Any, ...]:
     return tuple(row.get(key) for key in identity)
 
 
-def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def mean_of_each(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean of every number that all have."""
     return {key: statistics.fmean(one[key] for one in parts) for key in parts[0] if all(key in one for one in parts)}
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean_if_all_known(values: Sequence[float | None]) -> float | None:
+    """The mean; None where one is unknown."""
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if len(known) == len(values) else None
 
@@ -273,5 +196,6 @@ def _digest(fingerprints: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(fingerprints).encode()).hexdigest()[:32]
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def listed(numbers: Sequence[int]) -> str:
+    """Numbers of divisions, for a sentence."""
     return ", ".join(map(str, numbers))

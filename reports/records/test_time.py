@@ -8,15 +8,17 @@ answers of other lengths are ignored for that query, as junk is, and every wrong
 the query has no right answer, and its values are 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.vocabulary import ACCURACIES, FAMILIES
+from protocols.vocabulary import ACCURACIES, FAMILIES, WITH_INTERVALS
 from reports.errors import ReportError
+from reports.records.interface import Arrays, RecordKind
+from reports.records.splits import listed, mean_of_each, pooled_queries
 from reports.schema.json_shape import non_finite
 from reports.schema.metrics import AGREEMENT
 
@@ -236,3 +238,88 @@ def _check_metrics(one: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], e
                 f"{name} says {metric} of {one['name']} is {one['metrics'][metric]:.3f}, but its array averages to "
                 f"{mean:.3f}."
             )
+
+
+def pool(parts: Sequence[Choices], numbers: Sequence[int], name: str) -> Choices:
+    """The choices of all divisions of the data.
+
+    Slices by length are kept where all divisions cut alike; they are chosen from the lengths of each division's data.
+
+    Args:
+        parts: one for each division.
+        numbers: of the divisions.
+        name: of the run, for the message.
+
+    Raises:
+        ReportError: the divisions ran other choices each.
+    """
+    return Choices(*_pooled([one.record for one in parts], [one.arrays for one in parts], numbers, name))
+
+
+def _pooled(
+    records: Sequence[Mapping[str, Any]], parts: Sequence[Arrays], numbers: Sequence[int], name: str
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    first = records[0]
+    names = [[(one["name"], one["not_run"] is None) for one in record["choices"]] for record in records]
+    if any(one != names[0] for one in names):
+        raise ReportError(f"{name} ran other choices in its splits {listed(numbers)} each; record it again.")
+    ranges = [[(one["name"], one["low"], one["high"]) for one in record["lengths"]["bins"]] for record in records]
+    alike = all(one == ranges[0] for one in ranges)
+    bins = list(zip(*(record["lengths"]["bins"] for record in records), strict=True)) if alike else []
+    lengths = {
+        "rule": first["lengths"]["rule"] if alike else "No slices by length: every split would be cut elsewhere.",
+        "bins": [
+            {**same[0], **{key: sum(one[key] for one in same) for key in ("queries", "gallery")}} for same in bins
+        ],
+    }
+    frames = sum(record["frames"] for record in records)
+    counted = [record["trunk_frames"] for record in records]
+    trunk = None if None in counted else sum(counted)
+    pooled = {
+        **first,
+        "queries": sum(record["queries"] for record in records),
+        "frames": frames,
+        "trunk_frames": trunk,
+        "passes": None if trunk is None else trunk / frames,
+        "choices": [
+            {
+                **same[0],
+                "clips": sum(one["clips"] for one in same),
+                "fed": sum(one["fed"] for one in same),
+                "metrics": mean_of_each([one["metrics"] for one in same]),
+                "intervals": {},
+            }
+            for same in zip(*(record["choices"] for record in records), strict=True)
+        ],
+        "lengths": lengths,
+    }
+    kept = [{key: values for key, values in part.items() if alike or "gallery/" not in key} for part in parts]
+    if not alike:
+        return pooled, pooled_queries(kept, numbers, name)
+    whole = [{key: values for key, values in part.items() if not key.startswith("gallery/")} for part in kept]
+    arrays = pooled_queries(whole, numbers, name)
+    sliced = [key for key in parts[0] if key.startswith("gallery/")]  # how many have an answer differs by division
+    return pooled, arrays | {key: np.concatenate([part[key] for part in parts]) for key in sliced}
+
+
+def metrics(choices: Choices) -> dict[str, float]:
+    """``choice/<name>/mAP`` and ``.../rank1`` in percent of every choice that was run, and ``choice/passes``."""
+    passes = choices.record.get("passes")
+    found = {} if passes is None else {"choice/passes": float(passes)}
+    for one in choices.run:
+        found |= {f"choice/{one['name']}/{metric}": float(one["metrics"][metric]) for metric in WITH_INTERVALS}
+    return found
+
+
+KIND = RecordKind(
+    name="test_time",
+    stem="choices",
+    what="choices",
+    value=Choices,
+    check=check_choices,
+    form=ChoicesRecord,
+    order=50,
+    check_beside=check_choices,
+    metrics=metrics,
+    pool=pool,
+)

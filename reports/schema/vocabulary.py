@@ -12,10 +12,6 @@ BENCH: RunKind = "bench"
 RUN_KINDS: tuple[RunKind, ...] = get_args(RunKind)
 """Runs of the store by their tag ``kind``: a job, one arm of it with one seed, and a measurement of costs."""
 
-ResultKind = Literal["explain", "repair", "weights", "attributes", "choices"]
-RESULT_KINDS: tuple[ResultKind, ...] = get_args(ResultKind)
-"""Kinds of results that an arm may have beside its accuracy, by the stem of their ``.json`` and ``.npz``."""
-
 COST = "cost"
 """The ``kind`` of a file of costs."""
 

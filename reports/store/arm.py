@@ -1,18 +1,13 @@
 """One arm as it was recorded: its runs, one a seed, and what they say together."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.records.attributes import Attributes
-from reports.records.frame_weights import Weights
-from reports.records.masks import Explanation
 from reports.records.per_query import counted, query_values
-from reports.records.restoration import Repair
-from reports.records.test_time import Choices
 from reports.schema.controls import CONTROL_LABELS
 from reports.schema.metrics import split_metric
 from reports.schema.vocabulary import RAW
@@ -25,19 +20,17 @@ class ArmRun:
     """One arm with one seed, as recorded; on a data set with several divisions all of them together.
 
     ``divisions`` are then the runs of each, by rising number, and ``run_id`` is that of the first; what is said of all
-    is made of them as in `reports.records.splits`. Masks, repair and frame weights are not pooled: they need a truth
-    that no data set with divisions has.
+    is made of them as in `reports.records.splits`.
+
+    ``records`` holds what stands beside the result by the name of its kind (`reports.records.interface`), and
+    ``KIND.of(run)`` gives it with its type. What cannot be pooled over divisions is in their runs alone.
     """
 
     run_id: str
     result: dict[str, Any]
     per_query: Mapping[str, NDArray[Any]]
     strips: dict[str, Any]
-    explanation: Explanation | None = None
-    repair: Repair | None = None
-    weights: Weights | None = None
-    attributes: Attributes | None = None
-    choices: Choices | None = None
+    records: Mapping[str, Any] = field(default_factory=dict)
     divisions: "tuple[ArmRun, ...]" = ()
 
     @property
@@ -152,10 +145,6 @@ class Group:
         """Whether all runs were judged on the side of the metric; a metric without side is on all."""
         side, _ = split_metric(metric)
         return not side or all(f"{side}/valid" in run.per_query for run in self.runs)
-
-    def explained(self) -> tuple[ArmRun, ...]:
-        """The runs that recorded where they look."""
-        return tuple(run for run in self.runs if run.explanation is not None and run.explanation.maps)
 
     def values(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
         """``[S, Q]`` per-query values in percent of the queries that count, one row for each seed."""

@@ -1,4 +1,4 @@
-"""Whether the runs of one job may be compared and pooled: same queries, tracklets, attributes and repairs."""
+"""Whether the runs of one job may be compared and pooled: same queries, and records that their kinds can pool."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from protocols.vocabulary import SIDES
 from reports.errors import ReportError
 from reports.records.annotations import PREFIX
+from reports.records.discovery import kinds_of_arms
+from reports.records.interface import OfArm, OfRun
 from reports.store.arm import Group
 
 
@@ -19,9 +21,7 @@ def check_alike(groups: Sequence[Group]) -> None:
         ReportError: naming two runs and what differs.
     """
     _check_same_queries(groups)
-    _check_same_tracklets(groups)
-    _check_same_columns(groups)
-    _check_same_repairs(groups)
+    _check_same_records(groups)
 
 
 def _check_same_queries(groups: Sequence[Group]) -> None:
@@ -47,44 +47,14 @@ def _check_same_queries(groups: Sequence[Group]) -> None:
                     )
 
 
-def _check_same_tracklets(groups: Sequence[Group]) -> None:
-    """What an arm looks at, weighs and recognises is pooled over seeds tracklet by tracklet."""
-    for group in groups:
-        parts = {
-            ("explained", "explain"): [run.explanation.arrays["key"] for run in group.runs if run.explanation],
-            ("weighed", "weights"): [run.weights.arrays["key"] for run in group.runs if run.weights],
-            ("recognised", "attributes"): [run.attributes.arrays["key"] for run in group.runs if run.attributes],
-        }
-        for (what, file), found in parts.items():
-            if any(not np.array_equal(keys, found[0]) for keys in found):
-                raise ReportError(
-                    f"the seeds of {group.name} {what} other tracklets each ({file}.npz, key), so they cannot be "
-                    "pooled; record the arm again, with one choice of tracklets for all seeds."
-                )
-
-
-def _check_same_columns(groups: Sequence[Group]) -> None:
-    """Attributes are pooled over seeds column by column, against one truth."""
-    for group in groups:
-        found = [run.attributes for run in group.runs if run.attributes]
-        for one in found[1:]:
-            same = one.names == found[0].names and one.groups == found[0].groups
-            if not same or not np.array_equal(one.arrays["truth"], found[0].arrays["truth"], equal_nan=True):
-                raise ReportError(
-                    f"the seeds of {group.name} recognised other attributes each, or against another truth "
-                    "(attributes.json, attributes.npz), so they cannot be pooled; record the arm again."
-                )
-
-
-def _check_same_repairs(groups: Sequence[Group]) -> None:
-    """What a repairer did is pooled over seeds tracklet by tracklet, and is one result for each seed."""
-    keys: dict[str, tuple[str, NDArray[Any]]] = {}  # repairer -> where it was first met, and on which tracklets
-    for run in (run for group in groups for run in group.runs if run.repair and "key" in run.repair.arrays):
-        assert run.repair is not None
-        repairer = run.result["data"]["test"]
-        first, values = keys.setdefault(repairer, (run.run_id, run.repair.arrays["key"]))
-        if not np.array_equal(run.repair.arrays["key"], values):
-            raise ReportError(
-                f"runs {first} and {run.run_id} measured {repairer} on other tracklets each (repair.npz, key), so they "
-                "cannot be pooled; record one of them again."
-            )
+def _check_same_records(groups: Sequence[Group]) -> None:
+    """What was recorded beside a result is pooled over seeds as its kind demands."""
+    for kind in kinds_of_arms():
+        if kind.check_alike is None:
+            continue
+        arms = []
+        for group in groups:
+            values = ((run, kind.of(run)) for run in group.runs)
+            runs = tuple(OfRun(run.run_id, run.result, value) for run, value in values if value is not None)
+            arms += [OfArm(group.name, runs)] if runs else []
+        kind.check_alike(arms)

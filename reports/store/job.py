@@ -1,12 +1,11 @@
 """One job as it was recorded: a parent run and the arms that its children trained and judged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from reports.records.cost import CostRecord
-from reports.records.labels import Labels
 from reports.records.splits import one_match
 from reports.store.arm import Group
 
@@ -24,7 +23,7 @@ class Job:
     groups: tuple[Group, ...]
     finished: bool
     ended: str  # UTC, to the minute, or "" while it runs
-    labels: Labels | None = None
+    records: Mapping[str, Any] = field(default_factory=dict)  # of the whole job, by the name of their kind
     experiment_id: str = ""  # of the store, for links to a tracking server
     cost: CostRecord | None = None  # of the paper's arms against frames and batch, measured by another command
     left_out: tuple[str, ...] = ()  # sentences on runs that could not be counted

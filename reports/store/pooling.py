@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 
 from reports.errors import NothingToReport
-from reports.records.attributes import Attributes
-from reports.records.splits import pooled_attributes, pooled_choices, pooled_queries, pooled_result
-from reports.records.test_time import Choices
+from reports.records.discovery import kinds_of_arms
+from reports.records.splits import pooled_queries, pooled_result
 from reports.store.arm import ArmRun
 
 
@@ -58,20 +57,17 @@ def _pooled(parts: list[ArmRun]) -> ArmRun:
     first = parts[0]
     numbers = [part.split or 0 for part in parts]
     name = f"{first.result['label']}, seed {first.seed}"
-    chosen = [part.choices for part in parts if part.choices]
-    known = [part.attributes for part in parts if part.attributes]
-    recognised = None
-    if len(known) == len(parts):
-        recognised = pooled_attributes([one.record for one in known], [one.arrays for one in known], numbers)
-    choices = None
-    if len(chosen) == len(parts):
-        choices = pooled_choices([one.record for one in chosen], [one.arrays for one in chosen], numbers, name)
+    records = {}
+    for kind in kinds_of_arms():
+        values = [value for value in (kind.of(part) for part in parts) if value is not None]
+        together = kind.pool(values, numbers, name) if kind.pool and len(values) == len(parts) else None
+        if together is not None:
+            records[kind.name] = together
     return ArmRun(
         first.run_id,
         pooled_result([part.result for part in parts]),
         pooled_queries([part.per_query for part in parts], numbers, name),
         first.strips,
-        attributes=Attributes(*recognised) if recognised else None,
-        choices=Choices(*choices) if choices else None,
+        records,
         divisions=tuple(parts),
     )

@@ -1,26 +1,19 @@
 """A job read whole from the tracking store: its parent run, and every child that counts."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from files.formats.arrays import load_npz
 from reports.errors import NothingToReport, ReportError
-from reports.records.attributes import Attributes, AttributesRecord, check_attributes
 from reports.records.cost import CostRecord
-from reports.records.frame_weights import Weights, WeightsRecord, check_weights
-from reports.records.labels import Labels, LabelsRecord, check_labels
-from reports.records.masks import ExplainRecord, Explanation, check_explain
+from reports.records.discovery import kinds_of_arms, kinds_of_jobs
+from reports.records.interface import RecordKind
 from reports.records.per_query import check_per_query
-from reports.records.restoration import Repair, RepairRecord, check_repair
 from reports.records.result import ResultRecord, Strips
-from reports.records.result_checks import check_repaired, check_result
+from reports.records.result_checks import check_result
 from reports.records.splits import wanted
-from reports.records.test_time import Choices, ChoicesRecord, check_choices
 from reports.schema.controls import CONTROLS
 from reports.schema.json_shape import check_form, readable
-from reports.schema.vocabulary import ResultKind
 from reports.store import cards
 from reports.store import cost as cost_store
 from reports.store.arm import ArmRun, Group
@@ -64,10 +57,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
     order = list(card["arms"])
     groups.sort(key=lambda group: _position(group, order))
     check_alike(groups)
-    labels = _both(reader, run, "labels")
-    if labels:
-        with readable(f"labels.json of run {parent_id}", remedy, labels[0], LabelsRecord):
-            check_labels(*labels, f"the labels of run {parent_id}")
+    records = _records(reader, run, kinds_of_jobs())
     tags = {name: without_secrets(str(value)) for name, value in run.data.tags.items()}
     cost, without = _cost(reader, tags.get("paper", ""))
     return Job(
@@ -80,7 +70,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
         groups=tuple(groups),
         finished=run.info.status == "FINISHED",
         ended=reader.time(run.info.end_time),
-        labels=Labels(*labels) if labels else None,
+        records=records,
         experiment_id=str(run.info.experiment_id),
         cost=cost,
         left_out=left_out + without,
@@ -110,26 +100,6 @@ def _position(group: Group, order: list[str]) -> tuple[int, int, str, int, str]:
     return (group.control == "colour", rank, elsewhere, (None, *CONTROLS).index(group.control), group.name)
 
 
-class _Part(NamedTuple):
-    """A record and its arrays that a run may have left beside its result."""
-
-    stem: ResultKind  # of both files' names
-    what: str  # they are of the run
-    check: Callable[..., None]
-    form: Any  # of the record
-    kind: Callable[..., Any]
-
-
-_PARTS = {
-    "explanation": _Part("explain", "explanation", check_explain, ExplainRecord, Explanation),
-    "repair": _Part("repair", "repair", check_repair, RepairRecord, Repair),
-    "weights": _Part("weights", "frame weights", check_weights, WeightsRecord, Weights),
-    "attributes": _Part("attributes", "attributes", check_attributes, AttributesRecord, Attributes),
-    "choices": _Part("choices", "choices", check_choices, ChoicesRecord, Choices),
-}
-"""By their names in `ArmRun`."""
-
-
 def _load_arm(reader: Reader, run: Any) -> ArmRun:
     folder = reader.folder(run, ("result.json", "per_query.npz"))
     remedy, run_id = remedy_of(run), str(run.info.run_id)
@@ -144,29 +114,32 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
     if (folder / "strips.json").is_file():
         strips = reader.json(run, "strips.json")
         check_form(strips, Strips, f"strips.json of run {run_id}", remedy)
-    parts: dict[str, Any] = {}
-    for field, part in _PARTS.items():
-        both = _both(reader, run, part.stem)
-        if both is None:
+    return ArmRun(run_id, result, per_query, strips, _records(reader, run, kinds_of_arms(), result))
+
+
+def _records(
+    reader: Reader, run: Any, kinds: Iterable[RecordKind[Any]], result: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a run recorded of some kinds, by their names; each with the result that it stands beside, if there is one.
+
+    Raises:
+        ReportError: one of a kind's files is missing or damaged, or they say what cannot be.
+    """
+    folder, remedy, run_id = reader.folder(run), remedy_of(run), str(run.info.run_id)
+    found = {}
+    for kind in kinds:
+        there = [name for name in kind.files if (folder / name).is_file()]
+        if not there:
             continue
-        with readable(f"{part.stem}.json of run {run_id}", remedy, both[0], part.form):
-            judged = (result,) if field == "choices" else ()
-            part.check(*both, f"the {part.what} of run {run_id}", *judged)
-            if field == "repair":
-                check_repaired(result)
-        parts[field] = part.kind(*both)
-    return ArmRun(run_id, result, per_query, strips, **parts)
-
-
-def _both(reader: Reader, run: Any, stem: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
-    """A record and its arrays (``explain``, ``repair``), or neither."""
-    folder = reader.folder(run)
-    there = [name for name in (f"{stem}.json", f"{stem}.npz") if (folder / name).is_file()]
-    if not there:
-        return None
-    if len(there) == 1:
-        raise ReportError(
-            f"run {run.info.run_id} has the artifact {there[0]}, but not the other one of {stem}.json and {stem}.npz; "
-            f"{remedy_of(run)}"
-        )
-    return reader.json(run, f"{stem}.json"), load_npz(folder / f"{stem}.npz", error=ReportError, remedy=remedy_of(run))
+        json_name, npz_name = kind.files
+        if len(there) == 1:
+            raise ReportError(
+                f"run {run_id} has the artifact {there[0]}, but not the other one of {json_name} and {npz_name}; "
+                f"{remedy}"
+            )
+        record = reader.json(run, json_name)
+        arrays = load_npz(folder / npz_name, error=ReportError, remedy=remedy)
+        with readable(f"{json_name} of run {run_id}", remedy, record, kind.form):
+            kind.verify(record, arrays, f"the {kind.what} of run {run_id}", result)
+        found[kind.name] = kind.value(record, arrays)
+    return found

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from files import leftovers
 from files.formats import json as json_files
 from reports.errors import NothingToReport, ReportError
-from reports.schema.vocabulary import BENCH, CHILD, PARENT, RESULT_KINDS
+from reports.records.discovery import kinds
+from reports.schema.vocabulary import BENCH, CHILD, PARENT
 from reports.store.requests import ask, check_answers
 from reports.store.sqlite_file import check_readable
 from reports.store.uri import artifact_folder, client_uri, shown, told, tracking_uri, without_secrets
@@ -28,11 +29,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-ARTIFACTS = (
-    "result.json", "per_query.npz", "strips.json", "card.json", "environment.json",
-    *(f"{kind}.{ending}" for kind in RESULT_KINDS for ending in ("json", "npz")),
-    "labels.json", "labels.npz", "cost.json",
-)  # fmt: skip
+OWN_ARTIFACTS = ("result.json", "per_query.npz", "strips.json", "card.json", "environment.json", "cost.json")
 NOISY = {
     "mlflow.utils.databricks_utils": logging.ERROR,
     "alembic": logging.WARNING,
@@ -68,6 +65,11 @@ def quieten() -> None:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for --json
     for name, level in NOISY.items():
         logging.getLogger(name).setLevel(level)
+
+
+def artifact_names() -> tuple[str, ...]:
+    """The artifacts that a report may read of a run: its own, and those of every kind of result."""
+    return (*OWN_ARTIFACTS, *(name for kind in kinds().values() for name in kind.files))
 
 
 def load(experiment: str, tracking_uri: str | None = None) -> "pd.DataFrame":
@@ -272,7 +274,7 @@ class Reader:
                 Path(str(one.path)).name for one in artifacts.list_artifacts(uri, tracking_uri=client_uri(self.address))
             }
             target.mkdir()
-            for name in ARTIFACTS:
+            for name in artifact_names():
                 if name in there:
                     artifacts.download_artifacts(
                         f"{uri}/{name}", dst_path=str(target), tracking_uri=client_uri(self.address)

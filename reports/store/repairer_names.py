@@ -3,6 +3,7 @@
 A repairer is written as its user writes it: ``oracle``, ``drop[tau=0.91]``, or an arm that repairs.
 """
 
+from reports.records.restoration import KIND as RESTORATION
 from reports.schema.vocabulary import DROP, ORACLE, RAW
 from reports.store import cards
 from reports.store.arm import ArmRun, Group
@@ -27,7 +28,7 @@ def name_of(repairer: str) -> str:
 def label(job: Job, repairer: str) -> str:
     """For a reader: as its runs call it, else as the suite or the card does; options stay beside the name."""
     name, _, options = repairer.partition("[")
-    told = [run.repair.record["label"] for run in records(job).get(repairer, ()) if run.repair]
+    told = [repair.record["label"] for repair in map(RESTORATION.of, records(job).get(repairer, ())) if repair]
     told = [one for one in told if one not in (repairer, name)]  # which would name it no better
     of_card = job.card["arms"].get(name_of(repairer), {}).get("label")
     text = str(next((one for one in (*told, BUILT_IN.get(name_of(repairer)), of_card) if one), name))
@@ -39,7 +40,7 @@ def records(job: Job) -> dict[str, tuple[ArmRun, ...]]:
     found: dict[str, dict[int, ArmRun]] = {}
     for group in job.arms():
         for run in group.runs:
-            if run.repair is not None:
+            if RESTORATION.of(run) is not None:
                 found.setdefault(group.data.test, {}).setdefault(run.seed, run)
     return {repairer: tuple(runs[seed] for seed in sorted(runs)) for repairer, runs in found.items()}
 

@@ -12,22 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.tracklet import Split
-from files.formats import arrays as npy
 from protocols.interface import Protocol
 from protocols.ranking import Ranking, rank_features
 from protocols.ranking.by_length import RULE, LengthBin, by_gallery_length, length_bins
 from protocols.test_time.inputs import Variants
 from protocols.test_time.variants import Choice
 from protocols.vocabulary import RANKS
-from reports.schema.vocabulary import ResultKind
+from reports.records.test_time import KIND
 from runners.errors import RunError
 from runners.evaluation.encode import Ints, VariantDescriptors
 from runners.evaluation.score import QueryGalleryLabels, intervals_of, metrics_of, to_npz
-from runners.plan.step_store import read_json, write_bytes, write_json
+from runners.plan.step_store import write_bytes, write_json
 from runners.progress import step_bar
 from runners.training.frame_features import Floats
 
-STEM: ResultKind = "choices"
+STEM = KIND.stem
 _WORDS = ("name", "label", "family", "frames", "rest", "mean", "source", "curve")
 
 
@@ -145,11 +144,3 @@ def save_choices(results: ChoiceResults, folder: Path) -> None:
     """Write both files."""
     write_bytes(folder / f"{STEM}.npz", to_npz(dict(results.arrays)))
     write_json(folder / f"{STEM}.json", results.record)
-
-
-def load_choices(folder: Path) -> ChoiceResults | None:
-    """Read both files; None where the protocol listed no choices."""
-    if not (folder / f"{STEM}.json").is_file():
-        return None
-    arrays = npy.load_npz(folder / f"{STEM}.npz", error=RunError)
-    return ChoiceResults(read_json(folder / f"{STEM}.json"), arrays)

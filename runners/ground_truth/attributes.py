@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 from datasets.attributes import Annotation
 from datasets.tracklet import Split, person_ids
 from methods.cards.card import ANNOTATED
-from methods.interface import LearnsAttributes
-from runners.plan.plan_types import PlannedLabels
+from methods.interface import FrameThenTime, LearnsAttributes
+from runners.ground_truth.interface import Measurement, MeasurementInput
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedLabels, PlannedStage
+from runners.plan.result_steps import weights_step
+from runners.plan.step_store import Step
 from runners.progress import note
+from runners.training import stage as stages
 
+STEP = "recognise"
 Floats = NDArray[np.float32]
 _AT_ONCE = 8192  # frame features
 
@@ -114,3 +119,31 @@ def recognise(
     }
     keys = np.array([split.test[row].key for row in kept])
     return Recognised(record, {"person": people, "key": keys, "truth": told[kept], "probability": chances[kept]})
+
+
+def recognise_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
+    """The step that holds the attributes an arm recognises against the annotation of the test half."""
+    known = config.annotation.fingerprint if config.annotation else None
+    return weights_step(STEP, run, last, config, annotation=known, crop=last.crop)
+
+
+def _planned(given: MeasurementInput) -> Step | None:
+    if not given.of_raw or given.last.labels is None or given.material.annotation is None:
+        return None
+    return recognise_step(given.run, given.last, given.config)
+
+
+def _measure(given: MeasurementInput) -> Recognised | None:
+    trained, material, last = given.trained(), given.material, given.last
+    if not isinstance(trained, LearnsAttributes) or not isinstance(trained, FrameThenTime):
+        return None
+    assert last.labels is not None and material.annotation is not None  # or nothing was planned
+    store = material.raw_store("test", last.size, last.crop, last.resize)
+    file = stages.frame_features(
+        trained, "test", material.raw, store, last.stage.normalise, material.steps, material.device, last.precision
+    )
+    features = stages.load_features(file)
+    return recognise(trained, features, store.offsets, material.raw, material.annotation, last.labels, material.device)
+
+
+MEASUREMENT = Measurement("attributes", _planned, _measure, order=40)

@@ -19,12 +19,17 @@ from protocols.errors import ProtocolError
 from protocols.ground_truth import frame_weights
 from runners.errors import RunError
 from runners.evaluation.clip_batches import in_batches
+from runners.ground_truth.interface import Measurement, MeasurementInput, has_truth
 from runners.ground_truth.overlays import data_uri
 from runners.plan.environment import Precision
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedStage
+from runners.plan.result_steps import weights_step
+from runners.plan.step_store import Step
 from runners.progress import note, step_bar
 from runners.training.frame_features import frames_per_batch
 from runners.training.sources import autocast
 
+STEP = "weigh"
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -249,3 +254,33 @@ def _shared(weights: Floats) -> list[float]:
     """Weights that sum to 1; equal ones where none of the frames has any."""
     total = weights.sum()
     return [float(weight) for weight in (weights / total if total > 0 else np.full(len(weights), 1 / len(weights)))]
+
+
+def weigh_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
+    """The step that holds an arm's weights of frames against how much of the person they show."""
+    return weights_step(STEP, run, last, config, crop=last.crop)
+
+
+def _planned(given: MeasurementInput) -> Step | None:
+    if not given.of_raw or not has_truth(given.material.raw):
+        return None
+    return weigh_step(given.run, given.last, given.config)
+
+
+def _measure(given: MeasurementInput) -> Weighed | None:
+    trained = given.trained()
+    if not isinstance(trained, Explains):
+        return None
+    material, last = given.material, given.last
+    return weigh(
+        trained,
+        material.raw,
+        material.raw_store("test", last.size, last.crop, last.resize),
+        normalise=last.stage.normalise,
+        device=material.device,
+        precision=last.precision,
+        names=[group.name for group in last.labels.groups] if last.labels else [],
+    )
+
+
+MEASUREMENT = Measurement("frame_weights", _planned, _measure, order=30)

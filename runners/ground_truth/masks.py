@@ -18,13 +18,19 @@ from datasets.tracklet import Split
 from methods.interface import Explains, FixedClip
 from protocols.ground_truth import masks
 from protocols.vocabulary import REFERENCES, WHO
+from runners.ground_truth.interface import Measurement, MeasurementInput, has_truth
 from runners.ground_truth.overlays import PICTURED, pictures
 from runners.ground_truth.scenes import Scene, known, regions, scenes
 from runners.plan.environment import Precision
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedStage
+from runners.plan.result_steps import weights_step
+from runners.plan.step_store import Step
 from runners.progress import note
+from runners.training import stage as stages
 from runners.training.frame_features import frames_per_batch
 from runners.training.sources import autocast
 
+STEP = "explain"
 CLIP = 4  # frames of a clip, for methods that take any number
 LESS_IS_BETTER = ("background", "occluder")
 
@@ -40,11 +46,6 @@ class Explained:
 
     record: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
-
-
-def has_truth(split: Split) -> bool:
-    """Whether a data set says what is where in its frames."""
-    return split.synthetic and (split.root / "truth" / "manifest.json").is_file()
 
 
 def explain(
@@ -167,3 +168,36 @@ def _difference(
     more, less = (theirs, ours) if measure.startswith(LESS_IS_BETTER) else (ours, theirs)
     better = masks.compare(measure, more, less, people)
     return {"name": name, "measure": measure, "against": against, **about, "verdict": better.verdict}
+
+
+def explain_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
+    """The step that holds an arm's masks against the truth of the test half."""
+    return weights_step(STEP, run, last, config)
+
+
+def _planned(given: MeasurementInput) -> Step | None:
+    if not given.of_raw or not has_truth(given.material.raw):
+        return None
+    return explain_step(given.run, given.last, given.config)
+
+
+def _measure(given: MeasurementInput) -> Explained | None:
+    trained = given.trained()
+    if not isinstance(trained, Explains):
+        return None
+    material, last = given.material, given.last
+    initial = stages.build_method(
+        last.run, material.raw.num_train_ids, last.seed, last.size, material.device, last.precision
+    )
+    return explain(
+        trained,
+        initial.eval(),
+        material.raw,
+        material.raw_store("test", last.size, resize=last.resize),
+        normalise=last.stage.normalise,
+        device=material.device,
+        precision=last.precision,
+    )
+
+
+MEASUREMENT = Measurement("masks", _planned, _measure, order=20)

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.frames.decoded import FrameStore
-from datasets.images.transforms import Normalisation
 from datasets.synthwalk.truth import HIDDEN, load_truth
 from datasets.tracklet import Split
 from datasets.tracklet import lengths as frame_counts
@@ -22,12 +21,11 @@ from methods.interface import ScoresRegions
 from protocols.ground_truth import occlusion, restoration
 from protocols.ground_truth.restoration import MEASURES
 from runners.errors import RunError
-from runners.ground_truth.restoration_frames import Sums, eye_of, measure
+from runners.ground_truth.restoration_frames import Eye, Sums, measure
 from runners.ground_truth.restoration_pictures import Shown, pictures
 from runners.ground_truth.restoration_reference import Reference, build_reference, check_store, visible_regions
-from runners.plan.environment import Precision
 
-__all__ = ["Reference", "Restored", "build_reference", "detect", "restore"]
+__all__ = ["Reference", "RepairedFrames", "Restored", "build_reference", "detect", "restore"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -52,46 +50,44 @@ class Restored:
     arrays: dict[str, NDArray[Any]]
 
 
+@dataclass(frozen=True)
+class RepairedFrames:
+    """All frames of the same tracklets, repaired.
+
+    Attributes:
+        frames: ``[F, H, W, 3]``.
+        changed: ``[F, H, W]``, the pixels that the repairer painted.
+        calls: ``[F, K]`` the regions that were called occluded; None where nobody called any. For the pictures a frame
+            that was changed is then one that was called.
+    """
+
+    frames: Bytes
+    changed: Bools
+    calls: Bools | None = None
+
+
 def restore(
-    source: Split,
-    raw: FrameStore,
-    repaired: Bytes,
-    changed: Bools,
-    calls: Bools | None,
-    scorer: ScoresRegions,
-    reference: Reference,
-    *,
-    about: Mapping[str, Any],
-    normalise: Normalisation,
-    device: str,
-    precision: Precision,
-    left_out: int = 0,
-    kept_whole: int = 0,
+    source: Split, raw: FrameStore, repaired: RepairedFrames, reference: Reference, eye: Eye, about: Mapping[str, Any]
 ) -> Restored:
     """Hold repaired test frames against the truth and beside the raw ones.
 
     Args:
         source: the rendered data set that was repaired.
         raw: its test frames as they are.
-        repaired: ``[F, H, W, 3]``, the same frames of the same tracklets, repaired.
-        changed: ``[F, H, W]``, the pixels that the repairer painted.
-        calls: ``[F, K]`` the regions that were called occluded; None where nobody called any. For the pictures a frame
-            that was changed is then one that was called.
-        scorer, normalise, device, precision: as in `build_reference`.
-        reference: from there.
+        repaired: the same frames, repaired.
+        reference: of the raw frames, from `build_reference`.
+        eye: the scoring network that the reference was built with.
         about: ``repairer``, ``label``, ``options``, ``seed`` and ``calls`` of the record.
-        left_out: test frames that the repairer left out.
-        kept_whole: tracklets that it would have emptied and kept.
 
     Raises:
         RunError: arrays of other frames or of another size.
     """
     check_store(source, raw)
-    frames = int(raw.offsets[-1])
-    if repaired.shape != (frames, *raw.size, 3) or changed.shape != (frames, *raw.size):
+    frames, changed, calls = int(raw.offsets[-1]), repaired.changed, repaired.calls
+    if repaired.frames.shape != (frames, *raw.size, 3) or changed.shape != (frames, *raw.size):
         raise RunError(
-            f"repaired frames {repaired.shape} and changed pixels {changed.shape} do not fit the {frames} raw frames "
-            f"of {raw.size[0]}x{raw.size[1]}; repair the same frames at the same size."
+            f"repaired frames {repaired.frames.shape} and changed pixels {changed.shape} do not fit the {frames} raw "
+            f"frames of {raw.size[0]}x{raw.size[1]}; repair the same frames at the same size."
         )
     if calls is not None and len(calls) != frames:
         raise RunError(f"{len(calls)} frames have calls, but there are {frames}; score the frames of this store.")
@@ -107,8 +103,8 @@ def restore(
             "frames": int(touched.sum()),
             "of_frames": frames,
             "pixel_share": float(changed.mean()),
-            "left_out": left_out,
-            "kept_whole": kept_whole,
+            "left_out": 0,
+            "kept_whole": 0,
         },
         "measures": None,
         "raw": None,
@@ -120,15 +116,14 @@ def restore(
     if not len(reference.tracklets):
         return Restored(record, arrays)
     rows, owner = reference.rows[reference.occluded], reference.owner[reference.occluded]
-    painted, before = np.asarray(repaired[rows]), np.asarray(raw.flat()[rows])
+    painted, before = np.asarray(repaired.frames[rows]), np.asarray(raw.flat()[rows])
     other = np.flatnonzero((painted != before).any(axis=(1, 2, 3)))
-    eye = eye_of(scorer, normalise, device, precision)
     title = f"measure {about['repairer']}"
     sums = reference.raw.with_rows(
         other, measure(painted[other], reference.measured.rows(other), reference.people, eye, title)
     )
     ours, theirs = _values(reference, sums), _values(reference, reference.raw)
-    ours["spill_psnr"], theirs["spill_psnr"] = _spill(reference, repaired, raw.flat(), changed)
+    ours["spill_psnr"], theirs["spill_psnr"] = _spill(reference, repaired.frames, raw.flat(), changed)
     for name in MEASURES:
         arrays |= {f"{name}/repaired": ours[name], f"{name}/raw": theirs[name]}
     record["measures"] = {m: restoration.as_record(restoration.average(m, ours[m], people)) for m in MEASURES}

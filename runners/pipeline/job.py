@@ -4,7 +4,7 @@ Nothing here knows MLflow or reports; it yields results in the form that both re
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from methods.arms import Arm
 from methods.interface import Attends
 from protocols.interface import Protocol
 from protocols.test_time.inputs import snippet_length
+from reports.records.interface import Recorded
 from reports.schema.vocabulary import RAW
 from runners.derived_data import pseudo_labels
 from runners.derived_data.annotations import AnnotatedSplit
@@ -29,13 +30,9 @@ from runners.errors import ArmRejected, RunError
 from runners.evaluation import encode, encode_variants, score
 from runners.evaluation.descriptor_set import Tracklets
 from runners.evaluation.saved_descriptors import SCRATCH, keep
-from runners.evaluation.score_variants import ChoiceResults, load_choices, save_choices, score_variants
-from runners.ground_truth.attributes import Recognised
-from runners.ground_truth.frame_weights import Weighed
-from runners.ground_truth.masks import Explained
-from runners.ground_truth.restoration import Restored
+from runners.evaluation.score_variants import save_choices, score_variants
 from runners.pipeline.data_versions import DataVersions
-from runners.pipeline.ground_truth import GroundTruthChecks
+from runners.pipeline.ground_truth import GroundTruthChecks, records_in
 from runners.pipeline.test_inputs import test_inputs_of
 from runners.plan.environment import describe
 from runners.plan.plan import card_of, labels_of, plan_data, plan_stages, with_attribute_groups
@@ -61,11 +58,7 @@ class Outcome:
         strips: pictures of what was retrieved.
         train_log: rows of the training curve.
         fresh: whether it was made now, not found.
-        explained: where the network looks, held against the truth, if it shows that and the truth is known.
-        restored: what a repair of the test data restored, if they were repaired and the truth is known.
-        weighed: weights of frames against what these show, if it has some and the truth is known.
-        recognised: attributes of people against their annotation, if it learns some and there is one.
-        chosen: what it scores under each of the protocol's choices, if it lists some.
+        records: what stands beside the result, by the name of its kind (`reports.records.discovery`).
     """
 
     result: dict[str, Any]
@@ -73,11 +66,7 @@ class Outcome:
     strips: dict[str, Any]
     train_log: list[dict[str, Any]]
     fresh: bool
-    explained: Explained | None = None
-    restored: Restored | None = None
-    weighed: Weighed | None = None
-    recognised: Recognised | None = None
-    chosen: ChoiceResults | None = None
+    records: Mapping[str, Recorded] = field(default_factory=dict)
 
 
 @dataclass
@@ -125,9 +114,9 @@ class Job:
         size = plan_stages(runs[0], seeds[0], self.config)[-1].size
         yield self._colour(size, seeds[0])
         for seed in seeds:
-            shown: set[str] = set()  # what a repair restored is told once
+            told: set[str] = set()  # what is measured of data and not of an arm is told once
             for run in runs:
-                yield self._arm(run, seed, shown)
+                yield self._arm(run, seed, told)
 
     def rejected(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
         """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
@@ -189,23 +178,13 @@ class Job:
                 self._score(run, last, tested, store, step, examined, folder)
         return step, fresh
 
-    def _arm(self, run: ArmRun, seed: int, shown: set[str]) -> Outcome:
+    def _arm(self, run: ArmRun, seed: int, told: set[str]) -> Outcome:
         last, tested = self._plan(run, seed)
         step, fresh = self.scored(run, seed)
-        restored = None
-        if tested.fingerprint not in shown:
-            shown.add(tested.fingerprint)
-            restored = self.truth.restored(run, seed, tested)
         self.versions.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = stage.training_log(last, self.steps)
         found = self._load(step, log, fresh)
-        return replace(
-            found,
-            explained=self.truth.explained(run, last),
-            restored=restored,
-            weighed=self.truth.weighed(run, last),
-            recognised=self.truth.recognised(run, last),
-        )
+        return replace(found, records={**found.records, **self.truth.answers(run, last, tested, told)})
 
     def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
         """Admission and cost of an arm, before anything is trained for it; its controls share them.
@@ -393,7 +372,7 @@ class Job:
         folder = self.steps.folder(step)
         arrays = npy.load_npz(folder / "per_query.npz", error=RunError, remedy=stage.AGAIN)
         result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
-        return Outcome(result, arrays, strips, log, fresh, chosen=load_choices(folder))
+        return Outcome(result, arrays, strips, log, fresh, records_in(folder))
 
 
 def _signature(run: ArmRun) -> str:

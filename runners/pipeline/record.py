@@ -138,18 +138,14 @@ def record(
                 outcome.per_query,
                 outcome.strips,
                 outcome.train_log,
-                outcome.explained,
-                outcome.restored,
-                outcome.weighed,
-                outcome.recognised,
-                outcome.chosen,
+                outcome.records,
             )
             made, found = made + outcome.fresh, found + (not outcome.fresh)
             watch(outcome)
         if place == 1:
             labelled = job.labelled(request.labellers, request.seeds)
             if labelled is not None and parent is not None:
-                store.attach_labels(parent, labelled.record, labelled.arrays)
+                store.attach(parent, "labels", labelled)
         job.close()
     assert parent is not None  # there is always at least the colour row
     note(f"{made} results made now, the rest found in {request.work}")

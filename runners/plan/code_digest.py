@@ -6,6 +6,8 @@ their own: they are left out below, each with its reason. What is found only whi
 reader of a data set, a protocol's file, is named by the step.
 """
 
+import ast
+import contextlib
 import hashlib
 import re
 import sys
@@ -14,7 +16,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from files import plug_ins
 from methods.registry import package_of
 from runners.errors import RunError
 from runners.plan.import_closure import ROOTS, Source, Sources
@@ -32,6 +36,8 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "runners.progress": "bars and lines on a terminal",
     "files.digest": "tells whether a file is what was written",
     "files.lock": "keeps two processes apart; writes nothing",
+    "files.plug_ins": "finds kinds of results; a step names the module of its own",
+    "runners.ground_truth.discovery": "finds measurements; each is a step, which names its module",
     "files.inventory": "tells whether files are what was written",
     "protocols.discovery": "finds protocols; a step names the file of its own",
     "methods.cards.validation": "refuses a card or lets it pass; what a card says is among the inputs",
@@ -47,7 +53,7 @@ DECIDES_NOTHING: Mapping[str, str] = {
 }
 """Imported by modules that decide, and decides nothing itself."""
 
-BY_FINGERPRINT: Mapping[str, str] = {
+_DATA: Mapping[str, str] = {
     "datasets.attributes.duke": "an annotation enters by a fingerprint of all that was read",
     "datasets.attributes.mars": "an annotation enters by a fingerprint of all that was read",
     "datasets.attributes.rap": "an annotation enters by a fingerprint of all that was read",
@@ -56,15 +62,10 @@ BY_FINGERPRINT: Mapping[str, str] = {
     "datasets.repaired": "repaired data are a step: repaired",
     "datasets.synthwalk.write": "renders; what was rendered lies on disk and has a fingerprint",
     "runners.derived_data.annotations": "an annotation enters by a fingerprint of all that was read",
-    "runners.ground_truth.masks": "masks against the truth are a step: explain",
     "runners.evaluation.score": "accuracies are a step: judge",
     "runners.derived_data.pseudo_labels": "labels of an arm are a step: labels",
-    "runners.ground_truth.attributes": "attributes against their annotation are a step: recognise",
     "runners.derived_data.network_repairer": "repaired data are a step: repaired",
-    "runners.ground_truth.restoration": "repaired frames against the truth are a step: restore",
-    "runners.ground_truth.frame_weights": "weights of frames against the truth are a step: weigh",
 }
-"""Has its say through data or through a step whose fingerprint is an input; followed only where it is that step."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Kind:
     version: int = 1
 
 
-KINDS: Mapping[str, Kind] = {
+_FIXED: Mapping[str, Kind] = {
     "frames": Kind(("datasets.frames.decoded", "datasets.frames.decode_pool")),
     "features": Kind(("runners.training.frame_features", "datasets.frames.open", "datasets.frames.shared")),
     "stage": Kind(("runners.training.stage", "runners.training.loop", "runners.pipeline.data_versions")),
@@ -103,19 +104,64 @@ KINDS: Mapping[str, Kind] = {
     ),
     "examine": Kind(("protocols.admission", "protocols.cost.measure", "runners.training.stage")),
     "judge": Kind(("runners.pipeline.job", "runners.evaluation.score", "runners.pipeline.ground_truth")),
-    "explain": Kind(("runners.ground_truth.masks", "runners.pipeline.ground_truth")),
-    "weigh": Kind(("runners.ground_truth.frame_weights", "runners.pipeline.ground_truth")),
-    "recognise": Kind(("runners.ground_truth.attributes", "runners.pipeline.ground_truth")),
-    "restore": Kind(("runners.ground_truth.restoration", "runners.pipeline.ground_truth", "datasets.repaired.masks")),
 }
-"""Every kind of step, and decoded frames."""
+
+
+def measured(folder: Path, package: str) -> dict[str, Kind]:
+    """Kinds of steps that modules of a folder state as ``STEP``, read as text: nothing is imported.
+
+    Args:
+        folder: of `runners.ground_truth`, or one that holds a ``measurement.py``.
+        package: its dotted name.
+
+    Returns:
+        Kind -> its modules: the one that states it, those of its ``ENTRIES``, and that which carries it out.
+    """
+    found = {}
+    for file in sorted(folder.glob("*.py")):
+        stated = _constants(file)
+        if isinstance(stated.get("STEP"), str):
+            entries = (f"{package}.{file.stem}", "runners.pipeline.ground_truth", *stated.get("ENTRIES", ()))
+            found[stated["STEP"]] = Kind(entries)
+    return found
+
+
+def _constants(file: Path) -> dict[str, Any]:
+    """Plain constants at the top of a module; none of one that is no Python, which its import will say."""
+    found: dict[str, Any] = {}
+    with contextlib.suppress(OSError, SyntaxError, ValueError):
+        for statement in ast.parse(file.read_bytes()).body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id="STEP" | "ENTRIES" as name)], value=value):
+                    found[name] = ast.literal_eval(value)
+    return found
+
+
+_MEASURED = measured(Path(__file__).parents[1] / "ground_truth", "runners.ground_truth")
+
+KINDS: Mapping[str, Kind] = {**_FIXED, **_MEASURED}
+"""Every kind of step of the suite, and decoded frames."""
+
+BY_FINGERPRINT: Mapping[str, str] = {
+    **_DATA,
+    **{kind.entries[0]: f"what it measures is a step: {step}" for step, kind in _MEASURED.items()},
+}
+"""Has its say through data or through a step whose fingerprint is an input; followed only where it is that step."""
+
+
+def kinds() -> Mapping[str, Kind]:
+    """`KINDS`, and those of measurements that lie in folders outside the suite."""
+    found = dict(KINDS)
+    for folder in plug_ins.outside_folders():
+        found |= measured(folder, plug_ins.package_of(folder))
+    return found
 
 
 def code_digest(kind: str, *, arm: Path | None = None, modules: Iterable[str] = ()) -> str:
     """Digest of the code that decides a step.
 
     Args:
-        kind: of `KINDS`.
+        kind: of `kinds`.
         arm: folder of the method that the step trains or asks. One outside the suite counts with all that it imports
             from its author's own packages; installed ones do not count.
         modules: what is found only while it runs: the reader of the data set, the protocol's file.
@@ -126,19 +172,19 @@ def code_digest(kind: str, *, arm: Path | None = None, modules: Iterable[str] = 
     Raises:
         RunError: no such kind or module, or a file that is no Python.
     """
-    return _digest(kind, arm, tuple(modules))
+    return _digest(kind, kinds().get(kind), arm, tuple(modules))
 
 
 @cache
-def _digest(kind: str, arm: Path | None, modules: tuple[str, ...]) -> str:
+def _digest(kind: str, told: Kind | None, arm: Path | None, modules: tuple[str, ...]) -> str:
     return digest_of(kind, closure(kind, _everything(), arm=arm, modules=modules))
 
 
 @cache
 def _everything() -> Sources:
     """The sources as they were when the first digest was asked for: later edits belong to later runs."""
-    sources = Sources.of()
-    for kind in KINDS:
+    sources = _with_outside_kinds(Sources.of())
+    for kind in kinds():
         closure(kind, sources)
     return sources
 
@@ -149,7 +195,7 @@ def closure(
     """All modules that decide a step, by dotted name, sorted; arguments and errors as in `code_digest`.
 
     Args:
-        kind: of `KINDS`.
+        kind: of `kinds()`.
         sources: of the suite.
         arm: folder of the method.
         modules: what is found only while the step runs.
@@ -157,9 +203,11 @@ def closure(
     Raises:
         RunError: there is no such kind.
     """
-    if kind not in KINDS:
-        raise RunError(f"there is no kind of step called {kind!r}; known: {', '.join(KINDS)}.")
-    entries = [*KINDS[kind].entries, *modules]
+    known = kinds()
+    if kind not in known:
+        raise RunError(f"there is no kind of step called {kind!r}; known: {', '.join(known)}.")
+    entries = [*known[kind].entries, *modules]
+    sources = _with_outside_kinds(sources)
     if arm is not None:
         package = package_of(arm) or f"outside_{re.sub(r'[^0-9A-Za-z_]', '_', arm.name)}"
         methods = [f"{package}.options", f"{package}.model"]
@@ -171,9 +219,17 @@ def closure(
     return sources.closure(entries, left_out)
 
 
+def _with_outside_kinds(sources: Sources) -> Sources:
+    """The same and the folders outside the suite that hold kinds of results."""
+    for folder in plug_ins.outside_folders():
+        if plug_ins.package_of(folder) not in sources.packages:
+            sources = sources.with_outside(plug_ins.package_of(folder), folder)
+    return sources
+
+
 def digest_of(kind: str, modules: Mapping[str, Source]) -> str:
     """Digest of a closure."""
-    digest = hashlib.sha256(f"{kind} {KINDS[kind].version}\n".encode())
+    digest = hashlib.sha256(f"{kind} {kinds()[kind].version}\n".encode())
     for name, source in modules.items():
         digest.update(f"{name} {source.tree}\n".encode())
     return digest.hexdigest()[:16]

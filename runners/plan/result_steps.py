@@ -6,7 +6,7 @@ from typing import Any
 
 import protocols
 from runners.plan.code_digest import code_digest
-from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedScores, PlannedStage, readers
+from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage, readers
 from runners.plan.step_store import Step
 
 
@@ -78,24 +78,16 @@ def score_code(protocol: Mapping[str, Any], config: JobConfig, arm: Path | None 
     return code_digest("judge", arm=arm, modules=(*readers(config), *_protocol(protocol)))
 
 
-def explain_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
-    """The step that holds an arm's masks against the truth of the test half."""
-    return _of_weights("explain", run, last, config)
+def weights_step(kind: str, run: ArmRun, last: PlannedStage, config: JobConfig, **more: str | float | None) -> Step:
+    """A step that asks a trained network something about the raw test half.
 
-
-def weigh_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
-    """The step that holds an arm's weights of frames against how much of the person they show."""
-    return _of_weights("weigh", run, last, config, crop=last.crop)
-
-
-def recognise_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
-    """The step that holds the attributes an arm recognises against the annotation of the test half."""
-    known = config.annotation.fingerprint if config.annotation else None
-    return _of_weights("recognise", run, last, config, annotation=known, crop=last.crop)
-
-
-def _of_weights(kind: str, run: ArmRun, last: PlannedStage, config: JobConfig, **more: str | float | None) -> Step:
-    """A step that asks a trained network something about the raw test half."""
+    Args:
+        kind: of `runners.plan.code_digest.kinds`.
+        run: whose network it is.
+        last: its last stage.
+        config: of the job.
+        more: other inputs that decide the answer.
+    """
     inputs = {
         "weights": last.step.fingerprint,
         "data": config.data,
@@ -104,18 +96,6 @@ def _of_weights(kind: str, run: ArmRun, last: PlannedStage, config: JobConfig, *
         "code": code_digest(kind, arm=run.arm.folder, modules=readers(config)),
     }
     return Step(kind, f"{run.text} seed {last.seed}", inputs)
-
-
-def restore_step(tested: PlannedData, scores: PlannedScores, config: JobConfig) -> Step:
-    """The step that holds repaired frames against the truth, seen by the network that scores regions."""
-    inputs = {
-        "repaired": tested.fingerprint,
-        "scores": scores.step.fingerprint,
-        "data": config.data,
-        "runtime": dict(config.runtime),
-        "code": code_digest("restore", modules=readers(config)),
-    }
-    return Step("restore", tested.name, inputs)
 
 
 def examine_step(

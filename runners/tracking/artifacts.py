@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runners.tracking.optional_parts import Parts, Recorded
+from reports.records.interface import Recorded, RecordKind
+from runners.tracking.optional_parts import Parts
 
 
 def child_files(
@@ -21,8 +22,8 @@ def child_files(
 ) -> dict[str, bytes]:
     """File name -> content of one arm with one seed; ``result.json`` is the truth.  Pictures are made apart."""
     files: dict[str, bytes] = {}
-    for name, part in parts.named():
-        files |= both_files(name, part)
+    for kind, value in parts.named():
+        files |= both_files(kind, value)
     return files | {
         "result.json": json_bytes(result),
         "per_query.npz": _npz(per_query),
@@ -39,9 +40,9 @@ def child_pictures(result: Mapping[str, Any], per_query: Mapping[str, NDArray[An
     return {"cmc.png": single_cmc(np.asarray(per_query["cmc"]), str(result["label"]))}
 
 
-def both_files(stem: str, part: Recorded) -> dict[str, bytes]:
-    """``<stem>.json`` and ``<stem>.npz``."""
-    return {f"{stem}.json": json_bytes(part.record), f"{stem}.npz": _npz(part.arrays)}
+def both_files(kind: RecordKind[Any], value: Recorded) -> dict[str, bytes]:
+    """The files of one value."""
+    return dict(zip(kind.files, (json_bytes(value.record), _npz(value.arrays)), strict=True))
 
 
 def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -23,20 +23,20 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from reports.errors import ReportError
-from reports.records.labels import Labels, check_labels
+from reports.records.interface import Recorded, RecordKind, digest_of
 from reports.records.per_query import check_per_query
 from reports.records.result_checks import check_result
 from reports.schema.json_shape import non_finite
 from reports.schema.vocabulary import PARENT
 from reports.store import cards
-from reports.store.reader import ARTIFACTS, counting
+from reports.store.reader import artifact_names, counting
 from reports.store.sqlite_file import BUSY_SECONDS
 from runners.errors import RunError
 from runners.progress import note
 from runners.tracking import connect
 from runners.tracking import tags_and_metrics as content
 from runners.tracking.artifacts import both_files, child_files, child_pictures, json_bytes
-from runners.tracking.optional_parts import Parts, Recorded, digest_of, joined_labels, label_metrics
+from runners.tracking.optional_parts import Parts, kind_of_jobs, metrics_of
 from runners.tracking.runs import Runs, children_of, cleaned
 from runners.tracking.tags_and_metrics import clean
 
@@ -123,11 +123,7 @@ class Store(Runs):
         per_query: Mapping[str, NDArray[Any]],
         strips: Mapping[str, Any] | None,
         train_log: Sequence[Mapping[str, Any]],
-        explained: Recorded | None = None,
-        restored: Recorded | None = None,
-        weighed: Recorded | None = None,
-        recognised: Recorded | None = None,
-        chosen: Recorded | None = None,
+        records: Mapping[str, Recorded] | None = None,
     ) -> str:
         """Record one arm with one seed as a child run; once, however often it is called.
 
@@ -137,11 +133,7 @@ class Store(Runs):
             per_query: arrays of ``reports.records.per_query.PER_QUERY_ARRAYS`` and ``cmc``, accuracies in percent.
             strips: ``reports.records.result.Strips``, or ``None``.
             train_log: rows with ``stage``, ``step`` and numbers, in order; may be empty.
-            explained: where the network looks, if that was held against the truth.
-            restored: what the repairer of its test data did; for an arm that is judged on repaired data.
-            weighed: how it weighs frames, if that was held against what is seen.
-            recognised: which attributes it recognises, if its network learned any that are annotated.
-            chosen: what it scores under each test-time choice, if its protocol lists some.
+            records: what stands beside the result, by the name of its kind (`reports.records.discovery`).
 
         Returns:
             The child's run id.
@@ -149,7 +141,7 @@ class Store(Runs):
         Raises:
             RunError: for an incomplete record, or a number that is not finite.
         """
-        parts = Parts(explained, restored, weighed, recognised, chosen)
+        parts = Parts(records or {})
         try:
             check_result(result)
             check_per_query(result, per_query)
@@ -198,7 +190,7 @@ class Store(Runs):
         self._write_metrics(run, content.run_name(result), finals, train_log)
         whole = {**files, **child_pictures(result, per_query)}
         self._files(run_id, whole)
-        self.artifacts.drop(run_id, whole, ARTIFACTS)
+        self.artifacts.drop(run_id, whole, artifact_names())
         done = {"status": "finished", "superseded": "false"}
         self.log(run_id, tags=tags | done | {"mlflow.note.content": content.child_note(result)})
         self.client.set_terminated(run_id, "FINISHED")
@@ -278,48 +270,51 @@ class Store(Runs):
             note = content.parent_note(self._card(parent), summary or {}, ledger)
             self.log(parent, tags={"mlflow.note.content": note})
 
-    def attach_labels(self, parent: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Add what labelling arms told of the people, held against the truth, to a job; the same once is enough.
+    def attach(self, parent: str, name: str, value: Recorded) -> None:
+        """Add what was recorded of a whole job; the same once is enough.
 
-        Labellers and seeds of an earlier start that are not among these stay, as other arms do.
+        What an earlier start recorded is kept as far as its kind joins the two.
 
         Args:
             parent: run id from :meth:`begin`.
-            record: ``labels.json``, as `reports.records.labels`.
-            arrays: ``labels.npz``.
+            name: of the kind, such as ``labels``.
+            value: record and arrays of this kind.
 
         Raises:
-            RunError: they are incomplete, or disagree; nothing was recorded.
+            RunError: there is no such kind, or the value is incomplete or disagrees with itself; nothing was recorded.
         """
+        kind = kind_of_jobs(name)
         try:
-            check_labels(record, arrays)
+            kind.verify(value.record, value.arrays, f"the {kind.what}")
         except ReportError as error:
             raise RunError(str(error)) from None
+        whole = kind.value(dict(value.record), value.arrays)
         with self._alone():
             run = self.client.get_run(parent)
-            known = run.data.tags.get("labels_digest")
-            labels = Labels(dict(record), arrays)
-            earlier = self._labels(parent) if known is not None else None
-            if earlier is not None:
-                labels = joined_labels(earlier, record, arrays)
-            digest = content.digest([labels.record, digest_of(labels.arrays)])
+            tag = f"{kind.stem}_digest"
+            known = run.data.tags.get(tag)
+            earlier = self._attached(parent, kind) if known is not None else None
+            if earlier is not None and kind.join is not None:
+                whole = kind.join(earlier, whole)
+            digest = content.digest([whole.record, digest_of(whole.arrays)])
             if known == digest and earlier is not None:
                 return
-            both = both_files("labels", labels)  # arrays first: those that a record does not name do no harm
+            both = both_files(kind, whole)  # arrays first: those that a record does not name do no harm
             self._files(parent, dict(sorted(both.items(), reverse=True)))
-            finals = [(name, value, 0) for name, value in label_metrics(labels).items()]
-            self.log(parent, metrics=self._new(run, finals), tags={"labels_digest": digest})
+            finals = [(key, number, 0) for key, number in metrics_of(kind, whole).items()]
+            self.log(parent, metrics=self._new(run, finals), tags={tag: digest})
 
-    def _labels(self, parent: str) -> Labels | None:
+    def _attached(self, parent: str, kind: RecordKind[Any]) -> Any:
         """What was recorded before; ``None`` where it was lost, damaged or cut off, so that it is recorded anew."""
+        json_name, npz_name = kind.files
         try:
-            told = self.artifacts.read_json(parent, "labels.json")
-            arrays = self.artifacts.read_arrays(parent, "labels.npz")
-            check_labels(told, arrays)
+            told = self.artifacts.read_json(parent, json_name)
+            arrays = self.artifacts.read_arrays(parent, npz_name)
+            kind.verify(told, arrays, f"the {kind.what}")
         except (RunError, ReportError, LookupError, TypeError, AttributeError, ValueError):
-            note(f"the labels that run {parent} had cannot be read any more; those of this job take their place")
+            note(f"the {kind.what} that run {parent} had cannot be read any more; those of this job take their place")
             return None
-        return Labels(told, arrays)
+        return kind.value(told, arrays)
 
     def fail(self, run_id: str, sentence: str) -> None:
         """Mark a run as failed, with the reason in its description."""

@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from protocols.vocabulary import ACCURACIES, CALL_SCORES, WITH_INTERVALS
+from protocols.vocabulary import ACCURACIES, WITH_INTERVALS
 from reports.records.result import SCHEMA
 from reports.schema.metrics import METRIC_LABELS
 from reports.schema.vocabulary import CHILD, PARENT, RAW
@@ -187,46 +187,6 @@ def child_metrics(result: Mapping[str, Any], card: Mapping[str, Any]) -> dict[st
     doubt = UNSETTLED if latency.get("ms_settled") is False else ""  # under another name no chart draws it as a time
     metrics |= {f"latency/{name}{doubt}": latency[name] for name in LATENCIES if latency.get(name) is not None}
     return {name: round(float(value), DECIMALS) for name, value in metrics.items()}
-
-
-def mask_metrics(explained: Mapping[str, Any]) -> dict[str, float]:
-    """``masks/<map>/<measure>`` of the trained network, and ``.../untrained`` and ``.../centre`` beside it."""
-    found = {}
-    for one in explained.get("maps", ()):
-        suffix = "" if one["who"] == "trained" else f"/{one['who']}"
-        for measure, about in one["measures"].items():
-            if about["mean"] is not None:
-                found[f"masks/{one['name']}/{measure}{suffix}"] = round(float(about["mean"]), DECIMALS)
-    return found
-
-
-def repair_metrics(repair: Mapping[str, Any]) -> dict[str, float]:
-    """``repair/<measure>`` of the repaired test data with ``.../raw`` beside it, and how regions were called."""
-    found: dict[str, float] = {}
-    for part, suffix in (("measures", ""), ("raw", "/raw")):
-        for measure, about in (repair.get(part) or {}).items():
-            if about and about["mean"] is not None:
-                found[f"repair/{measure}{suffix}"] = about["mean"]
-    if repair:
-        found["repair/pixel_share"] = repair["changed"]["pixel_share"]
-    calls = repair.get("detection") or {}
-    if calls:
-        found["repair/calls/share_called"] = calls["share_called"]
-    for name in CALL_SCORES:
-        about = calls.get(name) or {"mean": None}
-        if about["mean"] is not None:
-            found[f"repair/calls/{name}"] = about["mean"]
-    return {name: round(float(value), DECIMALS) for name, value in found.items()}
-
-
-def weight_metrics(weights: Mapping[str, Any]) -> dict[str, float]:
-    """``weights/<map>/correlation`` and ``.../gain``, as `reports.records.frame_weights` has them."""
-    found = {}
-    for one in weights.get("maps", ()):
-        for measure, about in one["measures"].items():
-            if about["mean"] is not None:
-                found[safe_key(f"weights/{one['name']}/{measure}")] = round(float(about["mean"]), DECIMALS)
-    return found
 
 
 def curve_points(train_log: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, int]]:

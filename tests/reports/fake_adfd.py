@@ -272,13 +272,13 @@ def write(store: Any, seeds: int = 2, arms: tuple[str, ...] = tuple(ARMS), with_
         for seed in range(seeds):
             found = per_query(arm, seed)
             shown = fake.strips(seed) if seed == 0 else None
-            store.record_arm(
-                parent, result(arm, seed, found), found, shown, fake.train_log(),
-                weighed=None if reach is None else weights(arm, seed),
-                recognised=None if skill is None else attributes(arm, seed),
-            )  # fmt: skip
+            records: dict[str, Weights | Attributes] = {}
+            if reach is not None:
+                records["frame_weights"] = weights(arm, seed)
+            if skill is not None:
+                records["attributes"] = attributes(arm, seed)
+            store.record_arm(parent, result(arm, seed, found), found, shown, fake.train_log(), records)
     if with_labels:
-        told = labels(seeds)
-        store.attach_labels(parent, told.record, told.arrays)
+        store.attach(parent, "labels", labels(seeds))
     store.finish(parent, {"seeds": seeds, "arms": len(arms)})
     return parent

@@ -124,7 +124,12 @@ def write(store: Any, seeds: int = 2, arms: tuple[str, ...] = tuple(ARMS)) -> st
         for seed in range(seeds):
             found = per_query(arm, seed)
             store.record_arm(
-                parent, result(arm, seed, found), found, fake.strips(seed), fake.train_log(), chosen=choices(arm, seed)
+                parent,
+                result(arm, seed, found),
+                found,
+                fake.strips(seed),
+                fake.train_log(),
+                {"test_time": choices(arm, seed)},
             )
     store.finish(parent, {"seeds": seeds, "arms": len(arms)})
     return parent

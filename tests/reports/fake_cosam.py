@@ -185,10 +185,10 @@ def write(store: Any, seeds: int = 2, arms: tuple[str, ...] = tuple(LABELS)) -> 
                 "options": {}, "protocol": PROTOCOL, "fed": FED if arm == "cosam" else FED.replace("4", "8"),
             }  # fmt: skip
             shown = fake.strips(seed) if seed == 0 and control is None else None
-            looks = None
+            looks = {}
             if arm == "cosam" and control is None:
                 found = arrays(seed)
-                looks = Explanation(explain(found), found)
+                looks = {"masks": Explanation(explain(found), found)}
             store.record_arm(parent, facts, per_query, shown, fake.train_log(), looks)
     store.finish(parent, {"seeds": seeds, "arms": len(arms)})
     return parent

@@ -248,10 +248,10 @@ def write(store: Any, seeds: int = 2, arms: tuple[str, ...] = tuple(ARMS)) -> st
         for arm in arms:
             found = per_query(arm, seed)
             test = ARMS[arm][3]
-            restored = None if test in told else repair(test, seed)
+            restored = {} if test in told else {"restoration": repair(test, seed)}
             told.add(test)
             shown = fake.strips(seed) if seed == 0 else None
-            store.record_arm(parent, result(arm, seed, found), found, shown, fake.train_log(), None, restored)
+            store.record_arm(parent, result(arm, seed, found), found, shown, fake.train_log(), restored)
     colour = fake.per_query(-1.6, 0, "colour") | {"hidden": hidden()}
     facts = fake.result("colour", "colour", None, 0, colour) | {"paper": "vrstc", "protocol": PROTOCOL}
     store.record_arm(parent, facts, colour, None, [])

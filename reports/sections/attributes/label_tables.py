@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from protocols.ground_truth.attributes import Compared, Scores, apart, balanced, compare
+from reports.records.labels import KIND as LABELS
 from reports.records.labels import Labeller, Labels
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.sections.attributes.tables import ALL, left_out, percent
@@ -185,8 +186,9 @@ def _cell(found: Compared) -> Cell:
 
 
 def _labels(job: Job) -> Labels:
-    assert job.labels is not None  # asked for no other job
-    return job.labels
+    found = LABELS.of(job)
+    assert found is not None  # asked for no other job
+    return found
 
 
 def _heads(labels: Labels) -> dict[str, str]:

@@ -1,20 +1,21 @@
-"""The sections about attributes and frame weights of the page, and their tables as files."""
+"""The section about attributes of the page, and its tables as files."""
 
-from collections.abc import Sequence
 from typing import Any
 
+from reports.records.attributes import KIND as ATTRIBUTES
+from reports.records.labels import KIND as LABELS
 from reports.render.table import Table
 from reports.sections.attributes import label_tables
 from reports.sections.attributes import tables as attributes_tables
-from reports.sections.frame_weights import tables as frame_weights_tables
+from reports.sections.interface import Section, SectionInput
 from reports.sections.results import slices
 from reports.store.job import Job
 
 
-def attributes_section(job: Job) -> dict[str, Any]:
+def section(job: Job) -> dict[str, Any]:
     """Which attributes arms recognise, and which transferred labels are right; empty for a job without either."""
     arms = attributes_tables.arms(job)
-    judged = label_tables.judged(job.labels) if job.labels else ()
+    judged = label_tables.judged(labels) if (labels := LABELS.of(job)) else ()
     if not arms and not judged:
         return {}
     return {
@@ -28,32 +29,54 @@ def attributes_section(job: Job) -> dict[str, Any]:
     }
 
 
-def weights_section(job: Job) -> dict[str, Any]:
-    """How arms weigh frames; empty where none recorded it."""
-    table = frame_weights_tables.table(job)
-    if not table.rows:
-        return {}
-    return {
-        "words": frame_weights_tables.words(job),
-        "reading": frame_weights_tables.READING,
-        "table": table.visible(),
-        "groups": frame_weights_tables.groups_table(job).visible(),
-        "pictures": frame_weights_tables.pictures(job),
-        "shown": frame_weights_tables.shown_table(job),
-    }
+def _show(given: SectionInput) -> dict[str, Any]:
+    found = section(given.job)
+    return {"recognised": found} if found else {}
 
 
-def tables(job: Job, wanted: Sequence[slices.Sliced]) -> list[Table]:
-    """Every table of these sections, for files; those without rows are left out."""
+def tables(given: SectionInput) -> list[Table]:
+    """Every table of the section, for files."""
+    job = given.job
     arms = attributes_tables.arms(job)
-    found = [
-        frame_weights_tables.table(job),
-        frame_weights_tables.groups_table(job),
-        frame_weights_tables.shown_table(job),
-    ]
-    found += [attributes_tables.table(job, arms), attributes_tables.columns_table(job, arms)] if arms else []
-    if job.labels:
-        judged = label_tables.judged(job.labels)
+    found = [attributes_tables.table(job, arms), attributes_tables.columns_table(job, arms)] if arms else []
+    if labels := LABELS.of(job):
+        judged = label_tables.judged(labels)
         found += [label_tables.overview(job, judged), label_tables.by_group(job, judged), label_tables.differences(job)]
-    found += [slices.table(job, one) for one in wanted]
-    return [table for table in found if table.rows]
+    return found
+
+
+def _caveats(given: SectionInput) -> list[str]:
+    job, found = given.job, []
+    learned = any(ATTRIBUTES.of(run) for group in job.arms() for run in group.runs)
+    known = slices.recorded(job)
+    if job.synthetic and (learned or known):
+        found.append(
+            "Attributes of filmed people: those of drawn people are certain and plain to see; annotators of filmed "
+            "ones disagree."
+        )
+    unsure = [str(one["name"]) for one in known if one["polarity"] == "undocumented"]
+    if unsure:
+        found.append(f"Which code means what in {', '.join(unsure)}: the source of the annotation does not say.")
+    if learned and not job.synthetic:
+        found.append("Whether the annotation is right: recognised attributes were held against it, not against people.")
+    labellers = {name: arm for name, arm in job.card["arms"].items() if arm.get("role") == "labeller"}
+    labels = LABELS.of(job)
+    if labels:
+        told = {one.arm for one in labels.labellers}
+        labellers = {name: arm for name, arm in labellers.items() if name not in told}
+        if job.synthetic:
+            found.append(
+                "Transfer of labels from filmed data, RAP as in the paper: source and target are both drawn here, so "
+                "the gap between them is one of style."
+            )
+        if not labels.has_source:
+            found.append("How labels fare on their own source: nobody of it was held out.")
+        if job.splits:
+            found.append(f"Labels in other splits: they were held against the truth in split {job.splits[0]} alone.")
+    if labellers and (labels or learned):
+        names = ", ".join(str(arm.get("label", name)) for name, arm in labellers.items())
+        found.append(f"Labellers of the card whose labels were not held against the truth: {names}.")
+    return found
+
+
+SECTIONS = (Section("attributes", "Attributes", _show, 70, "attributes.html.j2", tables, _caveats),)

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from protocols.ground_truth.attributes import FEWEST_PEOPLE, Recognised, Score, Scores, balanced, column_scores
+from reports.records.attributes import KIND as ATTRIBUTES
 from reports.records.attributes import Attributes
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.sections.results.tables import judged_under
@@ -182,8 +183,8 @@ def _notes(found: tuple[Recogniser, ...]) -> tuple[str, ...]:
 
 
 def _runs(group: Group) -> tuple[ArmRun, ...]:
-    return tuple(run for run in group.runs if run.attributes is not None)
+    return tuple(run for run in group.runs if ATTRIBUTES.of(run) is not None)
 
 
 def _attributes(group: Group) -> list[Attributes]:
-    return [run.attributes for run in _runs(group) if run.attributes is not None]
+    return [found for found in map(ATTRIBUTES.of, group.runs) if found is not None]

@@ -9,6 +9,7 @@ from reports.records.cost import ArmCost, Cell, CostRecord
 from reports.render.plot_style import SETTINGS, colours, for_page, plain
 from reports.render.table import Table
 from reports.sections.cost import tables as cost_tables
+from reports.sections.interface import Section, SectionInput
 
 SHOWN = 8  # lines of a figure; more cannot be told apart
 
@@ -141,3 +142,14 @@ def _narrow(lines: Sequence[Line]) -> bool:
     """Whether all costs lie within two decades, where tens alone would leave an axis bare."""
     costs = [cost for line in lines for cost in line.cost]
     return max(costs) < 100 * min(costs)
+
+
+def _show(given: SectionInput) -> dict[str, Any]:
+    return {"cost": section(given.job.cost)} if given.job.cost else {}
+
+
+def _tables(given: SectionInput) -> list[Table]:
+    return tables(given.job.cost) if given.job.cost else []
+
+
+SECTIONS = (Section("cost", "Cost", _show, 100, "cost.html.j2", _tables),)

@@ -13,6 +13,7 @@ from protocols.ground_truth.frame_weights import MEASURES, average
 from protocols.statistics import verdict
 from protocols.statistics.tracklet_means import Average
 from protocols.vocabulary import Verdict
+from reports.records.frame_weights import KIND as FRAME_WEIGHTS
 from reports.records.frame_weights import MEAN_MAP, Weights
 from reports.render.table import Cell, Column, Estimate, Row, Table, number
 from reports.sections.results.tables import judged_under
@@ -169,14 +170,15 @@ def pictures(job: Job) -> list[dict[str, Any]]:
     """Tracklets with their weights, of the first seed of every arm that recorded some; the headline arm first."""
     shown = []
     for group in arms(job):
-        run = next((run for run in _runs(group) if run.weights and _rows(run.weights)), None)
-        if run is None or run.weights is None:
+        run = next((run for run in _runs(group) if _rows(FRAME_WEIGHTS.of(run))), None)
+        weights = FRAME_WEIGHTS.of(run) if run else None
+        if run is None or weights is None:
             continue
-        rows = _rows(run.weights)
+        rows = _rows(weights)
         name = main_map(group)
         heaviest = max((max(row["weights"].get(name, [0.0])) * len(row["frames"]) for row in rows), default=1.0)
         scale = max(2.0, heaviest)  # a weight of twice the mean at least fits on the bar
-        told = run.weights.record["pictures"]
+        told = weights.record["pictures"]
         shown.append({
             "label": group.label, "seed": run.seed, "run_id": run.run_id, "mean_at": 100 / scale,
             "rule": str(told.get("rule") or "").rstrip("."), "rows": [_picture_row(row, name, scale) for row in rows],
@@ -193,10 +195,11 @@ def shown_table(job: Job) -> Table:
     )  # fmt: skip
     rows = []
     for group in arms(job):
-        run = next((run for run in _runs(group) if run.weights and _rows(run.weights)), None)
-        if run is None or run.weights is None:
+        run = next((run for run in _runs(group) if _rows(FRAME_WEIGHTS.of(run))), None)
+        weights = FRAME_WEIGHTS.of(run) if run else None
+        if run is None or weights is None:
             continue
-        for row in _rows(run.weights):
+        for row in _rows(weights):
             count = len(row["frames"])
             frames = list(zip(row.get("numbers") or range(count), row["visible"], strict=True))
             for name, weights in row["weights"].items():
@@ -232,16 +235,16 @@ def _map_label(name: str) -> str:
     return "frames" if name == MEAN_MAP else name.removeprefix(f"{MEAN_MAP}/")
 
 
-def _rows(weights: Weights) -> list[dict[str, Any]]:
-    return list((weights.record.get("pictures") or {}).get("rows") or ())
+def _rows(weights: Weights | None) -> list[dict[str, Any]]:
+    return list((weights.record.get("pictures") or {}).get("rows") or ()) if weights else []
 
 
 def _runs(group: Group) -> tuple[ArmRun, ...]:
-    return tuple(run for run in group.runs if run.weights is not None)
+    return tuple(run for run in group.runs if FRAME_WEIGHTS.of(run) is not None)
 
 
 def _weights(group: Group) -> list[Weights]:
-    return [run.weights for run in _runs(group) if run.weights is not None]
+    return [found for found in map(FRAME_WEIGHTS.of, group.runs) if found is not None]
 
 
 def _run_ids(group: Group) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from reports.ledger.difference import FEWEST_PEOPLE
 from reports.render import figures
 from reports.render.table import Table
 from reports.schema.metrics import METRIC_LABELS
+from reports.schema.vocabulary import ORACLE
+from reports.sections.interface import Section, SectionInput
 from reports.sections.repair import effect
 from reports.sections.repair import tables as repair_tables
 from reports.sections.results.tables import SHOWN
@@ -68,3 +70,51 @@ def tables(job: Job) -> list[Table]:
     for base in repairer_names.bases(job):
         found += [effect.table(job, base, squares), effect.by_hidden_share(job, base)]
     return [table for table in found if table is not None and table.rows]
+
+
+def _show(given: SectionInput) -> dict[str, Any]:
+    found = section(given.job)
+    return {"repair": found} if found else {}
+
+
+def _caveats(given: SectionInput) -> list[str]:
+    job = given.job
+    painters = {name: arm for name, arm in job.card["arms"].items() if arm.get("role") == "repairer"}
+    seen = {repairer_names.name_of(one) for group in job.arms() for one in (group.data.train, group.data.test)}
+    unseen = [str(arm.get("label", name)) for name, arm in painters.items() if name not in seen]
+    found = [f"Repairers of the card whose data no arm saw: {', '.join(unseen)}."] if unseen else []
+    if not job.repaired:
+        return found
+    if job.synthetic:
+        found.append(
+            "Repair of filmed people: nothing here was repaired but drawn frames, whose occluders are drawn too; only "
+            "there are the pixels behind them known."
+        )
+    else:
+        found.append("Whether repair restores the truth: nobody knows the pixels behind an occluder on filmed frames.")
+    squares = effect.squares(job)
+    quarters = [quarter for square in squares for where, quarter in square.quarters.items() if any(where)]
+    absent = sum(quarter.group is None for quarter in quarters)
+    if absent:
+        found.append(
+            f"{absent} of the {len(quarters)} ways to train or test on repaired data, which the squares call not run."
+        )
+    if job.synthetic and not any(repairer_names.name_of(square.repairer) == ORACLE for square in squares):
+        found.append("How much repair could win at most: no arm saw the oracle's data.")
+    if repairer_names.records(job):
+        found.append("What repairers do to the training data: pixels and calls were measured on test frames only.")
+    return found
+
+
+SECTIONS = (
+    Section(
+        "repair",
+        "Occlusion and repair",
+        _show,
+        60,
+        "repair.html.j2",
+        lambda given: tables(given.job),
+        _caveats,
+        lambda given: {"repair": list(what_can_be_shown(given.job))},
+    ),
+)

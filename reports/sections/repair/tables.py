@@ -14,6 +14,7 @@ from protocols.ground_truth.restoration import MEASURES, average, compare
 from protocols.statistics.tracklet_means import Average
 from protocols.vocabulary import CALL_SCORES
 from reports.errors import ReportError
+from reports.records.restoration import KIND as RESTORATION
 from reports.records.restoration import Repair
 from reports.render.table import MINUS, Cell, Column, Estimate, Row, Table
 from reports.schema.vocabulary import REPAIR_PICTURES
@@ -81,7 +82,10 @@ def measures(job: Job) -> Table:
 def _measure_notes(job: Job) -> tuple[str, ...]:
     found = repairer_names.records(job)
     told = [
-        run.repair.record for runs in found.values() for run in runs if run.repair and run.repair.record["measures"]
+        repair.record
+        for runs in found.values()
+        for repair in map(RESTORATION.of, runs)
+        if repair and repair.record["measures"]
     ]
     seeds = max((len(runs) for runs in found.values()), default=0)
     notes = []
@@ -96,8 +100,9 @@ def _measure_notes(job: Job) -> tuple[str, ...]:
     calls: dict[str, list[str]] = {}
     for repairer, runs in found.items():
         for run in runs[:1]:
-            if run.repair and run.repair.record["calls"]:
-                text = str(run.repair.record["calls"]).rstrip(".")
+            repair = RESTORATION.of(run)
+            if repair and repair.record["calls"]:
+                text = str(repair.record["calls"]).rstrip(".")
                 calls.setdefault(text, []).append(repairer_names.label(job, repairer))
     notes += [f"Called for {', '.join(labels)}: {text[:1].lower()}{text[1:]}." for text, labels in calls.items()]
     return tuple(notes)
@@ -105,7 +110,7 @@ def _measure_notes(job: Job) -> tuple[str, ...]:
 
 def pooled(runs: Sequence[ArmRun], measure: str, side: str) -> Floats | None:
     """``[S, N]`` one value for each seed and tracklet; ``None`` where a seed lacks them, or nothing has a value."""
-    rows = [run.repair.values(measure, side) for run in runs if run.repair]
+    rows = [repair.values(measure, side) for repair in map(RESTORATION.of, runs) if repair]
     found = [row for row in rows if row is not None]
     if not found or len(found) < len(rows):
         return None
@@ -118,8 +123,9 @@ def _people(runs: Sequence[ArmRun]) -> NDArray[Any]:
 
 
 def _repair(run: ArmRun) -> Repair:
-    assert run.repair is not None
-    return run.repair
+    found = RESTORATION.of(run)
+    assert found is not None
+    return found
 
 
 def _tracklets(values: Floats | None) -> Cell:

@@ -8,6 +8,7 @@ from reports.ledger.mask_measures import slug_of
 from reports.render import figures
 from reports.render.table import Estimate, Table
 from reports.schema.metrics import METRIC_LABELS
+from reports.sections.interface import Section, SectionInput
 from reports.sections.test_time import snippet_verdicts
 from reports.sections.test_time import tables as length_tables
 from reports.sections.test_time.figures import Line, against_frames
@@ -113,3 +114,11 @@ def _slices(group: Group, table: Table, whose: str, slug: str) -> Any:
     if not places or np.all([cell is None for _, cells in lines for cell in cells]):
         return None
     return Markup(figures.by_slice(names, lines, "mAP, %", f"length-{whose}-{slug}"))
+
+
+def _show(given: SectionInput) -> dict[str, Any]:
+    found = section(given.job)
+    return {"length": found} if found else {}
+
+
+SECTIONS = (Section("length", "Test length", _show, 50, "length.html.j2", lambda given: tables(given.job)),)

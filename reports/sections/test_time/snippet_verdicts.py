@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from protocols.statistics import SMALLEST_SHARE, Interval, clustered_bootstrap, paired_difference, verdict
 from protocols.vocabulary import Verdict
+from reports.records.test_time import KIND as TEST_TIME
 from reports.records.test_time import MEASURES, Choices
 from reports.render.table import MINUS, Cell, Column, Estimate, Row, Table
 from reports.sections.results.tables import judged_under
@@ -102,7 +103,7 @@ def critique(group: Group) -> tuple[Finding, ...]:
 
     Empty where the arm recorded no choices, or cannot take a whole sequence (a network of fixed clips).
     """
-    records = [run.choices for run in group.runs if run.choices is not None]
+    records = [found for found in map(TEST_TIME.of, group.runs) if found is not None]
     if len(records) < len(group.runs) or any(one.of(WHOLE) is None for one in records):
         return ()
     findings: list[Finding] = []

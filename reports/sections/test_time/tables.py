@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from protocols.statistics import POINTS, clustered_bootstrap, paired_difference
 from protocols.vocabulary import WITH_INTERVALS
 from reports.ledger.mask_measures import slug_of
+from reports.records.test_time import KIND as TEST_TIME
 from reports.records.test_time import Choices
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.metrics import METRIC_LABELS
@@ -34,14 +35,14 @@ FAMILIES = {"single": "single frame", "even": "N frames evenly", "snippets": "sn
 
 def arms(job: Job) -> tuple[Group, ...]:
     """Arms that recorded choices with every seed, the headline arm first."""
-    found = [group for group in job.arms() if all(run.choices is not None for run in group.runs)]
+    found = [group for group in job.arms() if all(TEST_TIME.of(run) is not None for run in group.runs)]
     first = cards.headline_arm(job.card, [group.name for group in found]) if found else None
     return tuple(sorted(found, key=lambda one: one.name != first))
 
 
 def records(group: Group) -> list[Choices]:
     """What each seed recorded."""
-    return [run.choices for run in group.runs if run.choices is not None]
+    return [found for found in map(TEST_TIME.of, group.runs) if found is not None]
 
 
 def counted(group: Group) -> NDArray[np.bool_]:

@@ -47,7 +47,7 @@ def explained(person: list[int], *seeds: Mapping[str, list[float]]) -> Group:
 
 def fake_run(seed: int, explanation: Explanation) -> ArmRun:
     arrays = fake.per_query(0.0, seed, "a")
-    return ArmRun(f"a{seed}", fake.result("a", None, None, seed, arrays), arrays, {}, explanation)
+    return ArmRun(f"a{seed}", fake.result("a", None, None, seed, arrays), arrays, {}, {"masks": explanation})
 
 
 def test_a_constant_gain_over_two_seeds_is_exact() -> None:
@@ -117,7 +117,7 @@ def test_verdicts_find_the_effects_that_were_put_in(cosam_job: Job) -> None:
 def unexplained(job: Job) -> Job:
     groups = []
     for group in job.groups:
-        runs = tuple(dataclasses.replace(run, explanation=None) for run in group.runs)
+        runs = tuple(dataclasses.replace(run, records={}) for run in group.runs)
         groups.append(dataclasses.replace(group, runs=runs))
     return dataclasses.replace(job, groups=tuple(groups))
 

@@ -15,9 +15,10 @@ from reports import terminal
 from reports.build import main, write
 from reports.errors import ReportError
 from reports.ledger.ledger import build_ledger
-from reports.page import headline, paper_page, strips
+from reports.page import headline, paper_page
 from reports.render.table import shown
 from reports.sections.results.tables import results
+from reports.sections.retrievals.section import strips
 from reports.store.job import Job
 from tests.reports.conftest import EXPERIMENT
 

@@ -79,8 +79,7 @@ def test_damaged_arrays_are_refused(key: str, change: Callable[[Any], Any] | Non
 
 
 def test_labellers_stand_side_by_side_on_both_domains_with_the_gap(adfd_job: Job) -> None:
-    assert adfd_job.labels is not None
-    found = label_tables.judged(adfd_job.labels)
+    found = label_tables.judged(adfd_job.records["labels"])
     table = label_tables.overview(adfd_job, found)
     assert table.column("labeller") == ("BCE", "BCE + MMD", "WBCE", "WBCE + MMD", "The commoner answer")
     told = fake_adfd.labels()
@@ -107,8 +106,7 @@ def test_labellers_stand_side_by_side_on_both_domains_with_the_gap(adfd_job: Job
 
 
 def test_losses_are_compared_one_change_at_a_time(adfd_job: Job) -> None:
-    assert adfd_job.labels is not None
-    pairs = [(one.first.arm, one.second.arm, one.text) for one in label_tables.pairs(adfd_job.labels)]
+    pairs = [(one.first.arm, one.second.arm, one.text) for one in label_tables.pairs(adfd_job.records["labels"])]
     assert pairs == [  # a loss of weight 0, as MMD has in one of them, is none
         ("label-wbce", "label-bce", "WBCE instead of BCE"),
         ("label-wbce-mmd", "label-bce-mmd", "WBCE instead of BCE, both with MMD"),
@@ -136,7 +134,7 @@ def test_losses_are_compared_one_change_at_a_time(adfd_job: Job) -> None:
 
 
 def with_labels(job: Job, labels: Labels | None) -> Job:
-    return dataclasses.replace(job, labels=labels)
+    return dataclasses.replace(job, records={"labels": labels} if labels else {})
 
 
 def test_a_worse_loss_and_a_loss_nobody_knows_are_named_too(adfd_job: Job) -> None:
@@ -166,8 +164,7 @@ def test_seeds_that_only_one_side_has_are_not_paired(adfd_job: Job) -> None:
 
 def test_without_people_held_out_there_is_no_gap_and_the_report_says_so(adfd_job: Job) -> None:
     job = with_labels(adfd_job, fake_adfd.labels(source=False))
-    assert job.labels is not None
-    table = label_tables.overview(job, label_tables.judged(job.labels))
+    table = label_tables.overview(job, label_tables.judged(job.records["labels"]))
     assert "gap" not in [column.key for column in table.columns]
     page = paper_page(job, build_ledger(job))
     assert "nobody of it was held out" in page and "Held out: people of the source" not in page
@@ -177,8 +174,7 @@ def test_the_page_and_its_files_show_every_number(adfd_job: Job) -> None:
     page = paper_page(adfd_job, build_ledger(adfd_job))
     part = page[page.index("Labels transferred from other data") : page.index('<section id="slices"')]
     text = html.unescape(re.sub(r"<[^>]+>", " ", part))
-    assert adfd_job.labels is not None
-    found = label_tables.judged(adfd_job.labels)
+    found = label_tables.judged(adfd_job.records["labels"])
     for table in (label_tables.overview(adfd_job, found), label_tables.by_group(adfd_job, found),
                   label_tables.differences(adfd_job)):  # fmt: skip
         assert table.caption in text
@@ -196,7 +192,7 @@ def test_labels_that_are_half_there_or_torn_are_refused(tmp_path: Path) -> None:
     uri = fake.fresh(tmp_path / "store")
     store = open_store(uri)
     parent = fake_adfd.write(store, seeds=1, arms=("a",))
-    assert load_job(open_reader(uri), fake_adfd.EXPERIMENT).labels is not None
+    assert load_job(open_reader(uri), fake_adfd.EXPERIMENT).records["labels"]
     folder = Path(store.client.get_run(parent).info.artifact_uri.removeprefix("file://"))
     whole = (folder / "labels.npz").read_bytes()
     (folder / "labels.npz").write_bytes(whole[:100])
@@ -206,4 +202,4 @@ def test_labels_that_are_half_there_or_torn_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"has the artifact labels\.json, but not the other"):
         load_job(open_reader(uri), fake_adfd.EXPERIMENT)
     (folder / "labels.json").unlink()
-    assert load_job(open_reader(uri), fake_adfd.EXPERIMENT).labels is None
+    assert load_job(open_reader(uri), fake_adfd.EXPERIMENT).records == {}

@@ -13,8 +13,9 @@ from reports.comparison import groups
 from reports.compose import compose
 from reports.errors import NothingToReport, ReportError
 from reports.ledger.ledger import build_ledger, compare
+from reports.records import attributes, test_time
 from reports.records import splits as records_splits
-from reports.records.attributes import check_attributes
+from reports.records.attributes import Attributes, check_attributes
 from reports.records.result_checks import check_result
 from reports.records.test_time import Choices
 from reports.render.table import Estimate
@@ -247,10 +248,8 @@ def test_conventions_are_averaged_and_unknown_numbers_stay_unknown() -> None:
 
 def test_test_time_choices_are_pooled_over_splits_and_agree_with_their_queries() -> None:
     found = [fake_choices.choices("gltr", seed) for seed in (0, 1)]  # two seeds stand for two divisions
-    record, arrays = records_splits.pooled_choices(
-        [one.record for one in found], [one.arrays for one in found], (0, 3), "it"
-    )
-    both = Choices(record, arrays)
+    both = test_time.pool(found, (0, 3), "it")
+    record, arrays = both.record, both.arrays
     assert record["queries"] == 2 * found[0].record["queries"] == len(arrays["key"])
     assert (record["frames"], record["trunk_frames"], record["passes"]) == (24000, 24000, 1.0)
     for one in both.run:
@@ -266,12 +265,13 @@ def test_test_time_choices_are_pooled_over_splits_and_agree_with_their_queries()
 def test_slices_by_length_are_left_out_where_splits_were_cut_elsewhere() -> None:
     one, other = (fake_choices.choices("gltr", seed) for seed in (0, 1))
     cut = dict(other.record) | {"lengths": {"rule": "", "bins": other.record["lengths"]["bins"][1:]}}
-    record, arrays = records_splits.pooled_choices([one.record, cut], [one.arrays, other.arrays], (0, 1), "it")
+    both = test_time.pool([one, Choices(cut, other.arrays)], (0, 1), "it")
+    record, arrays = both.record, both.arrays
     assert record["lengths"]["bins"] == [] and "every split would be cut elsewhere" in record["lengths"]["rule"]
     assert not [key for key in arrays if "gallery/" in key]
     fewer = dict(other.record) | {"choices": other.record["choices"][1:]}
     with pytest.raises(ReportError, match="other choices in its splits 0, 1 each"):
-        records_splits.pooled_choices([one.record, fewer], [one.arrays, other.arrays], (0, 1), "it")
+        test_time.pool([one, Choices(fewer, other.arrays)], (0, 1), "it")
 
 
 def test_recognised_attributes_are_pooled_over_splits_unless_their_columns_differ() -> None:
@@ -287,12 +287,14 @@ def test_recognised_attributes_are_pooled_over_splits_unless_their_columns_diffe
         for people in ([1, 2], [2, 3])
     ]
     other = record | {"columns": [column | {"positive": 0.75}]}
-    pooled = records_splits.pooled_attributes([record, other], parts, (0, 1))
+    one, two = Attributes(record, parts[0]), Attributes(other, parts[1])
+    pooled = attributes.pool([one, two], (0, 1))
     assert pooled is not None
-    check_attributes(*pooled)
-    assert (pooled[0]["tracklets"], pooled[0]["people"], pooled[0]["columns"][0]["positive"]) == (4, 3, 0.5)
-    assert pooled[1]["key"].tolist() == ["0/x", "0/y", "1/x", "1/y"]
-    assert records_splits.pooled_attributes([record, record | {"columns": []}], parts, (0, 1)) is None
+    told = pooled.record
+    check_attributes(told, pooled.arrays)
+    assert (told["tracklets"], told["people"], told["columns"][0]["positive"]) == (4, 3, 0.5)
+    assert pooled.arrays["key"].tolist() == ["0/x", "0/y", "1/x", "1/y"]
+    assert attributes.pool([one, Attributes(record | {"columns": []}, parts[1])], (0, 1)) is None
 
 
 def test_drawn_data_in_anothers_layout_stand_beside_that_ones_published_numbers() -> None:

@@ -78,14 +78,14 @@ def test_they_come_back_as_they_were_recorded(tmp_path: Path) -> None:
     read = load_job(open_reader(uri), fake_choices.EXPERIMENT)
     expected = fake_choices.choices("gltr", 0)
     (run,) = read.by_name["gltr"].runs
-    assert run.choices is not None
-    assert run.choices.record == expected.record
+    found = run.records["test_time"]
+    assert found.record == expected.record
     for key, values in expected.arrays.items():
-        np.testing.assert_array_equal(run.choices.arrays[key], values)
+        np.testing.assert_array_equal(found.arrays[key], values)
     shown = store.client.get_run(run.run_id).data.metrics
     assert shown["choice/single/rank1"] == pytest.approx(expected.of("single")["metrics"]["rank1"], abs=1e-3)
     assert shown["choice/passes"] == 1.0
-    fixed = read.by_name["fixed"].runs[0].choices
+    fixed = read.by_name["fixed"].runs[0].records["test_time"]
     shown = store.client.get_run(read.by_name["fixed"].runs[0].run_id).data.metrics
     assert "choice/whole/mAP" not in shown
     assert {one["name"] for one in fixed.run} == {"snippets-4", "dense-4"}
@@ -99,7 +99,7 @@ def test_a_writer_refuses_what_a_reader_would(tmp_path: Path) -> None:
     parent = store.begin(fake.card(), fake.DATASET, fake_choices.PROTOCOL, "embedded", "x", fake.ENVIRONMENT)
     with pytest.raises(RunError, match="headline 'best'"):
         per_query = fake_choices.per_query("gltr", 0)
-        store.record_arm(parent, result, per_query, None, [], chosen=Choices(record, arrays))
+        store.record_arm(parent, result, per_query, None, [], {"test_time": Choices(record, arrays)})
 
 
 def test_values_of_a_choice_and_of_a_slice() -> None:

@@ -118,12 +118,13 @@ def test_an_arm_that_learned_other_columns_leaves_gaps(adfd_job: Job) -> None:
     for group in adfd_job.groups:
         runs = []
         for run in group.runs:
-            if run.attributes and group.name == "b":
-                record = run.attributes.record | {"columns": run.attributes.record["columns"][:3], "labels": "Labeller"}
-                arrays = dict(run.attributes.arrays)
+            told = run.records.get("attributes")
+            if told and group.name == "b":
+                record = told.record | {"columns": told.record["columns"][:3], "labels": "Labeller"}
+                arrays = dict(told.arrays)
                 arrays |= {key: arrays[key][:, :3] for key in ("truth", "probability")}
                 check_attributes(record, arrays)
-                runs.append(dataclasses.replace(run, attributes=type(run.attributes)(record, arrays)))
+                runs.append(dataclasses.replace(run, records={**run.records, "attributes": type(told)(record, arrays)}))
             else:
                 runs.append(run)
         groups.append(dataclasses.replace(group, runs=tuple(runs)))

@@ -144,7 +144,7 @@ def group_of(*seeds: dict[str, list[float]], person: list[int]) -> Group:
         facts = {"maps": [{"name": name} for name in names]}
         per_query = fake.per_query(0.0, seed, "a")
         runs.append(ArmRun(f"a{seed}", fake.result("a", None, None, seed, per_query), per_query, {},
-                           weights=Weights(facts, arrays)))  # fmt: skip
+                           {"frame_weights": Weights(facts, arrays)}))  # fmt: skip
     return Group("a", tuple(runs))
 
 

@@ -171,12 +171,13 @@ def test_calls_without_an_interval_or_a_precision_leave_cells_empty(vrstc_job: J
     for group in vrstc_job.groups:
         runs = []
         for run in group.runs:
-            if run.repair and run.repair.record["detection"]:
-                told = run.repair.record["detection"] | {"precision": None, "share_called": 0.0}
+            repair = run.records.get("restoration")
+            if repair and repair.record["detection"]:
+                told = repair.record["detection"] | {"precision": None, "share_called": 0.0}
                 told |= {"recall": {"mean": 0.0, "low": None, "high": None}}
-                repair = dataclasses.replace(run.repair, record=run.repair.record | {"detection": told})
+                repair = dataclasses.replace(repair, record=repair.record | {"detection": told})
                 check_repair(repair.record, repair.arrays)
-                runs.append(dataclasses.replace(run, repair=repair))
+                runs.append(dataclasses.replace(run, records={"restoration": repair}))
             else:
                 runs.append(run)
         groups.append(dataclasses.replace(group, runs=tuple(runs)))

@@ -34,7 +34,7 @@ def group(*, name: str = "gltr", seeds: int = 2, change: object = None) -> Group
         found = fake_choices.choices(name, seed)
         if change is not None:
             found = change(found)
-        runs.append(ArmRun(f"run{seed}", fake_choices.result(name, seed, arrays), arrays, {}, choices=found))
+        runs.append(ArmRun(f"run{seed}", fake_choices.result(name, seed, arrays), arrays, {}, {"test_time": found}))
     return Group(name, tuple(runs))
 
 
@@ -64,7 +64,7 @@ def test_what_is_lost_is_found_where_it_is_lost() -> None:
 
 def test_a_query_is_short_middling_or_long_and_numbers_are_paired_differences() -> None:
     one = group(seeds=2)
-    found = [run.choices for run in one.runs]
+    found = [run.records["test_time"] for run in one.runs]
     length, valid, person = (np.asarray(found[0].arrays[key]) for key in ("length", "valid", "person"))
     for n in LENGTHS:
         parts = [finding for finding in critique(one) if finding.n == n and finding.whose == "query"]
@@ -83,7 +83,7 @@ def test_a_query_is_short_middling_or_long_and_numbers_are_paired_differences() 
 
 def test_by_right_answers_every_slice_counts_once() -> None:
     one = group(seeds=1)
-    found = one.runs[0].choices
+    found = one.runs[0].records["test_time"]
     for n in LENGTHS:
         parts = [finding.values for finding in critique(one) if finding.n == n and finding.whose == "gallery"]
         assert sum(parts) == sum(int(found.valid(each["name"]).sum()) for each in found.bins)
@@ -135,7 +135,7 @@ def test_without_such_tracklets_nothing_can_be_told() -> None:
 
 def test_arms_that_cannot_take_a_whole_sequence_are_no_witnesses(job: Job) -> None:
     assert critique(job.by_name["fixed"]) == ()
-    assert snippet_lengths(job.by_name["gltr"].runs[0].choices) == LENGTHS
+    assert snippet_lengths(job.by_name["gltr"].runs[0].records["test_time"]) == LENGTHS
 
 
 def test_the_table_says_it_all_in_plain_words(job: Job) -> None:

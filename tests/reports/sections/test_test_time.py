@@ -117,7 +117,7 @@ def test_without_choices_there_is_no_section(job: Job, choices_job: Job) -> None
     assert length_page.tables(job) == []
     assert 'id="length"' not in paper_page(job, build_ledger(job))
     one = choices_job.by_name["gltr"]
-    half = dataclasses.replace(one, runs=(one.runs[0], dataclasses.replace(one.runs[1], choices=None)))
+    half = dataclasses.replace(one, runs=(one.runs[0], dataclasses.replace(one.runs[1], records={})))
     others = tuple(group for group in choices_job.groups if group is not one)
     names = [group.name for group in tables.arms(dataclasses.replace(choices_job, groups=(half, *others)))]
     assert "gltr" not in names  # a seed without choices cannot be pooled

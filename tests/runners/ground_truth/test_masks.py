@@ -14,7 +14,8 @@ from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
 from protocols.ground_truth import masks
 from reports.schema import json_shape
-from runners.ground_truth.masks import Explained, explain, has_truth
+from runners.ground_truth.interface import has_truth
+from runners.ground_truth.masks import Explained, explain
 from runners.ground_truth.scenes import scenes
 
 

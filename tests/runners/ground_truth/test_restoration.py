@@ -20,7 +20,7 @@ from protocols.ground_truth.restoration import CAP, MEASURES
 from reports.records.restoration import check_repair
 from runners.errors import RunError
 from runners.ground_truth.hidden_shares import hidden_shares
-from runners.ground_truth.restoration import Reference, Restored, build_reference, detect, restore
+from runners.ground_truth.restoration import Reference, RepairedFrames, Restored, build_reference, detect, restore
 from runners.ground_truth.restoration_frames import eye_of
 from tests.narrow import TIMES
 
@@ -101,7 +101,7 @@ def front(split: Split) -> np.ndarray:
 @pytest.fixture(scope="module")
 def tried(split: Split, store: FrameStore, scorer: Scorer, reference: Reference):
     def run(frames: np.ndarray, changed: np.ndarray, calls: np.ndarray | None = None) -> Restored:
-        return restore(split, store, frames, changed, calls, scorer, reference, about=ABOUT, **HOW)
+        return restore(split, store, RepairedFrames(frames, changed, calls), reference, eye_of(scorer, **HOW), ABOUT)
 
     return run
 
@@ -351,8 +351,8 @@ def test_without_anything_hidden_there_is_nothing_to_measure(
 ) -> None:
     nobody = dataclasses.replace(split, test=tuple(dataclasses.replace(t, person_id=0) for t in split.test))
     found = restore(
-        nobody, store, np.array(store.flat()), np.zeros_like(front), None, scorer,
-        build_reference(nobody, store, scorer, **HOW), about=ABOUT, **HOW,
+        nobody, store, RepairedFrames(np.array(store.flat()), np.zeros_like(front)),
+        build_reference(nobody, store, scorer, **HOW), eye_of(scorer, **HOW), ABOUT,
     )  # fmt: skip
     assert (found.record["frames"], found.record["measures"], found.record["pictures"]) == (0, None, None)
     check_repair(found.record, found.arrays)

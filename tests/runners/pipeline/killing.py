@@ -40,7 +40,7 @@ def job(uri: str, out: Path, seeds: int = 1) -> None:
         arrays = fake.per_query(0.6, seed, "gltr")
         store.record_arm(parent, fake.result("gltr", None, None, seed, arrays), arrays, None, fake.train_log())
     told = fake_adfd.labels()
-    store.attach_labels(parent, told.record, told.arrays)
+    store.attach(parent, "labels", told)
     store.finish(parent, {"wall": 1})
     files = {"index.html": f"<p>{seeds} seeds</p>", "tables.json": "[]"}
     write_files(out, files)

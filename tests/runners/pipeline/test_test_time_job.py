@@ -39,7 +39,7 @@ def test_whole_snippets_and_single_frames_from_one_pass(tmp_path: Path, tiny_wor
         whole = next(one for one in record["choices"] if one["name"] == "whole")
         assert whole["fed"] == record["frames"]
     read = load_job(open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}"), "reid/synthwalk/snippet-vs-full")
-    found = {group.name: group.runs[0].choices for group in read.groups}
+    found = {group.name: group.runs[0].records.get("test_time") for group in read.groups}
     assert found["colour"] is None
     assert found["gltr"].record["headline"] == "whole"
     run = open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}").client.get_run(read.by_name["gltr"].runs[0].run_id)
@@ -55,13 +55,13 @@ def test_a_network_of_fixed_clips_enters_with_its_own_snippets(tmp_path: Path, t
     assert main([*job, "--protocol", "snippet-vs-full"]) == 0
     read = load_job(open_reader(f"sqlite:///{tmp_path / 'mlflow.db'}"), "reid/synthwalk/snippet-vs-full")
     run = read.by_name["fixed"].runs[0]
-    assert run.choices is not None
-    assert run.choices.record["headline"] == "snippets-4"
-    assert [one["name"] for one in run.choices.run] == ["even-4", "snippets-4", "dense-4", "tkp-4"]
-    assert run.choices.of("even-4")["rest"] == "loop"  # such a network takes no padding
-    reasons = {one["name"]: one["not_run"] for one in run.choices.not_run}
+    choices = run.records["test_time"]
+    assert choices.record["headline"] == "snippets-4"
+    assert [one["name"] for one in choices.run] == ["even-4", "snippets-4", "dense-4", "tkp-4"]
+    assert choices.of("even-4")["rest"] == "loop"  # such a network takes no padding
+    reasons = {one["name"]: one["not_run"] for one in choices.not_run}
     assert "any length in one pass" in reasons["whole"]
     assert "not of 8" in reasons["snippets-8"]
     assert run.result["fed"].startswith("snippets of 4")
-    assert not run.choices.record["once"]
-    assert run.choices.record["trunk_frames"] > run.choices.record["frames"]
+    assert not choices.record["once"]
+    assert choices.record["trunk_frames"] > choices.record["frames"]

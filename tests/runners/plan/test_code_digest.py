@@ -12,12 +12,13 @@ import methods
 import protocols
 from datasets.synthwalk.renderer.numba_cache import KERNELS
 from runners.errors import RunError
+from runners.ground_truth.masks import explain_step
 from runners.plan import code_digest as sources
 from runners.plan.code_digest import BY_FINGERPRINT, DECIDES_NOTHING, KINDS, Kind, closure, code_digest, digest_of
 from runners.plan.import_closure import HOUSE, Sources
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun, PlannedData
-from runners.plan.result_steps import examine_step, explain_step, score_step
+from runners.plan.result_steps import examine_step, score_step
 from tests.runners.job_config import config
 
 HOUSES = Sources.of()

@@ -172,10 +172,10 @@ def test_labels_that_were_damaged_are_recorded_anew(tmp_path: Path) -> None:
     store = open_store(fake.fresh(tmp_path))
     parent = recorded.begin(store)
     told = fake_adfd.labels()
-    store.attach_labels(parent, told.record, told.arrays)
+    store.attach(parent, "labels", told)
     folder = artifact_folder(store.client.get_run(parent).info.artifact_uri, store.uri)
     assert folder is not None
     before = (folder / "labels.json").read_bytes()
     (folder / "labels.json").write_bytes(before[:100])
-    store.attach_labels(parent, told.record, told.arrays)
+    store.attach(parent, "labels", told)
     assert (folder / "labels.json").read_bytes() == before

@@ -1,0 +1,1 @@
+"""Where networks look, on a paper's page."""

@@ -1,0 +1,1 @@
+"""What arms retrieve, on a paper's page."""

@@ -1,0 +1,1 @@
+"""Training and admission, on a paper's page."""

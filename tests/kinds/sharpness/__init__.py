@@ -1,0 +1,1 @@
+"""Sharpness of frames, a made-up kind."""
