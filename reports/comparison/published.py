@@ -7,7 +7,8 @@ from typing import Any
 from protocols.vocabulary import ACCURACIES
 from reports.render.table import Cell, Column, Row, Table
 from reports.schema.metrics import split_metric
-from reports.sections.results.tables import dataset_label, describe_convention
+from reports.sections.results.tables import dataset_label
+from reports.store.cards import describe_convention
 
 SHOWN = ACCURACIES
 SHOWN_ROLES = ("proposed", "baseline")

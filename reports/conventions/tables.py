@@ -18,7 +18,7 @@ from reports.conventions.descriptors import GALLERIES, in_words
 from reports.conventions.spread import Spread, Swap, Values, Way, joined, moved, spread, swaps
 from reports.records.conventions import way_of
 from reports.render.table import Cell, Column, Estimate, Row, Table
-from reports.sections.results import tables as job_tables
+from reports.store.cards import describe_convention
 from reports.store.jobs import Across
 
 METRICS = {"mAP": "mAP", "rank1": "Rank-1"}
@@ -282,7 +282,7 @@ def stated_table(found: ProtocolLedger) -> Table:
     counts: Counter[tuple[str, str]] = Counter()
     for key, card in found.cards.items():
         for row in card.get("published") or ():
-            counts[str(key), job_tables.describe_convention(row.get("convention") or {})] += 1
+            counts[str(key), describe_convention(row.get("convention") or {})] += 1
     rows = [Row((paper, words, number)) for (paper, words), number in counts.items()]
     columns = (Column("paper", "Paper"), Column("convention", "Its published numbers are counted with"),
                Column("numbers", "Numbers", "number"))  # fmt: skip

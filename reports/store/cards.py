@@ -156,3 +156,10 @@ def headline_arm(card: Mapping[str, Any], recorded: list[str]) -> str | None:
             if arms.get(name, {}).get("role") == role:
                 return name
     return recorded[0] if recorded else None
+
+
+def describe_convention(convention: dict[str, Any]) -> str:
+    """How a published number was obtained, as far as its source says."""
+    words = {"gallery": "{} gallery", "ap": "{} AP", "metric": "{}"}
+    known = [text.format(convention[key]) for key, text in words.items() if convention.get(key, "unknown") != "unknown"]
+    return ", ".join(known) or "convention not stated"

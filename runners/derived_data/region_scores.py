@@ -19,7 +19,6 @@ from runners.progress import step_bar
 from runners.training.frame_features import frames_per_batch
 from runners.training.sources import autocast, laid_out
 
-Rows = tuple[tuple[int, int], ...]
 _BATCHES_A_NOTE = 32  # how often a pass writes down how far it is
 
 
@@ -67,26 +66,6 @@ def write_scores(
             if (number + 1) % _BATCHES_A_NOTE == 0 or number + 1 == len(groups):
                 out.flush()
                 spans.add(out, int(last))
-
-
-def occluded_regions(scores: NDArray[np.float32], tau: float) -> NDArray[np.bool_]:
-    """Which regions are called occluded: those below the threshold."""
-    return scores < tau
-
-
-def hidden_pixels(calls: NDArray[np.bool_], rows: Rows, height: int, width: int) -> NDArray[np.bool_]:
-    """Calls ``[T, K]`` as pixels ``[T, H, W]``: all rows of a called region.
-
-    Args:
-        calls: ``[T, K]`` bool.
-        rows: first and last one of each region.
-        height: of a frame.
-        width: of a frame.
-    """
-    hidden = np.zeros((len(calls), height, width), dtype=bool)
-    for region, (top, end) in enumerate(rows):
-        hidden[:, top:end] |= calls[:, region, None, None]
-    return hidden
 
 
 def _groups(lengths: NDArray[np.int64], most: int) -> list[NDArray[np.int64]]:

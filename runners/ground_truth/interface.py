@@ -110,7 +110,7 @@ class Measurement:
     """One kind of answer.
 
     Attributes:
-        kind: name of what is recorded, see `reports.records.discovery`.
+        kind: name of what is recorded, see `reports.records`.
         planned: the step in which it is measured, of the kind that the module's ``STEP`` says; None where the arm, the
             data or the annotation leave nothing to measure.
         measure: record and arrays; None where the network has no answer.

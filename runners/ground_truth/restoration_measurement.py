@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from datasets.frames.subset import FrameSelection
 from datasets.repaired.write import read_changes
 from methods.interface import FrameThenTime, ScoresRegions
-from runners.derived_data.region_scores import occluded_regions
+from runners.evaluation.occluded_regions import occluded_regions
 from runners.ground_truth.interface import Measurement, MeasurementInput, has_truth
 from runners.ground_truth.restoration import RepairedFrames, Restored, detect, restore
 from runners.ground_truth.restoration_frames import eye_of

@@ -28,8 +28,9 @@ from reports.schema.vocabulary import DROP, RAW
 from runners.derived_data import pseudo_labels
 from runners.derived_data.annotations import AnnotatedSplit
 from runners.derived_data.network_repairer import NetworkRepairer
-from runners.derived_data.region_scores import hidden_pixels, occluded_regions, write_scores
+from runners.derived_data.region_scores import write_scores
 from runners.errors import RunError
+from runners.evaluation.occluded_regions import hidden_pixels, occluded_regions
 from runners.plan.frame_cache import folder_of_frames
 from runners.plan.plan_types import PlannedData, PlannedLabels, PlannedScores, PlannedStage
 from runners.plan.step_store import StepStore, write_json

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from files.formats import arrays as npy
-from reports.records.discovery import kinds, kinds_of_arms
+from reports.records import kinds, kinds_of_arms
 from reports.records.interface import Recorded
-from runners.derived_data.region_scores import occluded_regions
 from runners.errors import RunError
+from runners.evaluation.occluded_regions import occluded_regions
 from runners.evaluation.score import to_npz
 from runners.ground_truth.discovery import measurements
 from runners.ground_truth.hidden_shares import hidden_shares

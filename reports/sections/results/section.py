@@ -1,11 +1,10 @@
-"""What arms reach: sections on results, splits, sides, slices, curves and conventions, and their tables as files."""
+"""What arms reach: sections on results, splits, sides, slices and curves, and their tables as files."""
 
 from typing import Any
 
 from protocols.statistics import clustered_bootstrap
-from reports.conventions import page as protocol_ledger_page
 from reports.render import figures
-from reports.render.table import Column, Table, number
+from reports.render.table import Column, number
 from reports.schema.metrics import headline_side
 from reports.sections.cost import plots
 from reports.sections.interface import Section, SectionInput
@@ -117,42 +116,6 @@ def _colour_note(job: Job, arm: str) -> str:
     return text
 
 
-def _conventions(given: SectionInput) -> dict[str, Any]:
-    job = given.job
-    ledgered = protocol_ledger_page.section(job)
-    found = [] if ledgered else _convention_tables(job)
-    if not ledgered and not found:
-        return {}
-    return {
-        "ledgered": ledgered,
-        "conventions": found,
-        "conventions_words": _conventions_words(job, found, repairer_names.headline_group(job).name),
-    }
-
-
-def _convention_tables(job: Job) -> list[Table]:
-    found = (tables.conventions(job, "mAP"), tables.conventions(job, "rank1"))
-    return [table for table in found if table.rows]
-
-
-def _convention_files(given: SectionInput) -> list[Table]:
-    return [*_convention_tables(given.job), *protocol_ledger_page.section(given.job).get("files", [])]
-
-
-def _conventions_words(job: Job, convention_tables: list[Table], arm: str) -> str:
-    if not convention_tables:
-        return ""
-    table = convention_tables[0]
-    if arm not in [column.key for column in table.columns]:
-        return "Each row is another published way to count; nothing else changes."
-    cells = [cell for cell in table.column(arm)[:-1] if isinstance(cell, float)]
-    ends = f"{min(cells):.1f} to {max(cells):.1f} %"
-    return (
-        f"Published tables count in different ways. The same descriptors of {job.by_name[arm].label} score {ends} mAP "
-        f"depending on the convention alone: {max(cells) - min(cells):.1f} points that are no property of the method."
-    )
-
-
 SECTIONS = (
     Section(
         "results",
@@ -190,5 +153,4 @@ SECTIONS = (
         facts=lambda given: {"slices": [one.attribute["name"] for one in given.slices]},
     ),
     Section("curves", "Ranks and cost", _curves, 90, "curves.html.j2"),
-    Section("conventions", "Conventions", _conventions, 140, "conventions.html.j2", _convention_files),
 )

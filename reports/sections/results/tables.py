@@ -151,7 +151,7 @@ def published_in(job: Job, group: Group, reported: str | None, sides: tuple[str 
     for row in cards.published_rows(job.card, group.name):
         if row["dataset"] == reported and row["metric"] in shown:
             first.setdefault(row["metric"], row)  # a card may print a number again; the first one is shown
-    sources = {row["source"]: describe_convention(row.get("convention") or {}) for row in first.values()}
+    sources = {row["source"]: cards.describe_convention(row.get("convention") or {}) for row in first.values()}
     return "; ".join(f"{source} ({words})" for source, words in sources.items()) or None
 
 
@@ -273,13 +273,6 @@ def over_splits(group: Group, metric: str) -> float | None:
     """Sample standard deviation over divisions, of means over seeds; ``None`` of fewer than two."""
     values = group.by_split(metric).mean(axis=0)
     return float(values.std(ddof=1)) if len(values) > 1 else None
-
-
-def describe_convention(convention: dict[str, Any]) -> str:
-    """How a published number was obtained, as far as its source says."""
-    words = {"gallery": "{} gallery", "ap": "{} AP", "metric": "{}"}
-    known = [text.format(convention[key]) for key, text in words.items() if convention.get(key, "unknown") != "unknown"]
-    return ", ".join(known) or "convention not stated"
 
 
 def conventions(job: Job, metric: str) -> Table:
