@@ -17,7 +17,7 @@ PEOPLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DataSetEntry:
     """One data set.
 
     Attributes:
@@ -50,7 +50,7 @@ _ILIDS = (
 _PRID = "from its authors at Graz University of Technology, for research"
 
 ENTRIES = {
-    "synthwalk": Entry(
+    "synthwalk": DataSetEntry(
         "SynthWalk",
         "rendered by this suite",
         None,
@@ -61,7 +61,7 @@ ENTRIES = {
         "nobody is shown and nobody need be asked: `python -m runners.data render FOLDER`",
         "any size; the only one with truth about occlusion, masks and attributes",
     ),
-    "mars": Entry(
+    "mars": DataSetEntry(
         "MARS",
         "Zheng et al., ECCV 2016",
         1_259,
@@ -72,7 +72,7 @@ ENTRIES = {
         "from its authors, with the terms of the release",
         frame_size=(256, 128),
     ),
-    "duke": Entry(
+    "duke": DataSetEntry(
         "DukeMTMC-VideoReID",
         "Wu et al., CVPR 2018",
         1_812,
@@ -83,7 +83,7 @@ ENTRIES = {
         "withdrawn by its owners in 2019 (people were recorded without consent), so do not look for it or pass it "
         "on; a copy you already hold is bound by CC BY-NC-SA 4.0 with attribution",
     ),
-    "ilids": Entry(
+    "ilids": DataSetEntry(
         "iLIDS-VID",
         "Wang et al., ECCV 2014",
         300,
@@ -94,7 +94,7 @@ ENTRIES = {
         _ILIDS,
         "official: the first half of a row is tested",
     ),
-    "ilids-csa": Entry(
+    "ilids-csa": DataSetEntry(
         "iLIDS-VID, halves reversed",
         "Chen et al., CVPR 2018",
         300,
@@ -105,10 +105,10 @@ ENTRIES = {
         _ILIDS,
         "as CSA reads the split file: the second half of a row is tested",
     ),
-    "prid": Entry(
+    "prid": DataSetEntry(
         "PRID-2011", "Hirzer et al., SCIA 2011", 178, 356, 2, None, "CMC", _PRID, "the 178 people of the literature"
     ),
-    "prid-200": Entry(
+    "prid-200": DataSetEntry(
         "PRID-2011, 200 people",
         "Hirzer et al., SCIA 2011",
         200,
@@ -119,7 +119,7 @@ ENTRIES = {
         _PRID,
         "all people seen by both cameras, random halves as RCN, ASTPN and CSA took them",
     ),
-    "ls-vid": Entry(
+    "ls-vid": DataSetEntry(
         "LS-VID",
         "Li et al., ICCV 2019 (GLTR)",
         3_772,
@@ -129,7 +129,7 @@ ENTRIES = {
         "mAP, CMC",
         "from its authors, after a signed release agreement that binds everyone you let see it",
     ),
-    "own": Entry(
+    "own": DataSetEntry(
         "Your own recordings",
         "a folder or a CSV",
         None,
@@ -143,7 +143,7 @@ ENTRIES = {
 }
 
 
-def entry(name: str) -> Entry | None:
+def entry(name: str) -> DataSetEntry | None:
     """What is known of a data set; None for one that is not in the catalogue."""
     return ENTRIES.get(name)
 
@@ -152,7 +152,7 @@ def listed() -> list[dict[str, Any]]:
     """Every data set that can be read, in the order of the catalogue, as plain data with its number of divisions."""
     order = {name: place for place, name in enumerate(ENTRIES)}
     names = sorted(datasets.names(), key=lambda name: (order.get(name, len(order)), name))
-    blank = Entry("", "", None, None, None, None, "", "")
+    blank = DataSetEntry("", "", None, None, None, None, "", "")
     return [
         {"name": name, "divisions": datasets.num_splits(name), **asdict(ENTRIES.get(name, blank))} for name in names
     ]

@@ -6,7 +6,7 @@ from typing import Any
 from reports import html
 from reports.comparison.claims import Judged, command, headline
 from reports.comparison.claims_page import overview, under
-from reports.comparison.tables import Compared, labels_of
+from reports.comparison.tables import ComparisonTable, labels_of
 from reports.ledger.ledger import Ledger
 from reports.page import headline as verdict_of
 from reports.render.table import Cell, Column, Estimate, Row, Table
@@ -19,7 +19,7 @@ from reports.store.jobs import Across, paper_of
 
 def index_page(
     across: Across,
-    compared: Sequence[Compared],
+    compared: Sequence[ComparisonTable],
     claims: Sequence[Judged],
     ledgers: Mapping[str, Ledger],
     paper_pages: Mapping[str, str],
@@ -81,7 +81,7 @@ def shown_uri(uri: str) -> str:
     return uri if uri.startswith(("http://", "https://")) else f"{uri.split(':', 1)[0]} database"
 
 
-def strata_table(compared: Sequence[Compared]) -> Table:
+def strata_table(compared: Sequence[ComparisonTable]) -> Table:
     """One row for each table of comparison: who is best there, as far as that can be told."""
     metrics = [name for name in SHOWN if any(one.stratum.metric == name for one in compared)] or ["mAP"]
     columns = (

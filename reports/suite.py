@@ -11,7 +11,7 @@ from reports import html
 from reports.comparison import claims, claims_page
 from reports.comparison import page as comparison_page
 from reports.comparison.groups import strata
-from reports.comparison.tables import Compared, compare
+from reports.comparison.tables import ComparisonTable, compare
 from reports.comparison.unrun_papers import SHELF, on_shelf
 from reports.compose import compose
 from reports.conventions import page as conventions_page
@@ -128,7 +128,7 @@ def build_command(
     return shlex.join(words)
 
 
-def _tables(across: Across, compared: Sequence[Compared], found: Sequence[claims.Judged]) -> list[Table]:
+def _tables(across: Across, compared: Sequence[ComparisonTable], found: Sequence[claims.Judged]) -> list[Table]:
     made = [strata_table(compared), *claims_page.tables(found), *comparison_page.published(across)]
     made += conventions_page.tables(across)
     for one in compared:
@@ -136,7 +136,7 @@ def _tables(across: Across, compared: Sequence[Compared], found: Sequence[claims
     return made
 
 
-def _plain(one: Compared) -> dict[str, Any]:
+def _plain(one: ComparisonTable) -> dict[str, Any]:
     """A table with who stands where, for a terminal or a program."""
     stood = one.standing
     return {

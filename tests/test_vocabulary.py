@@ -17,7 +17,7 @@ from protocols.admission import _CHECKS
 from protocols.ground_truth import masks
 from protocols.ranking import conventions
 from reports.records import kinds
-from reports.records.restoration import PictureRow
+from reports.records.restoration import RepairPictureRow
 from reports.schema import controls, metrics
 from reports.schema import vocabulary as words
 from reports.sections.results import tables
@@ -70,7 +70,7 @@ def test_every_word_has_a_label() -> None:
     assert set(vocabulary.ACCURACIES) <= set(metrics.METRIC_LABELS)
     assert metrics.METRIC_LABELS["rank10"] == "Rank-10"
     assert metrics.METRIC_LABELS["V2I/rank10"] == "V2I rank-10"
-    assert set(words.REPAIR_PICTURES) <= PictureRow.__required_keys__
+    assert set(words.REPAIR_PICTURES) <= RepairPictureRow.__required_keys__
 
 
 def test_every_kind_of_result_is_read_and_kept() -> None:

@@ -110,7 +110,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class AttributeDifference:
     """First minus second on balanced accuracy, paired over people (and seeds).
 
     Attributes:
@@ -197,7 +197,7 @@ def compare(
     *,
     threshold: float = THRESHOLD,
     seed: int = 0,
-) -> tuple[dict[str, Compared], Compared]:
+) -> tuple[dict[str, AttributeDifference], AttributeDifference]:
     """Balanced accuracy of one minus that of another on the same rows: of each group, and of all columns.
 
     Args:
@@ -293,14 +293,14 @@ def _recognised(table: _Table, chosen: Bools, seed: int) -> Recognised:
     )
 
 
-def _compared(one: _Table, other: _Table, chosen: Bools, seed: int) -> Compared:
+def _compared(one: _Table, other: _Table, chosen: Bools, seed: int) -> AttributeDifference:
     usable = _usable(one, chosen)
     first, second = (_moves(side, usable, _BOTH) for side in (one, other))
     mean = float((first - second).mean()) if first.size else float("nan")
     if first.shape[1] < 2:
-        return Compared(Score(mean, None), "cannot tell")
+        return AttributeDifference(Score(mean, None), "cannot tell")
     found = paired_difference(first, second, np.arange(first.shape[1]), seed=seed)
-    return Compared(Score(mean, found), verdict(found, None))
+    return AttributeDifference(Score(mean, found), verdict(found, None))
 
 
 def _score(values: Floats, seed: int) -> Score:

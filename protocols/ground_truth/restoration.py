@@ -334,7 +334,7 @@ def _ratio(part: Any, whole: Any) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RestorationDifference:
     """Repaired minus raw over the tracklets where both have a value.
 
     Attributes:
@@ -373,7 +373,9 @@ def average(measure: str, values: ArrayLike, persons: ArrayLike, *, seed: int = 
     return tracklet_means.average(table, people, _BOUNDS[measure], seed)
 
 
-def compare(measure: str, repaired: ArrayLike, raw: ArrayLike, persons: ArrayLike, *, seed: int = 0) -> Difference:
+def compare(
+    measure: str, repaired: ArrayLike, raw: ArrayLike, persons: ArrayLike, *, seed: int = 0
+) -> RestorationDifference:
     """Whether repaired frames are better than raw ones, tracklet by tracklet, with an interval over people.
 
     Args:
@@ -389,8 +391,8 @@ def compare(measure: str, repaired: ArrayLike, raw: ArrayLike, persons: ArrayLik
     second, _ = tracklet_means.checked(measure, MEASURES, raw, persons)
     found = tracklet_means.difference(first, second, people, seed)
     if found.interval is None:
-        return Difference(found, "cannot tell")
+        return RestorationDifference(found, "cannot tell")
     less = measure in LESS_IS_BETTER
     better = tracklet_means.difference(second, first, people, seed).interval if less else found.interval
     assert better is not None  # the same tracklets the other way round
-    return Difference(found, verdict(better, None))
+    return RestorationDifference(found, verdict(better, None))

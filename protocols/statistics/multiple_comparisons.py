@@ -27,7 +27,7 @@ MOST_RESAMPLES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RankedRow:
     """One arm of a table.
 
     Attributes:
@@ -87,7 +87,7 @@ class Standing:
         return next((pair for pair in self.pairs if {pair.first, pair.second} == wanted), None)
 
 
-def standing(rows: Sequence[Row], *, level: float = 0.05, seed: int = 0) -> Standing:
+def standing(rows: Sequence[RankedRow], *, level: float = 0.05, seed: int = 0) -> Standing:
     """Orders a table and says which rows share a rank.
 
     Args:
@@ -143,11 +143,11 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(out.tolist())
 
 
-def _of_seeds(row: Row, seeds: tuple[int, ...]) -> NDArray[np.float64]:
+def _of_seeds(row: RankedRow, seeds: tuple[int, ...]) -> NDArray[np.float64]:
     return row.values[[row.seeds.index(seed) for seed in seeds]]
 
 
-def _check(rows: Sequence[Row]) -> None:
+def _check(rows: Sequence[RankedRow]) -> None:
     if not rows:
         raise ProtocolError("a table without rows has no standing; give at least one arm")
     names = [row.name for row in rows]

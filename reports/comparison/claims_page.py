@@ -21,7 +21,7 @@ OPEN = ("not judged", "not run")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ClaimPart:
     """A stretch of a bar of counts."""
 
     css: str
@@ -34,7 +34,7 @@ class Tally:
 
     name: str
     anchor: str
-    parts: tuple[Part, ...]
+    parts: tuple[ClaimPart, ...]
     spoken: str
     counts: Mapping[str, int]
 
@@ -96,7 +96,7 @@ def overview(found: Sequence[Judged]) -> list[Tally]:
     """What became of each paper's claims, as lengths of a bar."""
     lines = []
     for paper, row in counts(found).items():
-        parts = tuple(Part(key.replace(" ", "-"), count) for key, count in row.items() if count)
+        parts = tuple(ClaimPart(key.replace(" ", "-"), count) for key, count in row.items() if count)
         spoken = f"{paper}: " + ", ".join(f"{count} {key}" for key, count in row.items() if count)
         lines.append(Tally(paper, f"paper-{paper}", parts, spoken, row))
     return lines

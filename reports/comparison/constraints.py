@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reports.comparison.groups import Entry
+from reports.comparison.groups import ComparedArm
 
 STATED = " (stated)"
 CHECKS = {
@@ -35,7 +35,7 @@ class Seen:
         return self.text + (STATED if self.how == "stated" else "")
 
 
-def backbone(entry: Entry) -> Seen:
+def backbone(entry: ComparedArm) -> Seen:
     """The trunk that ran; a check that failed says only that it is no plain ResNet-50."""
     if entry.group.control == "colour":
         return Seen("", "unknown")
@@ -51,17 +51,17 @@ def backbone(entry: Entry) -> Seen:
     return Seen(f"SE-{name}" if squeezed else name, "stated")
 
 
-def rgb_only(entry: Entry) -> Seen:
+def rgb_only(entry: ComparedArm) -> Seen:
     """Whether nothing but RGB frames enters."""
     return _yes_or_no(entry, "rgb", "rgb_only")
 
 
-def single_pass(entry: Entry) -> Seen:
+def single_pass(entry: ComparedArm) -> Seen:
     """Whether each tracklet is encoded once and on its own."""
     return _yes_or_no(entry, "single-pass", "single_pass")
 
 
-def _yes_or_no(entry: Entry, check: str, constraint: str) -> Seen:
+def _yes_or_no(entry: ComparedArm, check: str, constraint: str) -> Seen:
     if entry.group.control == "colour":
         return Seen("", "unknown")
     passed, detail = _checked(entry, check)
@@ -71,7 +71,7 @@ def _yes_or_no(entry: Entry, check: str, constraint: str) -> Seen:
     return Seen("", "unknown") if stated is None else Seen("yes" if stated else "no", "stated")
 
 
-def _checked(entry: Entry, check: str) -> tuple[bool | None, str]:
+def _checked(entry: ComparedArm, check: str) -> tuple[bool | None, str]:
     """Whether all seeds passed a check, and what was seen; ``None`` where any of them was not examined."""
     found = []
     for run in entry.group.runs:
@@ -84,6 +84,6 @@ def _checked(entry: Entry, check: str) -> tuple[bool | None, str]:
     return not failed, str((failed or found)[0]["detail"])
 
 
-def _constraint(entry: Entry, key: str) -> Any:
+def _constraint(entry: ComparedArm, key: str) -> Any:
     """What the card says of all its arms."""
     return entry.job.card["constraints"].get(key)

@@ -24,7 +24,7 @@ from reports.store.jobs import Across, paper_of
 
 
 @dataclass(frozen=True)
-class Entry:
+class ComparedArm:
     """One arm of one job, with all its seeds."""
 
     job: Job
@@ -83,12 +83,12 @@ class Stratum:
 
     key: str
     shared: dict[str, Any]
-    entries: tuple[Entry, ...]
-    truths: tuple[Entry, ...]
-    colours: tuple[Entry, ...]
+    entries: tuple[ComparedArm, ...]
+    truths: tuple[ComparedArm, ...]
+    colours: tuple[ComparedArm, ...]
 
     @property
-    def every(self) -> tuple[Entry, ...]:
+    def every(self) -> tuple[ComparedArm, ...]:
         """All rows."""
         return self.entries + self.truths + self.colours
 
@@ -156,7 +156,7 @@ def strata(
         across: what was recorded.
         arms: paper -> names of arms that were asked for; the other recorded ones are told, not shown. None: all.
     """
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[ComparedArm]] = {}
     shared: dict[str, dict[str, Any]] = {}
     refused = []
     besides: dict[str, None] = {}
@@ -164,7 +164,7 @@ def strata(
         for group in job.groups:
             if group.control not in (None, "colour"):
                 continue
-            entry = Entry(job, group)
+            entry = ComparedArm(job, group)
             if arms is not None and group.control is None and group.name not in arms.get(entry.paper, ()):
                 besides.setdefault(entry.name)
                 continue
@@ -185,7 +185,7 @@ def strata(
     return tuple(made), tuple(refused)
 
 
-def _stratum(key: str, shared: dict[str, Any], entries: list[Entry]) -> Stratum:
+def _stratum(key: str, shared: dict[str, Any], entries: list[ComparedArm]) -> Stratum:
     colours = [entry for entry in entries if entry.group.control == "colour"]
     arms = [entry for entry in entries if entry.group.control is None]
     return Stratum(
@@ -197,9 +197,9 @@ def _stratum(key: str, shared: dict[str, Any], entries: list[Entry]) -> Stratum:
     )
 
 
-def _once(colours: list[Entry]) -> list[Entry]:
+def _once(colours: list[ComparedArm]) -> list[ComparedArm]:
     """The colour row knows no paper: where those of several jobs agree in every query, one is shown."""
-    kept: list[Entry] = []
+    kept: list[ComparedArm] = []
     for entry in colours:
         values = entry.group.values("mAP")
         if not any(np.array_equal(values, other.group.values("mAP")) for other in kept):
@@ -243,7 +243,7 @@ def _differing(found: list[dict[str, Any]]) -> str:
     return ", ".join(key for key in found[0] if any(one[key] != found[0][key] for one in found))
 
 
-def headline_entry(stratum: Stratum, job: Job) -> Entry | None:
+def headline_entry(stratum: Stratum, job: Job) -> ComparedArm | None:
     """The arm of a job that a reader came for, if it stands in the stratum."""
     own = [entry for entry in stratum.entries if entry.job is job]
     name = cards.headline_arm(job.card, [entry.group.name for entry in own])

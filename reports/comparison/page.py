@@ -6,8 +6,8 @@ from typing import Any
 
 from reports import html
 from reports.comparison import published as published_table
-from reports.comparison.groups import Entry
-from reports.comparison.tables import Compared, labels_of, times_of
+from reports.comparison.groups import ComparedArm
+from reports.comparison.tables import ComparisonTable, labels_of, times_of
 from reports.ledger.forest_plot import Bar
 from reports.render.pareto import pareto
 from reports.render.table import Column, Estimate, Table, number
@@ -48,7 +48,7 @@ class Plot:
 
 def comparison_page(
     across: Across,
-    compared: Sequence[Compared],
+    compared: Sequence[ComparisonTable],
     refused: Sequence[str],
     origins: Mapping[str, html.Origin],
     pages: Sequence[tuple[str, str]],
@@ -92,7 +92,7 @@ def comparison_page(
     )
 
 
-def headline(compared: Sequence[Compared]) -> str:
+def headline(compared: Sequence[ComparisonTable]) -> str:
     """What the tables say, in one sentence."""
     several = [one for one in compared if one.standing and len(one.standing.order) > 1]
     if not several:
@@ -115,7 +115,7 @@ def published(across: Across) -> list[Table]:
     return [table for table in found if table.rows]
 
 
-def unverified(compared: Sequence[Compared]) -> list[str]:
+def unverified(compared: Sequence[ComparisonTable]) -> list[str]:
     """What the tables do not show."""
     found = []
     if any(one.stratum.synthetic for one in compared):
@@ -134,7 +134,7 @@ def unverified(compared: Sequence[Compared]) -> list[str]:
     return found
 
 
-def _short_title(one: Compared, compared: Sequence[Compared]) -> str:
+def _short_title(one: ComparisonTable, compared: Sequence[ComparisonTable]) -> str:
     """Protocol alone where that says which table it is."""
     name = str(one.stratum.protocol["name"])
     same = [other for other in compared if other.stratum.protocol["name"] == name]
@@ -150,7 +150,7 @@ def _short_title(one: Compared, compared: Sequence[Compared]) -> str:
     return f"{name}, {', '.join(told)}" if told else f"{name}, {one.stratum.key}"
 
 
-def _section(one: Compared) -> dict[str, Any]:
+def _section(one: ComparisonTable) -> dict[str, Any]:
     from markupsafe import Markup
 
     stratum = one.stratum
@@ -169,7 +169,7 @@ def _section(one: Compared) -> dict[str, Any]:
     }
 
 
-def plots(one: Compared) -> list[Plot]:
+def plots(one: ComparisonTable) -> list[Plot]:
     """Accuracy against each cost of at least two ranked rows; ratios stand for times where all rows have them."""
     metric, labels, timed = one.stratum.metric, labels_of(one.stratum), times_of(one.stratum)
     ranked = [entry for entry, _ in _ranked(one)]
@@ -187,12 +187,12 @@ def plots(one: Compared) -> list[Plot]:
     return found
 
 
-def _ranked(one: Compared) -> list[tuple[Entry, Any]]:
+def _ranked(one: ComparisonTable) -> list[tuple[ComparedArm, Any]]:
     order = one.standing.order if one.standing else ()
     return [(one.by_name(name), row) for name, row in zip(order, one.table.rows, strict=False)]
 
 
-def bars(one: Compared) -> list[Bar]:
+def bars(one: ComparisonTable) -> list[Bar]:
     """Each row's difference to the best baseline, on one scale."""
     column = Column("", "", "number", signed=True)
     ends = [0.0, *(end for _, gain in one.gains for end in (gain.low, gain.high))]
@@ -218,7 +218,7 @@ def bars(one: Compared) -> list[Bar]:
     return found
 
 
-def matrix(one: Compared) -> Matrix | None:
+def matrix(one: ComparisonTable) -> Matrix | None:
     """Row against column: ``better``, ``worse``, ``same`` (not told apart), ``none`` (not compared), ``self``."""
     if one.standing is None or len(one.standing.order) < 3:
         return None

@@ -8,11 +8,11 @@ row is the floor, arms that saw the truth of drawn data are a ceiling; neither i
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from protocols.statistics.multiple_comparisons import Row as Ranked
+from protocols.statistics.multiple_comparisons import RankedRow as Ranked
 from protocols.statistics.multiple_comparisons import Standing, standing
 from protocols.vocabulary import ACCURACIES, Verdict
 from reports.comparison import constraints
-from reports.comparison.groups import Entry, Stratum
+from reports.comparison.groups import ComparedArm, Stratum
 from reports.ledger.difference import Difference
 from reports.render.estimate import estimate
 from reports.render.table import Cell, Column, Estimate, Row, Table
@@ -22,28 +22,28 @@ from reports.sections.results.tables import describe_protocol, over_splits
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparisonTable:
     """A stratum with its table and the standing of its rows; ``standing`` is ``None`` where nothing is ranked."""
 
     stratum: Stratum
     standing: Standing | None
     table: Table
     pairs: Table
-    best_baseline: Entry | None
-    gains: tuple[tuple[Entry, Difference], ...]
+    best_baseline: ComparedArm | None
+    gains: tuple[tuple[ComparedArm, Difference], ...]
     words: tuple[str, ...]
 
-    def by_name(self, name: str) -> Entry:
+    def by_name(self, name: str) -> ComparedArm:
         """A ranked row by its name."""
         return next(entry for entry in self.stratum.entries if entry.name == name)
 
 
-def compare(stratum: Stratum) -> Compared:
+def compare(stratum: Stratum) -> ComparisonTable:
     """Everything that the comparison page shows of one stratum."""
     stood = _standing(stratum)
     baseline = best_baseline(stratum, stood)
     gains = tuple(_gains(stratum, stood, baseline)) if stood and baseline else ()
-    return Compared(
+    return ComparisonTable(
         stratum=stratum,
         standing=stood,
         table=_table(stratum, stood),
@@ -54,7 +54,7 @@ def compare(stratum: Stratum) -> Compared:
     )
 
 
-def best_baseline(stratum: Stratum, stood: Standing | None) -> Entry | None:
+def best_baseline(stratum: Stratum, stood: Standing | None) -> ComparedArm | None:
     """The highest row whose card calls it a baseline; of raw data, where any was repaired."""
     if stood is None:
         return None
@@ -123,7 +123,7 @@ def _accuracies(stratum: Stratum) -> list[Column]:
     return found
 
 
-def _row(entry: Entry, time: times.Time | None, rank: int | None, columns: tuple[Column, ...]) -> Row:
+def _row(entry: ComparedArm, time: times.Time | None, rank: int | None, columns: tuple[Column, ...]) -> Row:
     cost = entry.group.first["cost"]
     values: dict[str, Cell] = {
         "method": entry.group.label,
@@ -227,7 +227,7 @@ def labels_of(stratum: Stratum) -> dict[str, str]:
     }
 
 
-def _gains(stratum: Stratum, stood: Standing, baseline: Entry) -> list[tuple[Entry, Difference]]:
+def _gains(stratum: Stratum, stood: Standing, baseline: ComparedArm) -> list[tuple[ComparedArm, Difference]]:
     """Every other ranked row minus the best baseline, over the seeds that both have, the highest row first.
 
     ``verdict`` says whether the table as a whole tells the two apart, and ``p`` is corrected; the interval is not.

@@ -14,7 +14,7 @@ from reports.conventions.tables import (
     METRICS,
     PUBLISHED_WAYS,
     Counted,
-    Part,
+    LedgerBlock,
     ProtocolLedger,
     build,
     flat_table,
@@ -92,7 +92,7 @@ def tables(across: Across) -> list[Table]:
     return made
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: LedgerBlock) -> dict[str, Any]:
     return {
         "title": part.stratum.title,
         "slug": part.stratum.slug,

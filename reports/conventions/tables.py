@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from protocols.ranking.published import PUBLISHED
-from reports.comparison.groups import Entry, Stratum, strata
+from reports.comparison.groups import ComparedArm, Stratum, strata
 from reports.conventions.descriptors import GALLERIES, in_words
 from reports.conventions.spread import Spread, Swap, Values, Way, joined, moved, spread, swaps
 from reports.records.conventions import way_of
@@ -37,7 +37,7 @@ class Counted:
         valid: way -> queries with a match.
     """
 
-    entry: Entry
+    entry: ComparedArm
     headline: Way
     numbers: Mapping[str, Values]
     valid: Mapping[Way, int]
@@ -49,7 +49,7 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Part:
+class LedgerBlock:
     """The arms of one table of comparison; only these are ever put in an order."""
 
     stratum: Stratum
@@ -83,7 +83,7 @@ class Part:
 class ProtocolLedger:
     """All arms whose records hold a ledger; ``missing`` counts arms that were recorded without one."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[LedgerBlock, ...]
     missing: int
     cards: Mapping[str, Mapping[str, Any]]
 
@@ -109,12 +109,12 @@ def build(across: Across) -> ProtocolLedger:
         known = tuple(arm for arm in counted if arm is not None)
         missing += len(counted) - len(known)
         if known:
-            parts.append(Part(stratum, known))
+            parts.append(LedgerBlock(stratum, known))
     cards = {job.card.get("key", job.experiment): job.card for job in across.jobs}
     return ProtocolLedger(tuple(parts), missing, cards)
 
 
-def counted_of(entry: Entry) -> Counted | None:
+def counted_of(entry: ComparedArm) -> Counted | None:
     """An arm's numbers, means over seeds; ``None`` where any of its runs was recorded without a ledger."""
     runs = entry.group.runs
     if any(not run.result.get("ledger") for run in runs):
@@ -141,7 +141,7 @@ def published_groups(arms: Sequence[Counted]) -> list[tuple[str, Way]]:
     return [("; ".join(names), PUBLISHED_WAYS[names[0]]) for names in groups.values()]
 
 
-def named_table(part: Part, metric: str) -> Table:
+def named_table(part: LedgerBlock, metric: str) -> Table:
     """Arms against published ways, and the spread over all ways."""
     groups = published_groups(part.arms)
     columns = [Column("arm", "Arm"), *(Column(f"way{n}", name, "number") for n, (name, _) in enumerate(groups, 1))]
@@ -157,7 +157,7 @@ def named_table(part: Part, metric: str) -> Table:
     return Table(f"ledger_{metric}_{part.stratum.slug}", caption, tuple(columns), tuple(rows))
 
 
-def full_table(part: Part) -> Table:
+def full_table(part: LedgerBlock) -> Table:
     """Every arm under every way; values of a choice that always agree stand in one row."""
     sets = dict(part.sets)
     formulas, empties = list(sets["ap"]), list(sets["empty"])

@@ -35,7 +35,7 @@ _K = 4  # tracklets of a person in a batch, usually
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DataSetPart:
     """One part of a data set, as recorded."""
 
     name: str
@@ -83,18 +83,18 @@ class DataSet:
     counts: Mapping[str, int]
     split: int
     splits: int
-    parts: tuple[Part, ...]
+    parts: tuple[DataSetPart, ...]
     answers: tuple[Histogram, Histogram]
     words: tuple[str, ...]
     command: str
     sheet: str
     sheet_words: str
 
-    def part(self, name: str) -> Part | None:
+    def part(self, name: str) -> DataSetPart | None:
         """The part of that name, if it was counted."""
         return next((part for part in self.parts if part.name == name), None)
 
-    def with_people(self) -> tuple[Part, ...]:
+    def with_people(self) -> tuple[DataSetPart, ...]:
         """The parts whose people are counted, none twice."""
         there = [part for name in _PEOPLE if (part := self.part(name)) is not None and part.people]
         real = self.part("test_real") is not None
@@ -267,11 +267,11 @@ def _at(ordered: list[tuple[int, int]], place: int) -> int:
     raise IndexError(place)
 
 
-def _part(part: Mapping[str, Any]) -> Part:
+def _part(part: Mapping[str, Any]) -> DataSetPart:
     plain: dict[str, Any] = {
         name: _histogram(value) if isinstance(value, Mapping) else value for name, value in part.items()
     }
-    return Part(**plain)
+    return DataSetPart(**plain)
 
 
 def _histogram(found: Mapping[Any, int]) -> Histogram:

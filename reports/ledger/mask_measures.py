@@ -40,7 +40,7 @@ READING = (
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class MaskComparison:
     """A trained map against a reference, over the tracklets where both have a value; in the measure's own unit.
 
     ``difference`` is trained minus reference, whatever is better; the verdict knows which is (`LESS_IS_BETTER`).
@@ -84,7 +84,7 @@ def people(group: Group) -> NDArray[Any]:
     return np.asarray(_explanations(group)[0].arrays["person"])
 
 
-def compared(group: Group, name: str, measure: str, against: str) -> Compared | None:
+def compared(group: Group, name: str, measure: str, against: str) -> MaskComparison | None:
     """A trained map against a reference; ``None`` where fewer than two people have both values.
 
     There is no published margin to fall short of: papers show masks in pictures. So the verdict is about direction
@@ -100,7 +100,7 @@ def compared(group: Group, name: str, measure: str, against: str) -> Compared | 
         return None
     better = _turned(interval) if measure in LESS_IS_BETTER else interval
     kept = np.isfinite(ours - theirs).all(axis=0)
-    return Compared(
+    return MaskComparison(
         trained=found.mask.mean,
         reference=found.reference.mean,
         difference=interval,
@@ -238,7 +238,7 @@ def _estimate(found: Average | None) -> Cell:
     return found.mean if interval is None else Estimate(interval.mean, interval.low, interval.high)
 
 
-def _judged(found: Compared | None) -> Cell:
+def _judged(found: MaskComparison | None) -> Cell:
     if found is None:
         return None
     return Estimate(found.difference.mean, found.difference.low, found.difference.high, found.verdict)

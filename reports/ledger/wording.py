@@ -47,7 +47,7 @@ def about_equality(difference: Difference, within: float, metric_label: str) -> 
     return f"{first} The interval reaches beyond {equal} from zero, so equal and not equal both fit."
 
 
-def about_mask(found: mask_measures.Compared, measure: str, label: str, against: str) -> str:
+def about_mask(found: mask_measures.MaskComparison, measure: str, label: str, against: str) -> str:
     """A claim that a mask lies better on the truth than one that knows less."""
     mean, low, high = (signed(value, 3) for value in (
         found.difference.mean, found.difference.low, found.difference.high

@@ -41,7 +41,7 @@ class MapRecord(TypedDict):
     measures: dict[str, MeasureRecord]
 
 
-class PictureRow(TypedDict):
+class WeightPictureRow(TypedDict):
     """A tracklet: frames as data URIs, how much of the person each shows (null: nobody is there), and their weights.
 
     Where not all of its ``of_frames`` frames are shown, ``numbers`` says which ones, and weights sum to 1 over these.
@@ -56,11 +56,11 @@ class PictureRow(TypedDict):
     numbers: NotRequired[list[int]]
 
 
-class Pictures(TypedDict):
+class WeightPictures(TypedDict):
     """A few tracklets; ``rule`` says in one sentence how they were chosen."""
 
     size: list[int]
-    rows: list[PictureRow]
+    rows: list[WeightPictureRow]
     rule: NotRequired[str]
 
 
@@ -72,7 +72,7 @@ class WeightsRecord(TypedDict):
     frames: int
     what: str
     maps: list[MapRecord]
-    pictures: NotRequired[Pictures | None]
+    pictures: NotRequired[WeightPictures | None]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _check_map(one: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], name:
 
 
 def _check_pictures(row: Mapping[str, Any], names: list[Any], name: str) -> None:
-    lacking = [key for key in PictureRow.__required_keys__ if key not in row]
+    lacking = [key for key in WeightPictureRow.__required_keys__ if key not in row]
     if lacking:
         raise ReportError(f"{name} has pictures that lack {', '.join(sorted(lacking))}.")
     counts = {"frames": len(row["frames"]), "visible": len(row["visible"])}

@@ -42,7 +42,7 @@ class MapRecord(TypedDict):
     measures: dict[str, MeasureRecord]
 
 
-class PictureRow(TypedDict):
+class MaskPictureRow(TypedDict):
     """A tracklet in data URIs, one for each of its T frames: frames, truth, and every map laid over the frames."""
 
     key: str
@@ -52,14 +52,14 @@ class PictureRow(TypedDict):
     maps: dict[str, list[str]]
 
 
-class Pictures(TypedDict):
+class MaskPictures(TypedDict):
     """A few tracklets.
 
     ``legend`` names the colours of the truth, region -> ``#rrggbb``; ``overlay`` says in one sentence how a map shows.
     """
 
     size: list[int]
-    rows: list[PictureRow]
+    rows: list[MaskPictureRow]
     legend: NotRequired[dict[str, str]]
     overlay: NotRequired[str]
 
@@ -73,7 +73,7 @@ class ExplainRecord(TypedDict):
     what: str
     maps: list[MapRecord]
     differences: list[dict[str, Any]]
-    pictures: NotRequired[Pictures]
+    pictures: NotRequired[MaskPictures]
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Detection(TypedDict):
     curve: list[CurvePoint]
 
 
-class PictureRow(TypedDict):
+class RepairPictureRow(TypedDict):
     """One frame in data URIs; truth and difference are null where nobody knows the truth.
 
     ``gain`` is in dB of PSNR inside the occluded pixels, ``why`` the rule that chose the frame.
@@ -92,11 +92,11 @@ class PictureRow(TypedDict):
     why: NotRequired[str]
 
 
-class Pictures(TypedDict):
+class RepairPictures(TypedDict):
     """A few frames: differences are amplified that many times; ``rule`` says in one sentence how frames were chosen."""
 
     size: list[int]
-    rows: list[PictureRow]
+    rows: list[RepairPictureRow]
     amplification: NotRequired[float]
     rule: NotRequired[str]
 
@@ -117,7 +117,7 @@ class RepairRecord(TypedDict):
     raw: dict[str, MeasureMean | None] | None
     differences: dict[str, dict[str, Any] | None] | None
     detection: Detection | None
-    pictures: Pictures | None
+    pictures: RepairPictures | None
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _check_detection(found: Any, name: str) -> None:
 def _pictures(record: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
     """Every picture with the frame that it shows; first that the rows are complete."""
     for place, row in enumerate((record["pictures"] or {}).get("rows", ())):
-        _needs(row, PictureRow.__required_keys__, name, f"pictures.rows[{place}].")
+        _needs(row, RepairPictureRow.__required_keys__, name, f"pictures.rows[{place}].")
         for kind in REPAIR_PICTURES:
             if row[kind] is not None:
                 yield f"frame {row['frame']} of {row['key']} ({kind})", row[kind]

@@ -24,7 +24,7 @@ Key = tuple[str, str, str]  # protocol, paper, arm with its control
 
 
 @dataclass
-class Line:
+class ArmLine:
     """One arm (or control) under one protocol.
 
     Attributes:
@@ -68,7 +68,7 @@ class Line:
 class Scoreboard:
     """All lines of a comparison, in the order they were entered."""
 
-    lines: dict[Key, Line] = field(default_factory=dict)
+    lines: dict[Key, ArmLine] = field(default_factory=dict)
     missing: int = 0  # results to be made, known once all papers were looked through
     made: int = 0
     _began: float = field(default_factory=time.monotonic)
@@ -84,7 +84,7 @@ class Scoreboard:
             seeds: of its runs.
             splits: how many divisions each seed has.
         """
-        self.lines[key] = Line(label, seeds, splits=splits)
+        self.lines[key] = ArmLine(label, seeds, splits=splits)
 
     def rejected(self, key: Key, reason: str) -> None:
         """The protocol does not admit the arm."""

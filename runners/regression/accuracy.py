@@ -55,7 +55,7 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Difference:
+class AccuracyChange:
     """New minus old in points.
 
     Attributes:
@@ -72,18 +72,18 @@ class Difference:
     exact: bool
 
 
-def same_weights(new: Floats, old: Floats, people: NDArray[np.int64]) -> Difference:
+def same_weights(new: Floats, old: Floats, people: NDArray[np.int64]) -> AccuracyChange:
     """Of two results ``[Q]`` of one and the same network."""
     exact = bool(np.array_equal(new, old))
     if exact:
-        return Difference(0.0, 0.0, 0.0, 1.0, True)
+        return AccuracyChange(0.0, 0.0, 0.0, 1.0, True)
     found = paired_difference(new, old, people, resamples=RESAMPLES)
     assert found.p is not None  # a paired difference has one
     half = found.p / 2
-    return Difference(found.mean, found.low, found.high, half if found.mean < 0 else 1 - half, False)
+    return AccuracyChange(found.mean, found.low, found.high, half if found.mean < 0 else 1 - half, False)
 
 
-def other_weights(new: Floats, old: Floats, people: NDArray[np.int64], noise: Noise) -> Difference:
+def other_weights(new: Floats, old: Floats, people: NDArray[np.int64], noise: Noise) -> AccuracyChange:
     """Of a new training ``[Q]`` against those of the baseline ``[S, Q]``.
 
     Args:
@@ -97,14 +97,14 @@ def other_weights(new: Floats, old: Floats, people: NDArray[np.int64], noise: No
     variance = found.standard_error**2 + between
     exact = bool((old == new).all())
     if variance == 0:
-        return Difference(found.mean, found.mean, found.mean, float(found.mean >= 0), exact)
+        return AccuracyChange(found.mean, found.mean, found.mean, float(found.mean >= 0), exact)
     squares = found.standard_error**4 / (len(np.unique(people)) - 1)
     squares += between**2 / noise.freedom if noise.known else 0.0
     freedom = variance**2 / squares
     error = math.sqrt(variance)
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
     worse = float(stdtr(freedom, found.mean / error))
-    return Difference(found.mean, found.mean - reach, found.mean + reach, worse, exact)
+    return AccuracyChange(found.mean, found.mean - reach, found.mean + reach, worse, exact)
 
 
 def noises(tables: Mapping[tuple[str, str], Floats], chains: Sequence[str]) -> dict[tuple[str, str], Noise]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from protocols.statistics.multiple_comparisons import holm
 from runners.errors import RunError
-from runners.regression.accuracy import Difference, Noise, noises, other_weights, same_weights
+from runners.regression.accuracy import AccuracyChange, Noise, noises, other_weights, same_weights
 from runners.regression.baseline import REMEDY, ArmResult, Baseline, Measured, Probe, Ratio
 
 Group = Literal["accuracy", "cost", "speed", "probe"]
@@ -20,7 +20,7 @@ _BETTER = 0.05  # of an improvement, corrected alike; it is news, not a gate
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckRow:
     """One comparison.
 
     Attributes:
@@ -87,7 +87,7 @@ class Incomparable(RunError):
     """Old and new cannot be held against each other; the check fails (exit code 1)."""
 
 
-def compare(baseline: Baseline, new: Measured) -> list[Row]:
+def compare(baseline: Baseline, new: Measured) -> list[CheckRow]:
     """All rows, failures first, otherwise in the order of the matrix.
 
     Raises:
@@ -106,11 +106,11 @@ def compare(baseline: Baseline, new: Measured) -> list[Row]:
     return sorted(rows, key=lambda row: not row.failed)
 
 
-def _presence(old: Measured, new: Measured) -> Iterator[Row]:
+def _presence(old: Measured, new: Measured) -> Iterator[CheckRow]:
     """Arms, metrics and query sets that are gone or have come."""
 
-    def row(name: str, verdict: Verdict, before: str, now: str) -> Row:
-        return Row("accuracy", name, verdict, before, now, "", None, new.failures.get(name, "what is there"))
+    def row(name: str, verdict: Verdict, before: str, now: str) -> CheckRow:
+        return CheckRow("accuracy", name, verdict, before, now, "", None, new.failures.get(name, "what is there"))
 
     if new.arms and (old.queries, len(old.people)) != (new.queries, len(new.people)):
         yield row("set of queries", "changed", f"{len(old.people)} queries", f"{len(new.people)} queries")
@@ -128,7 +128,7 @@ def _presence(old: Measured, new: Measured) -> Iterator[Row]:
             yield row(name, "new", "absent", "there")
 
 
-def _accuracies(old: Measured, new: Measured, level: float) -> list[Row]:
+def _accuracies(old: Measured, new: Measured, level: float) -> list[CheckRow]:
     if (old.queries, len(old.people)) != (new.queries, len(new.people)):
         return []  # told above; there are no pairs of queries
     tables, chains = {}, []
@@ -138,20 +138,24 @@ def _accuracies(old: Measured, new: Measured, level: float) -> list[Row]:
             chains.append(name.partition("/")[0])
     counting = {key: table[:, np.isfinite(table[0])] for key, table in tables.items()}
     spread = noises(counting, chains)
-    rows: list[Row] = []
-    compared: list[tuple[tuple[str, str], Difference, str, float, float]] = []
+    rows: list[CheckRow] = []
+    compared: list[tuple[tuple[str, str], AccuracyChange, str, float, float]] = []
     for (name, metric), before in tables.items():
         now = new.arms.get(name)
         if now is None:
             continue  # told above
         if metric not in now.values:
             mean = f"{_mean(before):.2f}"
-            rows.append(Row("accuracy", f"{name} {metric}", "vanished", mean, "absent", "", None, "per-query values"))
+            rows.append(
+                CheckRow("accuracy", f"{name} {metric}", "vanished", mean, "absent", "", None, "per-query values")
+            )
             continue
         found = _pair(old, name, metric, now, spread[name, metric])
         if found is None:
             rows.append(
-                Row("accuracy", f"{name} {metric}", "changed", "", "", "", None, "which queries count is not as before")
+                CheckRow(
+                    "accuracy", f"{name} {metric}", "changed", "", "", "", None, "which queries count is not as before"
+                )
             )
             continue
         compared.append(((name, metric), *found))
@@ -167,14 +171,16 @@ def _accuracies(old: Measured, new: Measured, level: float) -> list[Row]:
             verdict = "better"
         words = f"{difference.mean:+.2f} ({difference.low:+.2f} to {difference.high:+.2f})"
         rows.append(
-            Row("accuracy", f"{name} {metric}", verdict, f"{before_mean:.2f}", f"{now_mean:.2f}", words, p, against)
+            CheckRow(
+                "accuracy", f"{name} {metric}", verdict, f"{before_mean:.2f}", f"{now_mean:.2f}", words, p, against
+            )
         )
     return rows
 
 
 def _pair(
     old: Measured, name: str, metric: str, now: ArmResult, noise: Noise
-) -> tuple[Difference, str, float, float] | None:
+) -> tuple[AccuracyChange, str, float, float] | None:
     """The difference, what was compared, and both means; None where other queries count than before."""
     before = old.arms[name]
     seed, values = next(iter(now.values[metric].items()))
@@ -193,7 +199,7 @@ def _pair(
     return difference, against, _mean(table), _mean(values)
 
 
-def _counts(old: Measured, new: Measured) -> Iterator[Row]:
+def _counts(old: Measured, new: Measured) -> Iterator[CheckRow]:
     for name, arm in old.arms.items():
         now = new.arms.get(name)
         if now is None:
@@ -201,16 +207,20 @@ def _counts(old: Measured, new: Measured) -> Iterator[Row]:
         for what, count in arm.counts.items():
             title = f"{name} {what}"
             if what not in now.counts:
-                yield Row("cost", title, "vanished", f"{count:,}", "absent", "", None, "counted, exact")
+                yield CheckRow("cost", title, "vanished", f"{count:,}", "absent", "", None, "counted, exact")
                 continue
             found = now.counts[what]
             verdict: Verdict = "equal" if found == count else "changed"
-            yield Row("cost", title, verdict, f"{count:,}", f"{found:,}", f"{found - count:+,}", None, "counted, exact")
+            yield CheckRow(
+                "cost", title, verdict, f"{count:,}", f"{found:,}", f"{found - count:+,}", None, "counted, exact"
+            )
         for what in sorted(set(now.counts) - set(arm.counts)):
-            yield Row("cost", f"{name} {what}", "new", "absent", f"{now.counts[what]:,}", "", None, "counted, exact")
+            yield CheckRow(
+                "cost", f"{name} {what}", "new", "absent", f"{now.counts[what]:,}", "", None, "counted, exact"
+            )
 
 
-def _speeds(old: Measured, new: Measured, slower: float) -> Iterator[Row]:
+def _speeds(old: Measured, new: Measured, slower: float) -> Iterator[CheckRow]:
     for name, arm in old.arms.items():
         now = new.arms.get(name)
         if now is None:
@@ -219,7 +229,7 @@ def _speeds(old: Measured, new: Measured, slower: float) -> Iterator[Row]:
             title = f"{name} {what}"
             against = f"time over that of a bare {arm.trunk}, in turns; up to {slower:g} times as before is no worse"
             if what not in now.ratios:
-                yield Row("speed", title, "vanished", f"{before.median:.2f}", "absent", "", None, against)
+                yield CheckRow("speed", title, "vanished", f"{before.median:.2f}", "absent", "", None, against)
                 continue
             found = now.ratios[what]
             quotient = Ratio(found.median / before.median, found.low / before.high, found.high / before.low)
@@ -229,40 +239,42 @@ def _speeds(old: Measured, new: Measured, slower: float) -> Iterator[Row]:
             elif quotient.high < 1 / slower:
                 verdict = "better"
             words = f"×{quotient.median:.2f} ({quotient.low:.2f} to {quotient.high:.2f})"
-            yield Row("speed", title, verdict, f"{before.median:.2f}", f"{found.median:.2f}", words, None, against)
+            yield CheckRow("speed", title, verdict, f"{before.median:.2f}", f"{found.median:.2f}", words, None, against)
         for what in sorted(set(now.ratios) - set(arm.ratios)):
-            yield Row("speed", f"{name} {what}", "new", "absent", f"{now.ratios[what].median:.2f}", "", None, "")
+            yield CheckRow("speed", f"{name} {what}", "new", "absent", f"{now.ratios[what].median:.2f}", "", None, "")
 
 
-def _probes(old: Mapping[str, Probe], new: Mapping[str, Probe]) -> Iterator[Row]:
+def _probes(old: Mapping[str, Probe], new: Mapping[str, Probe]) -> Iterator[CheckRow]:
     for name, before in old.items():
         if name not in new:
-            yield Row("probe", name, "vanished", "there", "absent", "", None, "exact")
+            yield CheckRow("probe", name, "vanished", "there", "absent", "", None, "exact")
             continue
         yield _probe(name, before, new[name])
     for name in new:
         if name not in old:
-            yield Row("probe", name, "new", "absent", "there", "", None, "exact")
+            yield CheckRow("probe", name, "new", "absent", "there", "", None, "exact")
 
 
-def _probe(name: str, before: Probe, now: Probe) -> Row:
+def _probe(name: str, before: Probe, now: Probe) -> CheckRow:
     if before.digest or now.digest:
         same = before.digest == now.digest
         shown = [digest[:8] or "numbers" for digest in (before.digest, now.digest)]
-        return Row("probe", name, "equal" if same else "changed", shown[0], shown[1], "", None, "digest, exact")
+        return CheckRow("probe", name, "equal" if same else "changed", shown[0], shown[1], "", None, "digest, exact")
     lost = sorted(set(before.numbers) ^ set(now.numbers))
     against = f"numbers, up to {before.tolerance:g} of the largest"
     if lost:
-        return Row("probe", name, "changed", f"{len(before.numbers)}", f"{len(now.numbers)}", lost[0], None, against)
+        return CheckRow(
+            "probe", name, "changed", f"{len(before.numbers)}", f"{len(now.numbers)}", lost[0], None, against
+        )
     scale = max(1.0, *(abs(value) for value in before.numbers.values()))
     apart = {key: abs(now.numbers[key] - value) for key, value in before.numbers.items()}
     beyond = [key for key, gap in apart.items() if not gap <= before.tolerance * scale]  # NaN is beyond too
     if not beyond:
         largest = max(apart.values())
-        return Row("probe", name, "equal", "", "", f"at most {largest:.1g} apart", None, against)
+        return CheckRow("probe", name, "equal", "", "", f"at most {largest:.1g} apart", None, against)
     worst = max(beyond, key=lambda key: apart[key])
     words = f"{worst}; {len(beyond)} of {len(apart)} numbers differ"
-    return Row(
+    return CheckRow(
         "probe", name, "changed", f"{before.numbers[worst]:.4g}", f"{now.numbers[worst]:.4g}", words, None, against
     )
 

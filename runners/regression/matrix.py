@@ -20,7 +20,7 @@ from runners.errors import RunError
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MatrixEntry:
     """One paper under one protocol.
 
     Attributes:
@@ -68,7 +68,7 @@ class Matrix:
 
     preset: str
     world: Mapping[str, int | float]
-    jobs: tuple[Entry, ...]
+    jobs: tuple[MatrixEntry, ...]
     seeds: tuple[int, ...] = (0, 1, 2)
     threads: int = 1
     profile: Literal["embedded"] = "embedded"

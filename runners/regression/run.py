@@ -19,7 +19,7 @@ from runners.plan.plan import with_attribute_groups
 from runners.plan.plan_types import ArmRun
 from runners.progress import Silent, note, shown_on
 from runners.regression.baseline import ArmResult, Measured, Probe
-from runners.regression.matrix import Entry, Matrix
+from runners.regression.matrix import Matrix, MatrixEntry
 from runners.regression.probes import probe_house, probe_job
 from runners.regression.speed import ratios
 from runners.regression.train import (
@@ -121,7 +121,7 @@ def run_matrix(
     )
 
 
-def _timed(found: Gathered, key: str, entry: Entry, job: Job, run: ArmRun) -> ArmResult:
+def _timed(found: Gathered, key: str, entry: MatrixEntry, job: Job, run: ArmRun) -> ArmResult:
     size = job.config.size
     assert size is not None  # the matrix pins it
     network = build_method(with_attribute_groups(run, job.config), job.config.num_ids, 0, size, DEVICE, "fp32")

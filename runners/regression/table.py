@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runners.regression.baseline import Measured
-from runners.regression.compare import Row
+from runners.regression.compare import CheckRow
 
 MARKER = "<!-- reproid: accuracy and cost against the baseline -->"
 """First line of the Markdown, by which a later run finds the comment to replace."""
@@ -29,7 +29,7 @@ class Found:
         level: of the accuracies.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[CheckRow]
     old: Measured
     new: Measured
     history: Sequence[Mapping[str, Any]]
@@ -37,7 +37,7 @@ class Found:
     level: float
 
     @property
-    def failures(self) -> list[Row]:
+    def failures(self) -> list[CheckRow]:
         """Rows that fail the check."""
         return [row for row in self.rows if row.failed]
 
@@ -126,7 +126,7 @@ def _context(found: Found) -> list[str]:
     return lines
 
 
-def _listed(rows: Sequence[Row], group: str) -> tuple[list[Row], int]:
+def _listed(rows: Sequence[CheckRow], group: str) -> tuple[list[CheckRow], int]:
     """Rows of a group to show, and how many equal ones are only counted."""
     mine = [row for row in rows if row.group == group]
     if group in ("accuracy", "speed"):
@@ -139,13 +139,13 @@ def _equal_words(equal: int, count: int) -> str:
     return f" ({equal} of {count} equal)" if equal else ""
 
 
-def _letters(rows: Sequence[Row]) -> dict[str, str]:
+def _letters(rows: Sequence[CheckRow]) -> dict[str, str]:
     """What was compared with what -> a number for the footnote."""
     words = dict.fromkeys(row.against for row in rows if row.against)
     return {each: str(place + 1) for place, each in enumerate(words)}
 
 
-def _cells(row: Row, letters: Mapping[str, str]) -> tuple[str, ...]:
+def _cells(row: CheckRow, letters: Mapping[str, str]) -> tuple[str, ...]:
     note = f"[{letters[row.against]}]" if row.against else ""
     verdict = row.verdict.upper() if row.failed else row.verdict
     return (row.name, row.old, row.new, row.difference, _p(row.p), verdict, note)
@@ -171,7 +171,7 @@ def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
     return lines
 
 
-def _markdown(rows: Sequence[Row]) -> list[str]:
+def _markdown(rows: Sequence[CheckRow]) -> list[str]:
     letters = _letters(rows)
     lines = ["| | baseline | now | difference (95 %) | p | verdict | |", "|---|---:|---:|---:|---:|---|---|"]
     for row in rows[:_MOST_ROWS]:

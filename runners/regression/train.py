@@ -38,7 +38,7 @@ from runners.plan.plan_types import ArmRun
 from runners.plan.step_store import StepStore
 from runners.progress import Bar, Silent, note, shown_on
 from runners.regression.baseline import Probe, rounded
-from runners.regression.matrix import Entry, Matrix
+from runners.regression.matrix import Matrix, MatrixEntry
 from runners.training.stage import WEIGHTS
 
 DEVICE = "cpu"
@@ -110,7 +110,7 @@ def load_world(matrix: Matrix, work: Path) -> tuple[Split, Annotation | None]:
     return split, find_annotation(split, None)
 
 
-def make_job(matrix: Matrix, entry: Entry, split: Split, annotation: Annotation | None, work: Path) -> Job:
+def make_job(matrix: Matrix, entry: MatrixEntry, split: Split, annotation: Annotation | None, work: Path) -> Job:
     """A paper's job under the matrix's pinned lengths, size and threads.
 
     Args:
@@ -135,13 +135,13 @@ def make_job(matrix: Matrix, entry: Entry, split: Split, annotation: Annotation 
     return Job(config, split, entry.rules(), StepStore(work), work, "", annotation)
 
 
-def runs_of(entry: Entry) -> list[ArmRun]:
+def runs_of(entry: MatrixEntry) -> list[ArmRun]:
     """Its arms."""
     card = entry.card()
     return [ArmRun(methods.arm(arm, card)) for arm in entry.arms]
 
 
-def plan_tasks(jobs: Sequence[Job], entries: Sequence[Entry], seeds: Sequence[int]) -> list[Task]:
+def plan_tasks(jobs: Sequence[Job], entries: Sequence[MatrixEntry], seeds: Sequence[int]) -> list[Task]:
     """Entries that share a stage go together, so that no process waits for another's."""
     groups: list[tuple[set[str], list[int]]] = []
     for place, (job, entry) in enumerate(zip(jobs, entries, strict=True)):
@@ -153,7 +153,7 @@ def plan_tasks(jobs: Sequence[Job], entries: Sequence[Entry], seeds: Sequence[in
     return [Task(seed, tuple(places)) for seed in seeds for _, places in groups]
 
 
-def shared_steps(jobs: Sequence[Job], entries: Sequence[Entry], seed: int) -> None:
+def shared_steps(jobs: Sequence[Job], entries: Sequence[MatrixEntry], seed: int) -> None:
     """What all seeds of an arm share (examination, the colour row), so that no two processes are at it at once."""
     for job, entry in zip(jobs, entries, strict=True):
         for run in runs_of(entry):
@@ -258,7 +258,7 @@ def train(matrix: Matrix, task: Task, work: Path) -> Trained:
     return found
 
 
-def _gather(outcome: Outcome, entry: Entry, seed: int, steps: StepStore) -> Gathered:
+def _gather(outcome: Outcome, entry: MatrixEntry, seed: int, steps: StepStore) -> Gathered:
     result = outcome.result
     weights = steps.root / "stage" / result["stages"][-1]["fingerprint"] / WEIGHTS
     return Gathered(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from protocols.ground_truth.attributes import Compared, Scores, apart, balanced, compare
+from protocols.ground_truth.attributes import AttributeDifference, Scores, apart, balanced, compare
 from reports.records.labels import KIND as LABELS
 from reports.records.labels import Labeller, Labels
 from reports.render.table import Cell, Column, Estimate, Row, Table
@@ -174,13 +174,13 @@ def words(job: Job) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _compare(labels: Labels, pair: Pair, part: str, seeds: tuple[int, ...]) -> Compared:
+def _compare(labels: Labels, pair: Pair, part: str, seeds: tuple[int, ...]) -> AttributeDifference:
     one, other = (labels.chances(side, part, seeds) for side in (pair.first, pair.second))
     arrays = labels.arrays
     return compare(arrays[f"{part}truth"], one, other, arrays[f"{part}person"], labels.groups)[1]
 
 
-def _cell(found: Compared) -> Cell:
+def _cell(found: AttributeDifference) -> Cell:
     value = percent(found.difference)
     return Estimate(value.mean, value.low, value.high, found.verdict) if isinstance(value, Estimate) else value
 

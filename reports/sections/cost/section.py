@@ -15,7 +15,7 @@ SHOWN = 8  # lines of a figure; more cannot be told apart
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CostLine:
     """One arm: a cost at some frames or batches, and which of them do not hold."""
 
     label: str
@@ -94,7 +94,7 @@ def _way(record: CostRecord, way: str, prefix: str) -> dict[str, Any]:
     }
 
 
-def _lines(arms: Sequence[tuple[ArmCost, list[Cell]]], along: str, what: str) -> list[Line]:
+def _lines(arms: Sequence[tuple[ArmCost, list[Cell]]], along: str, what: str) -> list[CostLine]:
     found = []
     for one, cells in arms[:SHOWN]:
         known = sorted(
@@ -103,11 +103,11 @@ def _lines(arms: Sequence[tuple[ArmCost, list[Cell]]], along: str, what: str) ->
             if getattr(cell, what) is not None
         )
         if known:
-            found.append(Line(one.label, *(tuple(column) for column in zip(*known, strict=True))))
+            found.append(CostLine(one.label, *(tuple(column) for column in zip(*known, strict=True))))
     return found
 
 
-def against(lines: Sequence[Line], x_label: str, y_label: str, prefix: str) -> str:
+def against(lines: Sequence[CostLine], x_label: str, y_label: str, prefix: str) -> str:
     """Inline SVG of costs, both axes logarithmic: what grows in proportion rises at 45 degrees.
 
     Costs that do not hold are hollow, and lines pass them by.
@@ -138,7 +138,7 @@ def against(lines: Sequence[Line], x_label: str, y_label: str, prefix: str) -> s
         return for_page(figure, prefix)
 
 
-def _narrow(lines: Sequence[Line]) -> bool:
+def _narrow(lines: Sequence[CostLine]) -> bool:
     """Whether all costs lie within two decades, where tens alone would leave an axis bare."""
     costs = [cost for line in lines for cost in line.cost]
     return max(costs) < 100 * min(costs)

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 
 from protocols.errors import ProtocolError
-from protocols.statistics.multiple_comparisons import Row, holm, standing
+from protocols.statistics.multiple_comparisons import RankedRow, holm, standing
 
 PEOPLE = np.repeat(np.arange(40), 3)
 
 
 def row(
     name: str, level: float, *, seeds: tuple[int, ...] = (0,), noise: float = 1.0, draw: int = 0, exact: bool = False
-) -> Row:
+) -> RankedRow:
     """A row that is `level` better than a difficulty which all rows share."""
     shared = np.random.default_rng(7).normal(50, 10, len(PEOPLE))
     own = np.random.default_rng([draw, *name.encode()]).normal(0, noise, (len(seeds), len(PEOPLE)))
     if exact:
         own -= own.mean()
     own += level
-    return Row(name, shared + own, seeds, PEOPLE)
+    return RankedRow(name, shared + own, seeds, PEOPLE)
 
 
 def test_holm_worked_by_hand():
@@ -45,7 +45,7 @@ def test_rows_that_cannot_be_separated_share_a_rank_and_that_is_not_transitive()
 
 def test_equal_rows_share_the_first_rank():
     same = row("x", 3)
-    found = standing([same, Row("y", same.values.copy(), same.seeds, PEOPLE)])
+    found = standing([same, RankedRow("y", same.values.copy(), same.seeds, PEOPLE)])
     assert dict(found.rank) == {"x": 1, "y": 1}
     assert found.pairs[0].p_holm == 1.0
 
@@ -80,9 +80,9 @@ def test_the_order_of_rows_does_not_matter():
     [
         ([], "without rows"),
         ([row("a", 0), row("a", 1)], "more than once"),
-        ([row("a", 0), Row("b", np.zeros((1, 120)), (0,), PEOPLE[::-1].copy())], "other queries"),
-        ([Row("a", np.zeros((2, 120)), (0,), PEOPLE)], "expected values"),
-        ([Row("a", np.zeros((2, 120)), (0, 0), PEOPLE)], "a seed more than once"),
+        ([row("a", 0), RankedRow("b", np.zeros((1, 120)), (0,), PEOPLE[::-1].copy())], "other queries"),
+        ([RankedRow("a", np.zeros((2, 120)), (0,), PEOPLE)], "expected values"),
+        ([RankedRow("a", np.zeros((2, 120)), (0, 0), PEOPLE)], "a seed more than once"),
     ],
 )
 def test_bad_tables_are_refused(rows, word):

@@ -10,9 +10,9 @@ import pytest
 
 from protocols.statistics import paired_difference
 from reports.comparison import constraints, published
-from reports.comparison.groups import Entry, strata
+from reports.comparison.groups import ComparedArm, strata
 from reports.comparison.page import bars, headline, matrix, plots
-from reports.comparison.tables import Compared, compare, labels_of
+from reports.comparison.tables import ComparisonTable, compare, labels_of
 from reports.render.table import Estimate
 from reports.store.job import Job
 from reports.store.jobs import Across, load_all
@@ -21,17 +21,17 @@ from tests.reports import fake, fake_many
 
 
 @pytest.fixture(scope="module")
-def compared(across: Across) -> tuple[Compared, ...]:
+def compared(across: Across) -> tuple[ComparisonTable, ...]:
     return tuple(compare(one) for one in strata(across)[0])
 
 
 @pytest.fixture(scope="module")
-def field(compared: tuple[Compared, ...]) -> Compared:
+def field(compared: tuple[ComparisonTable, ...]) -> ComparisonTable:
     """The table of both papers."""
     return compared[0]
 
 
-def test_both_papers_share_a_table_and_nothing_else_does(compared: tuple[Compared, ...]) -> None:
+def test_both_papers_share_a_table_and_nothing_else_does(compared: tuple[ComparisonTable, ...]) -> None:
     found = {(one.stratum.protocol["name"], one.stratum.any_result["budget"]): one for one in compared}
     assert set(found) == {
         ("res50-rgb-single-pass", "full"),
@@ -88,7 +88,7 @@ def test_an_arm_whose_seeds_were_run_differently_is_refused_with_the_difference(
     assert "(size)" in sentence
 
 
-def test_ranks_are_those_of_the_known_effects(field: Compared) -> None:
+def test_ranks_are_those_of_the_known_effects(field: ComparisonTable) -> None:
     assert field.standing is not None
     assert field.standing.rank["alpha/alpha"] == 1
     assert field.standing.rank["beta/beta"] == 2
@@ -98,7 +98,7 @@ def test_ranks_are_those_of_the_known_effects(field: Compared) -> None:
     assert {name: shown[name] for name in field.standing.rank} == dict(field.standing.rank)
 
 
-def test_colours_stand_last_once_and_unranked(field: Compared) -> None:
+def test_colours_stand_last_once_and_unranked(field: ComparisonTable) -> None:
     assert len(field.stratum.colours) == 1  # equal in both jobs
     *others, last = field.table.rows
     keys = [column.key for column in field.table.columns]
@@ -108,12 +108,12 @@ def test_colours_stand_last_once_and_unranked(field: Compared) -> None:
     assert [last.cells[keys.index(key)] for key in ("backbone", "rgb_only", "single_pass", "paper")] == [None] * 4
 
 
-def test_controls_are_no_rows(compared: tuple[Compared, ...]) -> None:
+def test_controls_are_no_rows(compared: tuple[ComparisonTable, ...]) -> None:
     for one in compared:
         assert all(entry.group.control in (None, "colour") for entry in one.stratum.every)
 
 
-def test_arms_with_different_seeds_are_compared_over_those_they_share(field: Compared) -> None:
+def test_arms_with_different_seeds_are_compared_over_those_they_share(field: ComparisonTable) -> None:
     assert field.standing is not None
     pair = field.standing.pair("beta/beta", "alpha/alpha")
     assert pair is not None
@@ -123,7 +123,7 @@ def test_arms_with_different_seeds_are_compared_over_those_they_share(field: Com
     assert pair.difference.mean == pytest.approx(expected)
 
 
-def test_every_number_of_the_table_is_that_of_the_record(field: Compared) -> None:
+def test_every_number_of_the_table_is_that_of_the_record(field: ComparisonTable) -> None:
     rows = list(csv.DictReader(io.StringIO(field.table.as_csv())))
     assert len(rows) == 5
     for row in rows[:-1]:
@@ -144,7 +144,7 @@ def test_backbone_and_constraints_are_what_checks_saw_and_else_what_is_stated(ur
     for budget, checks, options in (("full", unseen, {"depth": 18}), ("quick", failed, {})):
         more = {"admission": {"admitted": True, "checks": checks}, "options": options}
         fake_many.job(store, "alpha", effects, seeds={"mean": (0,)}, budget=budget, more=more)
-    entries = {job.any_result["budget"]: Entry(job, job.groups[0]) for job in load_all(uri).jobs}
+    entries = {job.any_result["budget"]: ComparedArm(job, job.groups[0]) for job in load_all(uri).jobs}
     stated, seen = entries["full"], entries["quick"]
     assert constraints.backbone(stated).shown == "ResNet-18 (stated)"  # of its options; the card's is another
     assert constraints.rgb_only(stated).shown == "yes (stated)"
@@ -153,7 +153,7 @@ def test_backbone_and_constraints_are_what_checks_saw_and_else_what_is_stated(ur
     assert constraints.single_pass(seen).shown == "no"  # though the card states that it is
 
 
-def test_gains_are_against_the_best_baseline_and_coloured_by_separation(field: Compared) -> None:
+def test_gains_are_against_the_best_baseline_and_coloured_by_separation(field: ComparisonTable) -> None:
     assert field.best_baseline is not None and field.standing is not None
     assert field.best_baseline.name in ("alpha/mean", "beta/start")
     assert field.standing.order.index(field.best_baseline.name) == 2
@@ -171,7 +171,7 @@ def test_gains_are_against_the_best_baseline_and_coloured_by_separation(field: C
     assert all(0 <= bar.left <= bar.dot <= bar.left + bar.width <= 100 for bar in drawn)
 
 
-def test_the_matrix_is_antisymmetric_and_agrees_with_the_pairs(field: Compared) -> None:
+def test_the_matrix_is_antisymmetric_and_agrees_with_the_pairs(field: ComparisonTable) -> None:
     found = matrix(field)
     assert found is not None
     turned = {"better": "worse", "worse": "better", "same": "same", "self": "self", "none": "none"}
@@ -183,7 +183,9 @@ def test_the_matrix_is_antisymmetric_and_agrees_with_the_pairs(field: Compared) 
     assert len(field.pairs.rows) == 6
 
 
-def test_words_name_who_leads_and_the_number_of_comparisons(field: Compared, compared: tuple[Compared, ...]) -> None:
+def test_words_name_who_leads_and_the_number_of_comparisons(
+    field: ComparisonTable, compared: tuple[ComparisonTable, ...]
+) -> None:
     assert field.words[0] == "Alpha alone has rank 1; it is separably better than all 3 other rows."
     assert "6 comparisons of two rows over the same 160 queries of 40 people" in field.words[1]
     assert headline(compared) == "In 3 of 3 tables one row has rank 1 alone."
@@ -218,7 +220,7 @@ def test_labels_that_two_papers_share_carry_the_paper(uri: str) -> None:
     assert set(labels_of(stratum).values()) == {"Mean over frames (alpha)", "Mean over frames (beta)"}
 
 
-def test_figures_of_one_page_share_no_id(compared: tuple[Compared, ...]) -> None:
+def test_figures_of_one_page_share_no_id(compared: tuple[ComparisonTable, ...]) -> None:
     ids = [found for one in compared for plot in plots(one) for found in re.findall(r' id="([^"]+)"', plot.svg)]
     assert ids
     assert len(ids) == len(set(ids))

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runners.regression.baseline import ArmResult, Baseline, Measured, Probe, Ratio, rounded
-from runners.regression.matrix import Entry, Matrix
+from runners.regression.matrix import Matrix, MatrixEntry
 
 ARMS = ("gltr/baseline", "gltr/gltr", "cosam/cosam", "tkp/tkp", "adfd/adfd")
 PEOPLE = np.repeat(np.arange(100), 3)
 PROTOCOL = {"name": "rgb-single-pass", "version": 1}
-MATRIX = Matrix(preset="tiny", world={}, jobs=(Entry("gltr", "rgb-single-pass", ("gltr",)),))
+MATRIX = Matrix(preset="tiny", world={}, jobs=(MatrixEntry("gltr", "rgb-single-pass", ("gltr",)),))
 
 Floats = NDArray[np.float64]
 

@@ -8,17 +8,17 @@ import pytest
 from runners.errors import RunError
 from runners.regression.accuracy import noises, other_weights, same_weights
 from runners.regression.baseline import Probe, Ratio
-from runners.regression.compare import Incomparable, Row, compare, require_comparable
+from runners.regression.compare import CheckRow, Incomparable, compare, require_comparable
 from tests.runners.regression.cases import ARMS, MATRIX, PEOPLE, PROTOCOL, World, baseline, with_arm
 
 SEEDS = (0, 1, 2)
 
 
-def _row(rows: list[Row], name: str) -> Row:
+def _row(rows: list[CheckRow], name: str) -> CheckRow:
     return next(row for row in rows if row.name == name)
 
 
-def _failed(rows: list[Row]) -> set[str]:
+def _failed(rows: list[CheckRow]) -> set[str]:
     return {row.name for row in rows if row.failed}
 
 
@@ -169,7 +169,7 @@ def test_a_time_is_worse_only_beyond_tolerance_and_doubt(now: Ratio, verdict: st
 def test_probes_fail_beyond_their_tolerance_by_the_name_of_the_number() -> None:
     old = World(11).measured(SEEDS)
 
-    def probed(red: float) -> Row:
+    def probed(red: float) -> CheckRow:
         numbers = {"red mean": red, "blue mean": 0.5}
         return _row(compare(baseline(old), replace(old, probes={**old.probes, "pixels: y": Probe("", numbers, 1e-4)})),
                     "pixels: y")  # fmt: skip

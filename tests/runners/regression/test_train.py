@@ -11,7 +11,7 @@ from runners.errors import NotPossible, TrainingFailed
 from runners.pipeline import job as jobs_module
 from runners.pipeline.job import Job
 from runners.regression.compare import compare
-from runners.regression.matrix import Entry, Matrix
+from runners.regression.matrix import Matrix, MatrixEntry
 from runners.regression.train import Task, load_world, make_job, plan_tasks, shared_steps, train_all
 from tests.runners.regression.cases import World, baseline
 
@@ -21,7 +21,7 @@ MATRIX = Matrix(
     world={},
     seeds=(0, 1),
     budget="quick",
-    jobs=(Entry(BRIEF, "rgb-single-pass", ("baseline",)), Entry(BRIEF, "rgb-snippets", ("baseline",))),
+    jobs=(MatrixEntry(BRIEF, "rgb-single-pass", ("baseline",)), MatrixEntry(BRIEF, "rgb-snippets", ("baseline",))),
 )
 
 
@@ -39,10 +39,10 @@ def _jobs(matrix: Matrix, work: Path) -> list[Job]:
 
 def test_papers_that_share_a_stage_are_one_task_and_the_others_go_side_by_side(work: Path) -> None:
     entries = (
-        Entry("gltr", "res50-rgb-single-pass", ("baseline", "gltr")),
-        Entry("cosam", "rgb-snippets", ("cosam",)),
-        Entry("adfd", "rgb-single-pass", ("a",)),
-        Entry("tkp", "image-to-video", ("tkp",)),  # starts from the very network that COSAM starts from
+        MatrixEntry("gltr", "res50-rgb-single-pass", ("baseline", "gltr")),
+        MatrixEntry("cosam", "rgb-snippets", ("cosam",)),
+        MatrixEntry("adfd", "rgb-single-pass", ("a",)),
+        MatrixEntry("tkp", "image-to-video", ("tkp",)),  # starts from the very network that COSAM starts from
     )
     matrix = Matrix(preset="tiny", world={}, jobs=entries)
     tasks = plan_tasks(_jobs(matrix, work), entries, (0, 7))
