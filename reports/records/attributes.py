@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import ReportError
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 
 _SLACK = 1e-6  # a mean of float32 sigmoids may pass 1 by rounding
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from protocols.ground_truth.restoration import MEASURES
 from protocols.vocabulary import CALL_SCORES
 from reports.errors import ReportError
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 from reports.schema.vocabulary import REPAIR_PICTURES
 
 AGREEMENT = 1e-3  # by which a recorded mean may differ from its own array (rounding)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from protocols.vocabulary import ACCURACIES, FAMILIES
 from reports.errors import ReportError
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 from reports.schema.metrics import AGREEMENT
 
 Floats = NDArray[np.float64]

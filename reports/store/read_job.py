@@ -19,7 +19,7 @@ from reports.records.result_checks import check_repaired, check_result
 from reports.records.splits import wanted
 from reports.records.test_time import Choices, ChoicesRecord, check_choices
 from reports.schema.controls import CONTROLS
-from reports.schema.json_shape import check_form, readable
+from reports.schema.json_form import check_form, readable
 from reports.schema.vocabulary import ResultKind
 from reports.store import cards
 from reports.store import cost as cost_store

@@ -26,7 +26,7 @@ from reports.errors import ReportError
 from reports.records.labels import Labels, check_labels
 from reports.records.per_query import check_per_query
 from reports.records.result_checks import check_result
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 from reports.schema.vocabulary import PARENT
 from reports.store import cards
 from reports.store.reader import ARTIFACTS, counting
