@@ -121,7 +121,7 @@ def _recorded(form: Any) -> Any:
             key: (Required if key in form.__required_keys__ else NotRequired)[_recorded(_bare(hint))]
             for key, hint in get_type_hints(form, include_extras=True).items()
         }
-        made = TypedDict(form.__name__, fields)  # type: ignore[operator]  # mypy knows literal fields only
+        made = TypedDict(form.__name__, fields)  # type: ignore[misc]  # mypy knows literal fields only
         made.__doc__, made.__module__ = form.__doc__, form.__module__
         return made
     if form is Known or form is float:
@@ -163,13 +163,11 @@ def _place(loc: Sequence[str | int], value: Any) -> tuple[str | int, ...]:
     """Where in the value an error is: without the names that pydantic gives to the forms of a union."""
     place: list[str | int] = []
     for step in loc:
-        if (isinstance(value, Mapping) and step in value) or (
-            isinstance(value, list | tuple) and isinstance(step, int) and step < len(value)
-        ):
-            value = value[step]
-        else:
-            continue
-        place.append(step)
+        held = isinstance(value, Mapping) and step in value
+        held |= isinstance(value, list | tuple) and isinstance(step, int) and step < len(value)
+        if held:
+            value = value[step]  # type: ignore[index]  # which of the two it is decides whether step is a number
+            place.append(step)
     return tuple(place)
 
 
