@@ -166,7 +166,7 @@ def _place(loc: Sequence[str | int], value: Any) -> tuple[str | int, ...]:
         held = isinstance(value, Mapping) and step in value
         held |= isinstance(value, list | tuple) and isinstance(step, int) and step < len(value)
         if held:
-            value = value[step]  # type: ignore[index]  # which of the two it is decides whether step is a number
+            value = value[step]
             place.append(step)
     return tuple(place)
 
