@@ -8,7 +8,7 @@ from typing import Any
 
 from files.formats import toml
 from reports.errors import ReportError
-from reports.schema.json_shape import readable
+from reports.schema.json_form import readable
 from reports.store import cards
 
 SHELF = Path(__file__).resolve().parents[2] / "methods"

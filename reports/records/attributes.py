@@ -16,7 +16,7 @@ from protocols.ground_truth.attributes import balanced
 from reports.errors import ReportError
 from reports.records.interface import Arrays, OfArm, RecordKind, same_tracklets
 from reports.records.splits import mean_if_all_known
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 
 _SLACK = 1e-6  # a mean of float32 sigmoids may pass 1 by rounding
 

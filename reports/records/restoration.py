@@ -17,7 +17,7 @@ from protocols.vocabulary import CALL_SCORES
 from reports.errors import ReportError
 from reports.records.interface import Arrays, OfArm, RecordKind
 from reports.records.result_checks import check_repaired
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 from reports.schema.vocabulary import REPAIR_PICTURES
 
 AGREEMENT = 1e-3  # by which a recorded mean may differ from its own array (rounding)

@@ -17,7 +17,7 @@ from reports.records.result import (
 )
 from reports.records.splits import check_split
 from reports.schema.controls import CONTROLS
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 from reports.schema.metrics import AGREEMENT, headline_side
 from reports.schema.vocabulary import RAW
 

@@ -19,7 +19,7 @@ from protocols.vocabulary import ACCURACIES, FAMILIES, WITH_INTERVALS
 from reports.errors import ReportError
 from reports.records.interface import Arrays, RecordKind
 from reports.records.splits import listed, mean_of_each, pooled_queries
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 from reports.schema.metrics import AGREEMENT
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from reports.errors import ReportError
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 
 
 def check_tracklets(

@@ -7,7 +7,7 @@ the typed card of the methods floor (``key``, ``title`` ... at the top, arms as 
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
-from reports.schema.json_shape import Known
+from reports.schema.json_form import Known
 
 PAPER_KEYS = ("key", "title", "authors", "venue", "year", "pages", "arxiv", "doi", "code", "code_licence")
 HEADLINE_ORDER = ("proposed", "baseline", "ablation")

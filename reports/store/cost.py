@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports.records.cost import CostRecord, read
-from reports.schema.json_shape import readable
+from reports.schema.json_form import readable
 from reports.store.reader import Reader, remedy_of
 
 if TYPE_CHECKING:

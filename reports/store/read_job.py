@@ -13,7 +13,7 @@ from reports.records.result import ResultRecord, Strips
 from reports.records.result_checks import check_result
 from reports.records.splits import wanted
 from reports.schema.controls import CONTROLS
-from reports.schema.json_shape import check_form, readable
+from reports.schema.json_form import check_form, readable
 from reports.store import cards
 from reports.store import cost as cost_store
 from reports.store.arm import ArmRun, Group

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from protocols.vocabulary import Side
-from reports.schema.json_shape import check_form
+from reports.schema.json_form import check_form
 from reports.schema.vocabulary import CHILD
 from runners.errors import RunError
 from runners.evaluation.descriptor_set import HEADLINE, IMAGE, read

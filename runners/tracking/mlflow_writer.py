@@ -26,7 +26,7 @@ from reports.errors import ReportError
 from reports.records.interface import Recorded, RecordKind, digest_of
 from reports.records.per_query import check_per_query
 from reports.records.result_checks import check_result
-from reports.schema.json_shape import non_finite
+from reports.schema.json_form import non_finite
 from reports.schema.vocabulary import PARENT
 from reports.store import cards
 from reports.store.reader import artifact_names, counting

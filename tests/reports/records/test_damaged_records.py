@@ -9,7 +9,7 @@ import pytest
 
 from reports.errors import NothingToReport, ReportError
 from reports.records.result import ResultRecord, Strips
-from reports.schema.json_shape import check_form
+from reports.schema.json_form import check_form
 from reports.store.jobs import load_all
 from reports.store.read_job import load_job
 from reports.store.reader import open_reader

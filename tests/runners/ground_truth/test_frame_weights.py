@@ -14,7 +14,7 @@ from datasets.sampling.snippets import snippets
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
 from reports.records.frame_weights import check_weights
-from reports.schema import json_shape
+from reports.schema import json_form
 from runners.errors import RunError
 from runners.ground_truth import frame_weights
 from runners.ground_truth.frame_weights import Weighed, weigh
@@ -164,7 +164,7 @@ def test_the_report_accepts_the_record_and_pictures_follow_the_rule(
 ) -> None:
     found = weighed(Knows("groups", shares), split, store)
     check_weights(found.record, found.arrays)
-    assert not list(json_shape.non_finite(found.record))
+    assert not list(json_form.non_finite(found.record))
     rows = found.record["pictures"]["rows"]
     assert 3 <= len(rows) <= frame_weights.PICTURED
     assert len({row["key"] for row in rows}) == len(rows)

@@ -13,7 +13,7 @@ from datasets.synthwalk.renderer import materials
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
 from protocols.ground_truth import masks
-from reports.schema import json_shape
+from reports.schema import json_form
 from runners.ground_truth.interface import has_truth
 from runners.ground_truth.masks import Explained, explain
 from runners.ground_truth.scenes import scenes
@@ -87,7 +87,7 @@ def test_a_mask_in_the_middle_beats_one_at_the_edge_on_people(split: Split, stor
 
 def test_the_record_has_pictures_and_no_number_that_is_not_finite(split: Split, store: FrameStore) -> None:
     found = looked("middle", "edge", split, store)
-    assert not list(json_shape.non_finite(found.record))
+    assert not list(json_form.non_finite(found.record))
     rows = found.record["pictures"]["rows"]
     assert 3 <= len(rows) <= 5
     for row in rows:
