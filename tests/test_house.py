@@ -22,7 +22,7 @@ CLASSES_TO_RENAME = {
 }  # fmt: skip
 """Names that still stand for three things or more: a name that is mended is struck off, and none is added."""
 
-SECTIONS_TO_PART = {("attributes", "frame_weights")}
+SECTIONS_TO_PART: set[tuple[str, str]] = set()
 """Sections of which the first still imports the second; the same rule."""
 
 

@@ -16,7 +16,7 @@ from protocols import vocabulary
 from protocols.admission import _CHECKS
 from protocols.ground_truth import masks
 from protocols.ranking import conventions
-from reports.records.discovery import kinds
+from reports.records import kinds
 from reports.records.restoration import PictureRow
 from reports.schema import controls, metrics
 from reports.schema import vocabulary as words

@@ -1,6 +1,6 @@
 """What a kind of result is: its files, what must hold in them, and what they say to MLflow and over divisions.
 
-A kind states itself in one constant, ``KIND``, in the module of its record: `reports.records.discovery` finds it there.
+A kind states itself in one constant, ``KIND``, in the module of its record: `reports.records` finds it there.
 Nothing else lists kinds; the writer, the store and the pages go through all that are found.
 """
 

@@ -1,4 +1,4 @@
-"""Finding sections of a paper's page: ``SECTIONS`` of every ``section.py``, here and in folders outside the suite."""
+"""Finding sections of a paper's page: ``SECTIONS`` of every ``section.py`` of this floor and of folders outside."""
 
 from functools import cache
 from pathlib import Path
@@ -39,6 +39,7 @@ def _sections(outside: tuple[Path, ...]) -> tuple[Section, ...]:
     found: dict[str, Section] = {}
     try:
         stated = [
+            *plug_ins.stated("reports", "SECTIONS", "section"),
             *plug_ins.stated("reports.sections", "SECTIONS", "section"),
             *plug_ins.stated_outside("SECTIONS", "section", outside),
         ]

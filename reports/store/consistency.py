@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from protocols.vocabulary import SIDES
 from reports.errors import ReportError
+from reports.records import kinds_of_arms
 from reports.records.annotations import PREFIX
-from reports.records.discovery import kinds_of_arms
 from reports.records.interface import OfArm, OfRun
 from reports.store.arm import Group
 

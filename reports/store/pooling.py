@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from reports.errors import NothingToReport
-from reports.records.discovery import kinds_of_arms
+from reports.records import kinds_of_arms
 from reports.records.splits import pooled_queries, pooled_result
 from reports.store.arm import ArmRun
 

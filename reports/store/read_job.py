@@ -5,8 +5,8 @@ from typing import Any
 
 from files.formats.arrays import load_npz
 from reports.errors import NothingToReport, ReportError
+from reports.records import kinds_of_arms, kinds_of_jobs
 from reports.records.cost import CostRecord
-from reports.records.discovery import kinds_of_arms, kinds_of_jobs
 from reports.records.interface import RecordKind
 from reports.records.per_query import check_per_query
 from reports.records.result import ResultRecord, Strips

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from files import leftovers
 from files.formats import json as json_files
 from reports.errors import NothingToReport, ReportError
-from reports.records.discovery import kinds
+from reports.records import kinds
 from reports.schema.vocabulary import BENCH, CHILD, PARENT
 from reports.store.requests import ask, check_answers
 from reports.store.sqlite_file import check_readable

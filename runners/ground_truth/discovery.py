@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from files import plug_ins
-from reports.records.discovery import kinds
+from reports.records import kinds
 from runners.errors import RunError
 from runners.ground_truth.interface import Measurement
 

@@ -58,7 +58,7 @@ class Outcome:
         strips: pictures of what was retrieved.
         train_log: rows of the training curve.
         fresh: whether it was made now, not found.
-        records: what stands beside the result, by the name of its kind (`reports.records.discovery`).
+        records: what stands beside the result, by the name of its kind (`reports.records`).
     """
 
     result: dict[str, Any]

@@ -133,7 +133,7 @@ class Store(Runs):
             per_query: arrays of ``reports.records.per_query.PER_QUERY_ARRAYS`` and ``cmc``, accuracies in percent.
             strips: ``reports.records.result.Strips``, or ``None``.
             train_log: rows with ``stage``, ``step`` and numbers, in order; may be empty.
-            records: what stands beside the result, by the name of its kind (`reports.records.discovery`).
+            records: what stands beside the result, by the name of its kind (`reports.records`).
 
         Returns:
             The child's run id.

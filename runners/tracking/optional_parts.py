@@ -1,4 +1,4 @@
-"""What may be recorded beside a result or a job: values of the kinds that `reports.records.discovery` finds.
+"""What may be recorded beside a result or a job: values of the kinds that `reports.records` finds.
 
 Each is a JSON record and arrays. All are optional; one that is absent leaves no trace but what its kind asks for, not
 even in the digest by which a recorded result is known again.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.errors import ReportError
-from reports.records.discovery import kinds, kinds_of_arms
+from reports.records import kinds, kinds_of_arms
 from reports.records.interface import Recorded, RecordKind
 from runners.errors import RunError
 from runners.tracking import tags_and_metrics as content

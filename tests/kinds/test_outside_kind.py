@@ -15,7 +15,7 @@ import methods
 from files.plug_ins import VARIABLE
 from reports.compose import compose
 from reports.errors import ReportError
-from reports.records.discovery import kinds
+from reports.records import kinds
 from reports.sections.discovery import sections
 from reports.store.read_job import load_job
 from reports.store.reader import artifact_names, open_reader

@@ -1,17 +1,11 @@
-"""What arms reach: sections on results, splits, sides, slices, curves and conventions, and their tables as files."""
+"""What arms reach: sections on results, splits, sides, slices and curves, and their tables as files."""
 
 from typing import Any
 
-from protocols.statistics import clustered_bootstrap
-from reports.conventions import page as protocol_ledger_page
-from reports.render import figures
-from reports.render.table import Column, Table, number
-from reports.schema.metrics import headline_side
-from reports.sections.cost import plots
+from reports.render.table import Column, number
 from reports.sections.interface import Section, SectionInput
 from reports.sections.results import sides, slices, splits, tables
 from reports.store import cards, repairer_names
-from reports.store.arm import Group
 from reports.store.job import Job
 
 
@@ -64,42 +58,6 @@ def _slices(given: SectionInput) -> dict[str, Any]:
     return {"sliced": found} if found else {}
 
 
-def _curves(given: SectionInput) -> dict[str, Any]:
-    from markupsafe import Markup
-
-    job = given.job
-    drawn = _drawn(job)
-    return {
-        "cmc": Markup(cmc_figure(job)),
-        "side": headline_side(job.any_result["protocol"]),
-        "some_drawn": len(drawn) < len(job.groups),
-        "costs": plots.cost_figures(job, drawn),
-        "run_ids": tables.results(job).visible().runs(),
-    }
-
-
-def cmc_figure(job: Job) -> str:
-    """CMC of the arms and the colour row, with bands from resampled identities."""
-    curves = []
-    for group in _drawn(job):
-        if group.control not in (None, "colour"):
-            continue
-        ends = [
-            clustered_bootstrap(group.values(f"rank{rank}"), group.people(), bounds=(0.0, 100.0), resamples=1000)
-            for rank in range(1, figures.MAX_RANK + 1)
-        ]
-        curves.append(figures.curve(group.label, ends, reference=group.control is not None))
-    return figures.cmc_curves(curves)
-
-
-def _drawn(job: Job) -> list[Group]:
-    """What curves show: all, but of arms that differ in their data alone the raw one and the headline arm."""
-    if not job.repaired:
-        return list(job.groups)
-    headline_one = repairer_names.headline_group(job)
-    return [group for group in job.groups if group.control or not group.data.repaired or group is headline_one]
-
-
 def _colour_note(job: Job, arm: str) -> str:
     colour = [group for group in job.groups if group.control == "colour"]
     if not colour:
@@ -115,42 +73,6 @@ def _colour_note(job: Job, arm: str) -> str:
             f" Of {job.by_name[arm].label}'s wrong first answers, {100 * same:.0f} % come from the query's own camera."
         )
     return text
-
-
-def _conventions(given: SectionInput) -> dict[str, Any]:
-    job = given.job
-    ledgered = protocol_ledger_page.section(job)
-    found = [] if ledgered else _convention_tables(job)
-    if not ledgered and not found:
-        return {}
-    return {
-        "ledgered": ledgered,
-        "conventions": found,
-        "conventions_words": _conventions_words(job, found, repairer_names.headline_group(job).name),
-    }
-
-
-def _convention_tables(job: Job) -> list[Table]:
-    found = (tables.conventions(job, "mAP"), tables.conventions(job, "rank1"))
-    return [table for table in found if table.rows]
-
-
-def _convention_files(given: SectionInput) -> list[Table]:
-    return [*_convention_tables(given.job), *protocol_ledger_page.section(given.job).get("files", [])]
-
-
-def _conventions_words(job: Job, convention_tables: list[Table], arm: str) -> str:
-    if not convention_tables:
-        return ""
-    table = convention_tables[0]
-    if arm not in [column.key for column in table.columns]:
-        return "Each row is another published way to count; nothing else changes."
-    cells = [cell for cell in table.column(arm)[:-1] if isinstance(cell, float)]
-    ends = f"{min(cells):.1f} to {max(cells):.1f} %"
-    return (
-        f"Published tables count in different ways. The same descriptors of {job.by_name[arm].label} score {ends} mAP "
-        f"depending on the convention alone: {max(cells) - min(cells):.1f} points that are no property of the method."
-    )
 
 
 SECTIONS = (
@@ -189,6 +111,4 @@ SECTIONS = (
         lambda given: [slices.table(given.job, one) for one in given.slices],
         facts=lambda given: {"slices": [one.attribute["name"] for one in given.slices]},
     ),
-    Section("curves", "Ranks and cost", _curves, 90, "curves.html.j2"),
-    Section("conventions", "Conventions", _conventions, 140, "conventions.html.j2", _convention_files),
 )
