@@ -17,12 +17,10 @@ from runners.plan.import_closure import HOUSE, ROOTS
 MOST_FILES = 15  # Python files in one folder
 MOST_CLASSES = 2  # of one name
 
-CLASSES_TO_RENAME = {
-    "Bar", "Compared", "Difference", "Entry", "Judged", "Line", "Part", "PictureRow", "Pictures", "Row", "_Lines",
-}  # fmt: skip
+CLASSES_TO_RENAME: set[str] = set()
 """Names that still stand for three things or more: a name that is mended is struck off, and none is added."""
 
-SECTIONS_TO_PART = {("attributes", "frame_weights")}
+SECTIONS_TO_PART: set[tuple[str, str]] = set()
 """Sections of which the first still imports the second; the same rule."""
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from protocols.ground_truth.attributes import balanced
 from reports.errors import ReportError
-from reports.records.attributes import ColumnRecord, check_chances, check_columns, check_truth, needs
 from reports.records.interface import RecordKind
+from reports.schema.attribute_columns import ColumnRecord, check_chances, check_columns, check_truth, needs
 
 Floats = NDArray[np.float64]
 

@@ -39,6 +39,7 @@ def _sections(outside: tuple[Path, ...]) -> tuple[Section, ...]:
     found: dict[str, Section] = {}
     try:
         stated = [
+            *plug_ins.stated("reports", "SECTIONS", "section"),
             *plug_ins.stated("reports.sections", "SECTIONS", "section"),
             *plug_ins.stated("reports", "SECTIONS", "section"),
             *plug_ins.stated_outside("SECTIONS", "section", outside),

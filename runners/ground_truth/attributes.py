@@ -128,22 +128,22 @@ def recognise_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
 
 
 def _planned(given: MeasurementInput) -> Step | None:
-    if not given.of_raw or given.last.labels is None or given.material.annotation is None:
+    if not given.of_raw or given.last.labels is None or given.data.annotation is None:
         return None
     return recognise_step(given.run, given.last, given.config)
 
 
 def _measure(given: MeasurementInput) -> Recognised | None:
-    trained, material, last = given.trained(), given.material, given.last
+    trained, data, last = given.trained(), given.data, given.last
     if not isinstance(trained, LearnsAttributes) or not isinstance(trained, FrameThenTime):
         return None
-    assert last.labels is not None and material.annotation is not None  # or nothing was planned
-    store = material.raw_store("test", last.size, last.crop, last.resize)
+    assert last.labels is not None and data.annotation is not None  # or nothing was planned
+    store = data.raw_store("test", last.size, last.crop, last.resize)
     file = stages.frame_features(
-        trained, "test", material.raw, store, last.stage.normalise, material.steps, material.device, last.precision
+        trained, "test", data.raw, store, last.stage.normalise, data.steps, data.device, last.precision
     )
     features = stages.load_features(file)
-    return recognise(trained, features, store.offsets, material.raw, material.annotation, last.labels, material.device)
+    return recognise(trained, features, store.offsets, data.raw, data.annotation, last.labels, data.device)
 
 
 MEASUREMENT = Measurement("attributes", _planned, _measure, order=40)

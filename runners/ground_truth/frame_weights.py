@@ -262,7 +262,7 @@ def weigh_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
 
 
 def _planned(given: MeasurementInput) -> Step | None:
-    if not given.of_raw or not has_truth(given.material.raw):
+    if not given.of_raw or not has_truth(given.data.raw):
         return None
     return weigh_step(given.run, given.last, given.config)
 
@@ -271,13 +271,13 @@ def _measure(given: MeasurementInput) -> Weighed | None:
     trained = given.trained()
     if not isinstance(trained, Explains):
         return None
-    material, last = given.material, given.last
+    data, last = given.data, given.last
     return weigh(
         trained,
-        material.raw,
-        material.raw_store("test", last.size, last.crop, last.resize),
+        data.raw,
+        data.raw_store("test", last.size, last.crop, last.resize),
         normalise=last.stage.normalise,
-        device=material.device,
+        device=data.device,
         precision=last.precision,
         names=[group.name for group in last.labels.groups] if last.labels else [],
     )

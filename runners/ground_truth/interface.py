@@ -57,6 +57,9 @@ class JobData(Protocol):
     def scores(self, part: str, planned: PlannedScores) -> NDArray[np.float32]:
         """``[F, K]`` scores of the regions of each frame."""
 
+    def calls(self, part: str, data: PlannedData) -> NDArray[np.bool_]:
+        """``[F, K]`` regions of each raw frame that repaired data rest on, as they were called occluded."""
+
     def scorer(self, planned: PlannedScores) -> ScoresRegions:
         """The network that scores regions."""
 
@@ -73,7 +76,7 @@ class MeasurementInput:
         last: its last stage.
         tested: the data it is judged on.
         config: of the job.
-        material: data of the job.
+        data: data of the job.
         calls: whether the job repairs anything by calls of regions.
         kept: what measurements of one job share, under keys of their own.
     """
@@ -82,7 +85,7 @@ class MeasurementInput:
     last: PlannedStage
     tested: PlannedData
     config: JobConfig
-    material: JobData
+    data: JobData
     calls: bool
     kept: dict[str, Any]
 
@@ -93,8 +96,8 @@ class MeasurementInput:
 
     def trained(self) -> nn.Module:
         """The network as training left it."""
-        material = self.material
-        return stages.trained_method(self.last, material.raw.num_train_ids, material.steps, material.device)
+        data = self.data
+        return stages.trained_method(self.last, data.raw.num_train_ids, data.steps, data.device)
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def explain_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
 
 
 def _planned(given: MeasurementInput) -> Step | None:
-    if not given.of_raw or not has_truth(given.material.raw):
+    if not given.of_raw or not has_truth(given.data.raw):
         return None
     return explain_step(given.run, given.last, given.config)
 
@@ -185,17 +185,15 @@ def _measure(given: MeasurementInput) -> Explained | None:
     trained = given.trained()
     if not isinstance(trained, Explains):
         return None
-    material, last = given.material, given.last
-    initial = stages.build_method(
-        last.run, material.raw.num_train_ids, last.seed, last.size, material.device, last.precision
-    )
+    data, last = given.data, given.last
+    initial = stages.build_method(last.run, data.raw.num_train_ids, last.seed, last.size, data.device, last.precision)
     return explain(
         trained,
         initial.eval(),
-        material.raw,
-        material.raw_store("test", last.size, resize=last.resize),
+        data.raw,
+        data.raw_store("test", last.size, resize=last.resize),
         normalise=last.stage.normalise,
-        device=material.device,
+        device=data.device,
         precision=last.precision,
     )
 

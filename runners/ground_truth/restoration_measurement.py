@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from datasets.frames.subset import FrameSelection
 from datasets.repaired.write import read_changes
 from methods.interface import FrameThenTime, ScoresRegions
-from runners.evaluation.occluded_regions import occluded_regions
 from runners.ground_truth.interface import Measurement, MeasurementInput, has_truth
 from runners.ground_truth.restoration import RepairedFrames, Restored, detect, restore
 from runners.ground_truth.restoration_frames import eye_of
@@ -48,16 +47,16 @@ def _planned(given: MeasurementInput) -> Step | None:
     tested = given.tested
     if given.run.control or tested.repairer is None or tested.repairer.kind == "none":
         return None
-    if not has_truth(given.material.raw) or not (tested.scores or given.calls):
+    if not has_truth(given.data.raw) or not (tested.scores or given.calls):
         return None
     return restore_step(tested, _scores(given), given.config)
 
 
 def _measure(given: MeasurementInput) -> Restored:
-    tested, material, planned = given.tested, given.material, _scores(given)
+    tested, data, planned = given.tested, given.data, _scores(given)
     assert tested.repairer is not None  # raw data are not restored
     last = planned.scorer
-    scorer, scores = material.scorer(planned), material.scores("test", planned)
+    scorer, scores = data.scorer(planned), data.scores("test", planned)
     tau = tested.repairer.tau if tested.repairer.tau is not None else scorer.region_threshold
     reference = _reference(given, planned, scorer)
     about = {
@@ -67,16 +66,15 @@ def _measure(given: MeasurementInput) -> Restored:
         "seed": given.last.seed,
         "calls": f"regions whose score by {given.config.scorer} lies below {tau:g}" if tested.scores else None,
     }
-    detection = detect(material.raw, scores, scorer, tau) if tested.scores else None
-    store = material.store("test", last.size, tested, resize=last.resize)
+    detection = detect(data.raw, scores, scorer, tau) if tested.scores else None
+    store = data.store("test", last.size, tested, resize=last.resize)
     if isinstance(store, FrameSelection):
-        return _dropped(store, scores, tau, {**about, "detection": detection})
-    repaired = RepairedFrames(
-        store.flat(), _changes(given, last.size), occluded_regions(scores, tau) if tested.scores else None
-    )
-    eye = eye_of(scorer, last.stage.normalise, material.device, last.precision)
-    raw = material.raw_store("test", last.size, resize=last.resize)
-    found = restore(material.raw, raw, repaired, reference, eye, about)
+        return _dropped(store, data.calls("test", tested), {**about, "detection": detection})
+    calls = data.calls("test", tested) if tested.scores else None
+    repaired = RepairedFrames(store.flat(), _changes(given, last.size), calls)
+    eye = eye_of(scorer, last.stage.normalise, data.device, last.precision)
+    raw = data.raw_store("test", last.size, resize=last.resize)
+    found = restore(data.raw, raw, repaired, reference, eye, about)
     return Restored({**found.record, "detection": detection}, found.arrays)
 
 
@@ -84,25 +82,23 @@ def _reference(given: MeasurementInput, planned: PlannedScores, scorer: ScoresRe
     """Raw frames and their truth as the scoring network sees them; made once for a job."""
     key = f"{STEP}/{planned.step.fingerprint}"
     if key not in given.kept:
-        material, last = given.material, planned.scorer
-        raw = material.raw_store("test", last.size, resize=last.resize)
-        normalise, device, precision = last.stage.normalise, material.device, last.precision
+        data, last = given.data, planned.scorer
+        raw = data.raw_store("test", last.size, resize=last.resize)
+        normalise, device, precision = last.stage.normalise, data.device, last.precision
         features = None
         if isinstance(scorer, FrameThenTime):  # they were extracted when the arm itself was judged
-            file = stages.frame_features(
-                scorer, "test", material.raw, raw, normalise, material.steps, device, precision
-            )
+            file = stages.frame_features(scorer, "test", data.raw, raw, normalise, data.steps, device, precision)
             features = stages.load_features(file)
         given.kept[key] = build_reference(
-            material.raw, raw, scorer, normalise=normalise, device=device, precision=precision, features=features
+            data.raw, raw, scorer, normalise=normalise, device=device, precision=precision, features=features
         )
     found: Reference = given.kept[key]
     return found
 
 
-def _dropped(store: FrameSelection, scores: NDArray[np.float32], tau: float, about: dict[str, Any]) -> Restored:
+def _dropped(store: FrameSelection, calls: NDArray[np.bool_], about: dict[str, Any]) -> Restored:
     """The record of frames that were left out."""
-    hit = np.asarray(occluded_regions(scores, tau).any(axis=1))
+    hit = np.asarray(calls.any(axis=1))
     kept = np.zeros(len(hit), dtype=bool)
     kept[store.rows] = True
     owner = np.repeat(np.arange(len(store.base)), store.base.lengths)
@@ -129,8 +125,8 @@ def _dropped(store: FrameSelection, scores: NDArray[np.float32], tau: float, abo
 
 def _changes(given: MeasurementInput, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Which pixels a repair changed ``[F, H, W]``, at another size where the network sees one."""
-    root = given.material.folder(given.tested)
-    masks = [read_changes(root, t.key)[0] for t in given.material.raw.test]
+    root = given.data.folder(given.tested)
+    masks = [read_changes(root, t.key)[0] for t in given.data.raw.test]
     rows, columns = (
         ((np.arange(n) + 0.5) * whole / n).astype(np.int64) for n, whole in zip(size, masks[0].shape[1:], strict=True)
     )

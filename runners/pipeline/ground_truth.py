@@ -39,13 +39,13 @@ class GroundTruthChecks:
     """Answers for one job.
 
     Attributes:
-        material: data of the job.
-        setting: of the job.
+        versions: data of the job.
+        config: of the job.
         calls: whether the job repairs anything by calls.
     """
 
-    material: DataVersions
-    setting: JobConfig
+    versions: DataVersions
+    config: JobConfig
     calls: bool = False
     _kept: dict[str, Any] = field(default_factory=dict)
     _shares: HiddenShares | None = None
@@ -59,7 +59,7 @@ class GroundTruthChecks:
             tested: the data it is judged on.
             told: fingerprints of the steps on data alone that were told with this seed; theirs are added.
         """
-        given = MeasurementInput(run, last, tested, self.setting, self.material, self.calls, self._kept)
+        given = MeasurementInput(run, last, tested, self.config, self.versions, self.calls, self._kept)
         found: dict[str, Recorded] = {}
         for measurement in measurements():
             step = measurement.planned(given)
@@ -73,7 +73,7 @@ class GroundTruthChecks:
 
     def _once(self, step: Step, measurement: Measurement, given: MeasurementInput) -> Answer | None:
         """What is measured in a step, made if need be; None where there is no answer."""
-        steps, (json_name, npz_name) = self.material.steps, kinds()[measurement.kind].files
+        steps, (json_name, npz_name) = self.versions.steps, kinds()[measurement.kind].files
         if not steps.done(step):
             made = measurement.measure(given)
             with steps.running(step) as folder:
@@ -84,24 +84,24 @@ class GroundTruthChecks:
 
     def hidden_by(self, seed: int) -> str | None:
         """What `hidden_shares` rests on, for fingerprints: ``truth``, the region scores' fingerprint, or None."""
-        if has_truth(self.material.raw):
+        if has_truth(self.versions.raw):
             return "truth"
-        return plan_scores(seed, self.setting).step.fingerprint if self.calls else None
+        return plan_scores(seed, self.config).step.fingerprint if self.calls else None
 
     def hidden_shares(self, seed: int) -> HiddenShares | None:
         """How much of the person is hidden in each test tracklet.
 
         By truth where it is known; else by the share of called regions, if the job calls any; else None.
         """
-        material = self.material
-        if self._shares is None and has_truth(material.raw):
-            self._shares = HiddenShares(hidden_shares(material.raw), "truth")
+        versions = self.versions
+        if self._shares is None and has_truth(versions.raw):
+            self._shares = HiddenShares(hidden_shares(versions.raw), "truth")
         elif self._shares is None and self.calls:
-            planned = plan_scores(seed, self.setting)
-            found = occluded_regions(material.scores("test", planned), material.scorer(planned).region_threshold).mean(
+            planned = plan_scores(seed, self.config)
+            found = occluded_regions(versions.scores("test", planned), versions.scorer(planned).region_threshold).mean(
                 axis=1
             )
-            offsets = material.raw_store("test", planned.scorer.size).offsets
+            offsets = versions.raw_store("test", planned.scorer.size).offsets
             shares = np.add.reduceat(found, offsets[:-1]) / np.diff(offsets)
             self._shares = HiddenShares(shares, "region scores")
         return self._shares

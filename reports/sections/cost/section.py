@@ -9,6 +9,7 @@ from reports.records.cost import ArmCost, Cell, CostRecord
 from reports.render.plot_style import SETTINGS, colours, for_page, plain
 from reports.render.table import Table
 from reports.sections.cost import tables as cost_tables
+from reports.sections.cost.curves import curves
 from reports.sections.interface import Section, SectionInput
 
 SHOWN = 8  # lines of a figure; more cannot be told apart
@@ -152,4 +153,7 @@ def _tables(given: SectionInput) -> list[Table]:
     return tables(given.job.cost) if given.job.cost else []
 
 
-SECTIONS = (Section("cost", "Cost", _show, 100, "cost.html.j2", _tables),)
+SECTIONS = (
+    Section("curves", "Ranks and cost", curves, 90, "curves.html.j2"),
+    Section("cost", "Cost", _show, 100, "cost.html.j2", _tables),
+)

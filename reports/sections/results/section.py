@@ -2,15 +2,10 @@
 
 from typing import Any
 
-from protocols.statistics import clustered_bootstrap
-from reports.render import figures
 from reports.render.table import Column, number
-from reports.schema.metrics import headline_side
-from reports.sections.cost import plots
 from reports.sections.interface import Section, SectionInput
 from reports.sections.results import sides, slices, splits, tables
 from reports.store import cards, repairer_names
-from reports.store.arm import Group
 from reports.store.job import Job
 
 
@@ -61,42 +56,6 @@ def _sides_caveats(given: SectionInput) -> list[str]:
 def _slices(given: SectionInput) -> dict[str, Any]:
     found = slices.section(given.job, given.slices)
     return {"sliced": found} if found else {}
-
-
-def _curves(given: SectionInput) -> dict[str, Any]:
-    from markupsafe import Markup
-
-    job = given.job
-    drawn = _drawn(job)
-    return {
-        "cmc": Markup(cmc_figure(job)),
-        "side": headline_side(job.any_result["protocol"]),
-        "some_drawn": len(drawn) < len(job.groups),
-        "costs": plots.cost_figures(job, drawn),
-        "run_ids": tables.results(job).visible().runs(),
-    }
-
-
-def cmc_figure(job: Job) -> str:
-    """CMC of the arms and the colour row, with bands from resampled identities."""
-    curves = []
-    for group in _drawn(job):
-        if group.control not in (None, "colour"):
-            continue
-        ends = [
-            clustered_bootstrap(group.values(f"rank{rank}"), group.people(), bounds=(0.0, 100.0), resamples=1000)
-            for rank in range(1, figures.MAX_RANK + 1)
-        ]
-        curves.append(figures.curve(group.label, ends, reference=group.control is not None))
-    return figures.cmc_curves(curves)
-
-
-def _drawn(job: Job) -> list[Group]:
-    """What curves show: all, but of arms that differ in their data alone the raw one and the headline arm."""
-    if not job.repaired:
-        return list(job.groups)
-    headline_one = repairer_names.headline_group(job)
-    return [group for group in job.groups if group.control or not group.data.repaired or group is headline_one]
 
 
 def _colour_note(job: Job, arm: str) -> str:
@@ -152,5 +111,4 @@ SECTIONS = (
         lambda given: [slices.table(given.job, one) for one in given.slices],
         facts=lambda given: {"slices": [one.attribute["name"] for one in given.slices]},
     ),
-    Section("curves", "Ranks and cost", _curves, 90, "curves.html.j2"),
 )

@@ -22,10 +22,10 @@ def _planned(given: MeasurementInput) -> Step | None:
 
 
 def _measure(given: MeasurementInput) -> Answer:
-    store = given.material.raw_store("test", given.last.size)
+    store = given.data.raw_store("test", given.last.size)
     steps = np.abs(np.diff(store.flat().astype(np.float64), axis=AXIS)).mean(axis=(1, 2, 3))
     values = np.array([steps[begin:end].mean() for begin, end in pairwise(store.offsets)])
-    test = given.material.raw.test
+    test = given.data.raw.test
     arrays = {
         "person": np.array([one.person_id for one in test]),
         "key": np.array([one.key for one in test]),
