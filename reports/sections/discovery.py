@@ -41,7 +41,6 @@ def _sections(outside: tuple[Path, ...]) -> tuple[Section, ...]:
         stated = [
             *plug_ins.stated("reports", "SECTIONS", "section"),
             *plug_ins.stated("reports.sections", "SECTIONS", "section"),
-            *plug_ins.stated("reports", "SECTIONS", "section"),
             *plug_ins.stated_outside("SECTIONS", "section", outside),
         ]
     except ImportError as error:
