@@ -18,7 +18,7 @@ COMMANDS = {
     "runners.compare": ["--paper", "gltr", "--arms", "gltr/baseline", "--dataset", "own", "--data-root", "DATA"],
     "runners.cost": ["--paper", "gltr", "--arms", "baseline"],
     "runners.regress": [],
-    "runners.gpu_evidence": ["--quick", "--device", "cpu"],
+    "runners.gpu_evidence.__main__": ["--quick", "--device", "cpu"],
     "runners.evaluate": ["--descriptors", "SET"],
     "runners.repair": ["oracle", "new"],
     "runners.data": [],
@@ -48,7 +48,7 @@ LINES = {
         "--seconds -1", "--seconds inf", "--device xyz", "--arms nope", "--paper nope",
     ],
     "runners.regress": ["--workers 0", "--workers x", "--baseline missing.json", "--baseline .", "--reason words"],
-    "runners.gpu_evidence": ["--seconds -1", "--seconds nan", "--seconds x", "--parts nope"],
+    "runners.gpu_evidence.__main__": ["--seconds -1", "--seconds nan", "--seconds x", "--parts nope"],
     "runners.evaluate": [
         "--metric nope", "--queries x", "--dataset nope", "--dataset own --data-root missing", "--device xyz",
         "--dataset ilids", "--dataset own --data-root DATA --split -1", "--split 0",

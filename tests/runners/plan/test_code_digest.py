@@ -147,7 +147,7 @@ def test_machine_code_that_is_kept_is_found_by_all_that_it_was_made_of() -> None
         imported = HOUSES.source(name).imports
         assert "files.numba_cache.compiled" in imported
         others = {HOUSES.module(each) for each in imported} - {None, "files.numba_cache"}
-        assert others <= {"protocols.ranking.gallery", "protocols.arrays"}  # types, and what runs before a kernel
+        assert others <= {"protocols.ranking.gallery", "protocols.arrays", "files.cores"}  # types, and what runs before
 
 
 def test_an_arm_counts_with_all_that_its_network_imports_and_other_papers_do_not() -> None:

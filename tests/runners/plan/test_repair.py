@@ -108,7 +108,7 @@ def test_repairers_by_default_and_by_name() -> None:
     [
         ("orakle", "oracle"),
         ("stcnet", "stcnet-gen"),
-        ("nl", "judged, not one that repairs"),
+        ("nl", "scored, not one that repairs"),
         ("drop[tau=2]", "from -1 to 1"),
         ("drop[tau=x]", "from -1 to 1"),
         ("oracle[tau=0.9]", "calls no regions"),

@@ -226,7 +226,7 @@ def test_files_that_are_no_such_csv(tmp_path: Path, content: bytes, words: tuple
 
 def test_the_example_of_the_page_about_own_data_is_read_as_the_page_says(tmp_path: Path) -> None:
     page = HOUSE / "docs" / "own-data.md"
-    example = page.read_text().partition("```csv\n")[2].partition("```")[0]
+    example = page.read_text().partition("```text\n")[2].partition("```")[0]
     for name in ("17/first.jpg", "17/second.jpg", "17-at-the-door/1.jpg", "23/2.jpg", "23/10.jpg"):
         put(tmp_path / "videos" / name, name.encode())
     split = datasets.load("own", put(tmp_path / "tracklets.csv", example.encode()))
