@@ -11,9 +11,7 @@ attribute belongs to, `/name` that it belongs to none; a plain name that a known
 
 import csv
 import io
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -28,6 +26,7 @@ from datasets.attributes.groups import place_in_group
 from datasets.attributes.model import Annotation
 from datasets.errors import DataError
 from datasets.identifiers import shown
+from files import atomic
 
 PERSON: Final = "person_id"
 TRACKLET: Final = "tracklet"
@@ -100,7 +99,8 @@ def write(
     writer.writerow([PERSON, *header])
     for person, answers in zip(ids.tolist(), table, strict=True):
         writer.writerow([person, *("" if np.isnan(answer) else int(answer) for answer in answers)])
-    _put_whole(path, buffer.getvalue().encode())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(path, buffer.getvalue())
     return path
 
 
@@ -112,20 +112,6 @@ def _head(name: str, group: str) -> str:
             "around them and a group without a slash; rename it"
         )
     return f"{group}/{name}"
-
-
-def _put_whole(path: Path, data: bytes) -> None:
-    """Write a file that is either complete or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(partial).chmod(0o644)  # mkstemp makes files that only their owner may read
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
 
 
 def _whose(sheet: Sheet) -> tuple[NDArray[np.int64], list[str]]:
