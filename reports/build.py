@@ -164,8 +164,8 @@ def _all(options: argparse.Namespace) -> int:
         return 0
     print(page(done))
     if done["left_out"]:
-        told = ", ".join(f"{count} {kind}" for kind, count in done["left_out"].items())
-        print(f"Recorded, but left out: {told}; the reasons are on the page.")
+        counts = ", ".join(f"{count} {kind}" for kind, count in done["left_out"].items())
+        print(f"Recorded, but left out: {counts}; the reasons are on the page.")
     return 0
 
 

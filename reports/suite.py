@@ -52,7 +52,7 @@ def build_suite(
         experiments: only these experiments.
         arms: paper -> arms that the comparison shows; ``None``: all that were recorded.
         shelf: folder of cards, whose claims are listed as not run where nobody ran them; ``None``: of none.
-        progress: told how many of how many parts are done, and what comes next.
+        progress: called with how many of how many parts are done, and what comes next.
 
     Returns:
         Plain data: ``index`` (path of the page), ``comparison`` (tables), ``claims`` (counts by paper, headline),
@@ -151,7 +151,7 @@ def _plain(one: ComparisonTable) -> dict[str, Any]:
 
 
 def _folders(jobs: Sequence[Job]) -> dict[str, str]:
-    """Parent run id -> folder of its page: ``papers/gltr-synthwalk-rgb-snippets``, told apart where need be."""
+    """Parent run id -> folder of its page: ``papers/gltr-synthwalk-rgb-snippets``, made unique where need be."""
     found: dict[str, str] = {}
     for job in jobs:
         first = job.any_result

@@ -65,7 +65,7 @@ KEYS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Judged:
-    """One claim in one job; or, without a job, one that nobody could judge."""
+    """One claim in one job; or, without a job, one that no job has a verdict on."""
 
     paper: str
     card: Mapping[str, Any]
@@ -303,16 +303,16 @@ def _ends(name: str, found: Mapping[str, Any] | None, plain: bool = False) -> di
 
 def headline(found: Sequence[Judged]) -> str:
     """The state of all claims in two sentences."""
-    judged = [one for one in found if one.verdict]
+    decided = [one for one in found if one.verdict]
     papers = len({one.paper for one in found})
     total = f"{len({(one.paper, one.id) for one in found})} claims of {papers} {'paper' if papers == 1 else 'papers'}"
-    if not judged:
+    if not decided:
         return f"None of {total} was judged."
-    tally = Counter(str(one.verdict) for one in judged)
+    tally = Counter(str(one.verdict) for one in decided)
     verbs = {"holds": "hold", "does not hold": "do not hold", "cannot tell": "cannot be told yet"}
     ones = {"holds": "holds", "does not hold": "does not hold", "cannot tell": "cannot be told yet"}
     parts = [
         f"{tally[which]} {ones[which] if tally[which] == 1 else verbs[which]}" for which in VERDICTS if tally[which]
     ]
-    where = sorted({dataset_label(one.job.any_result["dataset"]["name"]) for one in judged if one.job})
-    return f"Of {total}, {len(judged)} verdicts were reached on {' and '.join(where)}: {', '.join(parts)}."
+    where = sorted({dataset_label(one.job.any_result["dataset"]["name"]) for one in decided if one.job})
+    return f"Of {total}, {len(decided)} verdicts were reached on {' and '.join(where)}: {', '.join(parts)}."

@@ -24,7 +24,7 @@ COSTS = {
     "gpu_ms_p50": "latency on the GPU, ms",
 }
 APART = (
-    "Each table below holds rows that were fed and judged alike: the same data, protocol, distance, profile, "
+    "Each table below holds rows with the same test input and scoring: the same data, protocol, distance, profile, "
     "budget and frame size. Each arm was trained by its own paper's recipe in that profile, so lengths of training "
     "differ. Rows of different tables are never ranked together, and must not be compared."
 )
@@ -146,8 +146,8 @@ def _short_title(one: ComparisonTable, compared: Sequence[ComparisonTable]) -> s
         "size": "×".join(map(str, first["size"])),
     }  # fmt: skip
     firsts = [other.stratum.any_result for other in same]
-    told = [text for key, text in differing.items() if any(str(f[key]) != str(first[key]) for f in firsts)]
-    return f"{name}, {', '.join(told)}" if told else f"{name}, {one.stratum.key}"
+    words = [text for key, text in differing.items() if any(str(f[key]) != str(first[key]) for f in firsts)]
+    return f"{name}, {', '.join(words)}" if words else f"{name}, {one.stratum.key}"
 
 
 def _section(one: ComparisonTable) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def bars(one: ComparisonTable) -> list[Bar]:
         return round(100 * (value - low) / (high - low), 2)
 
     labels, metric = labels_of(one.stratum), METRIC_LABELS[one.stratum.metric]
-    told = {"holds": "told apart, better", "does not hold": "told apart, worse", "cannot tell": "not told apart"}
+    verdicts = {"holds": "told apart, better", "does not hold": "told apart, worse", "cannot tell": "not told apart"}
     found = []
     for entry, gain in one.gains:
         mean, between = number(gain.mean, column), f"{number(gain.low, column)} to {number(gain.high, column)}"
@@ -211,7 +211,7 @@ def bars(one: ComparisonTable) -> list[Bar]:
         points = f"{mean} points of {metric}"
         found.append(Bar(
             label=label, verdict=gain.verdict, mean=mean, range=between,
-            spoken=f"{label} minus {gain.label}: {points}, 95 % interval {between}, {told[gain.verdict]}",
+            spoken=f"{label} minus {gain.label}: {points}, 95 % interval {between}, {verdicts[gain.verdict]}",
             zero=at(0.0), left=at(gain.low), width=round(at(gain.high) - at(gain.low), 2), dot=at(gain.mean),
             claimed=(), aside=False,
         ))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tables of comparison: the arms of several papers that were fed and judged alike, and who stands where.
+"""Tables of comparison: the arms of several papers with the same test input and scoring, and their ranks.
 
 One table for each stratum (see `reports.comparison.groups`); rows of different strata are never ranked together.
 Ranks are those of `protocols.statistics.multiple_comparisons`: rows that cannot be separated share one.  The colour
@@ -157,7 +157,7 @@ def _notes(stratum: Stratum, timed: Mapping[str, times.Time | None]) -> list[str
     )
     if stratum.splits:
         notes.append(
-            f"Means over {len(stratum.splits)} splits of the data, each weighing the same, with networks of its own; "
+            f"Means over {len(stratum.splits)} splits of the data, each counting the same, with networks of its own; "
             "SD: sample standard deviation over splits."
         )
     if stratum.metric != "mAP":

@@ -101,8 +101,8 @@ class Ledger:
     claims: tuple[Claim, ...]
     elsewhere: tuple[dict[str, str], ...] = ()
 
-    def judged(self) -> tuple[Claim, ...]:
-        """The claims that something was measured for; the others cannot be told for that reason alone."""
+    def measured(self) -> tuple[Claim, ...]:
+        """The claims that something was measured for; the others are undecided for that reason alone."""
         return tuple(claim for claim in self.claims if claim.difference is not None)
 
     def as_dict(self) -> dict[str, Any]:
@@ -299,7 +299,7 @@ def _judge_mask(job: Job, facts: dict[str, Any]) -> Claim:
 
 
 def _not_run(job: Job, *names: str) -> str:
-    """Why arms cannot be judged; empty text where all were run."""
+    """Why arms cannot be compared; empty text where all were run."""
     missing = [name for name in names if name not in job.by_name]
     return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not run" if missing else ""
 

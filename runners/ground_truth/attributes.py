@@ -88,8 +88,8 @@ def recognise(
     if not both:
         return None
     ours, theirs = [one[0] for one in both], [one[1] for one in both]
-    told = annotation.tracklet_targets(split.test)[:, theirs]
-    kept = np.flatnonzero(~np.isnan(told).all(axis=1))
+    targets = annotation.tracklet_targets(split.test)[:, theirs]
+    kept = np.flatnonzero(~np.isnan(targets).all(axis=1))
     if not len(kept):
         note(
             f"attributes: {annotation.name} tells nothing of test people, so what is recognised is held against nothing"
@@ -118,7 +118,7 @@ def recognise(
         ],
     }
     keys = np.array([split.test[row].key for row in kept])
-    return Recognised(record, {"person": people, "key": keys, "truth": told[kept], "probability": chances[kept]})
+    return Recognised(record, {"person": people, "key": keys, "truth": targets[kept], "probability": chances[kept]})
 
 
 def recognise_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:

@@ -85,13 +85,13 @@ def explain(
     for name, values in seen["trained"].items():
         grid = (values.shape[2], values.shape[3])
         prior = np.broadcast_to(masks.centre_prior(silhouettes, grid), values.shape)
-        judged = {
+        scored = {
             who: masks.best_threshold(
                 [masks.tracklet_statistics(mask, scene.regions) for mask, scene in zip(each, found, strict=True)]
             )
             for who, each in zip(WHO, (values, seen["untrained"][name], prior), strict=True)
         }
-        for who, one in judged.items():
+        for who, one in scored.items():
             arrays |= {f"{name}/{measure}/{who}": array for measure, array in one.measures.items()}
             measures = {m: masks.average(m, array, people).as_dict() for m, array in one.measures.items()}
             maps.append(
@@ -104,7 +104,7 @@ def explain(
                 }
             )
         differences += [
-            _difference(name, measure, against, judged["trained"], judged[against], people)
+            _difference(name, measure, against, scored["trained"], scored[against], people)
             for measure in masks.MEASURES
             for against in REFERENCES
         ]

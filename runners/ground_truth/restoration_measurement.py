@@ -10,7 +10,7 @@ from datasets.repaired.write import read_changes
 from methods.interface import FrameThenTime, ScoresRegions
 from runners.ground_truth.interface import Measurement, MeasurementInput, has_truth
 from runners.ground_truth.restoration import RepairedFrames, Restored, detect, restore
-from runners.ground_truth.restoration_frames import eye_of
+from runners.ground_truth.restoration_frames import embedding_net
 from runners.ground_truth.restoration_reference import Reference, build_reference
 from runners.plan.code_digest import code_digest
 from runners.plan.plan import plan_scores
@@ -72,9 +72,9 @@ def _measure(given: MeasurementInput) -> Restored:
         return _dropped(store, data.calls("test", tested), {**about, "detection": detection})
     calls = data.calls("test", tested) if tested.scores else None
     repaired = RepairedFrames(store.flat(), _changes(given, last.size), calls)
-    eye = eye_of(scorer, last.stage.normalise, data.device, last.precision)
+    net = embedding_net(scorer, last.stage.normalise, data.device, last.precision)
     raw = data.raw_store("test", last.size, resize=last.resize)
-    found = restore(data.raw, raw, repaired, reference, eye, about)
+    found = restore(data.raw, raw, repaired, reference, net, about)
     return Restored({**found.record, "detection": detection}, found.arrays)
 
 

@@ -308,18 +308,13 @@ class Store(Runs):
         """What was recorded before; ``None`` where it was lost, damaged or cut off, so that it is recorded anew."""
         json_name, npz_name = kind.files
         try:
-            told = self.artifacts.read_json(parent, json_name)
+            record = self.artifacts.read_json(parent, json_name)
             arrays = self.artifacts.read_arrays(parent, npz_name)
-            kind.verify(told, arrays, f"the {kind.what}")
+            kind.verify(record, arrays, f"the {kind.what}")
         except (RunError, ReportError, LookupError, TypeError, AttributeError, ValueError):
             note(f"the {kind.what} that run {parent} had cannot be read any more; those of this job take their place")
             return None
-        return kind.value(told, arrays)
-
-    def fail(self, run_id: str, sentence: str) -> None:
-        """Mark a run as failed, with the reason in its description."""
-        self.log(run_id, tags={"status": "failed", "mlflow.note.content": f"**Failed.** {sentence}"})
-        self.client.set_terminated(run_id, "FAILED")
+        return kind.value(record, arrays)
 
     def children(self, parent: str) -> "list[Run]":
         """The finished children that count: one for each arm, control and seed, ordered by name."""

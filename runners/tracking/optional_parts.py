@@ -54,8 +54,8 @@ def metrics_of(kind: RecordKind[Any], found: Recorded) -> dict[str, float]:
     """The numbers of one value, under names that MLflow accepts."""
     if kind.metrics is None:
         return {}
-    told = kind.metrics(kind.value(dict(found.record), found.arrays))
-    return {content.safe_key(name): round(float(value), content.DECIMALS) for name, value in told.items()}
+    numbers = kind.metrics(kind.value(dict(found.record), found.arrays))
+    return {content.safe_key(name): round(float(value), content.DECIMALS) for name, value in numbers.items()}
 
 
 def kind_of_jobs(name: str) -> RecordKind[Any]:

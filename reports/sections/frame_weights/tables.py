@@ -178,10 +178,11 @@ def pictures(job: Job) -> list[dict[str, Any]]:
         name = main_map(group)
         heaviest = max((max(row["weights"].get(name, [0.0])) * len(row["frames"]) for row in rows), default=1.0)
         scale = max(2.0, heaviest)  # a weight of twice the mean at least fits on the bar
-        told = weights.record["pictures"]
+        pictures = weights.record["pictures"]
         shown.append({
             "label": group.label, "seed": run.seed, "run_id": run.run_id, "mean_at": 100 / scale,
-            "rule": str(told.get("rule") or "").rstrip("."), "rows": [_picture_row(row, name, scale) for row in rows],
+            "rule": str(pictures.get("rule") or "").rstrip("."),
+            "rows": [_picture_row(row, name, scale) for row in rows],
         })  # fmt: skip
     return shown
 
@@ -262,11 +263,11 @@ def _cells(one: Weighed) -> list[Cell]:
     return [*cells, one.avoids]
 
 
-def _estimate(found: Average, judged: str) -> Cell:
+def _estimate(found: Average, verdict: str) -> Cell:
     if not found.tracklets:
         return None
     interval = found.interval
-    return found.mean if interval is None else Estimate(interval.mean, interval.low, interval.high, judged)
+    return found.mean if interval is None else Estimate(interval.mean, interval.low, interval.high, verdict)
 
 
 def _columns(named: bool) -> tuple[Column, ...]:
@@ -276,7 +277,13 @@ def _columns(named: bool) -> tuple[Column, ...]:
         hidden = measure != "correlation"  # nearly the same tracklets
         columns += [
             Column(
-                measure, LABELS[measure], "estimate", DECIMALS[measure], signed=True, unit=UNITS[measure], judged=True
+                measure,
+                LABELS[measure],
+                "estimate",
+                DECIMALS[measure],
+                signed=True,
+                unit=UNITS[measure],
+                has_verdict=True,
             ),
             Column(f"tracklets_{measure}", "Tracklets", "number", data_only=hidden),
             Column(f"people_{measure}", "People", "number", data_only=hidden),

@@ -1,6 +1,6 @@
 """Images against videos: every side of an image-to-video protocol as a table, and the same under other distances.
 
-A side pairs what asks with what answers: ``I2V`` is one image against videos.
+A side pairs a kind of query with a kind of gallery: ``I2V`` is one image against videos.
 """
 
 import statistics
@@ -61,7 +61,7 @@ def matrix(job: Job) -> Table:
 
 
 def sides(job: Job) -> tuple[str, ...]:
-    """The sides that any run was judged on, the headline first; empty under any other protocol."""
+    """The sides that any run was scored on, the headline first; empty under any other protocol."""
     there = {side for group in job.groups for side in group.first.get("sides") or ()}
     wanted = [*(job.any_result["protocol"].get("sides") or ()), *SIDES]
     return tuple(side for side in dict.fromkeys(wanted) if side in there)

@@ -17,7 +17,7 @@ from reports.store.job import Job
 
 CURVES = {"single": "one frame", "even": "N frames evenly, one pass", "snippets": "snippets of N, averaged",
           "dense": "overlapping windows of N"}  # fmt: skip
-WHOSE = {"query": "the query", "gallery": "the right answers"}
+WHOSE = {"query": "the query", "gallery": "the correct matches"}
 
 
 def section(job: Job) -> dict[str, Any]:
@@ -27,10 +27,10 @@ def section(job: Job) -> dict[str, Any]:
         return {}
     critique = snippet_verdicts.table(job)
     first = length_tables.records(groups[0])[0].record
-    judged = next((group for group in groups if snippet_verdicts.critique(group)), None)
+    decided = next((group for group in groups if snippet_verdicts.critique(group)), None)
     return {
-        "verdicts": _verdicts(judged) if judged else (),
-        "judged": judged.label if judged else "",
+        "verdicts": _verdicts(decided) if decided else (),
+        "verdicts_on": decided.label if decided else "",
         "definition": snippet_verdicts.DEFINITION,
         "critique": critique.visible() if critique.rows else None,
         "arms": [_arm(job, group) for group in groups],
@@ -55,9 +55,9 @@ def _verdicts(group: Group) -> list[tuple[str, str]]:
     """Each half of the critique by each length, over all N; and what it comes to at the N that stands for all."""
     found = snippet_verdicts.critique(group)
     at = [one for one in found if one.n == length_tables.AT] or [one for one in found if one.n == found[0].n]
-    told = [one.sentence for which in ("short", "long") for one in at if one.which == which]
+    sentences = [one.sentence for which in ("short", "long") for one in at if one.which == which]
     overall = snippet_verdicts.verdicts(found)
-    return list(zip(overall, told, strict=True))
+    return list(zip(overall, sentences, strict=True))
 
 
 def _arm(job: Job, group: Group) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _arm(job: Job, group: Group) -> dict[str, Any]:
 
 
 def _curves(group: Group, metric: str, slug: str) -> Any:
-    """Curves of each family against N; the whole sequence, or what the arm is judged by in its place, is the line."""
+    """Curves of each family against N; the line is the whole sequence, or the arm's headline input in its place."""
     from markupsafe import Markup
 
     first = length_tables.records(group)[0]

@@ -152,7 +152,7 @@ def test_networks_of_fixed_clips_get_the_middle_one(
     assert {length for lengths in network.seen for length in lengths} == {4}
     assert found.record["frames"] == 4 * found.record["tracklets"]
     assert "middle" in found.record["what"]
-    for one in frame_weights.watch(split, 4):
+    for one in frame_weights.tracklet_visibility(split, 4):
         clips = snippets(len(one.tracklet), 4, "loop").indices
         assert one.frames.tolist() in clips.tolist()
         assert abs(one.frames.mean() - (len(one.tracklet) - 1) / 2) <= 4
