@@ -129,7 +129,7 @@ def build_command(
 
 
 def _tables(across: Across, compared: Sequence[ComparisonTable], found: Sequence[claims.Judged]) -> list[Table]:
-    made = [strata_table(compared), *claims_page.tables(found), *comparison_page.published(across)]
+    made = [strata_table(compared), *claims_page.tables(found), *comparison_page.published_tables(across)]
     made += conventions_page.tables(across)
     for one in compared:
         made += [one.table, one.pairs]

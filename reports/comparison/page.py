@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports import html
-from reports.comparison import published as published_table
+from reports.comparison import published
 from reports.comparison.groups import ComparedArm
 from reports.comparison.tables import ComparisonTable, labels_of, times_of
 from reports.ledger.forest_plot import Bar
@@ -63,7 +63,7 @@ def comparison_page(
         pages: the other pages beside this one.
     """
     sections = [(one.stratum.slug, _short_title(one, compared)) for one in compared]
-    shelf = published(across)
+    from_papers = published_tables(across)
     return html.render(
         "comparison.html.j2",
         title="Comparison",
@@ -77,14 +77,14 @@ def comparison_page(
             ("Rows", str(sum(len(one.stratum.entries) for one in compared))),
             ("Runs read", str(across.runs)),
         ],
-        sections=[*sections, *([("published", "Published")] if shelf else []), ("unverified", "Not verified")],
+        sections=[*sections, *([("published", "Published")] if from_papers else []), ("unverified", "Not verified")],
         pages=pages,
         skip="Skip to the tables",
         apart=APART,
         synthetic=[one.stratum.dataset_label for one in compared if one.stratum.synthetic],
         tables=[_section(one) for one in compared],
-        published=[(table.visible(), index == 0) for index, table in enumerate(shelf)],
-        warning=published_table.WARNING,
+        published=[(table.visible(), index == 0) for index, table in enumerate(from_papers)],
+        warning=published.WARNING,
         refused=refused,
         counts=across.counts(),
         left_out=across.left_out,
@@ -108,10 +108,10 @@ def headline(compared: Sequence[ComparisonTable]) -> str:
     return f"In {alone} of {tables} one row has rank 1 alone{rest}."
 
 
-def published(across: Across) -> list[Table]:
+def published_tables(across: Across) -> list[Table]:
     """Published numbers of the recorded papers, a table for each data set; none where the cards print none."""
     cards = across.cards or {str(job.card.get("key")): job.card for job in across.jobs}
-    found = [published_table.published(cards, name) for name in published_table.datasets(cards.values())]
+    found = [published.published(cards, name) for name in published.datasets(cards.values())]
     return [table for table in found if table.rows]
 
 

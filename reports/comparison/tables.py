@@ -8,8 +8,7 @@ row is the floor, arms that saw the truth of drawn data are a ceiling; neither i
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from protocols.statistics.multiple_comparisons import RankedRow as Ranked
-from protocols.statistics.multiple_comparisons import Standing, standing
+from protocols.statistics.multiple_comparisons import RankedRow, Standing, standing
 from protocols.vocabulary import ACCURACIES, Verdict
 from reports.comparison import constraints
 from reports.comparison.groups import ComparedArm, Stratum
@@ -67,7 +66,7 @@ def _standing(stratum: Stratum) -> Standing | None:
     if not stratum.entries:
         return None
     rows = [
-        Ranked(entry.name, entry.group.values(stratum.metric), entry.group.seeds, entry.group.people())
+        RankedRow(entry.name, entry.group.values(stratum.metric), entry.group.seeds, entry.group.people())
         for entry in stratum.entries
     ]
     return standing(rows)

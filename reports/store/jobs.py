@@ -33,7 +33,7 @@ REASONS = {
 }
 
 Progress = Callable[[int, int, str], None]
-"""Told how many jobs are read, of how many, and what comes next."""
+"""Called with how many jobs are read, of how many, and what comes next."""
 
 
 @dataclass(frozen=True, slots=True)

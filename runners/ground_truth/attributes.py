@@ -17,7 +17,7 @@ from runners.plan.plan_types import ArmRun, JobConfig, PlannedLabels, PlannedSta
 from runners.plan.result_steps import weights_step
 from runners.plan.step_store import Step
 from runners.progress import note
-from runners.training import stage as stages
+from runners.training import stage
 
 STEP = "recognise"
 Floats = NDArray[np.float32]
@@ -139,10 +139,10 @@ def _measure(given: MeasurementInput) -> Recognised | None:
         return None
     assert last.labels is not None and data.annotation is not None  # or nothing was planned
     store = data.raw_store("test", last.size, last.crop, last.resize)
-    file = stages.frame_features(
+    file = stage.frame_features(
         trained, "test", data.raw, store, last.stage.normalise, data.steps, data.device, last.precision
     )
-    features = stages.load_features(file)
+    features = stage.load_features(file)
     return recognise(trained, features, store.offsets, data.raw, data.annotation, last.labels, data.device)
 
 

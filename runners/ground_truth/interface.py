@@ -24,7 +24,7 @@ from reports.records.interface import LAST, Recorded
 from reports.schema.vocabulary import RAW
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedScores, PlannedStage
 from runners.plan.step_store import Step, StepStore
-from runners.training import stage as stages
+from runners.training import stage
 
 
 class JobData(Protocol):
@@ -97,7 +97,7 @@ class MeasurementInput:
     def trained(self) -> nn.Module:
         """The network as training left it."""
         data = self.data
-        return stages.trained_method(self.last, data.raw.num_train_ids, data.steps, data.device)
+        return stage.trained_method(self.last, data.raw.num_train_ids, data.steps, data.device)
 
 
 @dataclass(frozen=True)

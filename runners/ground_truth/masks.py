@@ -26,7 +26,7 @@ from runners.plan.plan_types import ArmRun, JobConfig, PlannedStage
 from runners.plan.result_steps import weights_step
 from runners.plan.step_store import Step
 from runners.progress import note
-from runners.training import stage as stages
+from runners.training import stage
 from runners.training.frame_features import frames_per_batch
 from runners.training.sources import autocast
 
@@ -186,7 +186,7 @@ def _measure(given: MeasurementInput) -> Explained | None:
     if not isinstance(trained, Explains):
         return None
     data, last = given.data, given.last
-    initial = stages.build_method(last.run, data.raw.num_train_ids, last.seed, last.size, data.device, last.precision)
+    initial = stage.build_method(last.run, data.raw.num_train_ids, last.seed, last.size, data.device, last.precision)
     return explain(
         trained,
         initial.eval(),

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from datasets.frames.decoded import FrameStore
 from datasets.synthwalk.truth import HIDDEN, load_truth
-from datasets.tracklet import Split
-from datasets.tracklet import lengths as frame_counts
+from datasets.tracklet import Split, lengths
 from methods.interface import ScoresRegions
 from protocols.ground_truth import occlusion, restoration
 from protocols.ground_truth.restoration import MEASURES
@@ -168,7 +167,7 @@ def detect(
     Raises:
         RunError: scores of other frames or regions.
     """
-    counts = frame_counts(source.test)
+    counts = lengths(source.test)
     offsets = np.cumsum([0, *counts])
     if scores.ndim != 2 or len(scores) != offsets[-1]:
         raise RunError(f"region scores are {scores.shape} for {offsets[-1]} test frames; score this data set.")

@@ -16,7 +16,7 @@ from runners.plan.code_digest import code_digest
 from runners.plan.plan import plan_scores
 from runners.plan.plan_types import JobConfig, PlannedData, PlannedScores, readers
 from runners.plan.step_store import Step
-from runners.training import stage as stages
+from runners.training import stage
 
 STEP = "restore"
 ENTRIES = ("datasets.repaired.masks",)
@@ -86,9 +86,9 @@ def _reference(given: MeasurementInput, planned: PlannedScores, scorer: ScoresRe
         raw = data.raw_store("test", last.size, resize=last.resize)
         normalise, device, precision = last.stage.normalise, data.device, last.precision
         features = None
-        if isinstance(scorer, FrameThenTime):  # they were extracted when the arm itself was judged
-            file = stages.frame_features(scorer, "test", data.raw, raw, normalise, data.steps, device, precision)
-            features = stages.load_features(file)
+        if isinstance(scorer, FrameThenTime):  # they were extracted when the arm itself was scored
+            file = stage.frame_features(scorer, "test", data.raw, raw, normalise, data.steps, device, precision)
+            features = stage.load_features(file)
         given.kept[key] = build_reference(
             data.raw, raw, scorer, normalise=normalise, device=device, precision=precision, features=features
         )

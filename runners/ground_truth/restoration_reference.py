@@ -14,8 +14,7 @@ from datasets.images.open import ImageFault
 from datasets.images.resize import resize
 from datasets.images.transforms import Normalisation
 from datasets.synthwalk.truth import HIDDEN, Truth, load_truth
-from datasets.tracklet import Split
-from datasets.tracklet import lengths as frame_counts
+from datasets.tracklet import Split, lengths
 from methods.interface import ScoresRegions
 from protocols.ground_truth import occlusion
 from protocols.ground_truth.restoration import People
@@ -157,7 +156,7 @@ class _Scene:
 
 def check_store(source: Split, store: FrameStore) -> None:
     """Refuse frames of other tracklets."""
-    if not np.array_equal(store.lengths, frame_counts(source.test)):
+    if not np.array_equal(store.lengths, lengths(source.test)):
         raise RunError(
             f"the frames of {len(store)} tracklets do not belong to the {len(source.test)} test tracklets of "
             f"{source.name}; decode this data set whole."

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from files.formats import arrays as npy
+from files.formats.arrays import load_npz
 from reports.records import kinds, kinds_of_arms
 from reports.records.interface import Recorded
 from runners.errors import RunError
@@ -23,7 +23,7 @@ from runners.pipeline.data_versions import DataVersions
 from runners.plan.plan import plan_scores
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
 from runners.plan.step_store import Step, read_json, write_bytes, write_json
-from runners.training import stage as stages
+from runners.training import stage
 
 
 @dataclass(frozen=True)
@@ -118,4 +118,4 @@ def _read(folder: Path, kind: str) -> Answer | None:
     record = read_json(folder / json_name)
     if record is None:
         return None
-    return Answer(record, npy.load_npz(folder / npz_name, error=RunError, remedy=stages.AGAIN))
+    return Answer(record, load_npz(folder / npz_name, error=RunError, remedy=stage.AGAIN))

@@ -16,7 +16,7 @@ from datasets.attributes import Annotation
 from datasets.frames.open import DECODED_LIMIT
 from datasets.frames.subset import Frames
 from datasets.tracklet import Split
-from files.formats import arrays as npy
+from files.formats.arrays import load_npz
 from methods.arms import Arm
 from methods.interface import Attends
 from protocols.interface import Protocol
@@ -248,10 +248,10 @@ class Job:
         encoded = encode_variants.encode_under_protocol(method, self.protocol, inputs)
         scores = score.score_test_set(encoded, self.split, self.protocol, store)
         if encoded.by_variant is not None:
-            title = f"judge choices of {run.text}, seed {last.seed}"
+            title = f"score test inputs of {run.text}, seed {last.seed}"
             save_choices(score_variants(encoded.by_variant, self.split, self.protocol, store.lengths, title), folder)
         note(
-            f"judge {run.text} seed {last.seed}{self._where}: mAP {scores.metrics['mAP']:.1f}, "
+            f"score {run.text} seed {last.seed}{self._where}: mAP {scores.metrics['mAP']:.1f}, "
             f"rank-1 {scores.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
         )
         self._write(
@@ -370,7 +370,7 @@ class Job:
 
     def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:
         folder = self.steps.folder(step)
-        arrays = npy.load_npz(folder / "per_query.npz", error=RunError, remedy=stage.AGAIN)
+        arrays = load_npz(folder / "per_query.npz", error=RunError, remedy=stage.AGAIN)
         result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
         return Outcome(result, arrays, strips, log, fresh, records_in(folder))
 

@@ -134,7 +134,7 @@ def table(job: Job, one: Sliced) -> Table:
             Column(metric, METRIC_LABELS[metric], "estimate", unit="%"),
             Column(f"delta_{metric}", f"Δ {METRIC_LABELS[metric]}", "estimate", signed=True, has_verdict=True),
         ]
-    columns.append(Column("told", "Can it be told", data_only=True))
+    columns.append(Column("told", "Reason", data_only=True))
     rows = []
     for cut in one.slices:
         rows += _rows(job, cut) or [Row((cut.value, 0, 0, None, None, *[None] * 4, cut.reason))]

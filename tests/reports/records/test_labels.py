@@ -79,7 +79,7 @@ def test_damaged_arrays_are_refused(key: str, change: Callable[[Any], Any] | Non
 
 
 def test_labellers_stand_side_by_side_on_both_domains_with_the_gap(adfd_job: Job) -> None:
-    found = label_tables.judged(adfd_job.records["labels"])
+    found = label_tables.scored(adfd_job.records["labels"])
     table = label_tables.overview(adfd_job, found)
     assert table.column("labeller") == ("BCE", "BCE + MMD", "WBCE", "WBCE + MMD", "Always the commoner value")
     told = fake_adfd.labels()
@@ -164,7 +164,7 @@ def test_seeds_that_only_one_side_has_are_not_paired(adfd_job: Job) -> None:
 
 def test_without_people_held_out_there_is_no_gap_and_the_report_says_so(adfd_job: Job) -> None:
     job = with_labels(adfd_job, fake_adfd.labels(source=False))
-    table = label_tables.overview(job, label_tables.judged(job.records["labels"]))
+    table = label_tables.overview(job, label_tables.scored(job.records["labels"]))
     assert "gap" not in [column.key for column in table.columns]
     page = paper_page(job, build_ledger(job))
     assert "nobody of it was held out" in page and "Held out: people of the source" not in page
@@ -174,7 +174,7 @@ def test_the_page_and_its_files_show_every_number(adfd_job: Job) -> None:
     page = paper_page(adfd_job, build_ledger(adfd_job))
     part = page[page.index("Labels transferred from other data") : page.index('<section id="slices"')]
     text = html.unescape(re.sub(r"<[^>]+>", " ", part))
-    found = label_tables.judged(adfd_job.records["labels"])
+    found = label_tables.scored(adfd_job.records["labels"])
     for table in (label_tables.overview(adfd_job, found), label_tables.by_group(adfd_job, found),
                   label_tables.differences(adfd_job)):  # fmt: skip
         assert table.caption in text
