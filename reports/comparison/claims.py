@@ -113,20 +113,20 @@ class Judged:
 
 
 def all_claims(
-    across: Across, shelf: Mapping[str, Mapping[str, Any]] | None = None, ledgers: Mapping[str, Ledger] | None = None
+    across: Across, unrun: Mapping[str, Mapping[str, Any]] | None = None, ledgers: Mapping[str, Ledger] | None = None
 ) -> tuple[Judged, ...]:
     """The claims of all recorded papers, by paper and job.
 
     Args:
         across: what was recorded.
-        shelf: normalised cards of papers that may not have been run; their claims are listed as not run.
+        unrun: normalised cards of papers that may not have been run; their claims are listed as not run.
         ledgers: parent run id -> ledger, where they were built already.
     """
     found: list[Judged] = []
     for paper in across.papers:
         jobs = [job for job in across.jobs if paper_of(job) == paper]
         found += _of_paper(paper, jobs, {job.parent_id: (ledgers or {}).get(job.parent_id) for job in jobs})
-    others = {**(shelf or {}), **across.cards}
+    others = {**(unrun or {}), **across.cards}
     for paper, card in others.items():
         if paper not in across.papers:
             left = [one for one in across.left_out if one.paper == paper]

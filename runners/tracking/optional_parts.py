@@ -12,7 +12,7 @@ from reports.errors import ReportError
 from reports.records import kinds, kinds_of_arms
 from reports.records.interface import Recorded, RecordKind
 from runners.errors import RunError
-from runners.tracking.tags_and_metrics import run_name
+from runners.tracking.tags_and_metrics import DECIMALS, run_name, safe_key
 
 
 @dataclass(frozen=True)

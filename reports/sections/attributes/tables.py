@@ -9,7 +9,7 @@ from protocols.ground_truth.attributes import FEWEST_PEOPLE, Recognised, Score, 
 from reports.records.attributes import KIND as ATTRIBUTES
 from reports.records.attributes import Attributes
 from reports.render.table import Cell, Column, Estimate, Row, Table
-from reports.sections.results.tables import judged_under
+from reports.sections.results.tables import scored_under
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job
 
@@ -66,7 +66,7 @@ def table(job: Job, found: tuple[Recogniser, ...]) -> Table:
         for part in each:
             cells += _data(part)
         rows.append(Row(tuple(cells), "all" if name == ALL else ""))
-    caption = f"Attributes recognised: balanced accuracy in percent, {judged_under(job)}"
+    caption = f"Attributes recognised: balanced accuracy in percent, {scored_under(job)}"
     return Table("attributes", caption, tuple(columns), tuple(rows), _notes(found), _run_ids(found))
 
 
@@ -119,7 +119,7 @@ def columns_table(job: Job, found: tuple[Recogniser, ...]) -> Table:
     for name, cells in start.items():
         pairs = [values.get((one.group.name, name), (np.nan, np.nan)) for one in found]
         rows.append(Row((*cells, *[_number(value) for pair in pairs for value in pair])))
-    caption = f"Every column: accuracy in percent, {judged_under(job)}"
+    caption = f"Every column: accuracy in percent, {scored_under(job)}"
     return Table("attribute_columns", caption, tuple(columns), tuple(rows), _column_notes(), _run_ids(found))
 
 

@@ -16,7 +16,7 @@ from protocols.vocabulary import Verdict
 from reports.records.frame_weights import KIND as FRAME_WEIGHTS
 from reports.records.frame_weights import MEAN_MAP, Weights
 from reports.render.table import Cell, Column, Estimate, Row, Table, number
-from reports.sections.results.tables import judged_under
+from reports.sections.results.tables import scored_under
 from reports.store import cards
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job
@@ -107,7 +107,7 @@ def table(job: Job) -> Table:
             "the reference",
         )
         rows.insert(0, Row(reference, "reference"))
-    caption = f"Do the weights of frames avoid occlusion? {judged_under(job)}"
+    caption = f"Do the weights of frames avoid occlusion? {scored_under(job)}"
     named = any(main_map(group) != MEAN_MAP for group in arms(job))
     return Table("frame_weights", caption, _columns(named), tuple(rows), _notes(job))
 
@@ -121,7 +121,7 @@ def groups_table(job: Job) -> Table:
             if found:
                 cells = (group.label, _map_label(name), *_cells(found))
                 rows.append(Row(cells, _role(job, group), _run_ids(group)))
-    caption = f"The same of each group's own weights, {judged_under(job)}"
+    caption = f"The same of each group's own weights, {scored_under(job)}"
     return Table("frame_weights_groups", caption, _columns(named=True), tuple(rows))
 
 

@@ -22,7 +22,7 @@ from reports.records.annotations import UNKNOWN, codes
 from reports.records.per_query import counted
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.metrics import METRIC_LABELS
-from reports.sections.results.tables import SHOWN, judged_under
+from reports.sections.results.tables import SHOWN, scored_under
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job
 
@@ -140,7 +140,7 @@ def table(job: Job, one: Sliced) -> Table:
         rows += _rows(job, cut) or [Row((cut.value, 0, 0, None, None, *[None] * 4, cut.reason))]
     if one.unknown:
         rows.append(Row(("not known", one.unknown, None, None, None, *[None] * 4, "nobody annotated them")))
-    caption = f"Accuracy by {name}, {judged_under(job)}"
+    caption = f"Accuracy by {name}, {scored_under(job)}"
     return Table(f"slices_{slug_of(name)}", caption, tuple(columns), tuple(rows), _notes(job, one))
 
 

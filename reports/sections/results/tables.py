@@ -41,7 +41,7 @@ def dataset_label(name: str) -> str:
     return DATASET_LABELS.get(name, name)
 
 
-def judged_under(job: Job) -> str:
+def scored_under(job: Job) -> str:
     """For a caption: data set and protocol, without which a number is none."""
     first = job.any_result
     protocol = first["protocol"]

@@ -32,7 +32,7 @@ from protocols.vocabulary import Verdict
 from reports.records.test_time import KIND as TEST_TIME
 from reports.records.test_time import MEASURES, Choices
 from reports.render.table import MINUS, Cell, Column, Estimate, Row, Table
-from reports.sections.results.tables import judged_under
+from reports.sections.results.tables import scored_under
 from reports.store.arm import Group
 from reports.store.job import Job
 
@@ -176,7 +176,7 @@ def table(job: Job) -> Table:
             ),
         ]  # fmt: skip
     columns += [Column("verdict", "Snippets are bad here"), Column("sentence", "In words", data_only=True)]
-    caption = f"Are snippets bad for short and for long tracklets? {judged_under(job)}"
+    caption = f"Are snippets bad for short and for long tracklets? {scored_under(job)}"
     return Table("length_critique", caption, tuple(columns), tuple(rows), NOTES if rows else ())
 
 

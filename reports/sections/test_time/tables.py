@@ -16,7 +16,7 @@ from reports.records.test_time import KIND as TEST_TIME
 from reports.records.test_time import Choices
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.metrics import METRIC_LABELS
-from reports.sections.results.tables import judged_under
+from reports.sections.results.tables import scored_under
 from reports.store import cards
 from reports.store.arm import Group
 from reports.store.job import Job
@@ -111,7 +111,7 @@ def choices_table(job: Job, group: Group) -> Table:
             "headline" if name == headline else "",
         ))  # fmt: skip
     runs = group.run_ids
-    caption = f"{group.label} fed in every published way, {judged_under(job)}"
+    caption = f"{group.label} fed in every published way, {scored_under(job)}"
     return Table(f"choices_{slug_of(group.name)}", caption, columns, tuple(rows), _choice_notes(first), runs)
 
 
@@ -166,7 +166,7 @@ def by_length(job: Job, group: Group, whose: str) -> Table:
         rows.append(Row(tuple(cells)))
     runs = group.run_ids
     of = "the query" if whose == "query" else "the correct matches"
-    caption = f"{group.label} by the length of {of}, {judged_under(job)}"
+    caption = f"{group.label} by the length of {of}, {scored_under(job)}"
     notes = [str(first.record["lengths"]["rule"])]
     if whose == "gallery":
         notes.append(
