@@ -107,7 +107,7 @@ class Judged:
         if self.job is None or self.claim is None or self.claim.unit != "points":
             return None
         group = self.job.by_name.get("colour")
-        if group is None or not group.judged_on(self.claim.metric):
+        if group is None or not group.scored_on(self.claim.metric):
             return None
         return estimate(group, self.claim.metric), group.run_ids
 

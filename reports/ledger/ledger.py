@@ -230,7 +230,7 @@ def _judge_arms(job: Job, facts: dict[str, Any]) -> Claim:
         if difference and within:
             difference = replace(difference, verdict=equality(difference, within))
         wanted = TEMPORAL_CONTROLS if temporal else () if within else ASIDE_CONTROLS
-        opponents = [one for one in job.controls_of(arm) if one.control in wanted and one.judged_on(metric)]
+        opponents = [one for one in job.controls_of(arm) if one.control in wanted and one.scored_on(metric)]
         found = (compare(own, other, metric, margin if temporal else None) for other in opponents)
         controls = tuple(one for one in found if one is not None)
         controls, beside = (controls, ()) if temporal else ((), controls if difference else ())
@@ -305,7 +305,7 @@ def _not_run(job: Job, *names: str) -> str:
 
 
 def _not_on_side(job: Job, metric: str, *names: str) -> str:
-    missing = [job.by_name[name].label for name in names if not job.by_name[name].judged_on(metric)]
+    missing = [job.by_name[name].label for name in names if not job.by_name[name].scored_on(metric)]
     return f"{' and '.join(missing)} recorded no result on the side {split_metric(metric)[0]}" if missing else ""
 
 

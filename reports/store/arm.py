@@ -141,7 +141,7 @@ class Group:
         side, _ = split_metric(metric)
         return np.asarray(per_query["person"])[counted(per_query, self.first["protocol"]["empty"], side)]
 
-    def judged_on(self, metric: str) -> bool:
+    def scored_on(self, metric: str) -> bool:
         """Whether all runs were scored on the side of the metric; a metric without side is on all."""
         side, _ = split_metric(metric)
         return not side or all(f"{side}/valid" in run.per_query for run in self.runs)

@@ -169,7 +169,9 @@ def words(job: Job) -> tuple[str, ...]:
         around = f"{_signed(cell.mean)} points, {_signed(cell.low)} to {_signed(cell.high)}"
         says = {
             "holds": "makes more pseudo-labels correct",
-            "does not hold": "makes fewer of them correct" if cell.high < 0 else "does not make more of them correct",
+            "does not hold": "makes fewer pseudo-labels correct"
+            if cell.high < 0
+            else "does not make more pseudo-labels correct",
             "cannot tell": "makes no significant difference",
         }[cell.verdict]
         found.append(f"{text}: {says} on {_name(labels, 'target')} ({around}).")

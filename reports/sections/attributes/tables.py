@@ -17,7 +17,7 @@ ALL = "All columns"
 READING = (
     ("Balanced accuracy", "mean of two shares predicted correctly: of those with an attribute and of those without "
      "it; 50 % is chance, and what always predicting the commoner value gets"),
-    ("Plain accuracy", "share of correct predictions; of a rare attribute it is high for who never says yes, so "
+    ("Plain accuracy", "share of correct predictions; of a rare attribute it is high for a constant no, so "
      "it stands beside that of the commoner value"),
     ("A column", "one yes/no question; a choice, such as a colour, is one column for each of its values"),
 )  # fmt: skip

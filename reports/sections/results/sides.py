@@ -131,7 +131,7 @@ def variant_words(table: Table, group: Group, metric: str = "mAP") -> str:
 def _measured(group: Group, found: tuple[str, ...]) -> dict[str, Cell]:
     values: dict[str, Cell] = {"arm": group.label}
     for side in found:
-        if side not in group.first["sides"] or not group.judged_on(f"{side}/mAP"):
+        if side not in group.first["sides"] or not group.scored_on(f"{side}/mAP"):
             continue
         one = group.first["sides"][side]
         values |= {f"{side}_{metric}": estimate(group, f"{side}/{metric}") for metric in SHOWN}

@@ -79,7 +79,7 @@ class Finding:
         whose: length of the query, or of its correct matches.
         which: short, middling or long.
         values: queries, or for ``gallery`` pairs of a query and a slice of lengths.
-        people: who are asked for.
+        people: the queries' people.
         losses: metric -> loss.
         sentence: what this says, in plain words.
     """

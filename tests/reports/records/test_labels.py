@@ -144,7 +144,9 @@ def test_a_worse_loss_and_a_loss_nobody_knows_are_named_too(adfd_job: Job) -> No
         keys = [f"{arm}/{seed}/probability" for arm in ("label-bce", "label-wbce")]
         arrays[keys[0]], arrays[keys[1]] = arrays[keys[1]], arrays[keys[0]]
     job = with_labels(adfd_job, Labels(told.record, arrays))
-    assert label_tables.words(job)[0].startswith("WBCE instead of BCE: makes fewer of them right on SynthWalk (−")
+    assert label_tables.words(job)[0].startswith(
+        "WBCE instead of BCE: makes fewer pseudo-labels correct on SynthWalk (−"
+    )
     labellers = [one | {"losses": {"bce": 1.0} if one["arm"] == "label-bce" else {"focal": 1.0}}
                  for one in told.record["labellers"]]  # fmt: skip
     job = with_labels(adfd_job, Labels(told.record | {"labellers": labellers}, told.arrays))

@@ -183,7 +183,7 @@ def test_the_report_accepts_the_record_and_pictures_follow_the_rule(
 def test_the_worst_the_middle_and_the_best_are_shown_first_and_still_people_never(split: Split) -> None:
     spreads = (0.3, 0.9, 0.1, 0.5, 0.25, 0.6, 0.7, 0.8)
     watched = [
-        frame_weights.Watched(split.test[0], row, np.arange(2), np.array([1.0, 1.0 - size]))
+        frame_weights.TrackletVisibility(split.test[0], row, np.arange(2), np.array([1.0, 1.0 - size]))
         for row, size in enumerate(spreads)
     ]
     correlations = np.array([0.1, 0.2, -1.0, 0.9, -0.5, 0.3, 0.0, np.nan])
