@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from files import arguments as command_line
 from files import exit_codes
+from files.arguments import words
 from protocols.errors import ProtocolError
 from reports.errors import NothingToReport, ReportError
 from reports.render.write import write_files
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives the exit code."""
 
     def run() -> int:
-        options = parser().parse_args(command_line.words(arguments))
+        options = parser().parse_args(words(arguments))
         os.environ.setdefault("MPLBACKEND", "Agg")
         return _all(options) if options.all else _one(options)
 
@@ -164,8 +164,8 @@ def _all(options: argparse.Namespace) -> int:
         return 0
     print(page(done))
     if done["left_out"]:
-        told = ", ".join(f"{count} {kind}" for kind, count in done["left_out"].items())
-        print(f"Recorded, but left out: {told}; the reasons are on the page.")
+        counts = ", ".join(f"{count} {kind}" for kind, count in done["left_out"].items())
+        print(f"Recorded, but left out: {counts}; the reasons are on the page.")
     return 0
 
 

@@ -64,8 +64,8 @@ def paper_page(
 def _verdict(given: SectionInput) -> dict[str, Any]:
     job, ledger = given.job, given.ledger
     claims = forest_plot.forests(ledger)
-    in_points = [claim for claim in ledger.judged() if claim.unit == "points"]
-    of_masks = [claim.difference for claim in ledger.judged() if claim.unit != "points" and claim.difference]
+    in_points = [claim for claim in ledger.measured() if claim.unit == "points"]
+    of_masks = [claim.difference for claim in ledger.measured() if claim.unit != "points" and claim.difference]
     datasets = (row["dataset"] for claim in in_points for row in forest_plot.margins(claim, ledger.dataset))
     people = job.groups[0].people()
     return {
@@ -101,30 +101,30 @@ def _again(given: SectionInput) -> dict[str, Any]:
 
 def headline(ledger: Ledger) -> str:
     """The verdict in one sentence, over the claims that something was measured for."""
-    total = len(ledger.judged())
+    total = len(ledger.measured())
     where = tables.dataset_label(ledger.dataset)
     if not total and ledger.claims:
         return "None of the paper's claims was judged; each says why below."
     if not total:
         return f"The card makes no claim under {ledger.protocol}; the measurements stand for themselves."
-    counts = {which: sum(claim.verdict == which for claim in ledger.judged()) for which in VERDICTS}
-    judged = "claims" if total == len(ledger.claims) else "judged claims"
+    counts = {which: sum(claim.verdict == which for claim in ledger.measured()) for which in VERDICTS}
+    noun = "claims" if total == len(ledger.claims) else "judged claims"
     if total == 1:
         return (
-            f"The paper's claim {ledger.judged()[0].verdict} on {where}."
+            f"The paper's claim {ledger.measured()[0].verdict} on {where}."
             if counts["cannot tell"] == 0
             else (f"Whether the paper's claim holds on {where} cannot be told yet.")
         )
     parts = []
     if counts["holds"]:
-        parts.append(f"{_word(counts['holds'])} of {_word(total)} {judged} {_verb(counts['holds'], 'hold')}")
+        parts.append(f"{_word(counts['holds'])} of {_word(total)} {noun} {_verb(counts['holds'], 'hold')}")
     if counts["does not hold"]:
         verb = "does not hold" if counts["does not hold"] == 1 else "do not hold"
         parts.append(f"{_word(counts['does not hold'])} {verb}" if parts else
-                     f"{_word(counts['does not hold'])} of {_word(total)} {judged} {verb}")  # fmt: skip
+                     f"{_word(counts['does not hold'])} of {_word(total)} {noun} {verb}")  # fmt: skip
     if counts["cannot tell"]:
         if not parts:
-            return f"None of the {_word(total)} {judged} can be told apart from no effect yet on {where}."
+            return f"None of the {_word(total)} {noun} can be told apart from no effect yet on {where}."
         parts.append(f"{_word(counts['cannot tell'])} cannot be told yet")
     text = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"On {where}, {text}."

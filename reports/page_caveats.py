@@ -67,9 +67,9 @@ def _runs(job: Job) -> list[str]:
         found.append("Spread over training seeds: some arms have one seed, so their intervals hold queries only.")
     elif min(seeds) < 5:
         found.append(f"Rare seeds: {min(seeds)} seeds show the typical spread of training, not its tails.")
-    turned_away = [group.label for group in job.arms() if not group.first["admission"].get("admitted", True)]
-    if turned_away:
-        found.append(f"Admission: the protocol turns away {', '.join(turned_away)}; read these rows as a remark.")
+    rejected = [group.label for group in job.arms() if not group.first["admission"].get("admitted", True)]
+    if rejected:
+        found.append(f"Admission: the protocol rejects {', '.join(rejected)}; read these rows as a remark.")
     if not any("gpu_ms_p50" in (group.first["cost"].get("latency") or {}) for group in job.groups):
         found.append("Latency on a GPU: none was there.")
     states = {(run.result["environment"].get("code_sha"), bool(run.result["environment"].get("dirty")))

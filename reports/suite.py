@@ -12,7 +12,7 @@ from reports.comparison import claims, claims_page
 from reports.comparison import page as comparison_page
 from reports.comparison.groups import strata
 from reports.comparison.tables import ComparisonTable, compare
-from reports.comparison.unrun_papers import SHELF, on_shelf
+from reports.comparison.unrun_papers import METHODS, unrun_cards
 from reports.compose import compose
 from reports.conventions import page as conventions_page
 from reports.errors import ReportError
@@ -39,7 +39,7 @@ def build_suite(
     papers: Sequence[str] | None = None,
     experiments: Sequence[str] | None = None,
     arms: Mapping[str, Sequence[str]] | None = None,
-    shelf: Path | None = SHELF,
+    methods: Path | None = METHODS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Read the store and write all pages, tables and ledgers.
@@ -51,8 +51,8 @@ def build_suite(
         papers: only jobs of these papers.
         experiments: only these experiments.
         arms: paper -> arms that the comparison shows; ``None``: all that were recorded.
-        shelf: folder of cards, whose claims are listed as not run where nobody ran them; ``None``: of none.
-        progress: told how many of how many parts are done, and what comes next.
+        methods: folder of cards, whose claims are listed as not run where nobody ran them; ``None``: of none.
+        progress: called with how many of how many parts are done, and what comes next.
 
     Returns:
         Plain data: ``index`` (path of the page), ``comparison`` (tables), ``claims`` (counts by paper, headline),
@@ -82,7 +82,7 @@ def build_suite(
     for place, one in enumerate(grouped):
         say(place, len(grouped), one.title)
         compared.append(compare(one))
-    found = claims.all_claims(across, {} if across.chosen else on_shelf(shelf), ledgers)
+    found = claims.all_claims(across, {} if across.chosen else unrun_cards(methods), ledgers)
     origins: dict[str, html.Origin] = {}
     for job in across.jobs:
         origins |= html.origins(job, places[job.parent_id])
@@ -129,7 +129,7 @@ def build_command(
 
 
 def _tables(across: Across, compared: Sequence[ComparisonTable], found: Sequence[claims.Judged]) -> list[Table]:
-    made = [strata_table(compared), *claims_page.tables(found), *comparison_page.published(across)]
+    made = [strata_table(compared), *claims_page.tables(found), *comparison_page.published_tables(across)]
     made += conventions_page.tables(across)
     for one in compared:
         made += [one.table, one.pairs]
@@ -151,7 +151,7 @@ def _plain(one: ComparisonTable) -> dict[str, Any]:
 
 
 def _folders(jobs: Sequence[Job]) -> dict[str, str]:
-    """Parent run id -> folder of its page: ``papers/gltr-synthwalk-rgb-snippets``, told apart where need be."""
+    """Parent run id -> folder of its page: ``papers/gltr-synthwalk-rgb-snippets``, made unique where need be."""
     found: dict[str, str] = {}
     for job in jobs:
         first = job.any_result

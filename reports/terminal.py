@@ -59,13 +59,13 @@ def repair(built: Mapping[str, Any], width: int = WIDEST) -> list[str]:
 def by_attribute(table: Table, width: int = WIDEST) -> list[str]:
     """Lines with mAP of every arm for each value of an attribute, and its difference to the arm's baseline."""
     rows = [dict(zip((column.key for column in table.columns), row.cells, strict=True)) for row in table.rows]
-    told = {str(row["value"]): row["told"] for row in rows}
+    reasons = {str(row["value"]): row["told"] for row in rows}
     arms = list(dict.fromkeys(str(row["arm"]) for row in rows if row["arm"] is not None))
     cells = {(str(row["value"]), str(row["arm"])): _short(row) for row in rows}
     lines = [table.caption, "mAP in percent, and points against the arm's baseline"]
     start = Column("arm", "Arm")
     block: list[str] = []
-    values = [value for value, reason in told.items() if not reason]
+    values = [value for value, reason in reasons.items() if not reason]
     for place, value in enumerate(values):
         block.append(value)
         made = Table(
@@ -83,7 +83,7 @@ def by_attribute(table: Table, width: int = WIDEST) -> list[str]:
         if people is not None
     ]
     lines += textwrap.wrap(f"Queries: {', '.join(known)}.", width)
-    for value, reason in told.items():
+    for value, reason in reasons.items():
         if reason:
             number = f" ({counts[value][0]} queries)" if counts[value][1] is None else ""
             lines += textwrap.wrap(f"{value}{number}: {reason}.", width)
@@ -109,9 +109,9 @@ def matrix(table: Table, width: int = WIDEST) -> list[str]:
 def verdicts(ledger: Mapping[str, Any], width: int = WIDEST) -> list[str]:
     """Lines with each judged claim, and how many were not judged."""
     margin = max(len(verdict) for verdict in VERDICTS) + 2
-    judged = [claim for claim in ledger["claims"] if claim["difference"] is not None]
+    measured = [claim for claim in ledger["claims"] if claim["difference"] is not None]
     lines = []
-    for claim in judged:
+    for claim in measured:
         text = f"{claim['text']} {claim['words']}"
         lines += textwrap.wrap(
             text, width, initial_indent=f"{claim['verdict'].upper():<{margin}}", subsequent_indent=" " * margin

@@ -34,7 +34,7 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
         lines += textwrap.wrap(sentence, width)
     away = built.get("turned_away") or []
     if away:
-        lines.append(f"Turned away ({len(away)}):")
+        lines.append(f"Rejected ({len(away)}):")
         for row in away:
             start = f"  {row['protocol']}  {row['paper']}/{row['arm']}: "
             lines += textwrap.wrap(row["reason"], width, initial_indent=start, subsequent_indent="    ")

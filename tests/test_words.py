@@ -18,35 +18,37 @@ from tests.docs.pages import FLOORS, PAGES, prose
 from tests.places import HOUSE
 
 TEXT = {
-    "who asks, who answers": (r"\b(who|whoever|which|that|camera \d) (asks?|answers?)\b", 35),
-    "right, wrong answers": (r"\b(right|wrong) answers?\b", 50),
-    "judge (but a claim)": (r"\bjudg(e|es|ed|ing)\b", 144),
+    "who asks, who answers": (r"\b(who|whoever|which|that|camera \d) (asks?|answers?)\b", 16),
+    "right, wrong answers": (r"\b(right|wrong) answers?\b", 23),
+    "judge (but a claim)": (r"\bjudg(e|es|ed|ing)\b", 66),
     "told, tells (of labels)": (
         r"(?<!can be )(?<!not be )(?<!but be )\btold\b(?! apart)|\btell(s|ing)? (them|others) to\b",
-        71,
+        46,
     ),
-    "labeller": (r"\blabellers?\b", 35),
-    "turned away": (r"\bturn(s|ed|ing)? (\w+ )?away\b", 16),
+    "labeller": (r"\blabellers?\b", 19),
+    "turned away": (r"\bturn(s|ed|ing)? (\w+ )?away\b", 0),
     "may enter": (r"\bmay enter\b", 10),
-    "let go": (r"\blet(s|ting)? (\w+ )?go\b", 3),
-    "material, lesson": (r"\b(materials?|lessons?)\b", 10),
-    "weighing, watching": (r"\b(weighing|watching|watched)\b", 8),
+    "let go": (r"\blet(s|ting)? (\w+ )?go\b", 2),
+    "material, lesson": (r"\b(materials?|lessons?)\b(?! for MkDocs)", 0),
+    "weighing, watching": (r"\b(weighing|watching|watched)\b", 6),
 }
 """Word: pattern in running text, and how often it may still occur."""
 
 NAMES = {
-    "judge": (r"_?judg(e|es|ed|ing|ement|ements)|Judgements?", 118),
-    "describe": (r"describ(e|ed|ing)|Described", 104),
-    "feed": (r"Feed|Feeding|feeding", 118),
-    "told, labeller": (r"_?told|told_\w+|\w+_told|labellers?", 409),
-    "let_go": (r"_?let_go", 2),
-    "Material, Setting, Lesson": (r"[Mm]aterial|Setting|[Ll]esson", 167),
-    "weighing, watched": (r"weighing|watch(ed|ing)|Watched", 7),
+    "judge": (r"_?judg(e|es|ed|ing|ement|ements)|Judgements?", 10),
+    "describe": (r"describ(e|ed|ing)|Described", 27),
+    "feed": (r"Feed|Feeding|feeding", 5),
+    "told, labeller": (r"_?told|told_\w+|\w+_told|labellers?", 271),
+    "let_go": (r"_?let_go", 0),
+    "Material, Setting, Lesson": (r"[Mm]aterial|Setting|[Ll]esson", 0),
+    "weighing, watched": (r"weighing|watch(ed|ing)|Watched", 0),
 }
 """Word: pattern of a whole name, and how often it may still occur."""
 
-ALLOWED = {"material, lesson": "datasets/synthwalk/render/", "Material, Setting, Lesson": "datasets/synthwalk/render/"}
+CLOTH = ("datasets/synthwalk/", "runners/gpu_evidence/stand_ins/plain_renderer/")
+ALLOWED = {"material, lesson": CLOTH, "Material, Setting, Lesson": CLOTH}
 """Where a word is the field's own: cloth has a material."""
+NOWHERE = ("none",)
 
 RECORDED = re.compile(r'"labeller"')
 """Roles of cards are recorded and stay."""
@@ -106,7 +108,7 @@ def offenders(word: str) -> list[str]:
     return [
         f"{where} {found}"
         for where, text in running_text()
-        if not where.startswith(ALLOWED.get(word, "none"))
+        if not where.startswith(ALLOWED.get(word, NOWHERE))
         for found in occurrences(word, text)
     ]
 
@@ -114,7 +116,7 @@ def offenders(word: str) -> list[str]:
 def offending_names(word: str) -> list[str]:
     """Every occurrence as a name, with its place."""
     pattern = re.compile(NAMES[word][0])
-    spared = ALLOWED.get(word, "none")
+    spared = ALLOWED.get(word, NOWHERE)
     return [f"{where} {name}" for where, name in names() if pattern.fullmatch(name) and not where.startswith(spared)]
 
 

@@ -65,7 +65,7 @@ KEYS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Judged:
-    """One claim in one job; or, without a job, one that nobody could judge."""
+    """One claim in one job; or, without a job, one that no job has a verdict on."""
 
     paper: str
     card: Mapping[str, Any]
@@ -107,26 +107,26 @@ class Judged:
         if self.job is None or self.claim is None or self.claim.unit != "points":
             return None
         group = self.job.by_name.get("colour")
-        if group is None or not group.judged_on(self.claim.metric):
+        if group is None or not group.scored_on(self.claim.metric):
             return None
         return estimate(group, self.claim.metric), group.run_ids
 
 
 def all_claims(
-    across: Across, shelf: Mapping[str, Mapping[str, Any]] | None = None, ledgers: Mapping[str, Ledger] | None = None
+    across: Across, unrun: Mapping[str, Mapping[str, Any]] | None = None, ledgers: Mapping[str, Ledger] | None = None
 ) -> tuple[Judged, ...]:
     """The claims of all recorded papers, by paper and job.
 
     Args:
         across: what was recorded.
-        shelf: normalised cards of papers that may not have been run; their claims are listed as not run.
+        unrun: normalised cards of papers that may not have been run; their claims are listed as not run.
         ledgers: parent run id -> ledger, where they were built already.
     """
     found: list[Judged] = []
     for paper in across.papers:
         jobs = [job for job in across.jobs if paper_of(job) == paper]
         found += _of_paper(paper, jobs, {job.parent_id: (ledgers or {}).get(job.parent_id) for job in jobs})
-    others = {**(shelf or {}), **across.cards}
+    others = {**(unrun or {}), **across.cards}
     for paper, card in others.items():
         if paper not in across.papers:
             left = [one for one in across.left_out if one.paper == paper]
@@ -303,16 +303,16 @@ def _ends(name: str, found: Mapping[str, Any] | None, plain: bool = False) -> di
 
 def headline(found: Sequence[Judged]) -> str:
     """The state of all claims in two sentences."""
-    judged = [one for one in found if one.verdict]
+    decided = [one for one in found if one.verdict]
     papers = len({one.paper for one in found})
     total = f"{len({(one.paper, one.id) for one in found})} claims of {papers} {'paper' if papers == 1 else 'papers'}"
-    if not judged:
+    if not decided:
         return f"None of {total} was judged."
-    tally = Counter(str(one.verdict) for one in judged)
+    tally = Counter(str(one.verdict) for one in decided)
     verbs = {"holds": "hold", "does not hold": "do not hold", "cannot tell": "cannot be told yet"}
     ones = {"holds": "holds", "does not hold": "does not hold", "cannot tell": "cannot be told yet"}
     parts = [
         f"{tally[which]} {ones[which] if tally[which] == 1 else verbs[which]}" for which in VERDICTS if tally[which]
     ]
-    where = sorted({dataset_label(one.job.any_result["dataset"]["name"]) for one in judged if one.job})
-    return f"Of {total}, {len(judged)} verdicts were reached on {' and '.join(where)}: {', '.join(parts)}."
+    where = sorted({dataset_label(one.job.any_result["dataset"]["name"]) for one in decided if one.job})
+    return f"Of {total}, {len(decided)} verdicts were reached on {' and '.join(where)}: {', '.join(parts)}."

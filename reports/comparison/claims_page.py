@@ -127,7 +127,10 @@ def _table(name: str, caption: str, found: Sequence[Judged], decimals: int) -> T
         Column("metric", "Metric"),
         *([] if points else [Column("unit", "Unit")]),
         Column("published", "Published margin"),
-        *(Column(key, title, "estimate", decimals, True, group=group, judged=True) for key, title in measured.items()),
+        *(
+            Column(key, title, "estimate", decimals, True, group=group, has_verdict=True)
+            for key, title in measured.items()
+        ),
         *([Column("colour", "Colours alone", "estimate", unit="%")] if points else []),
         Column("seeds", "Seeds", "number"),
         Column("under", "Judged under"),

@@ -1,4 +1,4 @@
-"""Which recorded arms may stand in one table: those fed and judged alike.
+"""Which recorded arms may stand in one table: those with the same test input and scoring.
 
 A stratum is one table of comparison.  Its rows share the data set (by fingerprint), the whole record of the protocol
 (name, version, what is fed, distance, gallery, AP, empty queries), the queries, the profile, the budget and the size of
@@ -17,7 +17,7 @@ import numpy as np
 from reports.records.test_time import KIND as TEST_TIME
 from reports.schema.vocabulary import ORACLE
 from reports.sections.results import tables
-from reports.store import cards, repairer_names
+from reports.store import repairer_names
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job
 from reports.store.jobs import Across, paper_of
@@ -63,7 +63,7 @@ class ComparedArm:
 
     @property
     def data_label(self) -> str:
-        """Which data it learnt from and was judged on; empty where both are raw."""
+        """Which data it was trained and tested on; empty where both are raw."""
         if not self.group.data.repaired:
             return ""
         train, test = (repairer_names.label(self.job, one) for one in (self.group.data.train, self.group.data.test))
@@ -139,11 +139,6 @@ class Stratum:
         """For file names and anchors: ``synthwalk_rgb-snippets_1a2b3c4d``."""
         return f"{self.any_result['dataset']['name']}_{self.protocol['name']}_{self.key}"
 
-    @property
-    def colour_runs(self) -> tuple[str, ...]:
-        """Runs of all colour rows, those that are shown once for several jobs among them."""
-        return tuple(run for entry in self.colours for run in entry.run_ids)
-
 
 def strata(
     across: Across, arms: Mapping[str, Sequence[str]] | None = None
@@ -154,7 +149,7 @@ def strata(
 
     Args:
         across: what was recorded.
-        arms: paper -> names of arms that were asked for; the other recorded ones are told, not shown. None: all.
+        arms: paper -> names of arms that were asked for; the other recorded ones are named, not shown. None: all.
     """
     found: dict[str, list[ComparedArm]] = {}
     shared: dict[str, dict[str, Any]] = {}
@@ -214,7 +209,7 @@ def _shared(run: ArmRun, group: Group) -> dict[str, Any]:
     queries = hashlib.sha256(b"\0".join([*(str(one).encode() for one in keys), *(str(p).encode() for p in people)]))
     return {
         "data set": result["dataset"]["fingerprint"],
-        "protocol": _told(result["protocol"]),
+        "protocol": _named_fields(result["protocol"]),
         "profile": result["profile"],
         "budget": result["budget"],
         "size": list(result["size"]),
@@ -230,7 +225,7 @@ def _fed_otherwise(run: ArmRun) -> dict[str, str]:
     return {"headline": own} if own and own != run.result["protocol"].get("headline") else {}
 
 
-def _told(protocol: dict[str, Any]) -> dict[str, Any]:
+def _named_fields(protocol: dict[str, Any]) -> dict[str, Any]:
     """What a protocol's record says, without what is empty: a later version may name more that an earlier lacked."""
     return {key: value for key, value in protocol.items() if value and (key, value) != ("splits", 1)}
 
@@ -241,10 +236,3 @@ def _digest(shared: dict[str, Any]) -> str:
 
 def _differing(found: list[dict[str, Any]]) -> str:
     return ", ".join(key for key in found[0] if any(one[key] != found[0][key] for one in found))
-
-
-def headline_entry(stratum: Stratum, job: Job) -> ComparedArm | None:
-    """The arm of a job that a reader came for, if it stands in the stratum."""
-    own = [entry for entry in stratum.entries if entry.job is job]
-    name = cards.headline_arm(job.card, [entry.group.name for entry in own])
-    return next((entry for entry in own if entry.group.name == name), None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports import html
-from reports.comparison import published as published_table
+from reports.comparison import published
 from reports.comparison.groups import ComparedArm
 from reports.comparison.tables import ComparisonTable, labels_of, times_of
 from reports.ledger.forest_plot import Bar
@@ -24,7 +24,7 @@ COSTS = {
     "gpu_ms_p50": "latency on the GPU, ms",
 }
 APART = (
-    "Each table below holds rows that were fed and judged alike: the same data, protocol, distance, profile, "
+    "Each table below holds rows with the same test input and scoring: the same data, protocol, distance, profile, "
     "budget and frame size. Each arm was trained by its own paper's recipe in that profile, so lengths of training "
     "differ. Rows of different tables are never ranked together, and must not be compared."
 )
@@ -63,7 +63,7 @@ def comparison_page(
         pages: the other pages beside this one.
     """
     sections = [(one.stratum.slug, _short_title(one, compared)) for one in compared]
-    shelf = published(across)
+    from_papers = published_tables(across)
     return html.render(
         "comparison.html.j2",
         title="Comparison",
@@ -77,14 +77,14 @@ def comparison_page(
             ("Rows", str(sum(len(one.stratum.entries) for one in compared))),
             ("Runs read", str(across.runs)),
         ],
-        sections=[*sections, *([("published", "Published")] if shelf else []), ("unverified", "Not verified")],
+        sections=[*sections, *([("published", "Published")] if from_papers else []), ("unverified", "Not verified")],
         pages=pages,
         skip="Skip to the tables",
         apart=APART,
         synthetic=[one.stratum.dataset_label for one in compared if one.stratum.synthetic],
         tables=[_section(one) for one in compared],
-        published=[(table.visible(), index == 0) for index, table in enumerate(shelf)],
-        warning=published_table.WARNING,
+        published=[(table.visible(), index == 0) for index, table in enumerate(from_papers)],
+        warning=published.WARNING,
         refused=refused,
         counts=across.counts(),
         left_out=across.left_out,
@@ -108,10 +108,10 @@ def headline(compared: Sequence[ComparisonTable]) -> str:
     return f"In {alone} of {tables} one row has rank 1 alone{rest}."
 
 
-def published(across: Across) -> list[Table]:
+def published_tables(across: Across) -> list[Table]:
     """Published numbers of the recorded papers, a table for each data set; none where the cards print none."""
     cards = across.cards or {str(job.card.get("key")): job.card for job in across.jobs}
-    found = [published_table.published(cards, name) for name in published_table.datasets(cards.values())]
+    found = [published.published(cards, name) for name in published.datasets(cards.values())]
     return [table for table in found if table.rows]
 
 
@@ -146,8 +146,8 @@ def _short_title(one: ComparisonTable, compared: Sequence[ComparisonTable]) -> s
         "size": "×".join(map(str, first["size"])),
     }  # fmt: skip
     firsts = [other.stratum.any_result for other in same]
-    told = [text for key, text in differing.items() if any(str(f[key]) != str(first[key]) for f in firsts)]
-    return f"{name}, {', '.join(told)}" if told else f"{name}, {one.stratum.key}"
+    words = [text for key, text in differing.items() if any(str(f[key]) != str(first[key]) for f in firsts)]
+    return f"{name}, {', '.join(words)}" if words else f"{name}, {one.stratum.key}"
 
 
 def _section(one: ComparisonTable) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def bars(one: ComparisonTable) -> list[Bar]:
         return round(100 * (value - low) / (high - low), 2)
 
     labels, metric = labels_of(one.stratum), METRIC_LABELS[one.stratum.metric]
-    told = {"holds": "told apart, better", "does not hold": "told apart, worse", "cannot tell": "not told apart"}
+    verdicts = {"holds": "told apart, better", "does not hold": "told apart, worse", "cannot tell": "not told apart"}
     found = []
     for entry, gain in one.gains:
         mean, between = number(gain.mean, column), f"{number(gain.low, column)} to {number(gain.high, column)}"
@@ -211,7 +211,7 @@ def bars(one: ComparisonTable) -> list[Bar]:
         points = f"{mean} points of {metric}"
         found.append(Bar(
             label=label, verdict=gain.verdict, mean=mean, range=between,
-            spoken=f"{label} minus {gain.label}: {points}, 95 % interval {between}, {told[gain.verdict]}",
+            spoken=f"{label} minus {gain.label}: {points}, 95 % interval {between}, {verdicts[gain.verdict]}",
             zero=at(0.0), left=at(gain.low), width=round(at(gain.high) - at(gain.low), 2), dot=at(gain.mean),
             claimed=(), aside=False,
         ))  # fmt: skip

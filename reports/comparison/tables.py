@@ -1,4 +1,4 @@
-"""Tables of comparison: the arms of several papers that were fed and judged alike, and who stands where.
+"""Tables of comparison: the arms of several papers with the same test input and scoring, and their ranks.
 
 One table for each stratum (see `reports.comparison.groups`); rows of different strata are never ranked together.
 Ranks are those of `protocols.statistics.multiple_comparisons`: rows that cannot be separated share one.  The colour
@@ -8,8 +8,7 @@ row is the floor, arms that saw the truth of drawn data are a ceiling; neither i
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from protocols.statistics.multiple_comparisons import RankedRow as Ranked
-from protocols.statistics.multiple_comparisons import Standing, standing
+from protocols.statistics.multiple_comparisons import RankedRow, Standing, standing
 from protocols.vocabulary import ACCURACIES, Verdict
 from reports.comparison import constraints
 from reports.comparison.groups import ComparedArm, Stratum
@@ -67,7 +66,7 @@ def _standing(stratum: Stratum) -> Standing | None:
     if not stratum.entries:
         return None
     rows = [
-        Ranked(entry.name, entry.group.values(stratum.metric), entry.group.seeds, entry.group.people())
+        RankedRow(entry.name, entry.group.values(stratum.metric), entry.group.seeds, entry.group.people())
         for entry in stratum.entries
     ]
     return standing(rows)
@@ -157,7 +156,7 @@ def _notes(stratum: Stratum, timed: Mapping[str, times.Time | None]) -> list[str
     )
     if stratum.splits:
         notes.append(
-            f"Means over {len(stratum.splits)} splits of the data, each weighing the same, with networks of its own; "
+            f"Means over {len(stratum.splits)} splits of the data, each counting the same, with networks of its own; "
             "SD: sample standard deviation over splits."
         )
     if stratum.metric != "mAP":

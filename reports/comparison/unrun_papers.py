@@ -11,12 +11,12 @@ from reports.errors import ReportError
 from reports.schema.json_form import readable
 from reports.store import cards
 
-SHELF = Path(__file__).resolve().parents[2] / "methods"
+METHODS = Path(__file__).resolve().parents[2] / "methods"
 CARD_FILE = "paper.toml"
 _REMEDY = "correct it, or name another folder."
 
 
-def on_shelf(folder: Path | None = SHELF) -> dict[str, dict[str, Any]]:
+def unrun_cards(folder: Path | None = METHODS) -> dict[str, dict[str, Any]]:
     """Paper key -> normalised card of every ``<folder>/<paper>/paper.toml``; empty where there is no such folder.
 
     Raises:

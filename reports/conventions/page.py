@@ -171,7 +171,7 @@ def order_words(found: ProtocolLedger) -> list[str]:
     if not pairs:
         return ["No two arms share a table, so there is no order to change."]
     some, all_ways = (sum(len(turns) for turns, _ in each) for each in (named, every))
-    alike = f"{'the one pair' if pairs == 1 else f'{pairs} pairs'} of arms that were fed, trained and judged alike"
+    alike = f"{'the one pair' if pairs == 1 else f'{pairs} pairs'} of arms with the same input, training and scoring"
     if not all_ways:
         return [f"No way of counting changes the order of {alike}."]
     clear = sum(min(one.lead, one.behind) >= 1 for turns, _ in every for one in turns)

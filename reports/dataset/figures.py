@@ -1,4 +1,4 @@
-"""Figures of a data set: tracklet lengths, cameras, tracklets of a person, right answers of a query."""
+"""Figures of a data set: tracklet lengths, cameras, tracklets of a person, correct matches of a query."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any

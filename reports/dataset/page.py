@@ -12,7 +12,7 @@ SECTIONS = {
     "lengths": "Tracklet lengths",
     "people": "People",
     "cameras": "Cameras",
-    "answers": "Right answers of a query",
+    "answers": "Correct matches of a query",
 }
 """Table of the page -> what its section is called."""
 _FEWEST = 2  # different values that a figure is worth
@@ -63,7 +63,7 @@ def page(found: DataSet) -> str:
             _bars([(part.title, part.cameras) for part in bars], "camera", "tracklets", "Tracklets of each camera."),
             _bars([(part.title, part.camera_frames) for part in bars], "camera", "frames", "Frames of each camera."),
         ],
-        "answers": [_bars(answers, "right answers of a query", "queries", _ANSWERS)] if asked else [],
+        "answers": [_bars(answers, "correct matches of a query", "queries", _ANSWERS)] if asked else [],
     }
     return html.render(
         "data_set.html.j2",

@@ -67,7 +67,7 @@ class DataSet:
         name, title, version, root, synthetic, fingerprint, counts: of the data set.
         split, splits: which of how many divisions was counted.
         parts: in the order of `TITLES`.
-        answers: right answers of a query -> queries; the same where queries are taken out of the gallery.
+        answers: correct matches of a query -> queries; the same where queries are taken out of the gallery.
         words: what must be respected, and what a reader should know; one sentence each.
         command: that makes the record again.
         sheet: a picture of some tracklets as a data URI; empty where none was made.
@@ -229,7 +229,7 @@ def cameras_table(found: DataSet) -> Table:
 
 
 def answers_table(found: DataSet) -> Table:
-    """How many right answers a query has in the gallery."""
+    """How many correct matches a query has in the gallery."""
     columns = (
         Column("gallery", "gallery"),
         Column("queries", "queries", _NUMBER, thousands=True),
@@ -246,8 +246,8 @@ def answers_table(found: DataSet) -> Table:
     rows = tuple(
         Row((title, sum(answers.values()), answers.get(0, 0), *spread(answers))) for title, answers in named if answers
     )
-    notes = ("A right answer is a gallery tracklet of the same person from another camera.",)
-    return Table("answers", "Right answers of a query", columns, rows, notes)
+    notes = ("A correct match is a gallery tracklet of the same person from another camera.",)
+    return Table("answers", "Correct matches of a query", columns, rows, notes)
 
 
 def spread(histogram: Histogram) -> tuple[int, float, float, int]:

@@ -11,7 +11,7 @@ FEWEST_PEOPLE = 10  # a slice with fewer is too few to tell
 class Difference:
     """Arm minus opponent, over the seeds that both have, in the unit of the claim.
 
-    ``queries`` are what was paired: queries, or tracklets where a mask was judged.
+    ``queries`` are what was paired: queries, or tracklets where a mask was measured.
     """
 
     against: str

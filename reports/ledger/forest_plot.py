@@ -46,9 +46,9 @@ class Forest:
 
 def forests(ledger: Ledger) -> list[Forest]:
     """The judged claims, those of one unit on one scale, so that bars compare."""
-    scales = {claim.unit: scale(ledger, claim.unit) for claim in ledger.judged()}
+    scales = {claim.unit: scale(ledger, claim.unit) for claim in ledger.measured()}
     found = []
-    for claim in ledger.judged():
+    for claim in ledger.measured():
         column = _column(claim.unit)
         low, high = scales[claim.unit]
         ends = None if claim.unit == "points" else (number(low, column), number(high, column))
@@ -59,7 +59,7 @@ def forests(ledger: Ledger) -> list[Forest]:
 def scale(ledger: Ledger, unit: str) -> tuple[float, float]:
     """Where the scale of a unit begins and ends: zero, intervals, published margins and bands of equality lie on it."""
     ends = [0.0]
-    for claim in ledger.judged():
+    for claim in ledger.measured():
         if claim.unit == unit:
             for one in _differences(claim):
                 ends += [one.low, one.high]

@@ -101,8 +101,8 @@ class Ledger:
     claims: tuple[Claim, ...]
     elsewhere: tuple[dict[str, str], ...] = ()
 
-    def judged(self) -> tuple[Claim, ...]:
-        """The claims that something was measured for; the others cannot be told for that reason alone."""
+    def measured(self) -> tuple[Claim, ...]:
+        """The claims that something was measured for; the others are undecided for that reason alone."""
         return tuple(claim for claim in self.claims if claim.difference is not None)
 
     def as_dict(self) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def _judge_arms(job: Job, facts: dict[str, Any]) -> Claim:
         if difference and within:
             difference = replace(difference, verdict=equality(difference, within))
         wanted = TEMPORAL_CONTROLS if temporal else () if within else ASIDE_CONTROLS
-        opponents = [one for one in job.controls_of(arm) if one.control in wanted and one.judged_on(metric)]
+        opponents = [one for one in job.controls_of(arm) if one.control in wanted and one.scored_on(metric)]
         found = (compare(own, other, metric, margin if temporal else None) for other in opponents)
         controls = tuple(one for one in found if one is not None)
         controls, beside = (controls, ()) if temporal else ((), controls if difference else ())
@@ -299,13 +299,13 @@ def _judge_mask(job: Job, facts: dict[str, Any]) -> Claim:
 
 
 def _not_run(job: Job, *names: str) -> str:
-    """Why arms cannot be judged; empty text where all were run."""
+    """Why arms cannot be compared; empty text where all were run."""
     missing = [name for name in names if name not in job.by_name]
     return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not run" if missing else ""
 
 
 def _not_on_side(job: Job, metric: str, *names: str) -> str:
-    missing = [job.by_name[name].label for name in names if not job.by_name[name].judged_on(metric)]
+    missing = [job.by_name[name].label for name in names if not job.by_name[name].scored_on(metric)]
     return f"{' and '.join(missing)} recorded no result on the side {split_metric(metric)[0]}" if missing else ""
 
 

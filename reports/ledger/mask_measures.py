@@ -149,7 +149,7 @@ def differences(group: Group) -> Table:
         for against in REFERENCES:
             found = {measure: compared(group, name, measure, against) for measure in MEASURES}
             if any(found.values()):
-                cells = tuple(_judged(one) for one in found.values())
+                cells = tuple(_comparison_cell(one) for one in found.values())
                 start = (f"{name} vs {WHO_LABELS[against]}", name, against)
                 rows.append(Row((*start, *cells), against, _run_ids(group)))
     hidden = (Column("map", "Map", data_only=True), Column("against", "Against", data_only=True))
@@ -238,7 +238,7 @@ def _estimate(found: Average | None) -> Cell:
     return found.mean if interval is None else Estimate(interval.mean, interval.low, interval.high)
 
 
-def _judged(found: MaskComparison | None) -> Cell:
+def _comparison_cell(found: MaskComparison | None) -> Cell:
     if found is None:
         return None
     return Estimate(found.difference.mean, found.difference.low, found.difference.high, found.verdict)
@@ -258,7 +258,9 @@ def _columns(arrows: bool) -> list[Column]:
         hidden = arrows and measure in REGIONS
         decimals = 3 if arrows else 2
         columns.append(
-            Column(measure, title, "estimate", decimals, signed=arrows, data_only=hidden, group=group, judged=arrows)
+            Column(
+                measure, title, "estimate", decimals, signed=arrows, data_only=hidden, group=group, has_verdict=arrows
+            )
         )
     return columns
 

@@ -18,7 +18,7 @@ DAGGER = "†"
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with the ends of its 95 % interval, and the verdict on it where it was judged."""
+    """A mean with the ends of its 95 % interval, and the verdict on it where there is one."""
 
     mean: float
     low: float
@@ -63,7 +63,7 @@ class Column:
     unit: str = ""
     data_only: bool = False  # in CSV and JSON, but not shown: too long for a page
     group: str = ""  # neighbours of one group stand under one common head
-    judged: bool = False  # its estimates carry verdicts
+    has_verdict: bool = False  # its estimates carry verdicts
     thousands: bool = False  # whole numbers are grouped: 1,191,003
     marked: bool = False  # its numbers may be marked; what is wrong with them has a CSV column of its own
 
@@ -159,7 +159,7 @@ class Table:
         return tuple((group, len(list(found))) for group, found in groupby(self.columns, lambda one: one.group))
 
     def as_csv(self) -> str:
-        """CSV at full precision; an estimate takes three columns (``x``, ``x_low``, ``x_high``), a judged one four.
+        """CSV at full precision; an estimate takes three columns (``x``, ``x_low``, ``x_high``), with a verdict four.
 
         A number that may be marked takes two, ``x`` and ``x_mark``.
         """
@@ -174,7 +174,7 @@ class Table:
             for column, cell in zip(self.columns, row.cells, strict=True):
                 if isinstance(cell, Estimate):
                     numbers = [repr(cell.mean), repr(cell.low), repr(cell.high)]
-                    values += [*numbers, cell.verdict] if column.judged else numbers
+                    values += [*numbers, cell.verdict] if column.has_verdict else numbers
                 elif isinstance(cell, Marked):
                     values += [repr(cell.value), cell.mark]
                 else:
@@ -278,14 +278,14 @@ def _ends(column: Column) -> tuple[str, ...]:
     """What the names of a column's CSV columns end in."""
     if column.kind != "estimate":
         return ("", "_mark") if column.marked else ("",)
-    return ("", "_low", "_high", "_verdict") if column.judged else ("", "_low", "_high")
+    return ("", "_low", "_high", "_verdict") if column.has_verdict else ("", "_low", "_high")
 
 
 def _latex_cell(column: Column, cell: Cell) -> str:
     if isinstance(cell, Estimate):
         low, high = latex(number(cell.low, column)), latex(number(cell.high, column))
-        judged = f", {cell.verdict}" if cell.verdict else ""
-        return f"{latex(number(cell.mean, column))} {{\\scriptsize [{low}, {high}]{judged}}}"
+        verdict = f", {cell.verdict}" if cell.verdict else ""
+        return f"{latex(number(cell.mean, column))} {{\\scriptsize [{low}, {high}]{verdict}}}"
     return latex(shown(column, cell))
 
 

@@ -1,4 +1,4 @@
-"""Controls: what is trained and judged beside an arm to tell where its gain comes from."""
+"""Controls: what is trained and tested beside an arm to tell where its gain comes from."""
 
 from typing import Literal
 

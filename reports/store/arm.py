@@ -56,7 +56,7 @@ class ArmRun:
 
 @dataclass(frozen=True)
 class Data:
-    """What an arm learnt from and is judged on: ``raw``, or a repairer; ``base`` is the same network on any data."""
+    """What an arm is trained and tested on: ``raw``, or a repairer; ``base`` is the same network on any data."""
 
     train: str
     test: str
@@ -141,8 +141,8 @@ class Group:
         side, _ = split_metric(metric)
         return np.asarray(per_query["person"])[counted(per_query, self.first["protocol"]["empty"], side)]
 
-    def judged_on(self, metric: str) -> bool:
-        """Whether all runs were judged on the side of the metric; a metric without side is on all."""
+    def scored_on(self, metric: str) -> bool:
+        """Whether all runs were scored on the side of the metric; a metric without side is on all."""
         side, _ = split_metric(metric)
         return not side or all(f"{side}/valid" in run.per_query for run in self.runs)
 

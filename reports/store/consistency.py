@@ -15,7 +15,7 @@ from reports.store.arm import Group
 
 
 def check_alike(groups: Sequence[Group]) -> None:
-    """Refuse a job whose runs were judged on different things.
+    """Refuse a job whose runs were scored on different things.
 
     Raises:
         ReportError: naming two runs and what differs.
@@ -25,14 +25,14 @@ def check_alike(groups: Sequence[Group]) -> None:
 
 
 def _check_same_queries(groups: Sequence[Group]) -> None:
-    """Pairs of arms are compared query by query, so all of them must have been judged on the same ones."""
+    """Pairs of arms are compared query by query, so all of them must have been scored on the same ones."""
     seen: dict[str, tuple[str, NDArray[Any]]] = {}  # array -> where it was first met, and what it holds
     for group in groups:
         for run in group.runs:
             codes = (key for key in run.per_query if key.startswith(PREFIX))
             for key in ("key", "valid", *(f"{side}/valid" for side in SIDES), *codes):
                 if key not in run.per_query:
-                    continue  # an arm may have been judged on fewer sides
+                    continue  # an arm may have been scored on fewer sides
                 first, values = seen.setdefault(key, (f"{run.run_id} ({group.name})", run.per_query[key]))
                 if not np.array_equal(run.per_query[key], values):
                     if key.startswith(PREFIX):
@@ -42,7 +42,7 @@ def _check_same_queries(groups: Sequence[Group]) -> None:
                             "record one of them again."
                         )
                     raise ReportError(
-                        f"run {run.run_id} ({group.name}, seed {run.seed}) was judged on other queries than run "
+                        f"run {run.run_id} ({group.name}, seed {run.seed}) was scored on other queries than run "
                         f"{first}: {key} differs; runs of one job share data and protocol, so record one of them again."
                     )
 

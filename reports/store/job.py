@@ -1,4 +1,4 @@
-"""One job as it was recorded: a parent run and the arms that its children trained and judged."""
+"""One job as it was recorded: a parent run and the arms that its children trained and scored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ class Job:
 
     @property
     def one_match(self) -> bool:
-        """Whether every query has exactly one right answer, so that AP tells nothing beside the CMC."""
+        """Whether every query has exactly one correct match, so that AP says nothing beside the CMC."""
         return one_match(self.any_result)
 
     @property
@@ -64,7 +64,7 @@ class Job:
 
     @property
     def repaired(self) -> bool:
-        """Whether any arm learnt from or was judged on data other than raw."""
+        """Whether any arm was trained or tested on data other than raw."""
         return any(group.data.repaired for group in self.groups)
 
     def controls_of(self, arm: str) -> tuple[Group, ...]:

@@ -33,7 +33,7 @@ REASONS = {
 }
 
 Progress = Callable[[int, int, str], None]
-"""Told how many jobs are read, of how many, and what comes next."""
+"""Called with how many jobs are read, of how many, and what comes next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def load_all(
         experiments: only these, such as ``reid/synthwalk/rgb-snippets``.
         parents: exactly these jobs (parent run ids or their first letters), finished or not.
         papers: only jobs of these papers.
-        progress: told before each job is read.
+        progress: called before each job is read.
 
     Raises:
         ReportError: an unknown experiment, paper or parent (near matches are named), or a named job that cannot be

@@ -22,7 +22,7 @@ from reports.records import kinds
 from reports.schema.vocabulary import BENCH, CHILD, PARENT
 from reports.store.requests import ask, check_answers
 from reports.store.sqlite_file import check_readable
-from reports.store.uri import artifact_folder, client_uri, shown, told, tracking_uri, without_secrets
+from reports.store.uri import artifact_folder, client_uri, error_sentence, shown, tracking_uri, without_secrets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def open_reader(uri: str | None = None) -> "Reader":
 
 
 def quieten() -> None:
-    """No progress bars, links and log lines of MLflow's own; its errors are told in one sentence."""
+    """No progress bars, links and log lines of MLflow's own; its errors become one sentence."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for --json
     for name, level in NOISY.items():
@@ -283,7 +283,7 @@ class Reader:
             shutil.rmtree(target, ignore_errors=True)
             raise ReportError(
                 f"the artifacts of run {run.info.run_id} at {without_secrets(uri)} cannot be fetched: "
-                f"{told(error, self.address)}."
+                f"{error_sentence(error, self.address)}."
             ) from None
 
     def _current(self, experiment_id: str, text: str) -> "list[Run]":

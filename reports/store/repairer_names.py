@@ -28,10 +28,10 @@ def name_of(repairer: str) -> str:
 def label(job: Job, repairer: str) -> str:
     """For a reader: as its runs call it, else as the suite or the card does; options stay beside the name."""
     name, _, options = repairer.partition("[")
-    told = [repair.record["label"] for repair in map(RESTORATION.of, records(job).get(repairer, ())) if repair]
-    told = [one for one in told if one not in (repairer, name)]  # which would name it no better
+    labels = [repair.record["label"] for repair in map(RESTORATION.of, records(job).get(repairer, ())) if repair]
+    labels = [one for one in labels if one not in (repairer, name)]  # which would name it no better
     of_card = job.card["arms"].get(name_of(repairer), {}).get("label")
-    text = str(next((one for one in (*told, BUILT_IN.get(name_of(repairer)), of_card) if one), name))
+    text = str(next((one for one in (*labels, BUILT_IN.get(name_of(repairer)), of_card) if one), name))
     return f"{text} [{options}" if options and options not in text else text
 
 

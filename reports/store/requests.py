@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from reports.errors import NothingToReport, ReportError
-from reports.store.uri import DEFAULT_URI, SERVERS, client_uri, shown, told
+from reports.store.uri import DEFAULT_URI, SERVERS, client_uri, error_sentence, shown
 
 SECONDS = 10.0
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1"}
@@ -96,10 +96,12 @@ def _check_database(uri: str) -> None:
         raise ReportError(f"{place} needs a driver that is not installed ({error}); install it with pip.") from None
     except sqlalchemy.exc.OperationalError as error:
         raise NothingToReport(
-            f"the database {place} does not answer ({told(error, uri)}); start it, or name another store."
+            f"the database {place} does not answer ({error_sentence(error, uri)}); start it, or name another store."
         ) from None
     except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError, TypeError) as error:
-        raise ReportError(f"the database {place} cannot be used ({told(error, uri)}); name another store.") from None
+        raise ReportError(
+            f"the database {place} cannot be used ({error_sentence(error, uri)}); name another store."
+        ) from None
 
 
 def ask(uri: str, question: Callable[[], T]) -> T:
@@ -115,7 +117,7 @@ def ask(uri: str, question: Callable[[], T]) -> T:
     try:
         return question()
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        said = told(error, uri)
+        said = error_sentence(error, uri)
         if uri.lower().startswith(SERVERS) and ("Max retries" in said or "API request" in said):
             raise NothingToReport(f"the tracking server {shown(uri)} does not answer any more: {said}.") from None
         damaged = "malformed" in said or "not a database" in said
@@ -144,8 +146,8 @@ def _why(chain: list[BaseException], uri: str) -> str:
             return f"it did not answer within {SECONDS:g} s"
     for one in reversed(chain):
         if isinstance(one, http.client.HTTPException):
-            return f"it said {told(one, uri)[:80]!r}"
+            return f"it said {error_sentence(one, uri)[:80]!r}"
     for one in reversed(chain):
         if isinstance(one, OSError) and one.strerror:
             return one.strerror.lower()
-    return told(chain[0], uri)
+    return error_sentence(chain[0], uri)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from reports.errors import NothingToReport, ReportError
-from reports.store.uri import client_uri, sqlite_file, told
+from reports.store.uri import client_uri, error_sentence, sqlite_file
 
 State = Literal["absent", "empty", "half made", "ready"]
 OTHER = "name another store with --tracking-uri or MLFLOW_TRACKING_URI=sqlite:///<file>"
@@ -69,13 +69,15 @@ def state_of(file: Path, uri: str, busy_seconds: float = BUSY_SECONDS) -> State:
                 f"the tracking store {file} is locked: another program has been writing for more than "
                 f"{busy_seconds:g} s; wait for it or end it, then run the same command again."
             ) from None
-        raise ReportError(f"the tracking store {file} cannot be read ({told(error, uri)}); {OTHER}.") from None
+        raise ReportError(
+            f"the tracking store {file} cannot be read ({error_sentence(error, uri)}); {OTHER}."
+        ) from None
     except sqlite3.Error as error:
         if "not a database" in str(error):
             raise ReportError(f"{file} is not a SQLite database ({error}); move it away, or {OTHER}.") from None
         raise ReportError(
-            f"the tracking store {file} is damaged ({told(error, uri)}); restore it from a copy, or move it and the "
-            "folder mlartifacts beside it away."
+            f"the tracking store {file} is damaged ({error_sentence(error, uri)}); restore it from a copy, or move "
+            "it and the folder mlartifacts beside it away."
         ) from None
     finally:
         connection.close()

@@ -142,7 +142,7 @@ def without_secrets(text: str) -> str:
     return _IN_QUERY.sub(rf"\1{HIDDEN}", _IN_AUTHORITY.sub(rf"\1{HIDDEN}@", text))
 
 
-def told(error: BaseException, uri: str) -> str:
+def error_sentence(error: BaseException, uri: str) -> str:
     """The first line of a library's error about a store, without its password and full stop."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     first = _hidden(first, uri)

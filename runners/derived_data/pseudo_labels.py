@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from datasets import attributes
 from datasets.frames.decoded import FrameStore
 from datasets.tracklet import Split, Tracklet, person_ids
-from files.formats import arrays as npy
+from files.formats.arrays import load_npz
 from methods.interface import FrameThenTime, LearnsAttributes
 from runners.errors import RunError
 from runners.evaluation.score import to_npz
@@ -138,7 +138,7 @@ def against_annotation(
     labellers = []
     for arm, seed, labels in planned:
         assert labels.step is not None and labels.labeller is not None  # an arm labels
-        found = npy.load_npz(steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
+        found = load_npz(steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
         arrays["person"] = found["person"]
         arrays[f"{arm.text}/{seed}/probability"] = found["probability"][:, shared]
         if "source_person" in found:

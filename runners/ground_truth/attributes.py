@@ -17,7 +17,7 @@ from runners.plan.plan_types import ArmRun, JobConfig, PlannedLabels, PlannedSta
 from runners.plan.result_steps import weights_step
 from runners.plan.step_store import Step
 from runners.progress import note
-from runners.training import stage as stages
+from runners.training import stage
 
 STEP = "recognise"
 Floats = NDArray[np.float32]
@@ -88,8 +88,8 @@ def recognise(
     if not both:
         return None
     ours, theirs = [one[0] for one in both], [one[1] for one in both]
-    told = annotation.tracklet_targets(split.test)[:, theirs]
-    kept = np.flatnonzero(~np.isnan(told).all(axis=1))
+    targets = annotation.tracklet_targets(split.test)[:, theirs]
+    kept = np.flatnonzero(~np.isnan(targets).all(axis=1))
     if not len(kept):
         note(
             f"attributes: {annotation.name} tells nothing of test people, so what is recognised is held against nothing"
@@ -118,7 +118,7 @@ def recognise(
         ],
     }
     keys = np.array([split.test[row].key for row in kept])
-    return Recognised(record, {"person": people, "key": keys, "truth": told[kept], "probability": chances[kept]})
+    return Recognised(record, {"person": people, "key": keys, "truth": targets[kept], "probability": chances[kept]})
 
 
 def recognise_step(run: ArmRun, last: PlannedStage, config: JobConfig) -> Step:
@@ -139,10 +139,10 @@ def _measure(given: MeasurementInput) -> Recognised | None:
         return None
     assert last.labels is not None and data.annotation is not None  # or nothing was planned
     store = data.raw_store("test", last.size, last.crop, last.resize)
-    file = stages.frame_features(
+    file = stage.frame_features(
         trained, "test", data.raw, store, last.stage.normalise, data.steps, data.device, last.precision
     )
-    features = stages.load_features(file)
+    features = stage.load_features(file)
     return recognise(trained, features, store.offsets, data.raw, data.annotation, last.labels, data.device)
 
 

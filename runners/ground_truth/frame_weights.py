@@ -58,7 +58,7 @@ class Weighed:
 
 
 @dataclass(frozen=True)
-class Watched:
+class TrackletVisibility:
     """The frames of one tracklet that were weighed, and what they show.
 
     Attributes:
@@ -108,7 +108,7 @@ def weigh(
     """
     assert isinstance(network, Explains)  # asked for no other method
     length = network.clip_length if isinstance(network, FixedClip) else None
-    found = watch(split, length)
+    found = tracklet_visibility(split, length)
     weights = _weights(network, found, store, normalise, device, precision)
     if not weights:
         return None
@@ -145,7 +145,7 @@ def weigh(
     return Weighed(record, arrays)
 
 
-def watch(split: Split, length: int | None) -> list[Watched]:
+def tracklet_visibility(split: Split, length: int | None) -> list[TrackletVisibility]:
     """Every test tracklet of a known person with its truth.
 
     Args:
@@ -161,11 +161,11 @@ def watch(split: Split, length: int | None) -> list[Watched]:
             clips = snippets(len(tracklet), length, "loop").indices
             frames = clips[(len(clips) - 1) // 2]
         visible = load_truth(split.root, tracklet.key).visible[frames]
-        found.append(Watched(tracklet, row, frames, visible.astype(np.float64)))
+        found.append(TrackletVisibility(tracklet, row, frames, visible.astype(np.float64)))
     return found
 
 
-def chosen(found: list[Watched], correlations: Floats) -> list[int]:
+def chosen(found: list[TrackletVisibility], correlations: Floats) -> list[int]:
     """Tracklets to be shown, by rule: worst, middle and best correlation, then the most varied visibility."""
     spreads = np.array([one.spread for one in found])
     seen = [
@@ -181,7 +181,7 @@ def chosen(found: list[Watched], correlations: Floats) -> list[int]:
 @torch.inference_mode()
 def _weights(
     network: Explains,
-    found: list[Watched],
+    found: list[TrackletVisibility],
     store: FrameStore,
     normalise: Normalisation,
     device: str,
@@ -223,7 +223,7 @@ def _named(name: str, names: Sequence[str]) -> str:
     return name
 
 
-def _measured(name: str, weights: list[Floats], found: list[Watched]) -> dict[str, Floats]:
+def _measured(name: str, weights: list[Floats], found: list[TrackletVisibility]) -> dict[str, Floats]:
     """Both measures of one map, ``[N]``."""
     rows = []
     for one, given in zip(found, weights, strict=True):
@@ -236,7 +236,7 @@ def _measured(name: str, weights: list[Floats], found: list[Watched]) -> dict[st
     return dict(zip(frame_weights.MEASURES, table.T, strict=True))
 
 
-def _pictured(one: Watched, weights: dict[str, Floats], store: FrameStore) -> dict[str, Any]:
+def _pictured(one: TrackletVisibility, weights: dict[str, Floats], store: FrameStore) -> dict[str, Any]:
     count = len(one.frames)
     at = np.unique(np.linspace(0, count - 1, min(count, SHOWN)).round().astype(np.int64))
     return {

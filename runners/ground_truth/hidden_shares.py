@@ -15,8 +15,8 @@ def hidden_shares(source: Split) -> NDArray[np.float64]:
     """
     shares = np.zeros(len(source.test))
     for row, tracklet in enumerate(source.test):
-        told = load_truth(source.root, tracklet.key)
-        each = occlusion.hidden_shares(told.labels, told.occluders)
+        truth = load_truth(source.root, tracklet.key)
+        each = occlusion.hidden_shares(truth.labels, truth.occluders)
         there = np.isfinite(each)
         shares[row] = each[there].mean() if there.any() else 0.0
     return shares

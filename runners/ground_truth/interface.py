@@ -24,7 +24,7 @@ from reports.records.interface import LAST, Recorded
 from reports.schema.vocabulary import RAW
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedScores, PlannedStage
 from runners.plan.step_store import Step, StepStore
-from runners.training import stage as stages
+from runners.training import stage
 
 
 class JobData(Protocol):
@@ -69,12 +69,12 @@ class JobData(Protocol):
 
 @dataclass(frozen=True)
 class MeasurementInput:
-    """An arm with a seed that is trained and judged, and all that a measurement may need.
+    """An arm with a seed that is trained and tested, and all that a measurement may need.
 
     Attributes:
         run: the arm.
         last: its last stage.
-        tested: the data it is judged on.
+        tested: the data it is tested on.
         config: of the job.
         data: data of the job.
         calls: whether the job repairs anything by calls of regions.
@@ -91,13 +91,13 @@ class MeasurementInput:
 
     @property
     def of_raw(self) -> bool:
-        """Whether an arm is asked about the raw test half: controls are not, nor who is judged on other data."""
+        """Whether an arm is asked about the raw test half: controls are not, nor arms that are tested on other data."""
         return not self.run.control and self.run.tested_on == RAW
 
     def trained(self) -> nn.Module:
         """The network as training left it."""
         data = self.data
-        return stages.trained_method(self.last, data.raw.num_train_ids, data.steps, data.device)
+        return stage.trained_method(self.last, data.raw.num_train_ids, data.steps, data.device)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Measurement:
             data or the annotation leave nothing to measure.
         measure: record and arrays; None where the network has no answer.
         order: place among the measurements, from the smallest.
-        once: of the data and not of the arm: told of the first arm with a seed alone.
+        once: of the data and not of the arm: measured with the first arm of a seed alone.
     """
 
     kind: str

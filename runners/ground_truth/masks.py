@@ -26,7 +26,7 @@ from runners.plan.plan_types import ArmRun, JobConfig, PlannedStage
 from runners.plan.result_steps import weights_step
 from runners.plan.step_store import Step
 from runners.progress import note
-from runners.training import stage as stages
+from runners.training import stage
 from runners.training.frame_features import frames_per_batch
 from runners.training.sources import autocast
 
@@ -85,13 +85,13 @@ def explain(
     for name, values in seen["trained"].items():
         grid = (values.shape[2], values.shape[3])
         prior = np.broadcast_to(masks.centre_prior(silhouettes, grid), values.shape)
-        judged = {
+        scored = {
             who: masks.best_threshold(
                 [masks.tracklet_statistics(mask, scene.regions) for mask, scene in zip(each, found, strict=True)]
             )
             for who, each in zip(WHO, (values, seen["untrained"][name], prior), strict=True)
         }
-        for who, one in judged.items():
+        for who, one in scored.items():
             arrays |= {f"{name}/{measure}/{who}": array for measure, array in one.measures.items()}
             measures = {m: masks.average(m, array, people).as_dict() for m, array in one.measures.items()}
             maps.append(
@@ -104,7 +104,7 @@ def explain(
                 }
             )
         differences += [
-            _difference(name, measure, against, judged["trained"], judged[against], people)
+            _difference(name, measure, against, scored["trained"], scored[against], people)
             for measure in masks.MEASURES
             for against in REFERENCES
         ]
@@ -186,7 +186,7 @@ def _measure(given: MeasurementInput) -> Explained | None:
     if not isinstance(trained, Explains):
         return None
     data, last = given.data, given.last
-    initial = stages.build_method(last.run, data.raw.num_train_ids, last.seed, last.size, data.device, last.precision)
+    initial = stage.build_method(last.run, data.raw.num_train_ids, last.seed, last.size, data.device, last.precision)
     return explain(
         trained,
         initial.eval(),

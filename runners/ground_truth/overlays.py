@@ -1,6 +1,5 @@
 """Pictures of masks over frames: what was seen, what is truly there, and where the network looked."""
 
-import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from datasets.frames.decoded import FrameStore
 from datasets.images import jpeg
+from files.data_uri import jpeg_uri
 from protocols.ground_truth import masks
 
 if TYPE_CHECKING:
@@ -72,4 +72,4 @@ def _coloured(regions: masks.Regions) -> Bytes:
 def data_uri(frame: Bytes) -> str:
     """A frame ``[H, W, 3]``, enlarged, as a JPEG in a data URI."""
     large = np.repeat(np.repeat(frame, ENLARGED, axis=0), ENLARGED, axis=1)
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.encode(large, 85)).decode()
+    return jpeg_uri(jpeg.encode(large, 85))

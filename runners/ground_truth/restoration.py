@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from datasets.frames.decoded import FrameStore
 from datasets.synthwalk.truth import HIDDEN, load_truth
-from datasets.tracklet import Split
-from datasets.tracklet import lengths as frame_counts
+from datasets.tracklet import Split, lengths
 from methods.interface import ScoresRegions
 from protocols.ground_truth import occlusion, restoration
 from protocols.ground_truth.restoration import MEASURES
 from runners.errors import RunError
-from runners.ground_truth.restoration_frames import Eye, Sums, measure
+from runners.ground_truth.restoration_frames import EmbeddingNet, Sums, measure
 from runners.ground_truth.restoration_pictures import Shown, pictures
 from runners.ground_truth.restoration_reference import Reference, build_reference, check_store, visible_regions
 
@@ -67,7 +66,12 @@ class RepairedFrames:
 
 
 def restore(
-    source: Split, raw: FrameStore, repaired: RepairedFrames, reference: Reference, eye: Eye, about: Mapping[str, Any]
+    source: Split,
+    raw: FrameStore,
+    repaired: RepairedFrames,
+    reference: Reference,
+    net: EmbeddingNet,
+    about: Mapping[str, Any],
 ) -> Restored:
     """Hold repaired test frames against the truth and beside the raw ones.
 
@@ -76,7 +80,7 @@ def restore(
         raw: its test frames as they are.
         repaired: the same frames, repaired.
         reference: of the raw frames, from `build_reference`.
-        eye: the scoring network that the reference was built with.
+        net: the scoring network that the reference was built with.
         about: ``repairer``, ``label``, ``options``, ``seed`` and ``calls`` of the record.
 
     Raises:
@@ -120,7 +124,7 @@ def restore(
     other = np.flatnonzero((painted != before).any(axis=(1, 2, 3)))
     title = f"measure {about['repairer']}"
     sums = reference.raw.with_rows(
-        other, measure(painted[other], reference.measured.rows(other), reference.people, eye, title)
+        other, measure(painted[other], reference.measured.rows(other), reference.people, net, title)
     )
     ours, theirs = _values(reference, sums), _values(reference, reference.raw)
     ours["spill_psnr"], theirs["spill_psnr"] = _spill(reference, repaired.frames, raw.flat(), changed)
@@ -163,7 +167,7 @@ def detect(
     Raises:
         RunError: scores of other frames or regions.
     """
-    counts = frame_counts(source.test)
+    counts = lengths(source.test)
     offsets = np.cumsum([0, *counts])
     if scores.ndim != 2 or len(scores) != offsets[-1]:
         raise RunError(f"region scores are {scores.shape} for {offsets[-1]} test frames; score this data set.")
@@ -187,8 +191,8 @@ def detect(
     if occluded.all() or not occluded.any():
         return None
     threshold = scorer.region_threshold if tau is None else tau
-    judged = occlusion.detection(found[there], occluded, people[there], threshold)
-    return {"rule": RULE, "excluded": int((~there).sum()), **judged.as_dict()}
+    detected = occlusion.detection(found[there], occluded, people[there], threshold)
+    return {"rule": RULE, "excluded": int((~there).sum()), **detected.as_dict()}
 
 
 def _values(reference: Reference, sums: Sums) -> dict[str, Floats]:

@@ -75,7 +75,7 @@ class Hidden:
 
 
 @dataclass(frozen=True)
-class Eye:
+class EmbeddingNet:
     """The scoring network and how it is fed."""
 
     network: FrameThenTime
@@ -120,24 +120,24 @@ class Eye:
         return laid_out(images, self.precision)
 
 
-def eye_of(scorer: ScoresRegions, normalise: Normalisation, device: str, precision: Precision) -> Eye:
+def embedding_net(scorer: ScoresRegions, normalise: Normalisation, device: str, precision: Precision) -> EmbeddingNet:
     trunk = getattr(scorer, "trunk", None)
     if not isinstance(scorer, FrameThenTime) or not isinstance(trunk, Trunk):
         raise RunError(
-            f"{type(scorer).__name__} cannot judge repaired frames: it needs frame_features and a ResNet as trunk "
+            f"{type(scorer).__name__} cannot score repaired frames: it needs frame_features and a ResNet as trunk "
             "(methods.layers.resnet.Trunk); take another arm to score regions, such as vrstc/baseline."
         )
-    return Eye(scorer, trunk, normalise, device, precision)
+    return EmbeddingNet(scorer, trunk, normalise, device, precision)
 
 
-def measure(frames: Bytes, hidden: Hidden, people: restoration.People | None, eye: Eye, title: str) -> Sums:
+def measure(frames: Bytes, hidden: Hidden, people: restoration.People | None, net: EmbeddingNet, title: str) -> Sums:
     """What the measures of each frame add up from.
 
     Args:
         frames: ``[M, H, W, 3]``, raw or repaired.
         hidden: their truth.
         people: whom a frame can be taken for; None to leave that open (NaN).
-        eye: the network that looks.
+        net: the network that looks.
         title: for the bar.
     """
     parts = [Sums(*(np.zeros(0),) * 2, *(np.zeros((0, len(LAYERS))),) * 2, np.zeros(0))]
@@ -145,14 +145,14 @@ def measure(frames: Bytes, hidden: Hidden, people: restoration.People | None, ey
     with step_bar(title, len(frames), "frames") as bar:
         for start in range(0, len(frames), size):
             part = slice(start, start + size)
-            parts.append(_of_batch(frames[part], hidden.rows(part), people, eye))
+            parts.append(_of_batch(frames[part], hidden.rows(part), people, net))
             bar.update(len(frames[part]))
     return Sums(*(np.concatenate([getattr(part, name) for part in parts]) for name in Sums.__dataclass_fields__))
 
 
-def _of_batch(frames: Bytes, hidden: Hidden, people: restoration.People | None, eye: Eye) -> Sums:
-    features, maps = eye.look(frames)
-    true_maps = eye.maps(hidden.truth)  # in a batch of the same shape, so that equal frames have equal maps
+def _of_batch(frames: Bytes, hidden: Hidden, people: restoration.People | None, net: EmbeddingNet) -> Sums:
+    features, maps = net.look(frames)
+    true_maps = net.maps(hidden.truth)  # in a batch of the same shape, so that equal frames have equal maps
     cells = [
         restoration.feature_errors(ours, theirs, restoration.coverage(hidden.front, ours.shape[2:]))
         for ours, theirs in zip(maps, true_maps, strict=True)

@@ -10,13 +10,13 @@ from datasets.repaired.write import read_changes
 from methods.interface import FrameThenTime, ScoresRegions
 from runners.ground_truth.interface import Measurement, MeasurementInput, has_truth
 from runners.ground_truth.restoration import RepairedFrames, Restored, detect, restore
-from runners.ground_truth.restoration_frames import eye_of
+from runners.ground_truth.restoration_frames import embedding_net
 from runners.ground_truth.restoration_reference import Reference, build_reference
 from runners.plan.code_digest import code_digest
 from runners.plan.plan import plan_scores
 from runners.plan.plan_types import JobConfig, PlannedData, PlannedScores, readers
 from runners.plan.step_store import Step
-from runners.training import stage as stages
+from runners.training import stage
 
 STEP = "restore"
 ENTRIES = ("datasets.repaired.masks",)
@@ -72,9 +72,9 @@ def _measure(given: MeasurementInput) -> Restored:
         return _dropped(store, data.calls("test", tested), {**about, "detection": detection})
     calls = data.calls("test", tested) if tested.scores else None
     repaired = RepairedFrames(store.flat(), _changes(given, last.size), calls)
-    eye = eye_of(scorer, last.stage.normalise, data.device, last.precision)
+    net = embedding_net(scorer, last.stage.normalise, data.device, last.precision)
     raw = data.raw_store("test", last.size, resize=last.resize)
-    found = restore(data.raw, raw, repaired, reference, eye, about)
+    found = restore(data.raw, raw, repaired, reference, net, about)
     return Restored({**found.record, "detection": detection}, found.arrays)
 
 
@@ -86,9 +86,9 @@ def _reference(given: MeasurementInput, planned: PlannedScores, scorer: ScoresRe
         raw = data.raw_store("test", last.size, resize=last.resize)
         normalise, device, precision = last.stage.normalise, data.device, last.precision
         features = None
-        if isinstance(scorer, FrameThenTime):  # they were extracted when the arm itself was judged
-            file = stages.frame_features(scorer, "test", data.raw, raw, normalise, data.steps, device, precision)
-            features = stages.load_features(file)
+        if isinstance(scorer, FrameThenTime):  # they were extracted when the arm itself was scored
+            file = stage.frame_features(scorer, "test", data.raw, raw, normalise, data.steps, device, precision)
+            features = stage.load_features(file)
         given.kept[key] = build_reference(
             data.raw, raw, scorer, normalise=normalise, device=device, precision=precision, features=features
         )

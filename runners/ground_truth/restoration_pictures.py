@@ -1,6 +1,5 @@
 """Frames beside what a repairer made of them and what was really there, chosen by rules and not by eye."""
 
-import base64
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.images import jpeg
+from files.data_uri import jpeg_uri
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -102,4 +102,4 @@ def chosen(shown: Shown) -> list[tuple[str, int]]:
 def _uri(frame: Bytes) -> str:
     times = max(1, _HIGH // frame.shape[0])
     large = np.repeat(np.repeat(frame, times, axis=0), times, axis=1)
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.encode(large, 90)).decode()
+    return jpeg_uri(jpeg.encode(large, 90))

@@ -14,13 +14,12 @@ from datasets.images.open import ImageFault
 from datasets.images.resize import resize
 from datasets.images.transforms import Normalisation
 from datasets.synthwalk.truth import HIDDEN, Truth, load_truth
-from datasets.tracklet import Split
-from datasets.tracklet import lengths as frame_counts
+from datasets.tracklet import Split, lengths
 from methods.interface import ScoresRegions
 from protocols.ground_truth import occlusion
 from protocols.ground_truth.restoration import People
 from runners.errors import RunError
-from runners.ground_truth.restoration_frames import Eye, Hidden, Sums, eye_of, measure
+from runners.ground_truth.restoration_frames import EmbeddingNet, Hidden, Sums, embedding_net, measure
 from runners.plan.environment import Precision
 from runners.progress import note, step_bar
 from runners.training.frame_features import frames_per_batch
@@ -94,12 +93,12 @@ def build_reference(
         RunError: the store is not of these tracklets, or the scorer has not what is asked of it.
     """
     check_store(source, store)
-    eye = eye_of(scorer, normalise, device, precision)
+    net = embedding_net(scorer, normalise, device, precision)
     scenes, tracklets, clean = [_Scene.nothing(store.size)], [], [np.zeros(0, dtype=np.int64)]
     for row in np.flatnonzero(_persons(source) > 0).tolist():
-        told = load_truth(source.root, source.test[row].key)
+        known = load_truth(source.root, source.test[row].key)
         begin = int(store.offsets[row])
-        scene = _Scene.of(told, np.array(store.flat()[begin : int(store.offsets[row + 1])]), scorer)
+        scene = _Scene.of(known, np.array(store.flat()[begin : int(store.offsets[row + 1])]), scorer)
         clean.append(begin + _spread(np.flatnonzero(scene.hidden == 0)))
         if scene.occluded.any():
             scenes.append(scene)
@@ -111,11 +110,11 @@ def build_reference(
     occluded, hidden, front, truth = (np.concatenate(kind) for kind in zip(*map(_Scene.parts, scenes), strict=True))
     rows = store.offsets[where[owner]] + numbers
     note(f"repair: {int(occluded.sum()):,} occluded frames of {len(where)} tracklets are held against the truth")
-    people = _people(source, store, np.concatenate(clean), eye, features)
+    people = _people(source, store, np.concatenate(clean), net, features)
     measured = Hidden(
         truth[occluded], front[occluded], _persons(source)[where[owner[occluded]]], where[owner[occluded]]
     )
-    raw = measure(np.asarray(store.flat()[rows[occluded]]), measured, people, eye, "measure raw frames")
+    raw = measure(np.asarray(store.flat()[rows[occluded]]), measured, people, net, "measure raw frames")
     return Reference(where, rows, owner, numbers, occluded, hidden, front, truth, measured, people, raw)
 
 
@@ -129,10 +128,10 @@ class _Scene:
     truth: Bytes
 
     @classmethod
-    def of(cls, told: Truth, frames: Bytes, scorer: ScoresRegions) -> "_Scene":
+    def of(cls, truth: Truth, frames: Bytes, scorer: ScoresRegions) -> "_Scene":
         """``frames`` are overwritten with their twins."""
         size = (frames.shape[1], frames.shape[2])
-        for number, twin in enumerate(told.twins):
+        for number, twin in enumerate(truth.twins):
             if twin is not None:
                 try:
                     frames[number] = resize(decode.decode(twin), size)
@@ -140,9 +139,9 @@ class _Scene:
                     raise RunError(
                         f"the twin of a frame {error}; render SynthWalk again into an empty folder"
                     ) from error
-        front = _at_size(told.occluders > 0, size)
-        occluded = np.asarray((visible_regions(told, scorer) < HIDDEN).any(axis=1) & front.any(axis=(1, 2)))
-        return cls(occluded, occlusion.hidden_shares(told.labels, told.occluders), front, frames)
+        front = _at_size(truth.occluders > 0, size)
+        occluded = np.asarray((visible_regions(truth, scorer) < HIDDEN).any(axis=1) & front.any(axis=(1, 2)))
+        return cls(occluded, occlusion.hidden_shares(truth.labels, truth.occluders), front, frames)
 
     @classmethod
     def nothing(cls, size: tuple[int, int]) -> "_Scene":
@@ -157,16 +156,16 @@ class _Scene:
 
 def check_store(source: Split, store: FrameStore) -> None:
     """Refuse frames of other tracklets."""
-    if not np.array_equal(store.lengths, frame_counts(source.test)):
+    if not np.array_equal(store.lengths, lengths(source.test)):
         raise RunError(
             f"the frames of {len(store)} tracklets do not belong to the {len(source.test)} test tracklets of "
             f"{source.name}; decode this data set whole."
         )
 
 
-def visible_regions(told: Truth, scorer: ScoresRegions) -> Floats:
+def visible_regions(truth: Truth, scorer: ScoresRegions) -> Floats:
     """``[T, K]`` share of the person that can be seen in each region, at the size of the truth."""
-    return occlusion.true_regions(told.labels, told.occluders, scorer.region_rows(told.labels.shape[1]))
+    return occlusion.true_regions(truth.labels, truth.occluders, scorer.region_rows(truth.labels.shape[1]))
 
 
 def _spread(frames: Ints) -> Ints:
@@ -185,7 +184,7 @@ def _at_size(mask: Bools, size: tuple[int, int]) -> Bools:
 
 
 def _people(
-    source: Split, store: FrameStore, rows: Ints, eye: Eye, features: NDArray[np.float32] | None
+    source: Split, store: FrameStore, rows: Ints, net: EmbeddingNet, features: NDArray[np.float32] | None
 ) -> People | None:
     """Whom a frame can be taken for, from the unoccluded frames in these rows of the store."""
     tracklet = np.searchsorted(store.offsets, rows, side="right") - 1
@@ -200,7 +199,7 @@ def _people(
     size = frames_per_batch(store.size)
     with step_bar("describe people by unoccluded frames", len(rows), "frames") as bar:
         for start in range(0, len(rows), size):
-            found.append(eye.look(np.asarray(store.flat()[rows[start : start + size]]))[0])
+            found.append(net.look(np.asarray(store.flat()[rows[start : start + size]]))[0])
             bar.update(len(found[-1]))
     return People.of(np.concatenate(found), persons, tracklet)
 

@@ -32,7 +32,7 @@ def config_of(
         device: such as ``cpu``.
         profile, budget, pretrained, size, scorer, lengths, precision: see `JobConfig`.
         annotation: attributes of the people of the split.
-        source: other data, from which labellers learn.
+        source: other data, from which label sources learn.
 
     Raises:
         RunError: there is nobody to train on.

@@ -35,9 +35,8 @@ from runners.plan.frame_cache import folder_of_frames
 from runners.plan.plan_types import PlannedData, PlannedLabels, PlannedScores, PlannedStage
 from runners.plan.step_store import StepStore, write_json
 from runners.progress import note
-from runners.training import stage as stages
 from runners.training.sources import Targets
-from runners.training.stage import TrainingData
+from runners.training.stage import AGAIN, TrainingData, run_stage, trained_method
 
 _PARTS = ("train", "test")
 
@@ -74,7 +73,7 @@ class DataVersions:
         for stage in last.chain():
             if self.steps.done(stage.step):
                 continue
-            stages.run_stage(stage, self.training_data(stage), self.steps, self.device)
+            run_stage(stage, self.training_data(stage), self.steps, self.device)
 
     def training_data(self, stage: PlannedStage) -> TrainingData:
         """What a stage learns from; made now where something has to be."""
@@ -242,7 +241,7 @@ class DataVersions:
                 if folder is not None:
                     self._score(network, planned.scorer, folder)
         file = self.steps.folder(planned.step) / f"scores-{part}.npy"
-        return arrays.load_npy(file, mmap=True, error=RunError, remedy=stages.AGAIN)
+        return arrays.load_npy(file, mmap=True, error=RunError, remedy=AGAIN)
 
     def _score(self, network: ScoresRegions, last: PlannedStage, folder: Path) -> None:
         """Write the scores of both halves into a step's folder."""
@@ -268,7 +267,7 @@ class DataVersions:
         if known is not None:
             return known
         self.train(planned.scorer)
-        network = stages.trained_method(planned.scorer, self.raw.num_train_ids, self.steps, self.device)
+        network = trained_method(planned.scorer, self.raw.num_train_ids, self.steps, self.device)
         if not isinstance(network, ScoresRegions):
             raise RunError(
                 f"--scorer {planned.scorer.run.text}: this arm scores no regions; name one whose network does "
@@ -311,7 +310,7 @@ class DataVersions:
         if data.painter is None:
             return repaired.make(data.repairer.kind, self.raw)
         self.train(data.painter)
-        network = stages.trained_method(data.painter, self.raw.num_train_ids, self.steps, self.device)
+        network = trained_method(data.painter, self.raw.num_train_ids, self.steps, self.device)
         if not isinstance(network, Repair):
             raise RunError(f"the arm {data.name} has role repairer, but its network offers no repair().")
         planned = data.painter

@@ -1,6 +1,6 @@
 """What only known truth can answer: where a network looks, what it recognises, and what a repair restores.
 
-Each answer is a recorded step of its own, made once for an arm or a version of the data, whoever asks.
+Each answer is a recorded step of its own, made once for an arm or a version of the data, whatever needs it.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from files.formats import arrays as npy
+from files.formats.arrays import load_npz
 from reports.records import kinds, kinds_of_arms
 from reports.records.interface import Recorded
 from runners.errors import RunError
@@ -23,7 +23,7 @@ from runners.pipeline.data_versions import DataVersions
 from runners.plan.plan import plan_scores
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
 from runners.plan.step_store import Step, read_json, write_bytes, write_json
-from runners.training import stage as stages
+from runners.training import stage
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,22 @@ class GroundTruthChecks:
     _kept: dict[str, Any] = field(default_factory=dict)
     _shares: HiddenShares | None = None
 
-    def answers(self, run: ArmRun, last: PlannedStage, tested: PlannedData, told: set[str]) -> dict[str, Recorded]:
+    def answers(self, run: ArmRun, last: PlannedStage, tested: PlannedData, measured: set[str]) -> dict[str, Recorded]:
         """All that can be measured of an arm with a seed, by the name of its kind; recorded now or before.
 
         Args:
             run: the arm.
             last: its last stage.
-            tested: the data it is judged on.
-            told: fingerprints of the steps on data alone that were told with this seed; theirs are added.
+            tested: the data it is tested on.
+            measured: fingerprints of the steps on data alone that were measured with this seed; new ones are added.
         """
         given = MeasurementInput(run, last, tested, self.config, self.versions, self.calls, self._kept)
         found: dict[str, Recorded] = {}
         for measurement in measurements():
             step = measurement.planned(given)
-            if step is None or (measurement.once and step.fingerprint in told):
+            if step is None or (measurement.once and step.fingerprint in measured):
                 continue
-            told |= {step.fingerprint} if measurement.once else set()
+            measured |= {step.fingerprint} if measurement.once else set()
             answer = self._once(step, measurement, given)
             if answer is not None:
                 found[measurement.kind] = answer
@@ -118,4 +118,4 @@ def _read(folder: Path, kind: str) -> Answer | None:
     record = read_json(folder / json_name)
     if record is None:
         return None
-    return Answer(record, npy.load_npz(folder / npz_name, error=RunError, remedy=stages.AGAIN))
+    return Answer(record, load_npz(folder / npz_name, error=RunError, remedy=stage.AGAIN))

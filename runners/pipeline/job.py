@@ -16,7 +16,7 @@ from datasets.attributes import Annotation
 from datasets.frames.open import DECODED_LIMIT
 from datasets.frames.subset import Frames
 from datasets.tracklet import Split
-from files.formats import arrays as npy
+from files.formats.arrays import load_npz
 from methods.arms import Arm
 from methods.interface import Attends
 from protocols.interface import Protocol
@@ -114,9 +114,9 @@ class Job:
         size = plan_stages(runs[0], seeds[0], self.config)[-1].size
         yield self._colour(size, seeds[0])
         for seed in seeds:
-            told: set[str] = set()  # what is measured of data and not of an arm is told once
+            measured: set[str] = set()  # what is measured of data and not of an arm is measured once
             for run in runs:
-                yield self._arm(run, seed, told)
+                yield self._arm(run, seed, measured)
 
     def rejected(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
         """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
@@ -138,11 +138,11 @@ class Job:
         hidden = self.truth.hidden_by(seed) if self.protocol.repairs else None
         return score_step(run, last, tested, self.protocol.as_dict(), self.config, hidden)
 
-    def labelled(self, labellers: list[Arm], seeds: list[int]) -> Labelled | None:
+    def labelled(self, label_sources: list[Arm], seeds: list[int]) -> Labelled | None:
         """What labelling arms say of the people, held against the annotation; None where nothing can be compared."""
-        if self.annotation is None or self.source is None or not labellers:
+        if self.annotation is None or self.source is None or not label_sources:
             return None
-        planned = [(arm, seed, labels_of(arm, seed, self.config)) for seed in seeds for arm in labellers]
+        planned = [(arm, seed, labels_of(arm, seed, self.config)) for seed in seeds for arm in label_sources]
         for _, _, labels in planned:
             self.versions.labels(labels)
         target = AnnotatedSplit(self.versions.raw, self.annotation)
@@ -178,13 +178,13 @@ class Job:
                 self._score(run, last, tested, store, step, examined, folder)
         return step, fresh
 
-    def _arm(self, run: ArmRun, seed: int, told: set[str]) -> Outcome:
+    def _arm(self, run: ArmRun, seed: int, measured: set[str]) -> Outcome:
         last, tested = self._plan(run, seed)
         step, fresh = self.scored(run, seed)
         self.versions.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = stage.training_log(last, self.steps)
         found = self._load(step, log, fresh)
-        return replace(found, records={**found.records, **self.truth.answers(run, last, tested, told)})
+        return replace(found, records={**found.records, **self.truth.answers(run, last, tested, measured)})
 
     def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
         """Admission and cost of an arm, before anything is trained for it; its controls share them.
@@ -248,10 +248,10 @@ class Job:
         encoded = encode_variants.encode_under_protocol(method, self.protocol, inputs)
         scores = score.score_test_set(encoded, self.split, self.protocol, store)
         if encoded.by_variant is not None:
-            title = f"judge choices of {run.text}, seed {last.seed}"
+            title = f"score test inputs of {run.text}, seed {last.seed}"
             save_choices(score_variants(encoded.by_variant, self.split, self.protocol, store.lengths, title), folder)
         note(
-            f"judge {run.text} seed {last.seed}{self._where}: mAP {scores.metrics['mAP']:.1f}, "
+            f"score {run.text} seed {last.seed}{self._where}: mAP {scores.metrics['mAP']:.1f}, "
             f"rank-1 {scores.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
         )
         self._write(
@@ -370,7 +370,7 @@ class Job:
 
     def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:
         folder = self.steps.folder(step)
-        arrays = npy.load_npz(folder / "per_query.npz", error=RunError, remedy=stage.AGAIN)
+        arrays = load_npz(folder / "per_query.npz", error=RunError, remedy=stage.AGAIN)
         result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
         return Outcome(result, arrays, strips, log, fresh, records_in(folder))
 

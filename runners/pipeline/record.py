@@ -74,9 +74,9 @@ def _prepare(
 ) -> Job:
     annotation = find_annotation(split, options.attributes)
     check_slices(slices, annotation)
-    source = find_source(options.source, request.size, split.synthetic) if request.labellers else None
-    if request.labellers and source is None:
-        note(f"{len(request.labellers)} labelling arms are left out: they learn from a source, see --source")
+    source = find_source(options.source, request.size, split.synthetic) if request.label_sources else None
+    if request.label_sources and source is None:
+        note(f"{len(request.label_sources)} labelling arms are left out: they learn from a source, see --source")
     setting = config_of(
         request.card,
         split,
@@ -111,7 +111,7 @@ def record(
         jobs: from `prepare`, one for each division.
         request: the same one.
         tracking_uri: None for the default.
-        watch: is told every outcome after it is recorded.
+        watch: called with every outcome after it is recorded.
     """
     store = mlflow_writer.open_store(tracking_uri)
     setting = jobs[0].config
@@ -143,7 +143,7 @@ def record(
             made, found = made + outcome.fresh, found + (not outcome.fresh)
             watch(outcome)
         if place == 1:
-            labelled = job.labelled(request.labellers, request.seeds)
+            labelled = job.labelled(request.label_sources, request.seeds)
             if labelled is not None and parent is not None:
                 store.attach(parent, "labels", labelled)
         job.close()

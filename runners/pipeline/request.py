@@ -14,7 +14,7 @@ from reports.schema.vocabulary import RAW
 from runners.errors import NotPossible, RunError
 from runners.pipeline.selection import (
     choose_arms,
-    choose_labellers,
+    choose_label_sources,
     choose_repairers,
     choose_runs,
     choose_seeds,
@@ -41,7 +41,7 @@ class Request:
         size: (height, width) of the frames.
         work: folder of finished steps.
         protocol: how it is scored.
-        labellers: arms whose labels are shown.
+        label_sources: arms whose labels are shown.
         splits: the data set's divisions that are run, ascending; only 0 where it has one.
     """
 
@@ -51,7 +51,7 @@ class Request:
     size: tuple[int, int]
     work: Path
     protocol: Protocol
-    labellers: "list[Arm]"
+    label_sources: "list[Arm]"
     splits: tuple[int, ...] = (0,)
 
 
@@ -78,11 +78,11 @@ def check(
     _check_repair(runs, options.dataset)
     size = parse_size(options.size) if options.size else _size_of(card, runs[0].arm, options.profile)
     work = folder_of_work(options.work)
-    return Request(card, runs, seeds, size, work, rules, choose_labellers(card, runs, default=not arms), splits)
+    return Request(card, runs, seeds, size, work, rules, choose_label_sources(card, runs, default=not arms), splits)
 
 
 def _check_repair(runs: "Sequence[ArmRun]", dataset: str) -> None:
-    """Repaired frames are written in the layout of MARS; told before anything is trained.
+    """Repaired frames are written in the layout of MARS; checked before anything is trained.
 
     Raises:
         NotPossible: an arm needs repaired data of a set in another layout.

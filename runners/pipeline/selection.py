@@ -68,13 +68,13 @@ def choose_runs(arms: Sequence[Arm], controls: str, repairers: Sequence[str] = (
     return runs
 
 
-def choose_labellers(card: Card, runs: Sequence[ArmRun], default: bool) -> list[Arm]:
+def choose_label_sources(card: Card, runs: Sequence[ArmRun], default: bool) -> list[Arm]:
     """Labelling arms whose labels are held against the annotation.
 
     Args:
         card: the paper.
         runs: arms that are trained; whose labels they learn from are shown in any case.
-        default: also show the card's labellers that are marked ``default``.
+        default: also show the card's label sources that are marked ``default``.
     """
     needed = {run.arm.attributes for run in runs}
     named = [

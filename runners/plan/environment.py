@@ -95,7 +95,7 @@ def runtime(device: str) -> dict[str, Any]:
     """What bits depend on besides the inputs: library versions, instruction set, threads, device, decoder of images."""
     import torch
 
-    from datasets.images import decode as decoding
+    from datasets.images import decode
 
     made_of: dict[str, Any] = {
         "torch": torch.__version__,
@@ -103,7 +103,7 @@ def runtime(device: str) -> dict[str, Any]:
         "isa": torch.backends.cpu.get_cpu_capability(),
         "onednn_isa": os.environ.get("ONEDNN_MAX_CPU_ISA", "default"),
         "device": "cpu",
-        "decoder": decoding.version(),
+        "decoder": decode.version(),
     }
     if device.startswith("cuda"):
         made_of["device"] = torch.cuda.get_device_name(device)
@@ -114,7 +114,7 @@ def runtime(device: str) -> dict[str, Any]:
 @cache
 def describe() -> dict[str, Any]:
     """The machine, the libraries and the state of the code, for the record."""
-    from datasets.images import decode as decoding
+    from datasets.images import decode
 
     versions = {}
     for name in LIBRARIES:
@@ -128,7 +128,7 @@ def describe() -> dict[str, Any]:
         "processor": _processor()["name"],
         "cores": usable_cores(),
         "libraries": versions,
-        "decoder": decoding.version(),
+        "decoder": decode.version(),
         **git_state(HOUSE),
     }
 

@@ -147,7 +147,7 @@ def _use_write_ahead_log(file: Path, busy_seconds: float) -> None:
         connection.close()
 
 
-class _Told:
+class _ClientWithRunErrors:
     """An MLflow client whose failures are sentences of this floor."""
 
     def __init__(self, client: "MlflowClient", uri: str) -> None:
@@ -170,6 +170,8 @@ def _client(uri: str) -> "MlflowClient":
     from mlflow import MlflowClient
 
     with _as_run_errors():
-        client = cast("MlflowClient", _Told(ask(uri, lambda: MlflowClient(tracking_uri=client_uri(uri))), uri))
+        client = cast(
+            "MlflowClient", _ClientWithRunErrors(ask(uri, lambda: MlflowClient(tracking_uri=client_uri(uri))), uri)
+        )
         client.search_experiments(max_results=1)
     return client

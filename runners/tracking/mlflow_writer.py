@@ -33,8 +33,7 @@ from reports.store.reader import artifact_names, counting
 from reports.store.sqlite_file import BUSY_SECONDS
 from runners.errors import RunError
 from runners.progress import note
-from runners.tracking import connect
-from runners.tracking import tags_and_metrics as content
+from runners.tracking import connect, tags_and_metrics
 from runners.tracking.artifacts import both_files, child_files, child_pictures, json_bytes
 from runners.tracking.optional_parts import Parts, kind_of_jobs, metrics_of
 from runners.tracking.runs import Runs, children_of, cleaned
@@ -94,12 +93,12 @@ class Store(Runs):
         plain = cards.normalise(card)
         paper = str(plain.get("key", "unknown"))
         identity = [paper, dataset["name"], dataset["fingerprint"], protocol["name"], protocol["version"]]
-        fingerprint = content.digest([*identity, profile, budget])
-        tags = content.parent_tags(paper, dataset, protocol, environment, profile, budget, command)
+        fingerprint = tags_and_metrics.digest([*identity, profile, budget])
+        tags = tags_and_metrics.parent_tags(paper, dataset, protocol, environment, profile, budget, command)
         tags["fingerprint"] = fingerprint
         with self._alone():
-            name = content.experiment_name(dataset["name"], protocol["name"])
-            experiment = self.experiment(name, content.EXPERIMENT_TAGS)
+            name = tags_and_metrics.experiment_name(dataset["name"], protocol["name"])
+            experiment = self.experiment(name, tags_and_metrics.EXPERIMENT_TAGS)
             run = self._find(experiment, f"tags.kind = '{PARENT}' and tags.fingerprint = '{fingerprint}'")
             if run is None:
                 name = f"{paper} {profile}" + ("" if budget == "full" else f" {budget}")
@@ -149,9 +148,11 @@ class Store(Runs):
         except ReportError as error:
             raise RunError(str(error)) from None
         for path, value in non_finite([dict(row) for row in train_log]):
-            name = content.run_name(result)
+            name = tags_and_metrics.run_name(result)
             raise RunError(f"the training log of {name} has {path} = {value}; nothing was recorded.")
-        tags = content.child_tags(result) | {"result_digest": content.digest([dict(result), *parts.facts()])}
+        tags = tags_and_metrics.child_tags(result) | {
+            "result_digest": tags_and_metrics.digest([dict(result), *parts.facts()])
+        }
         with self._alone():
             files = child_files(result, per_query, strips, train_log, parts)
             return self._record(parent, result, per_query, tags, files, parts, train_log)
@@ -179,20 +180,20 @@ class Store(Runs):
         if run is None:
             run = self.client.create_run(
                 experiment,
-                run_name=clean(content.run_name(result)),
+                run_name=clean(tags_and_metrics.run_name(result)),
                 tags=cleaned(tags | {"mlflow.parentRunId": parent, "status": "running"}),
             )
         run_id = str(run.info.run_id)
         self.client.update_run(run_id, status="RUNNING")
-        self._params(run, content.child_params(result))
+        self._params(run, tags_and_metrics.child_params(result))
         self._input(run, result["dataset"])
-        finals = content.child_metrics(result, self._card(parent)) | parts.metrics()
-        self._write_metrics(run, content.run_name(result), finals, train_log)
+        finals = tags_and_metrics.child_metrics(result, self._card(parent)) | parts.metrics()
+        self._write_metrics(run, tags_and_metrics.run_name(result), finals, train_log)
         whole = {**files, **child_pictures(result, per_query)}
         self._files(run_id, whole)
         self.artifacts.drop(run_id, whole, artifact_names())
         done = {"status": "finished", "superseded": "false"}
-        self.log(run_id, tags=tags | done | {"mlflow.note.content": content.child_note(result)})
+        self.log(run_id, tags=tags | done | {"mlflow.note.content": tags_and_metrics.child_note(result)})
         self.client.set_terminated(run_id, "FINISHED")
         self._retire_others(experiment, parent, result, run_id)
         return run_id
@@ -227,7 +228,7 @@ class Store(Runs):
         with self._alone():
             self.remove_half_made(self.client.get_run(parent).info.experiment_id, children_of(parent))
             runs = [run.data for run in self.children(parent)]
-            metrics = content.aggregate_metrics((data.tags, data.metrics) for data in runs)
+            metrics = tags_and_metrics.aggregate_metrics((data.tags, data.metrics) for data in runs)
             files = {"summary.json": json_bytes(summary)}
             if ledger is not None:
                 files["ledger.json"] = json_bytes(ledger)
@@ -238,7 +239,7 @@ class Store(Runs):
             tags = {
                 "status": "finished",
                 "seeds": " ".join(map(str, seeds)),
-                "mlflow.note.content": content.parent_note(self._card(parent), summary, ledger),
+                "mlflow.note.content": tags_and_metrics.parent_note(self._card(parent), summary, ledger),
             }
             finals = [(name, value, 0) for name, value in metrics.items()]
             self.log(parent, metrics=self._new(self.client.get_run(parent), finals), tags=tags)
@@ -267,7 +268,7 @@ class Store(Runs):
         with self._alone():
             self._files(parent, {"ledger.json": json_bytes(ledger)})
             self._upload_report(parent, Path(report), names)
-            note = content.parent_note(self._card(parent), summary or {}, ledger)
+            note = tags_and_metrics.parent_note(self._card(parent), summary or {}, ledger)
             self.log(parent, tags={"mlflow.note.content": note})
 
     def attach(self, parent: str, name: str, value: Recorded) -> None:
@@ -296,7 +297,7 @@ class Store(Runs):
             earlier = self._attached(parent, kind) if known is not None else None
             if earlier is not None and kind.join is not None:
                 whole = kind.join(earlier, whole)
-            digest = content.digest([whole.record, digest_of(whole.arrays)])
+            digest = tags_and_metrics.digest([whole.record, digest_of(whole.arrays)])
             if known == digest and earlier is not None:
                 return
             both = both_files(kind, whole)  # arrays first: those that a record does not name do no harm
@@ -308,18 +309,13 @@ class Store(Runs):
         """What was recorded before; ``None`` where it was lost, damaged or cut off, so that it is recorded anew."""
         json_name, npz_name = kind.files
         try:
-            told = self.artifacts.read_json(parent, json_name)
+            record = self.artifacts.read_json(parent, json_name)
             arrays = self.artifacts.read_arrays(parent, npz_name)
-            kind.verify(told, arrays, f"the {kind.what}")
+            kind.verify(record, arrays, f"the {kind.what}")
         except (RunError, ReportError, LookupError, TypeError, AttributeError, ValueError):
             note(f"the {kind.what} that run {parent} had cannot be read any more; those of this job take their place")
             return None
-        return kind.value(told, arrays)
-
-    def fail(self, run_id: str, sentence: str) -> None:
-        """Mark a run as failed, with the reason in its description."""
-        self.log(run_id, tags={"status": "failed", "mlflow.note.content": f"**Failed.** {sentence}"})
-        self.client.set_terminated(run_id, "FAILED")
+        return kind.value(record, arrays)
 
     def children(self, parent: str) -> "list[Run]":
         """The finished children that count: one for each arm, control and seed, ordered by name."""
@@ -329,7 +325,7 @@ class Store(Runs):
 
     def _retire_others(self, experiment: str, parent: str, result: Mapping[str, Any], keep: str) -> None:
         """Of one arm, control, seed and split in a job only the newest result counts; older ones stay, marked."""
-        tags = content.child_tags(result)
+        tags = tags_and_metrics.child_tags(result)
         keys = ("arm", "control", "of", "seed", *(["split"] if "split" in result else []))
         same = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in keys)
         for run in self._search(experiment, f"{children_of(parent)} and {same}"):
@@ -343,7 +339,7 @@ class Store(Runs):
         """Finals at step 0 under keys of their own (MLflow shows the highest step), curves by their step."""
         for path, value in non_finite(dict(finals)):
             raise RunError(f"metric {path} of {name} is {value}; it must be finite.")
-        points = [(key, value, 0) for key, value in finals.items()] + content.curve_points(train_log)
+        points = [(key, value, 0) for key, value in finals.items()] + tags_and_metrics.curve_points(train_log)
         self.log(run.info.run_id, metrics=self._new(run, points))
 
     def _upload_report(self, parent: str, path: Path, names: Sequence[str] | None = None) -> None:

@@ -12,7 +12,7 @@ from reports.errors import ReportError
 from reports.records import kinds, kinds_of_arms
 from reports.records.interface import Recorded, RecordKind
 from runners.errors import RunError
-from runners.tracking import tags_and_metrics as content
+from runners.tracking.tags_and_metrics import DECIMALS, run_name, safe_key
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Parts:
         unknown = sorted(self.values.keys() - {kind.name for kind in known})
         if unknown:
             raise ReportError(
-                f"nothing is known of the kind {unknown[0]!r} that {content.run_name(result)} recorded; "
+                f"nothing is known of the kind {unknown[0]!r} that {run_name(result)} recorded; "
                 f"known are {', '.join(kind.name for kind in known)}."
             )
         for kind, value in self.named():
-            kind.verify(value.record, value.arrays, content.run_name(result), result)
+            kind.verify(value.record, value.arrays, run_name(result), result)
 
     def facts(self) -> list[Any]:
         """What the result's digest covers beside the result itself."""
@@ -54,8 +54,8 @@ def metrics_of(kind: RecordKind[Any], found: Recorded) -> dict[str, float]:
     """The numbers of one value, under names that MLflow accepts."""
     if kind.metrics is None:
         return {}
-    told = kind.metrics(kind.value(dict(found.record), found.arrays))
-    return {content.safe_key(name): round(float(value), content.DECIMALS) for name, value in told.items()}
+    numbers = kind.metrics(kind.value(dict(found.record), found.arrays))
+    return {safe_key(name): round(float(value), DECIMALS) for name, value in numbers.items()}
 
 
 def kind_of_jobs(name: str) -> RecordKind[Any]:

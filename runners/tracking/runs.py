@@ -155,8 +155,8 @@ class Runs:
         now = int(time.time() * 1000)
         points = [Metric(name, value, now, step) for name, value, step in metrics]
         values = [Param(name, value) for name, value in cleaned(params or {}).items()]
-        told = [RunTag(name, value) for name, value in cleaned(tags or {}).items()]
-        self.client.log_batch(run_id, points[: BATCH - 200], values[:100], told)
+        new_tags = [RunTag(name, value) for name, value in cleaned(tags or {}).items()]
+        self.client.log_batch(run_id, points[: BATCH - 200], values[:100], new_tags)
         for start in range(100, len(values), 100):
             self.client.log_batch(run_id, params=values[start : start + 100])
         for start in range(BATCH - 200, len(points), BATCH):

@@ -1,4 +1,4 @@
-"""What MLflow is told about a result: tags, parameters, metrics, a description; all copied.
+"""What MLflow records of a result: tags, parameters, metrics, a description; all copied.
 
 Pure functions.  MLflow sorts by name and cuts long names, so names are few and short, accuracies are in
 percent, and every run carries the same tags (a filter on a tag misses the runs that lack it).

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from files import atomic, leftovers
-from files.formats import arrays as array_files
 from files.formats import json as json_files
+from files.formats.arrays import load_npz
 from reports.store.uri import artifact_folder
 from runners.errors import RunError
 
@@ -105,7 +105,7 @@ class Artifacts:
             RunError: it is absent or damaged.
         """
         with leftovers.scratch() as scratch:
-            return array_files.load_npz(self._local(run_id, name, Path(scratch)), error=RunError, remedy=_AGAIN)
+            return load_npz(self._local(run_id, name, Path(scratch)), error=RunError, remedy=_AGAIN)
 
     def folder(self, run_id: str) -> Path | None:
         """Where a run's artifacts lie on this machine; ``None`` for those behind a server."""

@@ -1,4 +1,4 @@
-"""Labellers side by side: which share of the attributes they told is right, and which loss makes it larger.
+"""Label sources side by side: which share of their pseudo-labels is correct, and which loss makes it larger.
 
 This is the question of ADFD's table 4 (BCE or WBCE, with MMD or without) seen from the labels' side; the paper answers
 it by the accuracy of what learned from them.
@@ -22,40 +22,41 @@ PARTS = ("", "source_")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One labeller on the target, and on held-out people of the source where there are any."""
+class ScoredLabels:
+    """One label source on the target, and on held-out people of the source where there are any."""
 
-    labeller: Labeller
+    label_source: Labeller
     target: Scores
     source: Scores | None
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two labellers whose losses differ in one thing, which ``text`` names; ``first`` has it."""
+    """Two label sources whose losses differ in one thing, which ``text`` names; ``first`` has it."""
 
     first: Labeller
     second: Labeller
     text: str
 
 
-def judged(labels: Labels) -> tuple[Judged, ...]:
-    """Every labeller, pooled over its seeds."""
+def scored(labels: Labels) -> tuple[ScoredLabels, ...]:
+    """Every label source, pooled over its seeds."""
 
     def scores(one: Labeller, part: str) -> Scores:
         arrays = labels.arrays
         return balanced(arrays[f"{part}truth"], labels.chances(one, part), arrays[f"{part}person"], labels.groups)
 
     return tuple(
-        Judged(one, scores(one, ""), scores(one, "source_") if labels.has_source else None) for one in labels.labellers
+        ScoredLabels(one, scores(one, ""), scores(one, "source_") if labels.has_source else None)
+        for one in labels.labellers
     )
 
 
-def overview(job: Job, found: tuple[Judged, ...]) -> Table:
+def overview(job: Job, found: tuple[ScoredLabels, ...]) -> Table:
     """All columns: balanced and plain accuracy on the target and on held-out people of the source, and the gap."""
     labels = _labels(job)
     heads = _heads(labels)
-    columns = [Column("labeller", "Labeller"), Column("seeds", "Seeds")]
+    columns = [Column("labeller", "Label source"), Column("seeds", "Seeds")]
     for part in heads:
         columns += [
             Column(f"{part}balanced", "balanced", "estimate", unit="%", group=heads[part]),
@@ -65,7 +66,7 @@ def overview(job: Job, found: tuple[Judged, ...]) -> Table:
         columns.append(Column("gap", "Target minus source", "estimate", signed=True, group="Gap"))
     rows = []
     for one in found:
-        cells: list[Cell] = [one.labeller.label, ", ".join(map(str, one.labeller.seeds))]
+        cells: list[Cell] = [one.label_source.label, ", ".join(map(str, one.label_source.seeds))]
         cells += [percent(one.target.overall.balanced), percent(one.target.overall.accuracy)]
         if one.source:
             cells += [percent(one.source.overall.balanced), percent(one.source.overall.accuracy)]
@@ -73,21 +74,21 @@ def overview(job: Job, found: tuple[Judged, ...]) -> Table:
         rows.append(Row(tuple(cells)))
     if found:
         sides = [found[0].target, *([found[0].source] if found[0].source else [])]
-        cells = ["The commoner answer", None]
+        cells = ["Always the commoner value", None]
         for side in sides:
             nothing = np.isnan(side.overall.commoner)
             cells += [None, None] if nothing else [50.0, 100 * side.overall.commoner]
         rows.append(Row((*cells, *([None] if labels.has_source else [])), "reference"))
-    caption = f"Transferred labels that are right, in percent, {_rule(labels)}"
+    caption = f"Pseudo-labels that are correct, in percent, {_rule(labels)}"
     return Table("labels", caption, tuple(columns), tuple(rows), _notes(labels, found), (job.parent_id,))
 
 
-def by_group(job: Job, found: tuple[Judged, ...]) -> Table:
-    """Balanced accuracy of each group of attributes by labeller, target and source; plain accuracy and gap are data."""
+def by_group(job: Job, found: tuple[ScoredLabels, ...]) -> Table:
+    """Balanced accuracy of each group of attributes by label source, target and source; the rest is data."""
     labels = _labels(job)
     columns = [Column("group", "Attributes of"), Column("columns", "Columns", "number")]
     for one in found:
-        arm, head = one.labeller.arm, one.labeller.label
+        arm, head = one.label_source.arm, one.label_source.label
         columns.append(Column(f"{arm}_balanced", "target", "estimate", group=head))
         if one.source:
             columns.append(Column(f"{arm}_source_balanced", "source", "estimate", group=head))
@@ -95,7 +96,7 @@ def by_group(job: Job, found: tuple[Judged, ...]) -> Table:
         for part in _heads(labels):
             columns += [
                 Column(f"{arm}_{part}accuracy", f"{part}plain", "estimate", group=head, data_only=True),
-                Column(f"{arm}_{part}commoner", f"{part}commoner answer", "number", group=head, data_only=True),
+                Column(f"{arm}_{part}commoner", f"{part}commoner value", "number", group=head, data_only=True),
                 Column(f"{arm}_{part}left_out", f"{part}columns left out", "number", group=head, data_only=True),
             ]
     rows = []
@@ -116,7 +117,7 @@ def by_group(job: Job, found: tuple[Judged, ...]) -> Table:
 
 
 def pairs(labels: Labels) -> tuple[Pair, ...]:
-    """Labellers that differ in one loss: one more (MMD), or one in place of another (WBCE for BCE)."""
+    """Label sources that differ in one loss: one more (MMD), or one in place of another (WBCE for BCE)."""
     found = []
     for first in labels.labellers:
         for second in labels.labellers:
@@ -132,12 +133,13 @@ def pairs(labels: Labels) -> tuple[Pair, ...]:
 
 
 def differences(job: Job) -> Table:
-    """Paired differences of balanced accuracy between labellers, over people (and common seeds), by direction."""
+    """Paired differences of balanced accuracy between label sources, over people (and common seeds), by direction."""
     labels = _labels(job)
     heads = _heads(labels)
-    columns = [Column("pair", "Difference"), Column("first", "Labeller"), Column("second", "Against")]
+    columns = [Column("pair", "Difference"), Column("first", "Label source"), Column("second", "Against")]
     columns += [
-        Column(f"{part}difference", "points", "estimate", signed=True, judged=True, group=heads[part]) for part in heads
+        Column(f"{part}difference", "points", "estimate", signed=True, has_verdict=True, group=heads[part])
+        for part in heads
     ]
     columns.append(Column("seeds", "Seeds", data_only=True))
     rows = []
@@ -148,7 +150,7 @@ def differences(job: Job) -> Table:
         cells: list[Cell] = [pair.text, pair.first.label, pair.second.label]
         cells += [_cell(_compare(labels, pair, part, seeds)) for part in heads]
         rows.append(Row((*cells, ", ".join(map(str, seeds)))))
-    caption = f"What a loss does to transferred labels: balanced accuracy, {_rule(labels)}"
+    caption = f"What a loss does to pseudo-labels: balanced accuracy, {_rule(labels)}"
     notes = (
         "Paired over people and pooled over the seeds that both have; by direction: ✓ better, ✗ not better, ? cannot "
         "be told. Ranges: 95 % intervals, people resampled.",
@@ -166,9 +168,11 @@ def words(job: Job) -> tuple[str, ...]:
             continue
         around = f"{_signed(cell.mean)} points, {_signed(cell.low)} to {_signed(cell.high)}"
         says = {
-            "holds": "makes more transferred labels right",
-            "does not hold": "makes fewer of them right" if cell.high < 0 else "does not make more of them right",
-            "cannot tell": "makes no difference that can be told",
+            "holds": "makes more pseudo-labels correct",
+            "does not hold": "makes fewer pseudo-labels correct"
+            if cell.high < 0
+            else "does not make more pseudo-labels correct",
+            "cannot tell": "makes no significant difference",
         }[cell.verdict]
         found.append(f"{text}: {says} on {_name(labels, 'target')} ({around}).")
     return tuple(found)
@@ -224,14 +228,14 @@ def _signed(value: float) -> str:
     return f"{value:+.1f}".replace("-", "\u2212")
 
 
-def _notes(labels: Labels, found: tuple[Judged, ...]) -> tuple[str, ...]:
+def _notes(labels: Labels, found: tuple[ScoredLabels, ...]) -> tuple[str, ...]:
     record: dict[str, Any] = labels.record
     same = record["source"]["name"] == record["target"]["name"]
     prints = f" (fingerprints {record['source']['fingerprint'][:8]} and {record['target']['fingerprint'][:8]})"
     notes = [
         f"Learned on {record['source']['frames']} frames of {record['source']['people']} people of "
-        f"{_name(labels, 'source')}, told of {record['target']['frames']} frames of the people of "
-        f"{_name(labels, 'target')}{prints if same else ''}. An identity's answer is the mean over its frames, yes "
+        f"{_name(labels, 'source')}, predicted from {record['target']['frames']} frames of the people of "
+        f"{_name(labels, 'target')}{prints if same else ''}. An identity's label is the mean over its frames, yes "
         "from one half on. Every column weighs alike; 50 % balanced accuracy is chance. Ranges: 95 % intervals, people "
         "resampled.",
     ]
@@ -245,6 +249,6 @@ def _notes(labels: Labels, found: tuple[Judged, ...]) -> tuple[str, ...]:
         notes.append(left_out(out, "of the target"))
     unshared = int(record.get("left_out") or 0)
     if unshared:
-        notes.append("Columns of the source that are not annotated on the target, so that nothing tells whether they "
+        notes.append("Columns of the source that are not annotated on the target, so that nobody knows whether they "
                      f"are right: {unshared}.")  # fmt: skip
     return tuple(notes)

@@ -15,17 +15,17 @@ from reports.store.job import Job
 def section(job: Job) -> dict[str, Any]:
     """Which attributes arms recognise, and which transferred labels are right; empty for a job without either."""
     arms = attributes_tables.arms(job)
-    judged = label_tables.judged(labels) if (labels := LABELS.of(job)) else ()
-    if not arms and not judged:
+    scored = label_tables.scored(labels) if (labels := LABELS.of(job)) else ()
+    if not arms and not scored:
         return {}
     return {
         "reading": attributes_tables.READING,
         "groups": attributes_tables.table(job, arms).visible() if arms else None,
         "columns": attributes_tables.columns_table(job, arms).visible() if arms else None,
-        "labels": label_tables.overview(job, judged).visible() if judged else None,
-        "label_groups": label_tables.by_group(job, judged).visible() if judged else None,
-        "label_differences": label_tables.differences(job).visible() if judged else None,
-        "label_words": label_tables.words(job) if judged else (),
+        "labels": label_tables.overview(job, scored).visible() if scored else None,
+        "label_groups": label_tables.by_group(job, scored).visible() if scored else None,
+        "label_differences": label_tables.differences(job).visible() if scored else None,
+        "label_words": label_tables.words(job) if scored else (),
     }
 
 
@@ -40,8 +40,8 @@ def tables(given: SectionInput) -> list[Table]:
     arms = attributes_tables.arms(job)
     found = [attributes_tables.table(job, arms), attributes_tables.columns_table(job, arms)] if arms else []
     if labels := LABELS.of(job):
-        judged = label_tables.judged(labels)
-        found += [label_tables.overview(job, judged), label_tables.by_group(job, judged), label_tables.differences(job)]
+        scored = label_tables.scored(labels)
+        found += [label_tables.overview(job, scored), label_tables.by_group(job, scored), label_tables.differences(job)]
     return found
 
 
@@ -59,11 +59,11 @@ def _caveats(given: SectionInput) -> list[str]:
         found.append(f"Which code means what in {', '.join(unsure)}: the source of the annotation does not say.")
     if learned and not job.synthetic:
         found.append("Whether the annotation is right: recognised attributes were held against it, not against people.")
-    labellers = {name: arm for name, arm in job.card["arms"].items() if arm.get("role") == "labeller"}
+    label_sources = {name: arm for name, arm in job.card["arms"].items() if arm.get("role") == "labeller"}
     labels = LABELS.of(job)
     if labels:
-        told = {one.arm for one in labels.labellers}
-        labellers = {name: arm for name, arm in labellers.items() if name not in told}
+        compared = {one.arm for one in labels.labellers}
+        label_sources = {name: arm for name, arm in label_sources.items() if name not in compared}
         if job.synthetic:
             found.append(
                 "Transfer of labels from filmed data, RAP as in the paper: source and target are both drawn here, so "
@@ -73,9 +73,9 @@ def _caveats(given: SectionInput) -> list[str]:
             found.append("How labels fare on their own source: nobody of it was held out.")
         if job.splits:
             found.append(f"Labels in other splits: they were held against the truth in split {job.splits[0]} alone.")
-    if labellers and (labels or learned):
-        names = ", ".join(str(arm.get("label", name)) for name, arm in labellers.items())
-        found.append(f"Labellers of the card whose labels were not held against the truth: {names}.")
+    if label_sources and (labels or learned):
+        names = ", ".join(str(arm.get("label", name)) for name, arm in label_sources.items())
+        found.append(f"Label sources of the card whose labels were not held against the truth: {names}.")
     return found
 
 

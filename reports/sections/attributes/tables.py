@@ -9,16 +9,16 @@ from protocols.ground_truth.attributes import FEWEST_PEOPLE, Recognised, Score, 
 from reports.records.attributes import KIND as ATTRIBUTES
 from reports.records.attributes import Attributes
 from reports.render.table import Cell, Column, Estimate, Row, Table
-from reports.sections.results.tables import judged_under
+from reports.sections.results.tables import scored_under
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job
 
 ALL = "All columns"
 READING = (
-    ("Balanced accuracy", "mean of two shares: of those who have an attribute that are told so, and of those who have "
-     "it not; 50 % is chance, and what always giving the commoner answer gets"),
-    ("Plain accuracy", "share of all answers that are right; of a rare attribute it is high for who never says yes, so "
-     "it stands beside that of the commoner answer"),
+    ("Balanced accuracy", "mean of two shares predicted correctly: of those with an attribute and of those without "
+     "it; 50 % is chance, and what always predicting the commoner value gets"),
+    ("Plain accuracy", "share of correct predictions; of a rare attribute it is high for a constant no, so "
+     "it stands beside that of the commoner value"),
     ("A column", "one yes/no question; a choice, such as a colour, is one column for each of its values"),
 )  # fmt: skip
 
@@ -36,12 +36,12 @@ def arms(job: Job) -> tuple[Recogniser, ...]:
     """Arms that recorded which attributes they recognise, in their order."""
     found = []
     for group in job.arms():
-        told = _attributes(group)
-        if told:
-            one = told[0]
-            chances = np.stack([each.arrays["probability"] for each in told])  # [S, N, C]
+        recorded = _attributes(group)
+        if recorded:
+            one = recorded[0]
+            chances = np.stack([each.arrays["probability"] for each in recorded])  # [S, N, C]
             scores = balanced(one.arrays["truth"], chances, one.arrays["person"], one.groups)
-            labels = " and ".join(dict.fromkeys(str(each.record["labels"]) for each in told))
+            labels = " and ".join(dict.fromkeys(str(each.record["labels"]) for each in recorded))
             found.append(Recogniser(group, scores, labels))
     return tuple(found)
 
@@ -66,13 +66,13 @@ def table(job: Job, found: tuple[Recogniser, ...]) -> Table:
         for part in each:
             cells += _data(part)
         rows.append(Row(tuple(cells), "all" if name == ALL else ""))
-    caption = f"Attributes recognised: balanced accuracy in percent, {judged_under(job)}"
+    caption = f"Attributes recognised: balanced accuracy in percent, {scored_under(job)}"
     return Table("attributes", caption, tuple(columns), tuple(rows), _notes(found), _run_ids(found))
 
 
 _DATA: tuple[tuple[str, str, Literal["number", "estimate"]], ...] = (
     ("accuracy", "plain accuracy", "estimate"),
-    ("commoner", "accuracy of the commoner answer", "number"),
+    ("commoner", "accuracy of the commoner value", "number"),
     ("counted", "columns that count", "number"),
     ("left_out", "columns left out", "number"),
     ("people", "people", "number"),
@@ -94,7 +94,7 @@ def columns_table(job: Job, found: tuple[Recogniser, ...]) -> Table:
         Column("positive", "Yes in training", "number", unit="%"),
         Column("yes", "Yes at test", "number"),
         Column("no", "No at test", "number"),
-        Column("commoner", "Commoner answer", "number", unit="%"),
+        Column("commoner", "Commoner value", "number", unit="%"),
     ]
     for one in found:
         head = one.group.label
@@ -105,10 +105,10 @@ def columns_table(job: Job, found: tuple[Recogniser, ...]) -> Table:
     start: dict[str, list[Cell]] = {}
     values: dict[tuple[str, str], tuple[float, float]] = {}
     for one in found:
-        told = _attributes(one.group)
-        seeds = [column_scores(each.arrays["truth"], each.arrays["probability"]) for each in told]
+        recorded = _attributes(one.group)
+        seeds = [column_scores(each.arrays["truth"], each.arrays["probability"]) for each in recorded]
         balance, plain = (np.mean([getattr(s, key) for s in seeds], axis=0) for key in ("balanced", "accuracy"))
-        for place, column in enumerate(told[0].record["columns"]):
+        for place, column in enumerate(recorded[0].record["columns"]):
             share = column["positive"]
             start.setdefault(column["name"], [
                 column["name"], column["group"], None if share is None else 100 * float(share),
@@ -119,7 +119,7 @@ def columns_table(job: Job, found: tuple[Recogniser, ...]) -> Table:
     for name, cells in start.items():
         pairs = [values.get((one.group.name, name), (np.nan, np.nan)) for one in found]
         rows.append(Row((*cells, *[_number(value) for pair in pairs for value in pair])))
-    caption = f"Every column: accuracy in percent, {judged_under(job)}"
+    caption = f"Every column: accuracy in percent, {scored_under(job)}"
     return Table("attribute_columns", caption, tuple(columns), tuple(rows), _column_notes(), _run_ids(found))
 
 
@@ -130,7 +130,7 @@ def _run_ids(found: tuple[Recogniser, ...]) -> tuple[str, ...]:
 
 def _column_notes() -> tuple[str, ...]:
     return (
-        "Means over seeds. Counts are tracklets. The commoner answer is the one that more of these tracklets have; a "
+        "Means over seeds. Counts are tracklets. The commoner value is the one that more of these tracklets have; a "
         "column that all of them have, or none, has no balanced accuracy.",
     )
 

@@ -16,7 +16,7 @@ from protocols.vocabulary import Verdict
 from reports.records.frame_weights import KIND as FRAME_WEIGHTS
 from reports.records.frame_weights import MEAN_MAP, Weights
 from reports.render.table import Cell, Column, Estimate, Row, Table, number
-from reports.sections.results.tables import judged_under
+from reports.sections.results.tables import scored_under
 from reports.store import cards
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job
@@ -107,7 +107,7 @@ def table(job: Job) -> Table:
             "the reference",
         )
         rows.insert(0, Row(reference, "reference"))
-    caption = f"Do the weights of frames avoid occlusion? {judged_under(job)}"
+    caption = f"Do the weights of frames avoid occlusion? {scored_under(job)}"
     named = any(main_map(group) != MEAN_MAP for group in arms(job))
     return Table("frame_weights", caption, _columns(named), tuple(rows), _notes(job))
 
@@ -121,7 +121,7 @@ def groups_table(job: Job) -> Table:
             if found:
                 cells = (group.label, _map_label(name), *_cells(found))
                 rows.append(Row(cells, _role(job, group), _run_ids(group)))
-    caption = f"The same of each group's own weights, {judged_under(job)}"
+    caption = f"The same of each group's own weights, {scored_under(job)}"
     return Table("frame_weights_groups", caption, _columns(named=True), tuple(rows))
 
 
@@ -178,10 +178,11 @@ def pictures(job: Job) -> list[dict[str, Any]]:
         name = main_map(group)
         heaviest = max((max(row["weights"].get(name, [0.0])) * len(row["frames"]) for row in rows), default=1.0)
         scale = max(2.0, heaviest)  # a weight of twice the mean at least fits on the bar
-        told = weights.record["pictures"]
+        pictures = weights.record["pictures"]
         shown.append({
             "label": group.label, "seed": run.seed, "run_id": run.run_id, "mean_at": 100 / scale,
-            "rule": str(told.get("rule") or "").rstrip("."), "rows": [_picture_row(row, name, scale) for row in rows],
+            "rule": str(pictures.get("rule") or "").rstrip("."),
+            "rows": [_picture_row(row, name, scale) for row in rows],
         })  # fmt: skip
     return shown
 
@@ -262,11 +263,11 @@ def _cells(one: Weighed) -> list[Cell]:
     return [*cells, one.avoids]
 
 
-def _estimate(found: Average, judged: str) -> Cell:
+def _estimate(found: Average, verdict: str) -> Cell:
     if not found.tracklets:
         return None
     interval = found.interval
-    return found.mean if interval is None else Estimate(interval.mean, interval.low, interval.high, judged)
+    return found.mean if interval is None else Estimate(interval.mean, interval.low, interval.high, verdict)
 
 
 def _columns(named: bool) -> tuple[Column, ...]:
@@ -276,7 +277,13 @@ def _columns(named: bool) -> tuple[Column, ...]:
         hidden = measure != "correlation"  # nearly the same tracklets
         columns += [
             Column(
-                measure, LABELS[measure], "estimate", DECIMALS[measure], signed=True, unit=UNITS[measure], judged=True
+                measure,
+                LABELS[measure],
+                "estimate",
+                DECIMALS[measure],
+                signed=True,
+                unit=UNITS[measure],
+                has_verdict=True,
             ),
             Column(f"tracklets_{measure}", "Tracklets", "number", data_only=hidden),
             Column(f"people_{measure}", "People", "number", data_only=hidden),

@@ -177,7 +177,7 @@ def table(job: Job, base: str, found: Sequence[Square]) -> Table:
         Column("arm", "Arm"),
         *[Column(metric, METRIC_LABELS[metric], "estimate", unit="%") for metric in SHOWN],
         *[
-            Column(f"delta_{metric}", f"Δ {METRIC_LABELS[metric]} to raw", "estimate", signed=True, judged=True)
+            Column(f"delta_{metric}", f"Δ {METRIC_LABELS[metric]} to raw", "estimate", signed=True, has_verdict=True)
             for metric in SHOWN
         ],
     )
@@ -193,14 +193,14 @@ def table(job: Job, base: str, found: Sequence[Square]) -> Table:
             cells: list[Cell] = [NOT_RUN, *[None] * (2 * len(SHOWN))]
             if group:
                 cells = [group.label, *(estimate(group, metric) for metric in SHOWN)]
-                cells += [_judged(quarter.differences[metric]) for metric in SHOWN]
+                cells += [_difference_cell(quarter.differences[metric]) for metric in SHOWN]
             run_ids = group.run_ids if group else ()
             rows.append(Row((*start, *cells), "" if group else "absent", run_ids))
     caption = f"{repairer_names.base_label(job, base)} on raw and on repaired data"
     return Table(f"repaired_{slug_of(base)}", caption, columns, tuple(rows))
 
 
-def _judged(found: Difference | None) -> Cell:
+def _difference_cell(found: Difference | None) -> Cell:
     return Estimate(found.mean, found.low, found.high, found.verdict) if found else None
 
 
@@ -250,7 +250,7 @@ def by_hidden_share(job: Job, base: str) -> Table | None:
             columns += [
                 Column(f"{metric}_{place}", METRIC_LABELS[metric], "estimate", group=head, data_only=hidden),
                 Column(f"delta_{metric}_{place}", f"Δ {METRIC_LABELS[metric]}", "estimate", signed=True, group=head,
-                       judged=True, data_only=hidden),
+                       has_verdict=True, data_only=hidden),
             ]  # fmt: skip
         columns += [
             Column(f"queries_{place}", "queries", "number", group=head, data_only=True),

@@ -53,7 +53,7 @@ def measures(job: Job) -> Table:
         title = "PSNR (dB)" if spill else "value"
         columns += [
             Column(measure, title, "estimate", decimals, group=head),
-            Column(f"delta_{measure}", "Δ", "estimate", decimals, signed=True, group=head, judged=True,
+            Column(f"delta_{measure}", "Δ", "estimate", decimals, signed=True, group=head, has_verdict=True,
                    data_only=spill),
             Column(f"tracklets_{measure}", "tracklets", "number", group=head, data_only=True),
         ]  # fmt: skip
@@ -81,7 +81,7 @@ def measures(job: Job) -> Table:
 
 def _measure_notes(job: Job) -> tuple[str, ...]:
     found = repairer_names.records(job)
-    told = [
+    measured = [
         repair.record
         for runs in found.values()
         for repair in map(RESTORATION.of, runs)
@@ -89,8 +89,8 @@ def _measure_notes(job: Job) -> tuple[str, ...]:
     ]
     seeds = max((len(runs) for runs in found.values()), default=0)
     notes = []
-    if told:
-        one = told[0]
+    if measured:
+        one = measured[0]
         notes.append(
             f"Measured on {one['frames']} occluded frames in {one['tracklets']} tracklets of {one['people']} people"
             f"{f', pooled over {seeds} seeds' if seeds > 1 else ''}. ✓ better than the frames as they are, ✗ not "

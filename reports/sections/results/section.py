@@ -22,8 +22,8 @@ def _splits(given: SectionInput) -> dict[str, Any]:
 
 def _splits_facts(given: SectionInput) -> dict[str, Any]:
     job = given.job
-    told = [splits.words(job), *splits.leads(job, given.ledger)] if job.splits else []
-    return {"splits": list(job.splits), "splits_told": told}
+    sentences = [splits.words(job), *splits.leads(job, given.ledger)] if job.splits else []
+    return {"splits": list(job.splits), "splits_told": sentences}
 
 
 def image_and_video(job: Job) -> dict[str, Any]:
@@ -64,14 +64,13 @@ def _colour_note(job: Job, arm: str) -> str:
         return ""
     share = number(float(colour[0].values("rank1").mean()), Column("", "", "number"))
     same = job.by_name[arm].first["slices"].get("same_camera_share_of_top1_errors")
-    same = None if job.one_match else same  # where one camera asks and another answers, there is none
+    same = None if job.one_match else same  # with queries and gallery from different cameras there is none
     text = (
         f"{colour[0].label}: a descriptor of colours alone, with no network, reaches {share} % Rank-1; it is the floor."
     )
     if same is not None:
-        text += (
-            f" Of {job.by_name[arm].label}'s wrong first answers, {100 * same:.0f} % come from the query's own camera."
-        )
+        label = job.by_name[arm].label
+        text += f" Of {label}'s incorrect first matches, {100 * same:.0f} % come from the query's own camera."
     return text
 
 

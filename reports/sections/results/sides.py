@@ -1,6 +1,6 @@
 """Images against videos: every side of an image-to-video protocol as a table, and the same under other distances.
 
-A side pairs what asks with what answers: ``I2V`` is one image against videos.
+A side pairs a kind of query with a kind of gallery: ``I2V`` is one image against videos.
 """
 
 import statistics
@@ -61,7 +61,7 @@ def matrix(job: Job) -> Table:
 
 
 def sides(job: Job) -> tuple[str, ...]:
-    """The sides that any run was judged on, the headline first; empty under any other protocol."""
+    """The sides that any run was scored on, the headline first; empty under any other protocol."""
     there = {side for group in job.groups for side in group.first.get("sides") or ()}
     wanted = [*(job.any_result["protocol"].get("sides") or ()), *SIDES]
     return tuple(side for side in dict.fromkeys(wanted) if side in there)
@@ -131,7 +131,7 @@ def variant_words(table: Table, group: Group, metric: str = "mAP") -> str:
 def _measured(group: Group, found: tuple[str, ...]) -> dict[str, Cell]:
     values: dict[str, Cell] = {"arm": group.label}
     for side in found:
-        if side not in group.first["sides"] or not group.judged_on(f"{side}/mAP"):
+        if side not in group.first["sides"] or not group.scored_on(f"{side}/mAP"):
             continue
         one = group.first["sides"][side]
         values |= {f"{side}_{metric}": estimate(group, f"{side}/{metric}") for metric in SHOWN}

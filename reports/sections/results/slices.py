@@ -22,7 +22,7 @@ from reports.records.annotations import UNKNOWN, codes
 from reports.records.per_query import counted
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.metrics import METRIC_LABELS
-from reports.sections.results.tables import SHOWN, judged_under
+from reports.sections.results.tables import SHOWN, scored_under
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job
 
@@ -31,18 +31,18 @@ EVERYONE = "all queries"
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The queries with one value: ``chosen`` among those that count; ``told`` says why it cannot tell, if it cannot."""
+    """The queries with one value: ``chosen`` among those that count; ``reason``: why it has no verdict."""
 
     value: str
     chosen: NDArray[np.bool_]
     queries: int
     people: int
-    told: str
+    reason: str
 
     @property
     def few(self) -> bool:
         """Whether it shows too few people to tell anything."""
-        return bool(self.told)
+        return bool(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +110,13 @@ def _slice(job: Job, attribute: dict[str, Any]) -> Sliced:
 
 def _cut(value: str, chosen: NDArray[np.bool_], people: NDArray[Any]) -> Slice:
     queries, persons = int(chosen.sum()), len(np.unique(people[chosen]))
-    told = ""
+    reason = ""
     if not queries:
-        told = "cannot tell: no query has it"
+        reason = "cannot tell: no query has it"
     elif persons < FEWEST_PEOPLE:
         who = "one person" if persons == 1 else f"{persons} people"
-        told = f"cannot tell: {who} only, fewer than {FEWEST_PEOPLE}"
-    return Slice(value, chosen, queries, persons, told)
+        reason = f"cannot tell: {who} only, fewer than {FEWEST_PEOPLE}"
+    return Slice(value, chosen, queries, persons, reason)
 
 
 def table(job: Job, one: Sliced) -> Table:
@@ -132,15 +132,15 @@ def table(job: Job, one: Sliced) -> Table:
     for metric in SHOWN:
         columns += [
             Column(metric, METRIC_LABELS[metric], "estimate", unit="%"),
-            Column(f"delta_{metric}", f"Δ {METRIC_LABELS[metric]}", "estimate", signed=True, judged=True),
+            Column(f"delta_{metric}", f"Δ {METRIC_LABELS[metric]}", "estimate", signed=True, has_verdict=True),
         ]
-    columns.append(Column("told", "Can it be told", data_only=True))
+    columns.append(Column("told", "Reason", data_only=True))
     rows = []
     for cut in one.slices:
-        rows += _rows(job, cut) or [Row((cut.value, 0, 0, None, None, *[None] * 4, cut.told))]
+        rows += _rows(job, cut) or [Row((cut.value, 0, 0, None, None, *[None] * 4, cut.reason))]
     if one.unknown:
         rows.append(Row(("not known", one.unknown, None, None, None, *[None] * 4, "nobody annotated them")))
-    caption = f"Accuracy by {name}, {judged_under(job)}"
+    caption = f"Accuracy by {name}, {scored_under(job)}"
     return Table(f"slices_{slug_of(name)}", caption, tuple(columns), tuple(rows), _notes(job, one))
 
 
@@ -154,7 +154,7 @@ def _row(cut: Slice, group: Group, against: Group | None) -> Row:
     for metric in SHOWN:
         cells += [_accuracy(cut, group, metric), _difference(cut, group, against, metric)]
     runs = group.run_ids
-    return Row((*cells, cut.told or None), "few" if cut.few else "", runs)
+    return Row((*cells, cut.reason or None), "few" if cut.few else "", runs)
 
 
 def baseline(job: Job, group: Group) -> Group | None:
@@ -192,7 +192,7 @@ def _notes(job: Job, one: Sliced) -> tuple[str, ...]:
     attribute = one.attribute
     of = "identity" if attribute["level"] == "identity" else "tracklet"
     compared = sum(baseline(job, group) is not None for group in job.arms()) * len(SHOWN)
-    judged = sum(not cut.few for cut in one.slices[1:]) * compared
+    number = sum(not cut.few for cut in one.slices[1:]) * compared
     notes = [
         f"Queries by {attribute['name']}, known of each {of}, from {one.annotation}. Ranges: 95 % intervals, people "
         "resampled; Δ: points to the arm named beside, paired over the same queries; ✓ better, ✗ not better, ? cannot "
@@ -200,9 +200,9 @@ def _notes(job: Job, one: Sliced) -> tuple[str, ...]:
     ]
     if one.unknown:
         notes.append(f"Of {one.unknown} of {one.queries} queries the value is not known; they are in no slice.")
-    if judged > 1:
+    if number > 1:
         notes.append(
-            f"{judged} differences stand in these slices; about one interval in twenty misses its value by chance."
+            f"{number} differences stand in these slices; about one interval in twenty misses its value by chance."
         )
     return (*notes, *one.notices)
 
@@ -244,10 +244,10 @@ def _shown(job: Job, one: Sliced) -> dict[str, Any]:
     for cut in one.slices:
         rows = Table("", "", full.columns, tuple(_rows(job, cut))).only(keys).rows
         counts = f"{_count(cut.queries, 'query', 'queries')} of {_count(cut.people, 'person', 'people')}"
-        parts.append({"value": cut.value, "counts": counts, "told": cut.told, "rows": rows})
+        parts.append({"value": cut.value, "counts": counts, "reason": cut.reason, "rows": rows})
     if one.unknown:
         counts = _count(one.unknown, "query", "queries")
-        parts.append({"value": "not known", "counts": counts, "told": "nobody annotated them", "rows": ()})
+        parts.append({"value": "not known", "counts": counts, "reason": "nobody annotated them", "rows": ()})
     return {"table": full.only(keys), "parts": parts}
 
 

@@ -105,7 +105,7 @@ def leads(job: Job, ledger: Ledger) -> list[str]:
     if len(job.splits) < 2:
         return []
     found = []
-    for claim in ledger.judged():
+    for claim in ledger.measured():
         if claim.unit != "points" or claim.arm not in job.by_name or claim.against not in job.by_name:
             continue
         arm, other = job.by_name[claim.arm], job.by_name[claim.against]

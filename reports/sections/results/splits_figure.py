@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from reports.render.plot_style import QUIET, SETTINGS, colours, plain
-from reports.render.plot_style import for_page as page_ready
+from reports.render.plot_style import QUIET, SETTINGS, colours, for_page, plain
 from reports.schema.metrics import METRIC_LABELS
 from reports.store.job import Job
 
@@ -36,4 +35,4 @@ def by_split(job: Job) -> str:
         plain(axes)
         axes.grid(False, axis="x")
         figure.legend(loc="outside lower center", ncols=min(len(groups), 3), fontsize=9)
-        return page_ready(figure, "splits")
+        return for_page(figure, "splits")

@@ -27,10 +27,10 @@ PRECISION_WORDS = {
     "fp16": "fp16 (products in float16, weights in float32, losses scaled)",
 }
 SIDE_WORDS = {
-    "I2V": "one image asks, videos answer",
-    "I2I": "one image asks, images answer",
-    "V2V": "a video asks, videos answer",
-    "V2I": "a video asks, images answer",
+    "I2V": "image query, video gallery",
+    "I2I": "image query, image gallery",
+    "V2V": "video query, video gallery",
+    "V2I": "video query, image gallery",
 }
 
 
@@ -41,7 +41,7 @@ def dataset_label(name: str) -> str:
     return DATASET_LABELS.get(name, name)
 
 
-def judged_under(job: Job) -> str:
+def scored_under(job: Job) -> str:
     """For a caption: data set and protocol, without which a number is none."""
     first = job.any_result
     protocol = first["protocol"]
@@ -117,7 +117,7 @@ def _splits(job: Job) -> list[str]:
     if job.splits:
         number = len(job.splits)
         found.append(
-            f"Numbers are means over {'1 split' if number == 1 else f'{number} splits'} of the data, each weighing the "
+            f"Numbers are means over {'1 split' if number == 1 else f'{number} splits'} of the data, each counting the "
             "same, with a network of its own for each; SD: sample standard deviation over splits (of means over "
             "seeds). A person may be tested in several splits; its queries in all of them are resampled together."
         )
@@ -137,7 +137,7 @@ def published_notes(job: Job, groups: list[Group], reported: str | None, sides: 
         words = published_in(job, group, reported, sides)
         if words:
             found.setdefault(words, []).append(group.label)
-    return _told("Published", found, len(found) == 1)
+    return _notes_by_label("Published", found, len(found) == 1)
 
 
 def published_in(job: Job, group: Group, reported: str | None, sides: tuple[str | None, ...]) -> str | None:
@@ -155,7 +155,7 @@ def published_in(job: Job, group: Group, reported: str | None, sides: tuple[str 
     return "; ".join(f"{source} ({words})" for source, words in sources.items()) or None
 
 
-def _told(what: str, found: dict[str, list[str]], of_all: bool) -> list[str]:
+def _notes_by_label(what: str, found: dict[str, list[str]], of_all: bool) -> list[str]:
     """One note where all arms share it, else one note for each text with the arms that it is about."""
     if of_all:
         return [f"{what}: {text}." for text in found]
@@ -168,7 +168,7 @@ def _data(job: Job) -> list[str]:
         return []
     return [
         "Trained on, tested on: the data as they are (raw), or as a repairer left them, queries and gallery alike. "
-        "Costs are those of the network that is judged; finding and repairing what is hidden comes before and is not "
+        "Costs are those of the network that is tested; finding and repairing what is hidden comes before and is not "
         "in them."
     ]
 
@@ -181,7 +181,7 @@ def _fed(job: Job) -> list[str]:
             found.setdefault(str(group.first["fed"]).rstrip("."), []).append(group.label)
     networks = [group for group in job.groups if group.control != "colour"]
     everybody = len(found) == 1 and sum(map(len, found.values())) >= len(networks)
-    return [note.replace("Fed for", "Fed to") for note in _told("Fed", found, everybody)]
+    return [note.replace("Fed for", "Fed to") for note in _notes_by_label("Fed", found, everybody)]
 
 
 def _computed(job: Job) -> list[str]:
@@ -190,7 +190,7 @@ def _computed(job: Job) -> list[str]:
     for group in job.groups:
         if group.precision:
             found.setdefault(PRECISION_WORDS.get(group.precision, group.precision), []).append(group.label)
-    return _told("Computed", {f"in {words}": labels for words, labels in found.items()}, len(found) == 1)
+    return _notes_by_label("Computed", {f"in {words}": labels for words, labels in found.items()}, len(found) == 1)
 
 
 def _uniform(job: Job) -> list[str]:
@@ -216,7 +216,7 @@ def _sources(columns: list[Column], rows: tuple[Row, ...]) -> list[str]:
         source = row.cells[places["published_in"]]
         if source is not None:
             found.setdefault(str(source), []).append(str(row.cells[0]))
-    return _told("Published", found, len(found) == 1)
+    return _notes_by_label("Published", found, len(found) == 1)
 
 
 def describe_protocol(protocol: dict[str, Any]) -> str:

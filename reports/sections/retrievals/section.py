@@ -1,4 +1,4 @@
-"""The section "Retrievals" of the page: queries with their first answers, in pictures."""
+"""The section "Retrievals" of the page: queries with their first matches, in pictures."""
 
 from typing import Any
 

@@ -10,9 +10,9 @@ snippets lose. "Short" and "long" are taken from what N does to a tracklet:
 * middling: from N to 4 N - 1 frames, the critique's silence, and the reference.
 
 Query and gallery are both fed as snippets, or both whole. The length is that of the query's tracklet, or that of the
-right answers (``gallery``): there, each query counts once
-for each slice of lengths in which it has a right answer, and right answers of other lengths are ignored. Queries
-without a right answer are left out: nothing can be lost on them.
+correct matches (``gallery``): there, each query counts once
+for each slice of lengths in which it has a correct match, and correct matches of other lengths are ignored. Queries
+without a correct match are left out: nothing can be lost on them.
 
 Intervals resample people, and seeds where there are several. The critique *holds* where the whole interval of the loss
 lies above 0; it *does not hold* where the interval lies at or below 0, or touches 0 and stays below `WORTH` points, so
@@ -32,7 +32,7 @@ from protocols.vocabulary import Verdict
 from reports.records.test_time import KIND as TEST_TIME
 from reports.records.test_time import MEASURES, Choices
 from reports.render.table import MINUS, Cell, Column, Estimate, Row, Table
-from reports.sections.results.tables import judged_under
+from reports.sections.results.tables import scored_under
 from reports.store.arm import Group
 from reports.store.job import Job
 
@@ -76,10 +76,10 @@ class Finding:
 
     Attributes:
         n: N.
-        whose: length of the query, or of its right answers.
+        whose: length of the query, or of its correct matches.
         which: short, middling or long.
         values: queries, or for ``gallery`` pairs of a query and a slice of lengths.
-        people: who are asked for.
+        people: the queries' people.
         losses: metric -> loss.
         sentence: what this says, in plain words.
     """
@@ -94,7 +94,7 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """By AP, which every right answer counts in."""
+        """By AP, which every correct match counts in."""
         return self.losses["mAP"].verdict
 
 
@@ -169,25 +169,25 @@ def table(job: Job) -> Table:
     for metric in METRICS:
         name = LABELS[metric]
         columns += [
-            Column(f"{metric}_loss", f"Loss in {name}", "estimate", 1, signed=True, unit="points", judged=True),
+            Column(f"{metric}_loss", f"Loss in {name}", "estimate", 1, signed=True, unit="points", has_verdict=True),
             Column(
                 f"{metric}_beyond", f"More than middling, {name}", "estimate", 1, signed=True, unit="points",
                 data_only=metric != "mAP",
             ),
         ]  # fmt: skip
     columns += [Column("verdict", "Snippets are bad here"), Column("sentence", "In words", data_only=True)]
-    caption = f"Are snippets bad for short and for long tracklets? {judged_under(job)}"
+    caption = f"Are snippets bad for short and for long tracklets? {scored_under(job)}"
     return Table("length_critique", caption, tuple(columns), tuple(rows), NOTES if rows else ())
 
 
 NOTES = (
     DEFINITION,
-    "Length of the right answers: a query counts once for each slice of lengths in which it has one; right answers of "
+    "Length of the correct matches: a query counts once for each slice of lengths in which it has one; those of "
     "other lengths are ignored. Ranges: 95 % intervals, people resampled.",
     f"Holds: the whole interval lies above 0. Does not hold: it lies at or below 0, or touches 0 and stays below "
     f"{WORTH:g} point.",
 )
-_SIDE = {"query": "the query", "gallery": "the right answer"}
+_SIDE = {"query": "the query", "gallery": "the correct match"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +265,12 @@ def _beyond(part: _Part, middling: _Part, metric: str) -> Interval:
     return clustered_bootstrap(adds, np.concatenate([part.people, middling.people]))
 
 
-def _estimate(interval: Interval | None, judged: str) -> Cell:
-    return None if interval is None else Estimate(interval.mean, interval.low, interval.high, judged)
+def _estimate(interval: Interval | None, verdict: str) -> Cell:
+    return None if interval is None else Estimate(interval.mean, interval.low, interval.high, verdict)
 
 
 def _sentence(label: str, n: int, whose: Whose, which: Which, loss: Loss, count: int) -> str:
-    where = f"{'queries' if whose == 'query' else 'right answers'} of {in_words(n, which)}"
+    where = f"{'queries' if whose == 'query' else 'correct matches'} of {in_words(n, which)}"
     if loss.interval is None:
         why = "all of them show one person" if count else "there are none"
         return f"{label}: whether snippets of {n} lose on {where} cannot be told, {why}."
@@ -284,8 +284,8 @@ def _sentence(label: str, n: int, whose: Whose, which: Which, loss: Loss, count:
     if which == "middling" or loss.beyond is None:
         return f"{text}."
     more = f"{_points(loss.beyond.mean)} ({_points(loss.beyond.low)} to {_points(loss.beyond.high)})"
-    judged = "more than" if loss.beyond.low > 0 else "less than" if loss.beyond.high < 0 else "not separably other than"
-    return f"{text}; that is {judged} on middling ones: {more}."
+    beside = "more than" if loss.beyond.low > 0 else "less than" if loss.beyond.high < 0 else "not separably other than"
+    return f"{text}; that is {beside} on middling ones: {more}."
 
 
 def _points(value: float) -> str:
@@ -296,10 +296,10 @@ def _points(value: float) -> str:
 def _over_all(which: str, whose: Whose, found: dict[int, str]) -> str:
     """Such as "Too short, by length of the query: holds at N = 8 and 16, cannot tell at N = 2, 4 and 32."."""
     parts = []
-    for judged in ("holds", "does not hold", "cannot tell", ABSENT):
-        at = [str(n) for n, one in found.items() if one == judged]
+    for word in ("holds", "does not hold", "cannot tell", ABSENT):
+        at = [str(n) for n, one in found.items() if one == word]
         if at:
-            parts.append(f"{judged} at N = {_listed(at)}")
+            parts.append(f"{word} at N = {_listed(at)}")
     return f"Too {which}, by the length of {_SIDE[whose]}: {', '.join(parts)}."
 
 

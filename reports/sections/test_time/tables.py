@@ -16,7 +16,7 @@ from reports.records.test_time import KIND as TEST_TIME
 from reports.records.test_time import Choices
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.metrics import METRIC_LABELS
-from reports.sections.results.tables import judged_under
+from reports.sections.results.tables import scored_under
 from reports.store import cards
 from reports.store.arm import Group
 from reports.store.job import Job
@@ -52,7 +52,7 @@ def counted(group: Group) -> NDArray[np.bool_]:
 
 
 def values(group: Group, name: str, metric: str, gallery: str = "") -> Floats | None:
-    """``[S, Q]`` in percent of one choice; ``None`` where a seed was not judged under it."""
+    """``[S, Q]`` in percent of one choice; ``None`` where a seed was not scored under it."""
     found = [one.values(name, metric, gallery) for one in records(group)]
     rows = [row for row in found if row is not None]
     return np.stack(rows) if len(rows) == len(found) else None
@@ -71,7 +71,7 @@ def accuracy(group: Group, name: str, metric: str, keep: NDArray[np.bool_], gall
 
 
 def choices_table(job: Job, group: Group) -> Table:
-    """Every choice that an arm was judged under, and its paired difference to the protocol's own."""
+    """Every choice that an arm was scored under, and its paired difference to the protocol's own."""
     first = records(group)[0]
     headline = str(first.record["headline"])
     own = first.of(headline)
@@ -111,7 +111,7 @@ def choices_table(job: Job, group: Group) -> Table:
             "headline" if name == headline else "",
         ))  # fmt: skip
     runs = group.run_ids
-    caption = f"{group.label} fed in every published way, {judged_under(job)}"
+    caption = f"{group.label} fed in every published way, {scored_under(job)}"
     return Table(f"choices_{slug_of(group.name)}", caption, columns, tuple(rows), _choice_notes(first), runs)
 
 
@@ -141,7 +141,7 @@ def by_length(job: Job, group: Group, whose: str) -> Table:
     Args:
         job: what was recorded.
         group: an arm of it.
-        whose: ``query``: of the tracklet that asks; ``gallery``: of the right answers.
+        whose: ``query``: of the query; ``gallery``: of the correct matches.
     """
     first = records(group)[0]
     chosen = representatives(first)
@@ -165,13 +165,13 @@ def by_length(job: Job, group: Group, whose: str) -> Table:
             cells += [accuracy(group, str(each["name"]), metric, keep, gallery) for each in chosen]
         rows.append(Row(tuple(cells)))
     runs = group.run_ids
-    of = "the query" if whose == "query" else "the right answers"
-    caption = f"{group.label} by the length of {of}, {judged_under(job)}"
+    of = "the query" if whose == "query" else "the correct matches"
+    caption = f"{group.label} by the length of {of}, {scored_under(job)}"
     notes = [str(first.record["lengths"]["rule"])]
     if whose == "gallery":
         notes.append(
-            "By the length of the right answers: those of other lengths are ignored for a query, every wrong answer "
-            "stays. A query counts in each slice in which it has a right answer."
+            "By the length of the correct matches: those of other lengths are ignored for a query, "
+            "every incorrect match stays. A query counts in each slice in which it has a correct match."
         )
     notes.append(f"A slice of fewer than {FEWEST_PEOPLE} people has no interval.")
     return Table(f"lengths_{whose}_{slug_of(group.name)}", caption, tuple(columns), tuple(rows), tuple(notes), runs)
@@ -190,7 +190,7 @@ def inside(group: Group, one: dict[str, Any], whose: str) -> NDArray[np.bool_]:
 def cost(job: Job) -> Table:
     """How often the trunk saw each test frame for all choices together."""
     columns = (
-        Column("arm", "Arm"), Column("choices", "Ways judged", "number"), Column("frames", "Test frames", "number"),
+        Column("arm", "Arm"), Column("choices", "Test inputs", "number"), Column("frames", "Test frames", "number"),
         Column("trunk_frames", "Frames through the trunk", "number"), Column("passes", "Passes", "number", 2),
         Column("fed", "If each way were encoded apart", "number", 1), Column("how", "How"),
     )  # fmt: skip

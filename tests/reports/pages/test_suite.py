@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reports.build import main
-from reports.comparison.unrun_papers import on_shelf
+from reports.comparison.unrun_papers import unrun_cards
 from reports.errors import ReportError
 from reports.render.write import write_files
 from reports.store import evidence_files
@@ -186,13 +186,13 @@ def test_the_command_builds_all_and_answers_bad_input_with_one_sentence(
 
 
 def test_cards_of_papers_never_run_are_read_as_data(tmp_path: Path) -> None:
-    assert {"gltr", "cosam", "tkp", "vrstc", "adfd"} <= set(on_shelf())
-    assert all(card["claims"] for key, card in on_shelf().items() if key != "baseline")
-    assert on_shelf(None) == on_shelf(tmp_path) == {}
+    assert {"gltr", "cosam", "tkp", "vrstc", "adfd"} <= set(unrun_cards())
+    assert all(card["claims"] for key, card in unrun_cards().items() if key != "baseline")
+    assert unrun_cards(None) == unrun_cards(tmp_path) == {}
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/paper.toml").write_text("paper = [")
     with pytest.raises(ReportError, match=r"bad/paper\.toml"):
-        on_shelf(tmp_path)
+        unrun_cards(tmp_path)
 
 
 def test_evidence_says_its_device_or_that_it_cannot_be_read(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_published_numbers_of_the_headline_side_stand_in_the_results(tkp_job: Jo
     assert "side I2V" in table.caption
     assert table.column("published_mAP") == (None, 55.5, 64.2, 65.1)
     assert table.column("published_rank1") == (None, 67.1, 75.0, 75.6)
-    assert any("one image asks, videos answer" in note for note in table.notes)
+    assert any("image query, video gallery" in note for note in table.notes)
     assert sum("one network for both" in note for note in table.notes) == 1  # what was fed, once for each way
     card = tkp_job.card
     again = {"arm": "tkp", "dataset": "mars", "metric": "I2V/mAP", "value": 65.0, "source": "Table 9"}

@@ -92,7 +92,7 @@ def rows_of(table: Table, value: str) -> list[dict[str, Any]]:
 
 def test_the_effect_that_was_put_in_is_found_where_it_is(adfd_job: Job) -> None:
     one, table = cut(adfd_job, "backpack")
-    assert [(part.value, part.queries, part.people, part.told) for part in one.slices] == [
+    assert [(part.value, part.queries, part.people, part.reason) for part in one.slices] == [
         ("all queries", 160, 40, ""), ("no", 92, 23, ""), ("yes", 60, 15, ""),
     ]  # fmt: skip
     assert one.unknown == 8  # of two people whom nobody annotated
@@ -133,12 +133,12 @@ def test_slices_add_up_to_all_queries(adfd_job: Job) -> None:
 
 def test_few_people_cannot_tell_and_say_why(adfd_job: Job) -> None:
     one, table = cut(adfd_job, "top color")
-    assert one.slices[4].told == "cannot tell: 6 people only, fewer than 10"
+    assert one.slices[4].reason == "cannot tell: 6 people only, fewer than 10"
     for row in rows_of(table, "green"):
         assert isinstance(row["mAP"], float) and row["delta_mAP"] is None
     assert one.slices[3].people == 10 and not one.slices[3].few  # ten are enough
     boots, _ = cut(adfd_job, "boots")
-    assert boots.slices[2].told == "cannot tell: one person only, fewer than 10"
+    assert boots.slices[2].reason == "cannot tell: one person only, fewer than 10"
     assert boots.notices and "may be named the wrong way round" in boots.notices[0]
 
 
@@ -154,7 +154,7 @@ def test_a_value_that_no_query_has_is_counted_as_none(adfd_job: Job) -> None:
         groups.append(dataclasses.replace(group, runs=tuple(runs)))
     job = dataclasses.replace(adfd_job, groups=tuple(groups))
     one, table = cut(job, "backpack")
-    assert one.slices[3].told == "cannot tell: no query has it"
+    assert one.slices[3].reason == "cannot tell: no query has it"
     (row,) = rows_of(table, "two")
     assert (row["queries"], row["people"], row["arm"], row["mAP"]) == (0, 0, None, None)
     page = paper_page(job, build_ledger(job), [one])

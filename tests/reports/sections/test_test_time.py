@@ -24,7 +24,7 @@ def cells(table: tables.Table, key: str) -> dict[str, object]:
 def test_the_headline_arm_comes_first_and_every_arm_is_there(choices_job: Job) -> None:
     assert next(group.name for group in tables.arms(choices_job)) == "gltr"
     assert {group.name for group in tables.arms(choices_job)} == set(fake_choices.ARMS)
-    assert length_page.section(choices_job)["judged"] == "GLTR"
+    assert length_page.section(choices_job)["verdicts_on"] == "GLTR"
 
 
 def test_every_choice_stands_with_what_it_loses_to_the_whole_sequence(choices_job: Job) -> None:

@@ -7,7 +7,15 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from reports.errors import ReportError
-from reports.store.uri import artifact_folder, client_uri, shown, sqlite_file, told, tracking_uri, without_secrets
+from reports.store.uri import (
+    artifact_folder,
+    client_uri,
+    error_sentence,
+    shown,
+    sqlite_file,
+    tracking_uri,
+    without_secrets,
+)
 
 ODD = ("feature%2Fnew", "a?b", "a?b=c", "a#b", "two words", "Zürich", "100%", "%41", "a;b&c=d", "a:b@c",
        os.fsdecode(b"caf\xe9"))  # fmt: skip
@@ -76,7 +84,7 @@ def test_passwords_in_a_text_are_hidden() -> None:
     assert hidden.startswith("python -m x --tracking-uri http://***@h:5000 --other 'mysql://h/x?password=***'")
     assert hidden.endswith(" me@example.org")
     error = ValueError("cannot parse http://me:s3cret@h: bad 's3cret'\nmore")
-    assert told(error, "http://me:s3cret@h") == "cannot parse http://h: bad '***'"
+    assert error_sentence(error, "http://me:s3cret@h") == "cannot parse http://h: bad '***'"
 
 
 def test_artifacts_lie_beside_the_store_wherever_it_was_made(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_networks_of_fixed_clips_get_the_middle_one(
     assert {length for lengths in network.seen for length in lengths} == {4}
     assert found.record["frames"] == 4 * found.record["tracklets"]
     assert "middle" in found.record["what"]
-    for one in frame_weights.watch(split, 4):
+    for one in frame_weights.tracklet_visibility(split, 4):
         clips = snippets(len(one.tracklet), 4, "loop").indices
         assert one.frames.tolist() in clips.tolist()
         assert abs(one.frames.mean() - (len(one.tracklet) - 1) / 2) <= 4
@@ -183,7 +183,7 @@ def test_the_report_accepts_the_record_and_pictures_follow_the_rule(
 def test_the_worst_the_middle_and_the_best_are_shown_first_and_still_people_never(split: Split) -> None:
     spreads = (0.3, 0.9, 0.1, 0.5, 0.25, 0.6, 0.7, 0.8)
     watched = [
-        frame_weights.Watched(split.test[0], row, np.arange(2), np.array([1.0, 1.0 - size]))
+        frame_weights.TrackletVisibility(split.test[0], row, np.arange(2), np.array([1.0, 1.0 - size]))
         for row, size in enumerate(spreads)
     ]
     correlations = np.array([0.1, 0.2, -1.0, 0.9, -0.5, 0.3, 0.0, np.nan])

@@ -21,7 +21,7 @@ from reports.records.restoration import check_repair
 from runners.errors import RunError
 from runners.ground_truth.hidden_shares import hidden_shares
 from runners.ground_truth.restoration import Reference, RepairedFrames, Restored, build_reference, detect, restore
-from runners.ground_truth.restoration_frames import eye_of
+from runners.ground_truth.restoration_frames import embedding_net
 from tests.narrow import TIMES
 
 SIZE = (64, 32)
@@ -101,7 +101,9 @@ def front(split: Split) -> np.ndarray:
 @pytest.fixture(scope="module")
 def tried(split: Split, store: FrameStore, scorer: Scorer, reference: Reference):
     def run(frames: np.ndarray, changed: np.ndarray, calls: np.ndarray | None = None) -> Restored:
-        return restore(split, store, RepairedFrames(frames, changed, calls), reference, eye_of(scorer, **HOW), ABOUT)
+        return restore(
+            split, store, RepairedFrames(frames, changed, calls), reference, embedding_net(scorer, **HOW), ABOUT
+        )
 
     return run
 
@@ -178,7 +180,7 @@ def test_identity_of_a_perfect_repair_is_that_of_the_twins(
 
 
 def test_maps_alone_are_those_of_the_whole_pass(scorer: Scorer, store: FrameStore) -> None:
-    eye = eye_of(scorer, "imagenet", "cpu", "fp32")
+    eye = embedding_net(scorer, "imagenet", "cpu", "fp32")
     features, maps = eye.look(np.array(store.flat()[:20]))
     alone = eye.maps(np.array(store.flat()[:20]))
     assert [one.shape[1:] for one in maps] == [(64 // TIMES, 16, 8), (128 // TIMES, 8, 4), (256 // TIMES, 4, 2)]
@@ -352,7 +354,7 @@ def test_without_anything_hidden_there_is_nothing_to_measure(
     nobody = dataclasses.replace(split, test=tuple(dataclasses.replace(t, person_id=0) for t in split.test))
     found = restore(
         nobody, store, RepairedFrames(np.array(store.flat()), np.zeros_like(front)),
-        build_reference(nobody, store, scorer, **HOW), eye_of(scorer, **HOW), ABOUT,
+        build_reference(nobody, store, scorer, **HOW), embedding_net(scorer, **HOW), ABOUT,
     )  # fmt: skip
     assert (found.record["frames"], found.record["measures"], found.record["pictures"]) == (0, None, None)
     check_repair(found.record, found.arrays)

@@ -7,7 +7,7 @@ import pytest
 import methods
 from datasets.attributes import Group
 from runners.errors import RunError
-from runners.pipeline.selection import choose_arms, choose_labellers, choose_runs
+from runners.pipeline.selection import choose_arms, choose_label_sources, choose_runs
 from runners.plan.plan import labels_of, plan_stages, with_attribute_groups
 from runners.plan.plan_types import Annotated, ArmRun, JobConfig
 from tests.runners.job_config import config
@@ -108,4 +108,4 @@ def test_labellers_are_no_rows_and_come_with_whoever_needs_them() -> None:
     with pytest.raises(RunError, match="labels people"):
         choose_arms(card, ["transfer-bce"])
     runs = choose_runs(choose_arms(card, ["f-wbce-mmd"]), "none")
-    assert [arm.text for arm in choose_labellers(card, runs, default=False)] == ["transfer-wbce-mmd"]
+    assert [arm.text for arm in choose_label_sources(card, runs, default=False)] == ["transfer-wbce-mmd"]
