@@ -76,7 +76,11 @@ def parser() -> argparse.ArgumentParser:
 
 @guarded
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; see ``--help``."""
+    """Run the command; see ``--help``.
+
+    Raises:
+        NotPossible: there is no GPU, or something that it needs is not installed.
+    """
     began = time.monotonic()
     options = parser().parse_args(argv)
     if options.into:
