@@ -33,7 +33,11 @@ def functions_of(scope: ast.Module | ast.ClassDef) -> Iterator[tuple[str, Functi
     for node in scope.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield from ((owner + name, found) for name, found in functions_of(node))
-        elif isinstance(node, Function) and not node.name.startswith("_") and not is_setter(node):
+        elif (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and not node.name.startswith("_")
+            and not is_setter(node)
+        ):
             yield owner + node.name, node
 
 
@@ -81,7 +85,7 @@ def raised(node: Function) -> set[str]:
     stack: list[ast.AST] = list(node.body)
     while stack:
         at = stack.pop()
-        if isinstance(at, Function | ast.Lambda | ast.ClassDef):
+        if isinstance(at, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             continue
         if isinstance(at, ast.Raise) and at.exc is not None:
             made = at.exc.func if isinstance(at.exc, ast.Call) else at.exc

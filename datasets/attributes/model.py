@@ -52,7 +52,7 @@ class Annotation:
         """Check the parts against each other, and add the fingerprint and the notices that every source gets.
 
         Args:
-            name: of the source, for messages.
+            name: of the source, such as "MARS-Attribute v2".
             attributes: what is asked, A of them.
             people: int64 [N], person of each row.
             keys: N keys of tracklets; all empty where rows are identities.

@@ -122,7 +122,7 @@ class ADFD(nn.Module):
             mask: ``[B, T]`` bool, false on padding.
             labels: ``[B]`` int64, ``0 .. num_ids - 1``.
             wanted: names out of these; an unknown one is a ``MethodError``.
-            attributes: what is known of the batch's attributes; ``attributes`` cannot be had without.
+            attributes: what is known of the batch's attributes; without it the loss of that name is a ``MethodError``.
         """
         return self.frame_losses(self._frames(clips, mask), mask, labels, wanted, attributes)
 
@@ -141,7 +141,7 @@ class ADFD(nn.Module):
             mask: ``[B, T]`` bool, false on padding.
             labels: ``[B]`` int64, ``0 .. num_ids - 1``.
             wanted: names out of these; an unknown one is a ``MethodError``.
-            attributes: what is known of the batch's attributes; ``attributes`` cannot be had without.
+            attributes: what is known of the batch's attributes; without it the loss of that name is a ``MethodError``.
         """
 
         @cache

@@ -71,7 +71,7 @@ class AttributeTransfer(nn.Module):
             mask: ``[B, T]`` bool, false on padding.
             labels: not looked at.
             wanted: names out of these; an unknown one is a ``MethodError``.
-            attributes: what is known of the batch's attributes; any of these losses cannot be had without.
+            attributes: what is known of the batch's attributes; without it each of these losses is a ``MethodError``.
         """
         return self.frame_losses(self._frames(clips, mask), mask, labels, wanted, attributes)
 
@@ -93,7 +93,7 @@ class AttributeTransfer(nn.Module):
             mask: ``[B, T]`` bool, false on padding.
             labels: not looked at.
             wanted: names out of these; an unknown one is a ``MethodError``.
-            attributes: what is known of the batch's attributes; any of these losses cannot be had without.
+            attributes: what is known of the batch's attributes; without it each of these losses is a ``MethodError``.
 
         Raises:
             MethodError: no attributes; for ``mmd``, a batch of one domain.

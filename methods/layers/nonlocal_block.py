@@ -50,10 +50,10 @@ def plain_attention(query: Tensor, key: Tensor, value: Tensor, scale: float = 1.
     """The reference of `fused_attention`, which holds all ``G x L x M`` weights at once.
 
     Args:
-        query: ``[G, L, C]``.
-        key: ``[G, M, C]``.
-        value: ``[G, M, D]``.
-        scale: of the logits, before the softmax over M.
+        query: ``[G, L, d]``.
+        key: ``[G, M, d]``.
+        value: ``[G, M, d]``.
+        scale: factor of the logits.
     """
     with _no_autocast(query.device.type):
         logits = scale * (query.float() @ key.float().transpose(1, 2))  # [G, L, M]

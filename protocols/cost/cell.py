@@ -180,7 +180,7 @@ class Bench:
             frames: of a tracklet, T.
             batch: tracklets at once, B.
             way: arithmetic and memory format of the run.
-            budget_s: seconds to be spent on timing.
+            budget_s: seconds for the cell; its first run counts.
             ceilings: measured limits of the device, which times are held against; None without.
         """
         cell = Cell(frames, batch, self.feed.cut(frames))

@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``--help``.
 
     Raises:
-        NotPossible: there is no GPU, or something that it needs is not installed.
+        NotPossible: no CUDA GPU, no POSIX, something that is not installed, or a CPU without ``--quick``.
     """
     began = time.monotonic()
     options = parser().parse_args(argv)

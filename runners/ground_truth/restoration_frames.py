@@ -128,13 +128,13 @@ def eye_of(scorer: ScoresRegions, normalise: Normalisation, device: str, precisi
     """The network of an arm as an `Eye`.
 
     Args:
-        scorer: the network; of frames, with a ResNet as trunk.
+        scorer: the network, which has ``frame_features`` and a ResNet as trunk.
         normalise: how frames are scaled for it.
         device: the network's.
         precision: of its numbers.
 
     Raises:
-        RunError: the network is another one.
+        RunError: the network has no ``frame_features``, or no ResNet as trunk.
     """
     trunk = getattr(scorer, "trunk", None)
     if not isinstance(scorer, FrameThenTime) or not isinstance(trunk, Trunk):

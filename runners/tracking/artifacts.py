@@ -24,9 +24,9 @@ def child_files(
 
     Args:
         result: the record.
-        per_query: name -> array ``[Q, ...]``.
+        per_query: name -> array ``[Q]``, and the CMC.
         strips: of retrievals, or None.
-        train_log: rows of numbers, one a step.
+        train_log: rows of the training curve.
         parts: what further kinds of records there are.
     """
     files: dict[str, bytes] = {}

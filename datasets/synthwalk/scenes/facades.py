@@ -50,7 +50,7 @@ def build_houses(rng: np.random.Generator, along: Floats, above: Floats, tiles: 
 
     Args:
         rng: draws the houses.
-        along: metres along the wall, one point a pixel, of any shape.
+        along: metres along the wall, of any shape.
         above: metres above the ground, of the same shape.
         tiles: name -> smooth noise, see `noise.tile`.
 
