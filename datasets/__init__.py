@@ -95,7 +95,10 @@ def examine(
 ) -> "Examination":
     """Read a data set from disk, and list all checks instead of raising for the first that fails.
 
-    Args and errors as for `load`; DataError is left for what cannot be read at all.
+    Arguments as in `load`.
+
+    Raises:
+        DataError: an unknown name, split or option, or what cannot be read at all.
     """
     reader = _reader(name)
     if not 0 <= split < reader.splits:

@@ -84,7 +84,14 @@ class FrameThenTime(Protocol):
         ...
 
     def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """As :meth:`Method.losses`, from frame features ``[B, T, d]``."""
+        """As :meth:`Method.losses`, from frame features ``[B, T, d]``.
+
+        Args:
+            features: ``[B, T, d]`` of frames that passed `frame_features`.
+            mask: ``[B, T]`` bool, false on padding.
+            labels: ``[B]`` int64, ``0 .. num_ids - 1``.
+            wanted: names out of this method's own losses; an unknown one is a ``MethodError``.
+        """
         ...
 
 
@@ -126,7 +133,14 @@ class Pairwise(Protocol):
     """Needs both tracklets to score a pair (CSA); single-pass protocols reject it."""
 
     def score(self, query: Tensor, query_mask: Tensor, gallery: Tensor, gallery_mask: Tensor) -> Tensor:
-        """``[Q, T, 3, H, W]`` against ``[G, T, 3, H, W]`` -> distances ``[Q, G]``, smaller is more alike."""
+        """``[Q, T, 3, H, W]`` against ``[G, T, 3, H, W]`` -> distances ``[Q, G]``, smaller is more alike.
+
+        Args:
+            query: clips ``[Q, T, 3, H, W]``.
+            query_mask: ``[Q, T]`` bool, false on padding.
+            gallery: clips ``[G, T, 3, H, W]``.
+            gallery_mask: ``[G, T]`` bool, false on padding.
+        """
         ...
 
 

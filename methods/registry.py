@@ -58,7 +58,11 @@ def paper(name_or_path: str | Path) -> Card:
 
 
 def find(name_or_path: str | Path) -> Path:
-    """The folder of a paper, as an absolute path."""
+    """The folder of a paper, as an absolute path.
+
+    Raises:
+        MethodError: there is no such paper (near names are given), or the folder holds no card.
+    """
     known = names()
     if isinstance(name_or_path, str) and name_or_path in known:
         return _HOME / name_or_path
@@ -81,7 +85,11 @@ def package_of(folder: Path) -> str | None:
 
 
 def choices(folder: Path) -> Choices:
-    """The options, readings and losses that a method's folder declares, without importing torch."""
+    """The options, readings and losses that a method's folder declares, without importing torch.
+
+    Raises:
+        MethodError: something of this is absent or of another form.
+    """
     module = _load(folder, "options")
     where = f"{folder.name}/options.py"
     kind, readings, losses = (getattr(module, name, None) for name in ("Options", "READINGS", "LOSSES"))
@@ -129,7 +137,17 @@ def create(
 
 
 def build(folder: Path, num_ids: int, options: Any, frame_size: tuple[int, int] = (256, 128)) -> nn.Module:
-    """The network of the folder's ``model.py`` for resolved options; imports torch."""
+    """The network of the folder's ``model.py`` for resolved options; imports torch.
+
+    Args:
+        folder: of the paper, as `find` gives it.
+        num_ids: identities that the classifier tells apart.
+        options: resolved ones, of the folder's own ``Options``.
+        frame_size: (height, width) of the frames in pixels.
+
+    Raises:
+        MethodError: the folder has no such function, or it returns no `Method`.
+    """
     num_ids = _count(num_ids)
     module = _load(folder, "model")
     where = f"{folder.name}/model.py"

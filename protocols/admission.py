@@ -123,7 +123,11 @@ class Probe:
         return frames[None].to(self.device, self.dtype)
 
     def encode(self, clips: Tensor, lengths: Sequence[int]) -> Tensor:
-        """[B, D] descriptors of padded clips [B, T, C, H, W]; refuses what is not one finite row a tracklet."""
+        """[B, D] descriptors of padded clips [B, T, C, H, W]; refuses what is not one finite row a tracklet.
+
+        Raises:
+            ProtocolError: the descriptors have another shape, or are not finite.
+        """
         places = torch.arange(clips.shape[1], device=self.device)
         mask = places[None] < torch.tensor(lengths, device=self.device)[:, None]  # [B, T]
         out = self.method(clips, mask)
@@ -135,7 +139,11 @@ class Probe:
         return out
 
     def encode_images(self, images: Tensor) -> Tensor:
-        """[N, D] descriptors of single images [N, 3, H, W], by the method's own network for them."""
+        """[N, D] descriptors of single images [N, 3, H, W], by the method's own network for them.
+
+        Raises:
+            ProtocolError: the descriptors have another shape, or are not finite.
+        """
         assert isinstance(self.method, ImageAndVideo)  # the callers look first
         out = self.method.image_descriptor(images)
         if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != len(images) or not torch.isfinite(out).all():

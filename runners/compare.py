@@ -82,7 +82,11 @@ def parser() -> argparse.ArgumentParser:
 
 @guarded
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; see ``--help``."""
+    """Run the command; see ``--help``.
+
+    Raises:
+        NotPossible: no arm was admitted to the protocols.
+    """
     options = parser().parse_args(argv)
     requests = requests_of(options)
     from runners.plan.plan import folder_of_work

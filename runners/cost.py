@@ -77,7 +77,11 @@ def parser() -> argparse.ArgumentParser:
 
 @guarded
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; see ``--help``."""
+    """Run the command; see ``--help``.
+
+    Raises:
+        RunError: a number is out of range.
+    """
     options = parser().parse_args(argv)
     if min(*options.frames, *options.batch) < 1 or not 0 < options.seconds < float("inf"):
         raise RunError("--frames and --batch take whole numbers from 1 on, and --seconds a number above 0.")

@@ -120,7 +120,11 @@ def parser() -> argparse.ArgumentParser:
 
 @guarded
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; see ``--help``."""
+    """Run the command; see ``--help``.
+
+    Raises:
+        RunError: options that do not go together.
+    """
     options = parser().parse_args(argv)
     if options.data_root and not options.dataset:
         raise RunError("--data-root is about --dataset; name the data set too.")

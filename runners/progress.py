@@ -18,7 +18,14 @@ class Screen(Protocol):
     """What a command draws on while its steps run."""
 
     def bar(self, title: str, total: int, unit: str, done: int) -> AbstractContextManager[Bar]:
-        """A bar among whatever else is drawn."""
+        """A bar among whatever else is drawn.
+
+        Args:
+            title: what is being done.
+            total: how many units there are.
+            unit: what is counted.
+            done: units that are done already.
+        """
         ...
 
     def note(self, text: str) -> None:
@@ -30,7 +37,7 @@ class Silent:
     """A screen that shows nothing, and its bars."""
 
     def bar(self, title: str, total: int, unit: str, done: int) -> AbstractContextManager[Bar]:
-        """Nothing is drawn."""
+        """Nothing is drawn. Arguments as in `Screen.bar`."""
         return nullcontext(self)
 
     def note(self, text: str) -> None:

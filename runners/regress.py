@@ -74,7 +74,11 @@ def parser() -> argparse.ArgumentParser:
 
 @guarded
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; see ``--help``."""
+    """Run the command; see ``--help``.
+
+    Raises:
+        RunError: options that do not go together, or a number out of range.
+    """
     options = parser().parse_args(argv)
     if options.reason and not options.update:
         raise RunError("--reason belongs to --update; a check changes nothing that would need one.")

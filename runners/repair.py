@@ -80,7 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def repair(options: argparse.Namespace) -> dict[str, Any]:
-    """Train what has to be trained, write the set, and return its manifest."""
+    """Train what has to be trained, write the set, and return its manifest.
+
+    Raises:
+        NotPossible: the data set has another layout than MARS.
+        RunError: the scorer is not named as PAPER/ARM.
+    """
     from datasets.files.manifest import REPAIRED
     from runners.derived_data.load import load_data
     from runners.pipeline.configuration import config_of

@@ -92,7 +92,11 @@ def parser() -> argparse.ArgumentParser:
 
 @guarded
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; see ``--help``."""
+    """Run the command; see ``--help``.
+
+    Raises:
+        RunError: no paper is named, or options do not go together.
+    """
     options = parser().parse_args(argv)
     if options.list:
         cards = {name: methods.paper(name) for name in options.paper} or methods.papers()

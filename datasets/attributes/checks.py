@@ -20,7 +20,13 @@ def check(
     keys: Sequence[str],
     codes: NDArray[np.int16],
 ) -> None:
-    """Check the parts of an annotation against each other; arguments and errors as `Annotation.of`."""
+    """Check the parts of an annotation against each other.
+
+    Arguments as in `Annotation.of`.
+
+    Raises:
+        DataError: as in `Annotation.of`.
+    """
     if not attributes or not len(people):
         raise DataError(
             f"{name} has {len(attributes)} attributes and {len(people)} rows, expected at least one of each"

@@ -51,6 +51,14 @@ class Annotation:
     ) -> "Annotation":
         """Check the parts against each other, and add the fingerprint and the notices that every source gets.
 
+        Args:
+            name: of the source, such as "MARS-Attribute v2".
+            attributes: what is asked, A of them.
+            people: int64 [N], person of each row.
+            keys: N keys of tracklets; all empty where rows are identities.
+            codes: int16 [N, A], -1 where unknown.
+            notices: sentences that the source adds.
+
         Raises:
             DataError: where two attributes share a name or a column, a row stands twice, a code is out of range, or
                 there is nothing at all.

@@ -71,7 +71,9 @@ def read(sheet: Sheet) -> Annotation:
 def write(
     path: Path, people: NDArray[np.int64], columns: Sequence[str], groups: Sequence[str], values: NDArray[np.floating]
 ) -> Path:
-    """Write yes/no attributes of identities; see `datasets.attributes.write_table`.
+    """Write yes/no attributes of identities.
+
+    Arguments as in `datasets.attributes.write_table`.
 
     Raises:
         DataError: where shapes do not fit, a value is none of 0, 1 and NaN, or a name cannot stand in a header.

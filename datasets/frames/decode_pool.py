@@ -71,7 +71,15 @@ def decode_frames(
 def decode_block(
     source: FrameBytes, rows: NDArray[np.int64], size: tuple[int, int], crop: float, resize: Filter = "bilinear"
 ) -> tuple[Block, list[str]]:
-    """Decode some frames: uint8 [n,H,W,3], and a sentence for each that cannot be used."""
+    """Decode some frames: uint8 [n,H,W,3], and a sentence for each that cannot be used.
+
+    Args:
+        source: where the bytes of the frames are.
+        rows: int64 [n], which frames, in this order.
+        size: (height, width) of the result, in pixels.
+        crop: frames are enlarged by this before the centre of that size is cut out.
+        resize: the filter, see `datasets.images.resize`.
+    """
     block: Block = np.empty((len(rows), *size, 3), dtype=np.uint8)
     problems: list[str] = []
     for row, content, place in zip(rows.tolist(), source.read(rows), block, strict=True):

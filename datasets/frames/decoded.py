@@ -147,7 +147,12 @@ class FrameStore:
         crop: float = 1.0,
         resize: Filter = "bilinear",
     ) -> Self | None:
-        """The store that `build` made with the same words before; None where it did not."""
+        """The store that `build` made with the same words before; None where it did not.
+
+        Args:
+            tracklets, root, size, fingerprint, crop, resize: as in `build`.
+            cache: folder of the decoded file.
+        """
         counts = frame_counts(tracklets)
         place = _place(tracklets, cache, size, fingerprint, crop, resize)
         source = partial(bytes_of, tracklets, root, fingerprint)

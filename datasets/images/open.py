@@ -77,7 +77,11 @@ def fault_of(error: BaseException) -> ImageFault:
 
 @contextlib.contextmanager
 def one_error() -> Iterator[None]:
-    """Whatever Pillow answers damaged bytes with, as an `ImageFault`; nothing but their reading belongs inside."""
+    """Whatever Pillow answers damaged bytes with, as an `ImageFault`; nothing but their reading belongs inside.
+
+    Raises:
+        ImageFault: whatever went wrong in between.
+    """
     try:
         yield
     except ImageFault:

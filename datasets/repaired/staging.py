@@ -126,7 +126,11 @@ def writing_to(root: Path) -> Iterator[None]:
 
 
 def put(path: str, data: bytes) -> None:
-    """Write a file with as few calls as possible: there are very many."""
+    """Write a file with as few calls as possible: there are very many.
+
+    Raises:
+        OSError: it cannot be opened or written; a short write counts as a full disk.
+    """
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
         if os.write(handle, data) != len(data):

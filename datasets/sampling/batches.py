@@ -57,6 +57,12 @@ def grouped_batches(
     identity twice. On MARS an epoch has 7,532 tracklets for K = 4 and 7,982 for K = 2, before the last,
     incomplete batch is dropped.
 
+    Args:
+        labels: int64 [N], identity of each tracklet.
+        ids_per_batch: groups of a batch, P.
+        tracklets_per_id: tracklets of a group, K.
+        rng: shuffles, and draws where an identity has fewer than K.
+
     Yields:
         int64 [P*K].
 
@@ -78,6 +84,12 @@ def grouped_batches(
 
 def shuffled_batches(number: int, size: int, rng: np.random.Generator, *, drop_last: bool = False) -> Iterator[Batch]:
     """Every tracklet once, in random order (GLTR: 830 batches of 10 on MARS).
+
+    Args:
+        number: of tracklets.
+        size: tracklets of a batch.
+        rng: draws the order.
+        drop_last: leave out a last batch that is not full.
 
     Yields:
         int64 [size]; the last one may be shorter.

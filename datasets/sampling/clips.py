@@ -49,6 +49,9 @@ def consecutive(
             by one of the released GLTR, COSAM and Video-Person-ReID code, so that the last frame of a
             tracklet longer than T is never trained on.
         short: what to do where n < T; the start is 0 then.
+
+    Raises:
+        DataError: no frame, a clip of none, or an unknown word for `starts` or `short`.
     """
     _check(length, clip, short)
     if starts not in get_args(Starts):
@@ -85,6 +88,9 @@ def strided(
         short: what to do where n < T * stride. `loop` is the TKP paper: the tracklet is duplicated until it
             has T * stride frames. `random-sorted` is the TKP code: T random frames in order, distinct where
             there are enough. `repeat-last` and `pad` start at frame 0.
+
+    Raises:
+        DataError: no frame, a clip or stride of none, or an unknown word for `short`.
     """
     _check(length, clip, "loop" if short == "random-sorted" else short)
     if stride < 1:
@@ -118,6 +124,9 @@ def chunked(
         rng: draws the frame of each part; None takes a fixed one, for test.
         pick: the fixed one: the `middle` of the part, or its `first` frame (STE-NVAN at test).
         short: what to do where n < T.
+
+    Raises:
+        DataError: no frame, a clip of none, or an unknown word for `pick` or `short`.
     """
     _check(length, clip, short)
     if pick not in get_args(Pick):
@@ -146,6 +155,9 @@ def evenly(
         rule: `ends` spreads from the first to the last frame. `torchreid` takes every floor(n/T)-th frame
             from the first, so that the tail of up to T-1 + floor(n/T)-1 frames is never seen.
         short: what to do where n < T.
+
+    Raises:
+        DataError: no frame, a clip of none, or an unknown word for `rule` or `short`.
     """
     _check(length, clip, short)
     if rule not in ("ends", "torchreid"):
@@ -161,7 +173,17 @@ def evenly(
 
 
 def leading(length: int, clip: int, stride: int, *, short: Short = "loop") -> Clip:
-    """T frames from the first one, as far apart as fits: stride, stride/2, ..., 1 (TKP's quick test)."""
+    """T frames from the first one, as far apart as fits: stride, stride/2, ..., 1 (TKP's quick test).
+
+    Args:
+        length: frames of the tracklet, n.
+        clip: frames of the clip, T.
+        stride: the largest distance between neighbours, in frames; halved until T frames fit.
+        short: what to do where n < T.
+
+    Raises:
+        DataError: no frame, a clip of none, or an unknown word for `short`.
+    """
     _check(length, clip, short)
     while stride > 1 and (clip - 1) * stride + 1 > length:
         stride //= 2

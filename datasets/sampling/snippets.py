@@ -23,6 +23,9 @@ def snippets(length: int, clip: int, rest: Rest = "loop") -> Clip:
 
     Returns:
         Indices and mask of shape [S,T]; S is ceil(n/T), or max(1, floor(n/T)) for `drop`.
+
+    Raises:
+        DataError: no frame, a clip of none, or an unknown word for `rest`.
     """
     _check(length, clip)
     if rest not in get_args(Rest):
@@ -52,6 +55,9 @@ def windows(length: int, clip: int, stride: int) -> Clip:
 
     Returns:
         Indices and mask of shape [S,T].
+
+    Raises:
+        DataError: no frame, or a clip or stride of none.
     """
     _check(length, clip)
     if stride < 1:
@@ -66,8 +72,17 @@ def overlapping(length: int, clip: int, stride: int, rest: Rest = "loop") -> Cli
 
     Every frame is seen. A tracklet of fewer than T frames gives one clip, filled as in `snippets`.
 
+    Args:
+        length: frames of the tracklet, n.
+        clip: frames of a window, T.
+        stride: frames between two starts.
+        rest: how one of fewer than T frames is filled, see `snippets`.
+
     Returns:
         Indices and mask of shape [S,T].
+
+    Raises:
+        DataError: no frame, a clip or stride of none, or, of a short tracklet, an unknown word for `rest`.
     """
     _check(length, clip)
     if stride < 1:
@@ -98,6 +113,9 @@ def strided_clips(length: int, clip: int, stride: int) -> Clip:
 
     Returns:
         Indices and mask of shape [S,T].
+
+    Raises:
+        DataError: no frame, or a clip or stride of none.
     """
     _check(length, clip)
     if stride < 1:

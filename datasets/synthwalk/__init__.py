@@ -16,7 +16,9 @@ __all__ = ["PRESETS", "VERSION", "World", "fingerprint", "preset", "presets", "r
 
 
 def render(world: World, root: Path, *, workers: int | None = None, progress: bool = True) -> Path:
-    """Render a world to `root` in the MARS layout and return it; see `write.render`.
+    """Render a world to `root` in the MARS layout and return it.
+
+    Arguments and errors as in `write.render`.
 
     The compiler and the image encoder are loaded only here, so that importing this package is quick.
     """

@@ -132,6 +132,9 @@ def joint_angles(root: Path, key: str, frames: int) -> NDArray[np.float64]:
     """The true joint angles of a tracklet's first `frames` frames [frames, 15], exactly as rendered.
 
     Radians, in the order of `gait.ANGLES`.
+
+    Raises:
+        DataError: the truth is missing or damaged, or does not know the tracklet.
     """
     stored = read_json(root, "gait")
     tracklets = stored.get("tracklets")

@@ -216,7 +216,11 @@ def encode(frame: np.ndarray, quality: int) -> bytes:
 
 
 def put(path: str, data: bytes) -> None:
-    """Write a file with as few calls as possible: there are very many."""
+    """Write a file with as few calls as possible: there are very many.
+
+    Raises:
+        OSError: it cannot be opened or written; a short write counts as a full disk.
+    """
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
         written = os.write(handle, data)

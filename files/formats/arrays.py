@@ -107,6 +107,13 @@ def require(
 ) -> None:
     """Ask for arrays by name.
 
+    Args:
+        arrays: as `load_npz` gives them.
+        names: that must be there.
+        path: the file, for the message.
+        error: class of the error.
+        remedy: what to do, as the end of its sentence.
+
     Raises:
         error: one is absent; those that are there are named.
     """

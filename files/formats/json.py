@@ -32,7 +32,14 @@ def read(
 def read_object(
     path: Path, *, error: type[Exception] = FileError, remedy: str = COPY_AGAIN, largest: int = text.LARGEST
 ) -> dict[str, Any]:
-    """The same for a file that holds an object (``{...}``)."""
+    """The same for a file that holds an object (``{...}``).
+
+    Args:
+        path, error, remedy, largest: as in `read`.
+
+    Raises:
+        error: as in `read`, or it holds another value than an object.
+    """
     value = read(path, error=error, remedy=remedy, largest=largest)
     if not isinstance(value, dict):
         raise error(f"{path} holds {kind(value)}, expected a JSON object; {remedy}")
@@ -47,6 +54,9 @@ def parse(content: str, name: Path | str, error: type[Exception] = FileError, re
         name: what the error's sentence begins with.
         error: class of the error.
         remedy: what to do, as the end of its sentence.
+
+    Raises:
+        error: it is no JSON, or too deeply nested.  NaN and infinities are no JSON.
     """
     try:
         return json.loads(content, parse_constant=_refuse)

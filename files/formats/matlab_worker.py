@@ -42,13 +42,21 @@ class Packing:
         self.length = 0
 
     def expect(self, size: int) -> None:
-        """Count bytes before they are allocated."""
+        """Count bytes before they are allocated.
+
+        Raises:
+            Refused: they are more than a file of its size may hold.
+        """
         self.expected += size
         if self.expected > self.most:
             raise Refused(f"it claims to hold more than the {self.most / 1e6:,.0f} MB that a file of its size may hold")
 
     def enter(self, items: int, depth: int) -> None:
-        """Count the parts of a cell array or a struct before they are looked at."""
+        """Count the parts of a cell array or a struct before they are looked at.
+
+        Raises:
+            Refused: they are too many, or too deep within each other.
+        """
         self.items += items
         if depth > DEEPEST or self.items > ITEMS:
             raise Refused("its cells and structs are too many, or too deep within each other")

@@ -115,7 +115,15 @@ class ADFD(nn.Module):
         wanted: Iterable[str],
         attributes: AttributeTargets | None = None,
     ) -> dict[str, Tensor]:
-        """The wanted ones of ``cross_entropy`` and ``attributes``, see :meth:`frame_losses`."""
+        """The wanted ones of ``cross_entropy`` and ``attributes``, see :meth:`frame_losses`.
+
+        Args:
+            clips: ``[B, T, 3, H, W]``.
+            mask: ``[B, T]`` bool, false on padding.
+            labels: ``[B]`` int64, ``0 .. num_ids - 1``.
+            wanted: names out of these; an unknown one is a ``MethodError``.
+            attributes: what is known of the batch's attributes; without it the loss of that name is a ``MethodError``.
+        """
         return self.frame_losses(self._frames(clips, mask), mask, labels, wanted, attributes)
 
     def frame_losses(
@@ -126,7 +134,15 @@ class ADFD(nn.Module):
         wanted: Iterable[str],
         attributes: AttributeTargets | None = None,
     ) -> dict[str, Tensor]:
-        """``cross_entropy`` of the concatenation; ``attributes``, the groups' cross entropies on merged segments."""
+        """``cross_entropy`` of the concatenation; ``attributes``, the groups' cross entropies on merged segments.
+
+        Args:
+            features: ``[B, T, d]`` of frames.
+            mask: ``[B, T]`` bool, false on padding.
+            labels: ``[B]`` int64, ``0 .. num_ids - 1``.
+            wanted: names out of these; an unknown one is a ``MethodError``.
+            attributes: what is known of the batch's attributes; without it the loss of that name is a ``MethodError``.
+        """
 
         @cache
         def merged() -> Tensor:

@@ -64,7 +64,15 @@ class AttributeTransfer(nn.Module):
         wanted: Iterable[str],
         attributes: AttributeTargets | None = None,
     ) -> dict[str, Tensor]:
-        """The wanted ones of `bce`, `wbce` and `mmd`, see :meth:`frame_losses`."""
+        """The wanted ones of `bce`, `wbce` and `mmd`, see :meth:`frame_losses`.
+
+        Args:
+            clips: ``[B, T, 3, H, W]``.
+            mask: ``[B, T]`` bool, false on padding.
+            labels: not looked at.
+            wanted: names out of these; an unknown one is a ``MethodError``.
+            attributes: what is known of the batch's attributes; without it each of these losses is a ``MethodError``.
+        """
         return self.frame_losses(self._frames(clips, mask), mask, labels, wanted, attributes)
 
     def frame_losses(
@@ -79,6 +87,13 @@ class AttributeTransfer(nn.Module):
 
         ``bce`` and ``wbce`` are of the source, the rows of which something is known; ``mmd`` is between these and the
         rows of which nothing is.
+
+        Args:
+            features: ``[B, T, d]`` of frames.
+            mask: ``[B, T]`` bool, false on padding.
+            labels: not looked at.
+            wanted: names out of these; an unknown one is a ``MethodError``.
+            attributes: what is known of the batch's attributes; without it each of these losses is a ``MethodError``.
 
         Raises:
             MethodError: no attributes; for ``mmd``, a batch of one domain.

@@ -40,11 +40,17 @@ class Baseline(nn.Module):
         return self.neck(pooled) if self.options.descriptor == "after-neck" else pooled
 
     def losses(self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """The wanted ones of the losses in ``options.LOSSES``, see :meth:`frame_losses`."""
+        """The wanted ones of the losses in ``options.LOSSES``, see :meth:`frame_losses`.
+
+        Arguments as in `Method.losses`.
+        """
         return self.frame_losses(self._frames(clips, mask), mask, labels, wanted)
 
     def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """Cross entropy of the clip or of each frame alone, and the triplet loss before the neck."""
+        """Cross entropy of the clip or of each frame alone, and the triplet loss before the neck.
+
+        Arguments as in `FrameThenTime.frame_losses`.
+        """
         margin, smoothing = self.options.margin, self.options.label_smoothing
 
         def clip_level() -> Tensor:

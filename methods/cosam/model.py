@@ -61,7 +61,7 @@ class Network(nn.Module):
         return self.temporal(self._frames(clips, mask)[0], mask)
 
     def losses(self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """``cross_entropy`` and ``triplet``, from one forward pass."""
+        """``cross_entropy`` and ``triplet``, from one forward pass. Arguments as in `Method.losses`."""
         return self._losses(self(clips, mask), labels, wanted)
 
     def _losses(self, descriptors: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
@@ -103,7 +103,7 @@ class PlainNetwork(Network):
         return self.temporal(features, mask)
 
     def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """As `losses`, from frame features."""
+        """As `losses`, from frame features. Arguments as in `FrameThenTime.frame_losses`."""
         return self._losses(self.temporal(features, mask), labels, wanted)
 
 

@@ -66,7 +66,11 @@ def load_released(method: nn.Module, checkpoint: Mapping[str, Any] | str | Path)
 
 
 def theirs(name: str, squeeze: bool) -> str:
-    """The released code's name for an entry of our state dict."""
+    """The released code's name for an entry of our state dict.
+
+    Raises:
+        MethodError: it has no counterpart there.
+    """
     first, _, rest = name.partition(".")
     if first == "trunk":
         part, _, leaf = rest.partition(".")

@@ -184,11 +184,11 @@ class GLTR(nn.Module):
         return self.temporal(features, mask)
 
     def losses(self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """``cross_entropy``, the paper's only loss."""
+        """``cross_entropy``, the paper's only loss. Arguments as in `Method.losses`."""
         return self.frame_losses(self._frames(clips, mask), mask, labels, wanted)
 
     def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """``cross_entropy``, from frame features."""
+        """``cross_entropy``, from frame features. Arguments as in `FrameThenTime.frame_losses`."""
 
         def of_clip() -> Tensor:
             return cross_entropy(self.classifier(self.neck(self.temporal(features, mask))), labels)

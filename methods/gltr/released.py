@@ -60,7 +60,11 @@ def load_released(method: nn.Module, state: Mapping[str, Any] | str | Path) -> N
 
 
 def theirs(name: str) -> str:
-    """The released code's name for an entry of our state dict."""
+    """The released code's name for an entry of our state dict.
+
+    Raises:
+        MethodError: it has no counterpart there.
+    """
     if name.startswith("trunk."):
         return name.removeprefix("trunk.")
     if name.startswith(_BRANCH):

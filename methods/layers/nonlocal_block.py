@@ -47,7 +47,14 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float = 1.
 
 
 def plain_attention(query: Tensor, key: Tensor, value: Tensor, scale: float = 1.0) -> Tensor:
-    """The reference of `fused_attention`, which holds all ``G x L x M`` weights at once."""
+    """The reference of `fused_attention`, which holds all ``G x L x M`` weights at once.
+
+    Args:
+        query: ``[G, L, d]``.
+        key: ``[G, M, d]``.
+        value: ``[G, M, d]``.
+        scale: factor of the logits.
+    """
     with _no_autocast(query.device.type):
         logits = scale * (query.float() @ key.float().transpose(1, 2))  # [G, L, M]
         return logits.softmax(dim=2) @ value.float()

@@ -54,6 +54,8 @@ class TKP(nn.Module):
         ``cross_entropy``: of videos plus of images. ``triplet``: the integrated one, four terms. ``feature`` and
         ``distance``: the transfer, from a detached video network. ``i2v_triplet``: its first term alone.
         ``video_cross_entropy`` and ``video_triplet``: what trains a video network on its own, the teacher.
+
+        Arguments as in `Method.losses`.
         """
         options, of_frame = self.options, labels[:, None].expand_as(mask)[mask]  # [N]
 

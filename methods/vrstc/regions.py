@@ -17,6 +17,9 @@ REGIONS = 3  # upper, middle, lower
 def region_rows(height: int) -> tuple[tuple[int, int], ...]:
     """First row and row after the last of each region, split at floor(i * height / 3).
 
+    Raises:
+        MethodError: there are fewer rows than regions.
+
     Example:
         >>> region_rows(128)
         ((0, 42), (42, 85), (85, 128))
@@ -40,6 +43,9 @@ def region_features(
 
     Returns:
         ``[N, 3, C]``.
+
+    Raises:
+        MethodError: the images or their maps have fewer rows than there are regions.
     """
     if pool == "strips":
         parts = [images[:, :, top:end] for top, end in region_rows(images.shape[2])]

@@ -48,11 +48,11 @@ class PlainNet(nn.Module):
         return self.temporal(features, mask)
 
     def losses(self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """``cross_entropy`` of the clip's descriptor."""
+        """``cross_entropy`` of the clip's descriptor. Arguments as in `Method.losses`."""
         return self.frame_losses(self._frames(clips, mask), mask, labels, wanted)
 
     def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """The same from frame features ``[B, T, D]``."""
+        """The same from frame features ``[B, T, D]``. Arguments as in `FrameThenTime.frame_losses`."""
         known = {"cross_entropy": lambda: cross_entropy(self.classifier(self.temporal(features, mask)), labels)}
         return compute_losses(wanted, known)
 
@@ -92,7 +92,7 @@ class NonLocalNet(nn.Module):
         return masked_mean(unpack(global_average(self.trunk(clips, mask)), mask), mask)
 
     def losses(self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """``cross_entropy`` of the clip's descriptor."""
+        """``cross_entropy`` of the clip's descriptor. Arguments as in `Method.losses`."""
         known = {"cross_entropy": lambda: cross_entropy(self.classifier(self(clips, mask)), labels)}
         return compute_losses(wanted, known)
 

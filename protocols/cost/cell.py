@@ -174,7 +174,15 @@ class Bench:
         return self.counts[frames]
 
     def cell(self, frames: int, batch: int, way: Way, budget_s: float, ceilings: Ceilings | None = None) -> Cell:
-        """Measure one cell; whatever goes wrong is told in it."""
+        """Measure one cell; whatever goes wrong is told in it.
+
+        Args:
+            frames: of a tracklet, T.
+            batch: tracklets at once, B.
+            way: arithmetic and memory format of the run.
+            budget_s: seconds for the cell; its first run counts.
+            ceilings: measured limits of the device, which times are held against; None without.
+        """
         cell = Cell(frames, batch, self.feed.cut(frames))
         reason = why_not(way.arithmetic, self.device)
         if reason is not None:

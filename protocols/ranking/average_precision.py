@@ -96,7 +96,12 @@ def first_groups(groups: TieGroups, num_queries: int) -> tuple[Ints, Ints, Ints]
 
 
 def hits_within(before: Ints, tied: Ints, right: Ints, k: int) -> Floats:
-    """[Q] probability that a positive is among the first k, over all orders of ties; 0 or 1 where none tie."""
+    """[Q] probability that a positive is among the first k, over all orders of ties; 0 or 1 where none tie.
+
+    Args:
+        before, tied, right: int64 [Q], nearest group of each query, see `first_groups`; all 0 where it has none.
+        k: places that count, from 1.
+    """
     drawn = np.clip(k - before, 0, tied)  # places of the tie that lie within the first k
     hits = ((tied > 0) & (drawn > 0) & (right == tied)).astype(np.float64)
     for query in np.flatnonzero((drawn > 0) & (right < tied)):
@@ -108,7 +113,12 @@ def hits_within(before: Ints, tied: Ints, right: Ints, k: int) -> Floats:
 
 
 def cmc_sum(before: Ints, tied: Ints, right: Ints, length: int) -> Floats:
-    """[length] sum over queries of the probability of a hit within the first 1, 2, ... tracklets."""
+    """[length] sum over queries of the probability of a hit within the first 1, 2, ... tracklets.
+
+    Args:
+        before, tied, right: int64 [Q], nearest group of each query, see `first_groups`; all 0 where it has none.
+        length: places of the curve.
+    """
     clear = (tied > 0) & (right == tied)
     curve = np.cumsum(np.bincount(np.minimum(before[clear], length), minlength=length + 1))[:length].astype(np.float64)
     for c, n, m in zip(*(x[right < tied].tolist() for x in (before, tied, right)), strict=True):

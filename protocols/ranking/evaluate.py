@@ -80,7 +80,11 @@ class Ranking:
         return average_precision.hits_within(*self.first_group, k)
 
     def rank(self, k: int) -> float:
-        """Rank-k, the CMC at k; beyond the end of the gallery it stays at its last value."""
+        """Rank-k, the CMC at k; beyond the end of the gallery it stays at its last value.
+
+        Raises:
+            ProtocolError: k is below 1.
+        """
         if k < 1:
             raise ProtocolError(f"rank-{k} does not exist; ranks begin at 1")
         return float(self.cmc[min(k, len(self.cmc)) - 1])
@@ -188,7 +192,16 @@ def rank_conventions(
     max_rank: int | None = None,
     engine: Engine = "auto",
 ) -> dict[Convention, Ranking]:
-    """Many conventions from one pass over a distance matrix; arguments and errors as in `rank`."""
+    """Many conventions from one pass over a distance matrix.
+
+    Args:
+        conventions: the rules to score under.
+
+    The other arguments are those of `rank`.
+
+    Raises:
+        ProtocolError: as in `rank`.
+    """
     if not is_torch(distances):
         distances = to_numpy(distances)
     if len(distances.shape) != 2:
@@ -215,7 +228,13 @@ def rank_features_conventions(
     engine: Engine = "auto",
     processes: Processes | None = None,
 ) -> dict[Convention, Ranking]:
-    """Many conventions from one pass over descriptors; arguments and errors as in `rank_features`."""
+    """Many conventions from one pass over descriptors.
+
+    Args:
+        conventions: the rules to score under.
+
+    The other arguments and the errors are those of `rank_features`.
+    """
     query = query if is_torch(query) else to_numpy(query)
     gallery_features = gallery_features if is_torch(gallery_features) else to_numpy(gallery_features)
     shard = None

@@ -36,7 +36,13 @@ class GalleryIndex:
     def build(
         cls, query_ids: Ints, query_cams: Ints, gallery_ids: Ints, gallery_cams: Ints, query_rows: Ints | None
     ) -> GalleryIndex:
-        """Groups the gallery; `query_rows` [Q] are the gallery columns that hold the queries, if any do."""
+        """Groups the gallery; `query_rows` [Q] are the gallery columns that hold the queries, if any do.
+
+        Args:
+            query_ids, query_cams: int64 [Q] person and camera.
+            gallery_ids, gallery_cams: int64 [G] person and camera; person -1 is junk.
+            query_rows: int64 [Q] gallery columns that hold the queries; None where none does.
+        """
         order = np.argsort(gallery_ids, kind="stable")
         grouped = gallery_ids[order]
         start = np.searchsorted(grouped, query_ids, side="left")

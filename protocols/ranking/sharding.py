@@ -68,6 +68,12 @@ class Shard:
     def of(cls, processes: Processes, query: Any, gallery: Any, metric: Metric) -> Shard:
         """For a slice of the gallery; all processes must ask with the same queries.
 
+        Args:
+            processes: that hold the slices.
+            query: [Q, D] descriptors, the same in every process.
+            gallery: [G, D] descriptors of this process's slice.
+            metric: ``euclidean`` or ``cosine``.
+
         Raises:
             ProtocolError: they do not, descriptors do not fit together, or a slice is empty.
         """

@@ -47,6 +47,12 @@ class Average:
 def checked(measure: str, known: Collection[str], values: ArrayLike, persons: ArrayLike) -> tuple[Floats, NDArray[Any]]:
     """Values as [S, N] and the person of each tracklet [N].
 
+    Args:
+        measure: name of the measure.
+        known: names that there are.
+        values: [N] or [S, N] for S seeds.
+        persons: [N] person of each tracklet.
+
     Raises:
         ProtocolError: a measure that is not known, or shapes that do not fit.
     """
@@ -62,7 +68,14 @@ def checked(measure: str, known: Collection[str], values: ArrayLike, persons: Ar
 
 
 def average(table: Floats, people: NDArray[Any], bounds: tuple[float, float], seed: int) -> Average:
-    """Mean of `checked` values, with an interval cut to the values that are possible at all."""
+    """Mean of `checked` values, with an interval cut to the values that are possible at all.
+
+    Args:
+        table: [S, N], NaN where a tracklet has no value.
+        people: [N] person of each tracklet.
+        bounds: least and largest value that is possible.
+        seed: of the bootstrap.
+    """
     kept = np.asarray(np.isfinite(table).all(axis=0))
     interval = None
     if len(np.unique(people[kept])) > 1:
@@ -72,6 +85,11 @@ def average(table: Floats, people: NDArray[Any], bounds: tuple[float, float], se
 
 def difference(first: Floats, second: Floats, people: NDArray[Any], seed: int) -> Average:
     """Mean of first minus second [S, N] over the tracklets where both have a value, paired.
+
+    Args:
+        first, second: [S, N] of the same tracklets, NaN where there is no value.
+        people: [N] person of each tracklet.
+        seed: of the bootstrap.
 
     Raises:
         ProtocolError: sides of different shape.

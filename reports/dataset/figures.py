@@ -56,7 +56,13 @@ def shorter(parts: Series, prefix: str) -> str:
 
 
 def bars(series: Series, x_label: str, y_label: str, prefix: str) -> str:
-    """Inline SVG: how often each value occurs, one bar a series side by side; many values are put into bins."""
+    """Inline SVG: how often each value occurs, one bar a series side by side; many values are put into bins.
+
+    Args:
+        series: (label, histogram) each.
+        x_label, y_label: of the axes.
+        prefix: of the ids within the SVG, one of its own on a page.
+    """
 
     def draw(axes: "Axes") -> None:
         values = sorted({value for _, histogram in series for value in histogram})

@@ -185,7 +185,11 @@ def made_under(card: dict[str, Any], claim: dict[str, Any]) -> str:
 
 
 def judge_claim(job: Job, claim: dict[str, Any]) -> Claim:
-    """The measured differences of one claim and its verdict."""
+    """The measured differences of one claim and its verdict.
+
+    Raises:
+        ReportError: the claim lacks a field, or is one of equality and also one about time or a mask.
+    """
     try:
         claim_id, text, arm, against = (str(claim[key]) for key in ("id", "text", "arm", "against"))
     except KeyError as error:

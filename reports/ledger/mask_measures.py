@@ -73,7 +73,14 @@ def label(metric: str) -> str:
 
 
 def pooled(group: Group, name: str, measure: str, who: str) -> NDArray[np.float64] | None:
-    """``[S, N]`` one value for each seed and tracklet; ``None`` where a seed that recorded maps lacks this one."""
+    """``[S, N]`` one value for each seed and tracklet; ``None`` where a seed that recorded maps lacks this one.
+
+    Args:
+        group: an arm with all its seeds.
+        name: of the map.
+        measure: name of the measure.
+        who: ``trained``, ``untrained`` or ``centre``.
+    """
     rows = [one.values(name, measure, who) for one in _explanations(group)]
     found = [row for row in rows if row is not None]
     return np.stack(found) if found and len(found) == len(rows) else None
@@ -89,6 +96,12 @@ def compared(group: Group, name: str, measure: str, against: str) -> MaskCompari
 
     There is no published margin to fall short of: papers show masks in pictures. So the verdict is about direction
     alone: it holds when the whole interval lies on the better side of zero, does not when none of it does.
+
+    Args:
+        group: an arm with all its seeds.
+        name: of the map.
+        measure: name of the measure.
+        against: the reference, ``untrained`` or ``centre``.
     """
     ours, theirs = (pooled(group, name, measure, who) for who in ("trained", against))
     if ours is None or theirs is None:

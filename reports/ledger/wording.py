@@ -21,7 +21,16 @@ def about_arms(
     temporal: bool,
     metric_label: str,
 ) -> str:
-    """A claim that one arm is more accurate than another."""
+    """A claim that one arm is more accurate than another.
+
+    Args:
+        outcome: the claim's verdict.
+        difference: in points, with its interval.
+        controls: differences that a claim about time depends on.
+        beside: differences that are said and decide nothing.
+        temporal: whether the claim is about time.
+        metric_label: as in "rank-1".
+    """
     first = f"Measured {_points(difference)} of {metric_label} {_range(difference)} against {difference.label}."
     if difference.verdict == "does not hold":
         if difference.low == difference.high == 0:
@@ -48,7 +57,14 @@ def about_equality(difference: Difference, within: float, metric_label: str) -> 
 
 
 def about_mask(found: mask_measures.MaskComparison, measure: str, label: str, against: str) -> str:
-    """A claim that a mask lies better on the truth than one that knows less."""
+    """A claim that a mask lies better on the truth than one that knows less.
+
+    Args:
+        found: the comparison.
+        measure: name of the measure.
+        label: of the measure.
+        against: label of the reference.
+    """
     mean, low, high = (signed(value, 3) for value in (
         found.difference.mean, found.difference.low, found.difference.high
     ))  # fmt: skip

@@ -49,13 +49,35 @@ def check_columns(columns: Sequence[Mapping[str, Any]], file: str, name: str) ->
 
 
 def check_shape(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, ...], file: str, name: str) -> None:
-    """Refuse an array of another shape."""
+    """Refuse an array of another shape.
+
+    Args:
+        arrays: name -> array.
+        key: which of them.
+        shape: that is expected.
+        file: that it came from, for messages.
+        name: of what holds it, for messages.
+
+    Raises:
+        ReportError: it has another shape.
+    """
     if arrays[key].shape != shape:
         raise ReportError(f"{name} has {key} of shape {arrays[key].shape} in {file}; expected {shape}.")
 
 
 def check_truth(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, int], file: str, name: str) -> None:
-    """Refuse a truth that is no yes, no or unknown."""
+    """Refuse a truth that is no yes, no or unknown.
+
+    Args:
+        arrays: name -> array.
+        key: which of them.
+        shape: that is expected, [N, A].
+        file: that it came from, for messages.
+        name: of what holds it, for messages.
+
+    Raises:
+        ReportError: it has another shape or value.
+    """
     check_shape(arrays, key, shape, file, name)
     values = np.asarray(arrays[key], dtype=np.float64)
     wrong = values[~np.isnan(values) & (values != 0) & (values != 1)]
@@ -64,7 +86,18 @@ def check_truth(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, 
 
 
 def check_chances(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, int], file: str, name: str) -> None:
-    """Refuse chances outside 0 and 1."""
+    """Refuse chances outside 0 and 1.
+
+    Args:
+        arrays: name -> array.
+        key: which of them.
+        shape: that is expected, [N, A].
+        file: that it came from, for messages.
+        name: of what holds it, for messages.
+
+    Raises:
+        ReportError: it has another shape or value.
+    """
     check_shape(arrays, key, shape, file, name)
     values = np.asarray(arrays[key], dtype=np.float64)
     wrong = values[~((values >= -_SLACK) & (values <= 1 + _SLACK))]

@@ -134,7 +134,14 @@ class Scoreboard:
 
     @contextmanager
     def bar(self, title: str, total: int, unit: str, done: int) -> Iterator[Bar]:
-        """A bar above the table, for `runners.progress.shown_on`."""
+        """A bar above the table, for `runners.progress.shown_on`.
+
+        Args:
+            title: what is being done.
+            total: how many units there are.
+            unit: what is counted; not shown here.
+            done: units that are done already.
+        """
         task = self._bars.add_task(title, total=total, completed=done, unit=unit, words="")
         try:
             yield _RichBar(self._bars, task)

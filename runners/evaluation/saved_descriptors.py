@@ -24,7 +24,7 @@ def keep(folder: Path, encoded: EncodedTestSet, tracklets: Tracklets, result: Ma
 
     Args:
         folder: of the judge step, in the making.
-        described: all test tracklets.
+        encoded: all test tracklets.
         tracklets: who they are.
         result: the record; its fingerprint is that of the sets.
     """

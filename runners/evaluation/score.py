@@ -103,7 +103,7 @@ def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, st
     """Score descriptors of ``split.test``.
 
     Args:
-        described: one row for each test tracklet.
+        encoded: one row for each test tracklet.
         split: who is query and who is gallery.
         protocol: its distance and convention.
         store: frames of ``split.test``, for the strips.

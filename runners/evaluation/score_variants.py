@@ -44,7 +44,7 @@ def score_variants(
     """Score every choice, as a whole and by the length of the right gallery tracklets.
 
     Args:
-        chosen: descriptors of ``split.test``.
+        descriptors: of each choice, descriptors of ``split.test``.
         split: who is query and who is gallery.
         protocol: its distance and convention.
         lengths: ``[N]`` frames of each tracklet of ``split.test``.

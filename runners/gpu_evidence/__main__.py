@@ -76,7 +76,11 @@ def parser() -> argparse.ArgumentParser:
 
 @guarded
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; see ``--help``."""
+    """Run the command; see ``--help``.
+
+    Raises:
+        NotPossible: no CUDA GPU, no POSIX, something that is not installed, or a CPU without ``--quick``.
+    """
     began = time.monotonic()
     options = parser().parse_args(argv)
     if options.into:

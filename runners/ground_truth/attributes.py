@@ -50,7 +50,14 @@ def of_frames(network: LearnsAttributes, features: Floats, device: str) -> Float
 
 @torch.inference_mode()
 def of_tracklets(network: LearnsAttributes, features: Floats, offsets: NDArray[np.int64], device: str) -> Floats:
-    """Frame features ``[F, d]`` of tracklets -> chances ``[N, A]``, of each tracklet as a whole."""
+    """Frame features ``[F, d]`` of tracklets -> chances ``[N, A]``, of each tracklet as a whole.
+
+    Args:
+        network: that recognises A attributes.
+        features: float ``[F, d]`` of frames, tracklet after tracklet.
+        offsets: int64 ``[N + 1]``; tracklet n has the rows ``offsets[n]`` to ``offsets[n + 1]``.
+        device: the network's.
+    """
     parts = []
     for first, end in pairwise(offsets):
         clip = torch.from_numpy(np.array(features[first:end])).to(device)[None]

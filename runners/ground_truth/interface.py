@@ -47,12 +47,25 @@ class JobData(Protocol):
         """What is known of the people."""
 
     def raw_store(self, part: str, size: tuple[int, int], crop: float = 1.0, resize: Filter = "bilinear") -> FrameStore:
-        """Frames of a half of the raw data."""
+        """Frames of a half of the raw data.
+
+        Args:
+            part: ``train`` or ``test``.
+            size: (height, width) in pixels.
+            crop, resize: as in `FrameStore.build`.
+        """
 
     def store(
         self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0, resize: Filter = "bilinear"
     ) -> Frames:
-        """Frames of a half of other data."""
+        """Frames of a half of other data.
+
+        Args:
+            part: ``train`` or ``test``.
+            size: (height, width) in pixels.
+            data: the version of the data set.
+            crop, resize: as in `FrameStore.build`.
+        """
 
     def scores(self, part: str, planned: PlannedScores) -> NDArray[np.float32]:
         """``[F, K]`` scores of the regions of each frame."""

@@ -86,7 +86,11 @@ class EmbeddingNet:
 
     @torch.inference_mode()
     def look(self, frames: Bytes) -> tuple[Floats, Maps]:
-        """uint8 ``[n, H, W, 3]`` -> descriptors ``[n, d]`` and the maps of `LAYERS` that come about on the way."""
+        """uint8 ``[n, H, W, 3]`` -> descriptors ``[n, d]`` and the maps of `LAYERS` that come about on the way.
+
+        Raises:
+            RunError: a layer of the trunk does not see each frame once.
+        """
         seen: list[Tensor] = []
 
         def keep(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -121,6 +125,17 @@ class EmbeddingNet:
 
 
 def embedding_net(scorer: ScoresRegions, normalise: Normalisation, device: str, precision: Precision) -> EmbeddingNet:
+    """The network of an arm as an `EmbeddingNet`.
+
+    Args:
+        scorer: the network, which has ``frame_features`` and a ResNet as trunk.
+        normalise: how frames are scaled for it.
+        device: the network's.
+        precision: of its numbers.
+
+    Raises:
+        RunError: the network has no ``frame_features``, or no ResNet as trunk.
+    """
     trunk = getattr(scorer, "trunk", None)
     if not isinstance(scorer, FrameThenTime) or not isinstance(trunk, Trunk):
         raise RunError(

@@ -155,7 +155,11 @@ class _Scene:
 
 
 def check_store(source: Split, store: FrameStore) -> None:
-    """Refuse frames of other tracklets."""
+    """Refuse frames of other tracklets.
+
+    Raises:
+        RunError: they are other tracklets' frames.
+    """
     if not np.array_equal(store.lengths, lengths(source.test)):
         raise RunError(
             f"the frames of {len(store)} tracklets do not belong to the {len(source.test)} test tracklets of "

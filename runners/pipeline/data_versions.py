@@ -188,9 +188,15 @@ class DataVersions:
     def store(
         self, part: str, size: tuple[int, int], data: PlannedData, crop: float = 1.0, resize: Filter = "bilinear"
     ) -> Frames:
-        """Frames of the ``train`` or ``test`` half of a version; ``crop`` and ``resize`` as in `FrameStore.build`.
+        """Frames of the ``train`` or ``test`` half of a version.
 
         Test tracklets without their occluded frames are a selection of the raw ones: nothing is written or decoded.
+
+        Args:
+            part: ``train`` or ``test``.
+            size: (height, width) in pixels.
+            data: the version.
+            crop, resize: as in `FrameStore.build`.
         """
         key = (part, size, data.fingerprint, crop, resize)
         if key not in self._stores:

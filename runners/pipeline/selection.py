@@ -23,6 +23,9 @@ def choose_arms(card: Card, wanted: Sequence[str]) -> list[Arm]:
     """Arms by name or text; none named are the card's default ones, ``all`` is every one.
 
     The baselines that claims of chosen arms are measured against are added, so that an arm never stands alone.
+
+    Raises:
+        RunError: none is named and none is a default, or one serves other arms and is not to be scored.
     """
     shown = [name for name, arm in card.arms.items() if arm.role not in SERVING]
     chosen = [name for name in card.default_arms() if name in shown]

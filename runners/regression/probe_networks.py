@@ -40,7 +40,7 @@ class ProbeNetworkFrames(nn.Module):
         return (features * real).sum(1) / real.sum(1)
 
     def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """None."""
+        """None. Arguments as in `FrameThenTime.frame_losses`."""
         return {}
 
     def forward(self, clips: Tensor, mask: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ class ProbeNetworkFrames(nn.Module):
         return self.aggregate(self.frame_features(clips), mask)
 
     def losses(self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """None."""
+        """None. Arguments as in `Method.losses`."""
         return {}
 
 
@@ -68,7 +68,13 @@ class ProbeNetworkClips(nn.Module):
     def losses(
         self, clips: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str], **known: Any
     ) -> dict[str, Tensor]:
-        """None; the frames are kept."""
+        """None; the frames are kept.
+
+        Args:
+            clips: ``[B, T, 3, H, W]``; the real frames are appended to ``seen``, where there is one.
+            mask: ``[B, T]`` bool, false on padding.
+            labels, wanted, known: not looked at.
+        """
         if self.seen is not None:
             self.seen.append(clips[mask])
         return {}
@@ -149,7 +155,7 @@ class ProbeNetworkFrameThenTime(ProbeNetworkRows):
         return self.tell(features[..., 0].numpy().astype(np.int64), mask.numpy())
 
     def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """None."""
+        """None. Arguments as in `FrameThenTime.frame_losses`."""
         return {}
 
     def forward(self, clips: Tensor, mask: Tensor) -> Tensor:

@@ -20,7 +20,15 @@ def child_files(
     train_log: Sequence[Mapping[str, Any]],
     parts: Parts,
 ) -> dict[str, bytes]:
-    """File name -> content of one arm with one seed; ``result.json`` is the truth.  Pictures are made apart."""
+    """File name -> content of one arm with one seed; ``result.json`` is the truth.  Pictures are made apart.
+
+    Args:
+        result: the record.
+        per_query: name -> array ``[Q]``, and the CMC.
+        strips: of retrievals, or None.
+        train_log: rows of the training curve.
+        parts: what further kinds of records there are.
+    """
     files: dict[str, bytes] = {}
     for kind, value in parts.named():
         files |= both_files(kind, value)

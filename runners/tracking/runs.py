@@ -149,7 +149,14 @@ class Runs:
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """One batch for all (50 times faster than one call each), cut at MLflow's limits."""
+        """One batch for all (50 times faster than one call each), cut at MLflow's limits.
+
+        Args:
+            run_id: of the run.
+            metrics: (name, value, step) each.
+            params: name -> value.
+            tags: name -> value.
+        """
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)

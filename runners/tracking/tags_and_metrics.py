@@ -86,7 +86,15 @@ def parent_tags(
     budget: str,
     command: str,
 ) -> dict[str, str]:
-    """Tags of a job; those that belong to one arm say so, because a filter misses runs without the tag."""
+    """Tags of a job; those that belong to one arm say so, because a filter misses runs without the tag.
+
+    Args:
+        paper: its name.
+        dataset, protocol, environment: as in the result of an arm.
+        profile: of the recipes.
+        budget: which one, of the job.
+        command: as typed.
+    """
     return common_tags(dataset, protocol, environment) | {
         "kind": PARENT,
         "paper": paper,

@@ -70,6 +70,15 @@ def extract_frame_features(
     Beside it ``trunk_frames.json`` says how many frames entered the network on the way, or null where that cannot be
     counted. Of a pass that was killed, those since its last note are not in it. ``done.json`` says how far the pass is,
     see `runners.plan.row_spans`.
+
+    Args:
+        method: gives ``[F, d]`` from ``[F, 3, H, W]``.
+        store: F frames.
+        normalise: how frames are scaled.
+        device: the method's.
+        precision: of its numbers.
+        folder: of the step, in the making.
+        title: for the bar.
     """
     total = int(store.offsets[-1])
     batch = frames_per_batch(store.size)

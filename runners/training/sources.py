@@ -27,7 +27,14 @@ class Source(Protocol):
         ...
 
     def losses(self, method: nn.Module, batch: Tensor, picks: Picks, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """Named losses of a fetched batch."""
+        """Named losses of a fetched batch.
+
+        Args:
+            method: the network.
+            batch: what `fetch` gave.
+            picks: frames, mask and labels of the batch.
+            wanted: names of losses.
+        """
         ...
 
 
@@ -108,7 +115,10 @@ class PixelSource:
         return torch.from_numpy(pixels(picks, self.store, self.stage, self.seed))
 
     def losses(self, method: nn.Module, batch: Tensor, picks: Picks, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """Frame network in mixed precision, aggregation and losses in float32 where they can be told apart."""
+        """Frame network in mixed precision, aggregation and losses in float32 where they can be told apart.
+
+        Arguments as in `Source.losses`.
+        """
         clips = to_tensor(batch.to(self.device, non_blocking=True), self.stage.normalise)
         mask = torch.from_numpy(picks.mask).to(self.device)
         labels = torch.from_numpy(picks.labels).to(self.device)
@@ -140,7 +150,7 @@ class FeatureSource:
         return torch.from_numpy(self.features[rows] * picks.mask[..., None].astype(np.float32))
 
     def losses(self, method: nn.Module, batch: Tensor, picks: Picks, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """Losses from features."""
+        """Losses from features. Arguments as in `Source.losses`."""
         assert isinstance(method, FrameThenTime)  # the runner makes this source for no other
         mask = torch.from_numpy(picks.mask).to(self.device)
         labels = torch.from_numpy(picks.labels).to(self.device)

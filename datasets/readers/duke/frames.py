@@ -136,7 +136,14 @@ def problems(part: FrameRun) -> list[Problem]:
 
 
 def difference(copy: FrameRun, place: int, original: FrameRun, row: int) -> str:
-    """How the folder of a query differs from its copy in the gallery, as the rest of a sentence; empty if not."""
+    """How the folder of a query differs from its copy in the gallery, as the rest of a sentence; empty if not.
+
+    Args:
+        copy: the queries.
+        place: which of them, from 0.
+        original: the gallery.
+        row: which of its tracklets, from 0.
+    """
     ours = slice(int(copy.starts[place]), int(copy.starts[place + 1]))
     theirs = slice(int(original.starts[row]), int(original.starts[row + 1]))
     here, there = copy.names[ours], original.names[theirs]

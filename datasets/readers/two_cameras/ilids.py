@@ -68,6 +68,8 @@ def examine_csa(root: Path, *, split: int = 0, counts: Counts | None = None, che
 
     Source: `dapengchen123/video_reid`, the released code of "Video Person Re-identification with Competitive
     Snippet-similarity Aggregation and Co-attentive Snippet Embedding", CVPR 2018.
+
+    Arguments and errors as in `examine`.
     """
     return _examine(root, split, counts, check_images, exchanged=True)
 

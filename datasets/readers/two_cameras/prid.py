@@ -135,6 +135,8 @@ def examine(root: Path, *, split: int = 0, counts: Counts | None = None, check_i
 def examine_200(root: Path, *, split: int = 0, counts: Counts | None = None, check_images: bool = True) -> Examination:
     """As `examine`, with all 200 people of both cameras in ten halves drawn here; no split file is needed.
 
+    Arguments as in `examine`.
+
     Raises:
         DataError: if a folder is missing, or there are not two people to divide.
     """

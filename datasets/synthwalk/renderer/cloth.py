@@ -19,8 +19,10 @@ def paint(part, px, py, pz, dress, folds, found):  # noqa: PLR0912 - one branch 
     """Material, dimming and relief at a point of a part.
 
     Args:
-        part: one placed part; px, py, pz: the point in the part's axes (px, py squeezed to a circle).
-        dress: `materials.Dress`; folds: [128, 128] smooth noise in [-1, 1].
+        part: one placed part.
+        px, py, pz: the point in the part's axes (px, py squeezed to a circle).
+        dress: `materials.Dress`.
+        folds: [128, 128] smooth noise in [-1, 1].
         found: [3], filled with the material, a factor for the brightness and a change of the light's
             angle (relief). A negative material marks a strap that belongs to the bag's label.
     """

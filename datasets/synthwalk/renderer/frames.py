@@ -58,11 +58,14 @@ def render_frames(scene, window, person, behind, front, thing, sensor, folds, fr
     """Render one tracklet.
 
     Args:
-        scene: uint8 [rows, columns, 3]; window: [T, 3], scene column and row of the first sample and
-            scene pixels per sample upwards.
-        person, behind, front: `Actor`; thing: `Thing`; sensor: `Sensor`; folds: [128, 128].
+        scene: uint8 [rows, columns, 3].
+        window: [T, 3], scene column and row of the first sample and scene pixels per sample upwards.
+        person, behind, front: `Actor`.
+        thing: `Thing`.
+        sensor: `Sensor`.
+        folds: [128, 128] smooth noise in [-1, 1].
         front_kind: mark of a pedestrian in front in the occluder mask.
-        height, width: of a frame.
+        height, width: of a frame, in pixels.
 
     Returns:
         frames, twins uint8 [T, H, W, 3]; labels, occluders uint8 [T, H, W]; touched bool [T], whether

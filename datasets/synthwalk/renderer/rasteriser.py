@@ -31,8 +31,9 @@ def place(parts, joints, frames, yaw, elevation, placed):
 
     Args:
         parts: [P, PART_COLUMNS].
-        joints: [J, 3] of one frame, frames: [F, 3, 3] of one frame.
-        yaw: of the walker against the camera, 0 faces the viewer, positive turns to the right.
+        joints: [J, 3] of one frame, in metres.
+        frames: [F, 3, 3] of one frame.
+        yaw: of the walker against the camera, radians, 0 faces the viewer, positive turns to the right.
         elevation: of the camera above the horizon, radians.
         placed: [P, PLACED_COLUMNS], filled.
     """
@@ -149,7 +150,8 @@ def see(placed, ppm, foot_col, foot_row, depth, owner):
         placed: [P, PLACED_COLUMNS].
         ppm: samples per metre up the picture; across it there are `STRETCH` times as many.
         foot_col, foot_row: sample position of the ground below the pelvis.
-        depth: float64 [h, w], filled with the distance or FAR; owner: int16 [h, w], the part or -1.
+        depth: float64 [h, w], filled with the distance or FAR.
+        owner: int16 [h, w], filled with the part or -1.
 
     Returns:
         The window of rows and columns outside which nobody was seen: top, bottom, left, right.
@@ -218,11 +220,14 @@ def shade(placed, ppm, foot_col, foot_row, window, depth, owner, dress, palette,
     """Colour every sample that sees a part.
 
     Args:
-        placed, ppm, foot_col, foot_row, depth, owner: as for `see`; window: what `see` returned.
-        dress: `materials.Dress`; palette: [materials, 3].
+        placed, ppm, foot_col, foot_row, depth, owner: as for `see`.
+        window: what `see` returned.
+        dress: `materials.Dress`.
+        palette: [materials, 3].
         light: [5], direction to the light in camera space, ambient and diffuse strength.
         folds: [128, 128] smooth noise in [-1, 1].
-        rgb: float64 [h, w, 3], changed where a part is seen; label: uint8 [h, w], likewise.
+        rgb: float64 [h, w, 3], changed where a part is seen.
+        label: uint8 [h, w], likewise.
     """
     normal, found = np.empty(3), np.empty(3)
     wide = STRETCH * ppm

@@ -121,7 +121,14 @@ def build_camera(world: World, number: int) -> Camera:
 
 
 def project(camera: Camera, across: Floats, depth: Floats, height: float) -> tuple[Floats, Floats, Floats]:
-    """Scene column, row and pixels per metre of points `depth` metres before the camera."""
+    """Scene column, row and pixels per metre of points `depth` metres before the camera.
+
+    Args:
+        camera: its height and focal length, pitch (radians) and scene size.
+        across: metres to the right of the line of sight, of any shape.
+        depth: metres before the camera along the ground, of the same shape.
+        height: metres above the ground, of all points.
+    """
     cp, sp = math.cos(camera.pitch), math.sin(camera.pitch)
     drop = camera.height - height
     away = depth * cp + drop * sp
@@ -135,6 +142,11 @@ def walk(world: World, camera: Camera, track: Track, bones: Bones, style: Style,
     """The path of one tracklet and how the detector followed it.
 
     Args:
+        world: its seed and style.
+        camera: that sees it.
+        track: the tracklet, T frames.
+        bones: of the walker, in metres.
+        style: of the gait.
         cycles: phase of the gait at each frame in cycles [T]; the ground covered follows from it.
     """
     rng = stream(world.seed, "path", track.who.person, track.camera, track.number, len(track.role))

@@ -47,6 +47,15 @@ def build_houses(rng: np.random.Generator, along: Floats, above: Floats, tiles: 
 
     Every camera sees several, so that a background tells the place but hardly the camera: with one wall a
     camera the mean colour of a tracklet was a camera detector before it was a description of clothes.
+
+    Args:
+        rng: draws the houses.
+        along: metres along the wall, of any shape.
+        above: metres above the ground, of the same shape.
+        tiles: name -> smooth noise, see `noise.tile`.
+
+    Returns:
+        Colours [*shape, 3].
     """
     out = np.zeros((*along.shape, 3))
     ends = np.cumsum(rng.uniform(NARROW, BROAD, size=60))

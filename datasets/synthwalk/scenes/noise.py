@@ -11,7 +11,14 @@ Floats = NDArray[np.float64]
 
 
 def tile(rng: np.random.Generator, size: int, cells: float, across: float | None = None) -> Floats:
-    """A periodic field of smooth noise in [-1, 1] with about `cells` bumps a side [size, size]."""
+    """A periodic field of smooth noise in [-1, 1] with about `cells` bumps a side [size, size].
+
+    Args:
+        rng: draws the field.
+        size: pixels a side.
+        cells: bumps from top to bottom; from left to right too, without `across`.
+        across: bumps from left to right.
+    """
     spectrum = np.fft.rfft2(rng.standard_normal((size, size)))
     rows = np.fft.fftfreq(size)[:, None] * size / cells
     columns = np.fft.rfftfreq(size)[None] * size / (cells if across is None else across)

@@ -157,7 +157,14 @@ _DRAW: Final[dict[str, Callable[[np.random.Generator, float], Sprite]]] = {
 
 
 def draw(kind: str, rng: np.random.Generator, resolution: float, saturation: float = 1.0) -> Sprite:
-    """Draw one thing at `resolution` pixels per metre, as a sensor of that saturation sees it."""
+    """Draw one thing at `resolution` pixels per metre, as a sensor of that saturation sees it.
+
+    Args:
+        kind: of the thing.
+        rng: draws its looks.
+        resolution: pixels per metre.
+        saturation: of the sensor; 1 leaves colours as they are.
+    """
     sprite = (_DRAW | hall_props.DRAW)[kind](rng, resolution)
     sprite.rgba[..., :3] = styles.faded(sprite.rgba[..., :3], saturation)
     return sprite

@@ -152,7 +152,18 @@ def distances_at(rows: Any, entries: SamePerson) -> Rows:
 
 
 def count_levels(rows: Any, first_query: int, levels: PositiveDistances, index: GalleryIndex, engine: Engine) -> Ints:
-    """[L, 3, 2] columns that are nearer than each level, and equally far: of all, of the queries, of junk."""
+    """[L, 3, 2] columns that are nearer than each level, and equally far: of all, of the queries, of junk.
+
+    Args:
+        rows: [b, G] distances of a block of queries.
+        first_query: number of the block's first query, for messages.
+        levels: distances of the positives of these queries, L in all.
+        index: role of each gallery column.
+        engine: ``numba``, ``torch`` or another, which is NumPy's.
+
+    Raises:
+        ProtocolError: a distance is not finite.
+    """
     if engine == "numba":
         from .numba_engine import count_ranks
     elif engine == "torch":
@@ -164,7 +175,14 @@ def count_levels(rows: Any, first_query: int, levels: PositiveDistances, index: 
 
 
 def groups_of(first_query: int, levels: PositiveDistances, tally: Ints, without_queries: bool) -> TieGroups:
-    """From what was counted [L, 3, 2] to the groups of one gallery, own-camera tracklets left out."""
+    """From what was counted [L, 3, 2] to the groups of one gallery, own-camera tracklets left out.
+
+    Args:
+        first_query: number of the block's first query.
+        levels: distances of the positives of these queries, L in all.
+        tally: int64 [L, 3, 2] as `count_levels` gives it.
+        without_queries: leave the queries out of the gallery.
+    """
     before, tied = (kept_and_queries(tally[:, :, place]) for place in (0, 1))  # [L, 2] of (KEPT, QUERY)
     before, tied = before - levels.own_before, tied - levels.own_tied
     keep = levels.in_gallery(without_queries)

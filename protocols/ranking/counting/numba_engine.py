@@ -35,7 +35,7 @@ def threads() -> int:
 
 
 def count_ranks(rows: Rows, first_query: int, offsets: Ints, values: Rows, parts: tuple[Ints, ...]) -> Ints:
-    """As `numpy_engine.count_ranks`, with the same digits."""
+    """As `numpy_engine.count_ranks`, with the same digits. Arguments and errors as in `numpy_engine.count_ranks`."""
     rows = np.ascontiguousarray(rows)
     values = np.ascontiguousarray(values, dtype=rows.dtype)
     borders = np.cumsum([0, *map(len, parts)])

@@ -18,7 +18,10 @@ _AT_ONCE = 2**24  # distances that are placed at a time; bounds the int64 interm
 
 
 def count_ranks(rows: Any, first_query: int, offsets: Ints, values: Any, parts: tuple[Ints, ...]) -> Ints:
-    """As `numpy_engine.count_ranks`, with the same digits; `rows` is a tensor on any device, or NumPy."""
+    """As `numpy_engine.count_ranks`, with the same digits; `rows` is a tensor on any device, or NumPy.
+
+    Arguments and errors as in `numpy_engine.count_ranks`.
+    """
     rows = rows if is_torch(rows) else torch.from_numpy(np.require(rows, requirements=["C", "W"]))
     _refuse_non_finite(rows, first_query)
     lengths = torch.from_numpy(np.diff(offsets)).to(rows.device)

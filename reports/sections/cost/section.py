@@ -112,6 +112,11 @@ def against(lines: Sequence[CostLine], x_label: str, y_label: str, prefix: str) 
     """Inline SVG of costs, both axes logarithmic: what grows in proportion rises at 45 degrees.
 
     Costs that do not hold are hollow, and lines pass them by.
+
+    Args:
+        lines: one an arm.
+        x_label, y_label: of the axes.
+        prefix: of the ids within the SVG, one of its own on a page.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

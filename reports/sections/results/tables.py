@@ -131,7 +131,14 @@ def _splits(job: Job) -> list[str]:
 
 
 def published_notes(job: Job, groups: list[Group], reported: str | None, sides: tuple[str, ...]) -> list[str]:
-    """Where the published numbers of some sides stand, once where all arms share it."""
+    """Where the published numbers of some sides stand, once where all arms share it.
+
+    Args:
+        job: with its card.
+        groups: arms.
+        reported: data set that the numbers were published for; None where there is none.
+        sides: such as "V2V".
+    """
     found: dict[str, list[str]] = {}
     for group in groups:
         words = published_in(job, group, reported, sides)
@@ -141,7 +148,14 @@ def published_notes(job: Job, groups: list[Group], reported: str | None, sides: 
 
 
 def published_in(job: Job, group: Group, reported: str | None, sides: tuple[str | None, ...]) -> str | None:
-    """Sources and conventions of the numbers that are shown of an arm on these sides (`None`: without one)."""
+    """Sources and conventions of the numbers that are shown of an arm on these sides (`None`: without one).
+
+    Args:
+        job: with its card.
+        group: an arm.
+        reported: data set that the numbers were published for; None where there is none.
+        sides: such as "V2V"; None is without one.
+    """
     if group.control or reported is None:
         return None
     shown = [f"{side or ''}/{metric}".lstrip("/") for side in sides for metric in SHOWN]

@@ -10,7 +10,11 @@ from reports.store.job import Job
 
 
 def strips(job: Job) -> list[dict[str, Any]]:
-    """Retrieval strips of the first seed that has some: the headline arm first, the others after it."""
+    """Retrieval strips of the first seed that has some: the headline arm first, the others after it.
+
+    Raises:
+        ReportError: a picture is no data URI.
+    """
     found = []
     names = [group.name for group in job.arms()]
     first = cards.headline_arm(job.card, names)

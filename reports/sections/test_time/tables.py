@@ -52,14 +52,29 @@ def counted(group: Group) -> NDArray[np.bool_]:
 
 
 def values(group: Group, name: str, metric: str, gallery: str = "") -> Floats | None:
-    """``[S, Q]`` in percent of one choice; ``None`` where a seed was not scored under it."""
+    """``[S, Q]`` in percent of one choice; ``None`` where a seed was not scored under it.
+
+    Args:
+        group: an arm with all its seeds.
+        name: of the choice.
+        metric: such as "mAP".
+        gallery: a bin of lengths of gallery tracklets; empty for all.
+    """
     found = [one.values(name, metric, gallery) for one in records(group)]
     rows = [row for row in found if row is not None]
     return np.stack(rows) if len(rows) == len(found) else None
 
 
 def accuracy(group: Group, name: str, metric: str, keep: NDArray[np.bool_], gallery: str = "") -> Cell:
-    """Mean over some queries and all seeds with its interval; the bare mean where they show too few people."""
+    """Mean over some queries and all seeds with its interval; the bare mean where they show too few people.
+
+    Args:
+        group: an arm with all its seeds.
+        name: of the choice.
+        metric: such as "mAP".
+        keep: bool ``[Q]``, the queries that count.
+        gallery: a bin of lengths of gallery tracklets; empty for all.
+    """
     found = values(group, name, metric, gallery)
     if found is None or not keep.any():
         return None
