@@ -98,8 +98,9 @@ def put(what: Any, *path: Any) -> Callable[[Any], Any]:
 
 CHANGES: list[tuple[str, Callable[[Any], Any]]] = [
     (r"protocol is null", put(None, "protocol")),
-    (r"lacks protocol\.ap", without("protocol", "ap")),
-    (r"lacks metrics\.mAP", put([], "metrics")),
+    (r"protocol lacks ap", without("protocol", "ap")),
+    (r"lacks metrics\.mAP", put({}, "metrics")),
+    (r"metrics is a list", put([], "metrics")),
     (r"metrics is a text", put("mAP rank1", "metrics")),
     (r"conventions\[1\] lacks ap", without("conventions", 1, "ap")),
     (r"conventions is an object", put({}, "conventions")),
