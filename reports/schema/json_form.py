@@ -142,7 +142,7 @@ def _recorded(form: Any) -> Any:
     if origin in (list, tuple, Sequence):
         return Sequence[_recorded(inner[0])]  # type: ignore[misc]  # a type that is computed
     if origin in (dict, Mapping):
-        return Mapping[inner[0], _recorded(inner[1])]  # type: ignore[misc]  # a type that is computed
+        return Mapping[inner[0], _recorded(inner[1])]  # type: ignore[misc, valid-type]  # a type that is computed
     return form if origin in (None, Literal) and form is not object else Any
 
 
