@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import (
+    Annotated,
     Any,
     Literal,
     NewType,
@@ -19,7 +20,7 @@ from typing import (
 )
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
@@ -50,7 +51,7 @@ def check_form(value: object, form: Any, name: str, remedy: str = "") -> None:
     wherever it was not known; whether it may be absent there is for the checks of what it says.
 
     Args:
-        value: as read from JSON.
+        value: as read from JSON, or as it is to be written: numpy's numbers and arrays count as what they become.
         form: a `TypedDict`, or any type made of them, lists, dicts, unions and plain types.
         name: of the record, for the sentence.
         remedy: what to do, as the end of the sentence, where that is known here.
@@ -132,18 +133,27 @@ def _recorded(form: Any) -> Any:
         made = TypedDict(form.__name__, fields)  # type: ignore[misc]  # mypy knows literal fields only
         made.__doc__, made.__module__ = form.__doc__, form.__module__
         return made
-    if form is Known or form is float:
-        return float if form is Known else float | None
+    if form in (Known, float, int, bool):
+        return _plain({Known: float, float: float | None}.get(form, form))
     if origin in (Union, types.UnionType):
         words = [word for one in inner if get_origin(one) is Literal for word in get_args(one)]
         others = [_recorded(one) for one in inner if get_origin(one) is not Literal]
         together = [Literal[tuple(words)]] if words else []  # so that a fault names all of them
         return Union[tuple(together + others)]  # noqa: UP007 - made of a list of types
     if origin in (list, tuple, Sequence):
-        return Sequence[_recorded(inner[0])]  # type: ignore[misc]  # a type that is computed
+        return _plain(Sequence[_recorded(inner[0])])  # type: ignore[misc]  # a type that is computed
     if origin in (dict, Mapping):
         return Mapping[inner[0], _recorded(inner[1])]  # type: ignore[misc, valid-type]  # a type that is computed
     return form if origin in (None, Literal) and form is not object else Any
+
+
+def _plain(form: Any) -> Any:
+    """The type, of which the writer may hold numpy's kind (`runners.tracking.artifacts` writes it as plain JSON)."""
+    return Annotated[form, BeforeValidator(_as_written)]
+
+
+def _as_written(value: object) -> object:
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def _bare(hint: Any) -> Any:
