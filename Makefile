@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.docs-installed
 
-.PHONY: help gpu-evidence install reproduce compare regress test test-slow fuzz lint docs bench data list constraints clean
+.PHONY: help gpu-evidence install reproduce compare regress test test-slow fuzz lint docs bench data list schemas constraints clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ docs: $(DOCS_STAMP)  ## the pages of docs/ as a site in build/docs; a link that 
 
 gpu-evidence:  ## costs and the embedded matrix on a CUDA GPU, by this machine's own python: no network, no .venv
 	$(PYTHON) -m runners.gpu_evidence $(ARGS)
+
+schemas: $(STAMP)  ## docs/schemas: the form of every JSON artifact as JSON Schema
+	$(PY) -m reports.store.schemas
 
 constraints: $(DOCS_STAMP)  ## write down the versions of .venv
 	(head -2 constraints.txt; $(PY) -m pip freeze --exclude-editable) > constraints.tmp && mv constraints.tmp constraints.txt

@@ -16,7 +16,8 @@ from protocols.ground_truth.attributes import balanced
 from reports.errors import ReportError
 from reports.records.interface import Arrays, OfArm, RecordKind, same_tracklets
 from reports.records.splits import mean_if_all_known
-from reports.schema.attribute_columns import ColumnRecord, check_chances, check_columns, check_shape, check_truth, needs
+from reports.schema.attribute_columns import ColumnRecord, check_chances, check_columns, check_shape, check_truth
+from reports.schema.tracklet_arrays import check_names
 
 
 class AttributesRecord(TypedDict):
@@ -55,7 +56,7 @@ class Attributes:
 def check_attributes(
     record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], name: str = "the attributes"
 ) -> None:
-    """Refuse attributes that are incomplete or disagree with their arrays.
+    """Refuse attributes that disagree with their arrays.
 
     Args:
         record: ``attributes.json``.
@@ -66,9 +67,8 @@ def check_attributes(
         ReportError: naming the key and what was expected there.
     """
     file = "attributes"
-    needs(record, AttributesRecord.__required_keys__, f"{file}.json", name)
     check_columns(record["columns"], f"{file}.json", name)
-    needs(arrays, ("person", "key", "truth", "probability"), f"{file}.npz", name)
+    check_names(arrays, ("person", "key", "truth", "probability"), f"{file}.npz", name)
     rows, columns = record["tracklets"], len(record["columns"])
     for key in ("person", "key"):
         check_shape(arrays, key, (rows,), f"{file}.npz", name)

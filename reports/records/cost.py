@@ -2,15 +2,87 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, NotRequired, TypedDict
 
 from reports.errors import ReportError
+from reports.schema.json_form import check_form
 from reports.schema.times import ms_mark, paces
 from reports.schema.vocabulary import COST
 
 SCHEMA = 1
-_KEYS = {"paper": str, "title": str, "command": str, "size": list, "device": dict, "arms": list, "left_out": list}
-_CELL = ("frames", "batch", "left_out", "gflops", "ms_p50", "ms_p95", "frames_per_s", "peak_memory_mb", "roofline")
+
+
+class RooflineRecord(TypedDict):
+    """How near to its ceilings a device came: a fraction."""
+
+    share: float
+
+
+class CellRecord(TypedDict):
+    """One cell as it is recorded, see `Cell`; null where it was not measured."""
+
+    frames: int
+    batch: int
+    left_out: str
+    gflops: float | None
+    ms_p50: float | None
+    ms_p95: float | None
+    frames_per_s: float | None
+    peak_memory_mb: float | None
+    roofline: RooflineRecord | None
+    ratio: NotRequired[float | None]
+    settled: NotRequired[bool | None]
+    ms_settled: NotRequired[bool | None]
+    reference_ms_p50: NotRequired[float | None]
+
+
+class WayRecord(TypedDict):
+    """How an arm was run."""
+
+    name: str
+
+
+class GridRecord(TypedDict):
+    """All cells of an arm that is run in one way; ``clip_length`` is null where it takes whole tracklets."""
+
+    way: WayRecord
+    clip_length: int | None
+    params_m: float
+    cells: list[CellRecord]
+
+
+class ArmCostRecord(TypedDict):
+    """One arm."""
+
+    arm: str
+    label: str
+    grids: list[GridRecord]
+
+
+class LeftOutRecord(TypedDict):
+    """An arm that could not be measured."""
+
+    arm: str
+    reason: str
+
+
+class CostFile(TypedDict):
+    """``cost.json``: ``size`` is height and width of a frame, ``ceilings`` those of the device where measured."""
+
+    schema: int
+    kind: str
+    paper: str
+    title: str
+    command: str
+    size: list[int]
+    device: dict[str, Any]
+    ceilings: NotRequired[dict[str, Any] | None]
+    arms: list[ArmCostRecord]
+    left_out: list[LeftOutRecord]
+
+
+_MEASURED = ("frames", "batch", "left_out", "gflops", "ms_p50", "ms_p95", "frames_per_s", "peak_memory_mb")
+"""What `Cell` calls as its record does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +178,9 @@ def read(record: Mapping[str, Any], where: str) -> CostRecord:
     """
     if record.get("schema") != SCHEMA or record.get("kind") != COST:
         raise ReportError(f"{where}: expected a cost record of schema {SCHEMA}; measure it again.")
-    for key, kind in _KEYS.items():
-        if not isinstance(record.get(key), kind):
-            raise ReportError(f"{where}: {key} is missing or no {kind.__name__}; measure it again.")
+    check_form(record, CostFile, where, "measure it again")
     arms = []
-    for entry in cast(list[Mapping[str, Any]], record["arms"]):
+    for entry in record["arms"]:
         for grid in entry["grids"]:
             cells = tuple(_cell(cell, f"{where}: arm {entry['arm']}") for cell in grid["cells"])
             length = grid["clip_length"]
@@ -130,14 +200,11 @@ def _paced(arms: Sequence[ArmCost]) -> tuple[ArmCost, ...]:
 
 
 def _cell(cell: Mapping[str, Any], where: str) -> Cell:
-    missing = [key for key in _CELL if key not in cell]
-    if missing:
-        raise ReportError(f"{where}: a cell lacks {', '.join(missing)}; measure it again.")
     if (cell["ms_p50"] is None) != bool(cell["left_out"]):
         raise ReportError(f"{where}: a cell has neither a time nor a reason, or both; measure it again.")
     share = cell["roofline"]["share"] if cell["roofline"] else None
     return Cell(
-        **{key: cell[key] for key in _CELL if key != "roofline"},
+        **{key: cell[key] for key in _MEASURED},
         share=share,
         ratio=cell.get("ratio"),
         settled=cell.get("settled"),

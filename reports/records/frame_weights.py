@@ -94,7 +94,7 @@ class Weights:
 
 
 def check_weights(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], name: str = "the weights") -> None:
-    """Refuse weights that are incomplete, disagree with their arrays, or hold a picture from elsewhere.
+    """Refuse weights that disagree with their arrays, or hold a picture from elsewhere.
 
     Args:
         record: ``weights.json``.
@@ -104,11 +104,11 @@ def check_weights(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]],
     Raises:
         ReportError: naming the key and what was expected there.
     """
-    check_tracklets(record, arrays, WeightsRecord.__required_keys__, "weights", name)
+    check_tracklets(record, arrays, "weights", name)
     people = len(np.unique(arrays["person"]))
     if people != record["people"]:
         raise ReportError(f"{name} counts {record['people']} people, but weights.npz has {people}.")
-    names = [one.get("name") for one in record["maps"]]
+    names = [one["name"] for one in record["maps"]]
     if not names or len(set(names)) != len(names):
         raise ReportError(f"{name} has the maps {names} in weights.json; expected at least one, and each once.")
     for one in record["maps"]:
@@ -118,18 +118,17 @@ def check_weights(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]],
 
 
 def _check_map(one: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], name: str) -> None:
-    which = str(one["name"])
+    which = one["name"]
     if not re.fullmatch(f"{MEAN_MAP}(/.+)?", which):
         raise ReportError(f"{name} has the map {which!r}; expected {MEAN_MAP} or {MEAN_MAP}/<group>.")
-    if set(one.get("measures") or ()) != set(MEASURES):
+    if set(one["measures"]) != set(MEASURES):
         raise ReportError(
-            f"{name} has the measures {sorted(one.get('measures') or ())} of {which}; expected {', '.join(MEASURES)}."
+            f"{name} has the measures {sorted(one['measures'])} of {which}; expected {', '.join(MEASURES)}."
         )
     for measure, found in one["measures"].items():
         place = f"{which}/{measure}"
-        lacking = [key for key in MeasureRecord.__required_keys__ if key not in found]
-        if lacking or place not in arrays:
-            raise ReportError(f"{name} lacks {', '.join(sorted(lacking)) or 'the array'} of {place}.")
+        if place not in arrays:
+            raise ReportError(f"{name} lacks the array of {place}.")
         low, high = BOUNDS[measure]
         values = arrays[place]
         known = ~np.isnan(values)
@@ -147,10 +146,7 @@ def _check_map(one: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], name:
             raise ReportError(f"{name} says {place} is {found['mean']}, but its array averages to {mean:.4f}.")
 
 
-def _check_pictures(row: Mapping[str, Any], names: list[Any], name: str) -> None:
-    lacking = [key for key in WeightPictureRow.__required_keys__ if key not in row]
-    if lacking:
-        raise ReportError(f"{name} has pictures that lack {', '.join(sorted(lacking))}.")
+def _check_pictures(row: Mapping[str, Any], names: list[str], name: str) -> None:
     counts = {"frames": len(row["frames"]), "visible": len(row["visible"])}
     counts |= {which: len(weights) for which, weights in row["weights"].items()}
     counts |= {"numbers": len(row["numbers"])} if "numbers" in row else {}
@@ -160,11 +156,11 @@ def _check_pictures(row: Mapping[str, Any], names: list[Any], name: str) -> None
         if which not in names or min(weights) < 0 or abs(sum(weights) - 1) > SUM_AGREEMENT:
             raise ReportError(
                 f"{name} has weights {which} of the pictures of {row['key']} that sum to {sum(weights):.3f}; expected "
-                f"weights of one of {', '.join(map(str, names))}, none below 0, that sum to 1."
+                f"weights of one of {', '.join(names)}, none below 0, that sum to 1."
             )
     if any(share is not None and not 0 <= share <= 1 for share in row["visible"]):
         raise ReportError(f"{name} has visible shares of {row['key']} that are not from 0 to 1.")
-    if any(not str(uri).startswith("data:image/") for uri in row["frames"]):
+    if any(not uri.startswith("data:image/") for uri in row["frames"]):
         raise ReportError(f"{name} holds a picture of {row['key']} that is no data URI.")
 
 

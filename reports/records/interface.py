@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import ReportError
+from reports.schema.json_form import check_finite, check_form
 
 Arrays = Mapping[str, NDArray[Any]]
 LAST = 1000  # place of a kind that does not say where it stands
@@ -67,8 +68,9 @@ class RecordKind(Generic[V]):
         stem: of both files' names.
         what: what these are, after "the": ``frame weights``.
         value: makes the value of a record and its arrays.
-        check: of a record, its arrays and whose they are; raises ReportError, naming the key and what was expected.
-        form: `TypedDict` of the record.
+        check: of a record that has the form, its arrays and whose they are: whether what they say can be; raises
+            ReportError, naming the key and what was expected.
+        form: `TypedDict` of the record; what is of another form does not reach `check`.
         order: place among the kinds, from the smallest.
         per: recorded of each arm with each seed, or of the job.
         check_beside: in place of `check` where the result that it stands beside is known, which is the last argument.
@@ -108,7 +110,7 @@ class RecordKind(Generic[V]):
     def verify(
         self, record: Mapping[str, Any], arrays: Arrays, name: str, result: Mapping[str, Any] | None = None
     ) -> None:
-        """Refuse what is incomplete, or cannot stand beside a result.
+        """Refuse what is of another form, says what cannot be, or cannot stand beside a result.
 
         Args:
             record: ``<stem>.json``.
@@ -119,6 +121,8 @@ class RecordKind(Generic[V]):
         Raises:
             ReportError: naming the key and what was expected there.
         """
+        check_form(record, self.form, f"{name}: {self.files[0]}")
+        check_finite(record, f"{name}: {self.files[0]}")
         if self.check_beside is not None and result is not None:
             self.check_beside(record, arrays, name, result)
         else:

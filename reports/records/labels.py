@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from protocols.ground_truth.attributes import balanced
 from reports.errors import ReportError
 from reports.records.interface import RecordKind
-from reports.schema.attribute_columns import ColumnRecord, check_chances, check_columns, check_truth, needs
+from reports.schema.attribute_columns import ColumnRecord, check_chances, check_columns, check_truth
+from reports.schema.tracklet_arrays import check_names
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +101,7 @@ class Labels:
 
 
 def check_labels(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], name: str = "the labels") -> None:
-    """Refuse labels that are incomplete or disagree with their arrays.
+    """Refuse labels that disagree with their arrays.
 
     Args:
         record: ``labels.json``.
@@ -110,24 +111,19 @@ def check_labels(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], 
     Raises:
         ReportError: naming the key and what was expected there.
     """
-    file, columns = "labels.npz", len(record.get("columns") or ())
-    needs(record, LabelsRecord.__required_keys__, "labels.json", name)
-    for side in ("source", "target"):
-        missing = [key for key in DomainRecord.__required_keys__ if key not in record[side]]
-        if missing:
-            raise ReportError(f"{name} lacks {', '.join(f'{side}.{key}' for key in sorted(missing))} in labels.json.")
+    file, columns = "labels.npz", len(record["columns"])
     check_columns(record["columns"], "labels.json", name)
     _check_labellers(record["labellers"], name)
     parts = ["", *(["source_"] if "source_person" in arrays else [])]
     for part in parts:
-        needs(arrays, (f"{part}person", f"{part}truth"), file, name)
+        check_names(arrays, (f"{part}person", f"{part}truth"), file, name)
         people = arrays[f"{part}person"]
         if people.ndim != 1 or not len(people) or len(np.unique(people)) != len(people):
             raise ReportError(f"{name} has {part}person of shape {people.shape} in {file}; expected each person once.")
         check_truth(arrays, f"{part}truth", (len(people), columns), file, name)
         for one in record["labellers"]:
             key = f"{one['arm']}/{one['seed']}/{part}probability"
-            needs(arrays, (key,), file, name)
+            check_names(arrays, (key,), file, name)
             check_chances(arrays, key, (len(people), columns), file, name)
     known = {f"{part}{key}" for part in parts for key in ("person", "truth")}
     known |= {f"{one['arm']}/{one['seed']}/{part}probability" for one in record["labellers"] for part in parts}
@@ -141,10 +137,7 @@ def _check_labellers(labellers: Any, name: str) -> None:
         raise ReportError(f"{name} names no labeller in labels.json; expected one or more.")
     losses: dict[str, Any] = {}
     seen = set()
-    for place, one in enumerate(labellers):
-        lacking = [key for key in LabellerRecord.__required_keys__ if key not in one]
-        if lacking:
-            raise ReportError(f"{name} lacks {', '.join(sorted(lacking))} of labellers[{place}] in labels.json.")
+    for one in labellers:
         run = (one["arm"], one["seed"])
         if run in seen:
             raise ReportError(f"{name} names {one['arm']} with seed {one['seed']} twice in labels.json.")

@@ -9,6 +9,7 @@ milliseconds, frames per second, megabytes.
 
 from typing import Any, NotRequired, TypedDict
 
+from protocols.vocabulary import Side
 from reports.records.annotations import AnnotationRecord
 from reports.records.conventions import ConventionRecord, LedgerRow
 from reports.records.splits import SplitRecord
@@ -40,7 +41,7 @@ class ProtocolRecord(TypedDict):
     normalise: bool
     test_frames: str
     snippets: NotRequired[SnippetsRecord | None]
-    sides: NotRequired[list[str]]
+    sides: NotRequired[list[Side]]
 
 
 class DatasetRecord(TypedDict):
@@ -71,7 +72,7 @@ class SideRecord(TypedDict):
 class VariantRecord(TypedDict):
     """A side under another distance, or with another mean over a video's clips; ``mean`` is null without a video."""
 
-    side: str
+    side: Side
     metric: str
     mean: str | None
     mAP: float
@@ -188,7 +189,7 @@ class ResultRecord(TypedDict):
     split: NotRequired[SplitRecord]
     data: NotRequired[DataRecord]
     hidden_by: NotRequired[str]
-    sides: NotRequired[dict[str, SideRecord]]
+    sides: NotRequired[dict[Side, SideRecord]]
     variants: NotRequired[list[VariantRecord]]
     annotation: NotRequired[AnnotationRecord]
     ledger: NotRequired[list[LedgerRow]]

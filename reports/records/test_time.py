@@ -15,11 +15,10 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.vocabulary import ACCURACIES, FAMILIES, WITH_INTERVALS
+from protocols.vocabulary import ACCURACIES, WITH_INTERVALS, Family
 from reports.errors import ReportError
 from reports.records.interface import Arrays, RecordKind
 from reports.records.splits import listed, mean_of_each, pooled_queries
-from reports.schema.json_form import non_finite
 from reports.schema.metrics import AGREEMENT
 
 Floats = NDArray[np.float64]
@@ -38,7 +37,7 @@ class ChoiceRecord(TypedDict):
 
     name: str
     label: str
-    family: str
+    family: Family
     frames: int | None
     rest: str
     mean: str
@@ -131,7 +130,7 @@ def check_choices(
     name: str = "the choices",
     result: Mapping[str, Any] | None = None,
 ) -> None:
-    """Refuse choices that are incomplete, disagree with their arrays, or with the result they stand beside.
+    """Refuse choices that disagree with their arrays, or with the result they stand beside.
 
     Args:
         record: ``choices.json``.
@@ -142,16 +141,7 @@ def check_choices(
     Raises:
         ReportError: naming the key and what was expected there.
     """
-    _check_keys(record, ChoicesRecord.__required_keys__, f"{name} lacks", "")
-    for path, value in non_finite(record):
-        raise ReportError(f"{name} has {path} = {value} in choices.json; numbers are finite, or null where unknown.")
     choices = record["choices"]
-    for one in choices:
-        _check_keys(one, ChoiceRecord.__required_keys__, f"{name} lacks", f"choices.{one.get('name', '?')}.")
-        if one["family"] not in FAMILIES:
-            raise ReportError(
-                f"{name} has the family {one['family']!r} of {one['name']}; known are {', '.join(FAMILIES)}."
-            )
     names = [one["name"] for one in choices]
     if len(set(names)) != len(names):
         raise ReportError(f"{name} has the choices {', '.join(names)}; expected each once.")
@@ -160,8 +150,6 @@ def check_choices(
         raise ReportError(
             f"{name} has the headline {record['headline']!r}, which is none of the choices that were run."
         )
-    for one in record["lengths"]["bins"]:
-        _check_keys(one, BinRecord.__required_keys__, f"{name} lacks", f"lengths.{one.get('name', '?')}.")
     _check_passes(record, name)
     _check_arrays(record, arrays, run, name)
     empty = str(result["protocol"]["empty"]) if result else None
@@ -175,12 +163,6 @@ def check_choices(
                     f"{name} has {metric} {own[metric]:.3f} of its headline {record['headline']}, but result.json says "
                     f"{result['metrics'][metric]:.3f}; they must agree."
                 )
-
-
-def _check_keys(one: Mapping[str, Any], required: frozenset[str], lacks: str, prefix: str) -> None:
-    missing = sorted(key for key in required if key not in one)
-    if missing:
-        raise ReportError(f"{lacks} {', '.join(prefix + key for key in missing)} in choices.json.")
 
 
 def _check_passes(record: Mapping[str, Any], name: str) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import ReportError
-from reports.schema.json_form import non_finite
 
 _SLACK = 1e-6  # a mean of float32 sigmoids may pass 1 by rounding
 
@@ -21,22 +20,9 @@ class ColumnRecord(TypedDict):
     positive: float | None
 
 
-def needs(found: Mapping[str, Any], keys: Any, file: str, name: str) -> None:
-    """Refuse what lacks a key, or holds a number that is not finite where numbers are plain."""
-    missing = [key for key in keys if key not in found]
-    if missing:
-        raise ReportError(f"{name} lacks {', '.join(sorted(missing))} in {file}.")
-    if file.endswith(".json"):
-        for path, value in non_finite(found):
-            raise ReportError(f"{name} has {path} = {value} in {file}; numbers are finite, or null where unknown.")
-
-
 def check_columns(columns: Sequence[Mapping[str, Any]], file: str, name: str) -> None:
-    """Refuse columns that are incomplete, named twice, or have a share that is none."""
-    for place, one in enumerate(columns):
-        lacking = [key for key in ColumnRecord.__required_keys__ if key not in one]
-        if lacking:
-            raise ReportError(f"{name} lacks {', '.join(sorted(lacking))} of columns[{place}] in {file}.")
+    """Refuse columns that are none, named twice, or have a share that is none."""
+    for one in columns:
         if one["positive"] is not None and not 0 <= one["positive"] <= 1:
             raise ReportError(
                 f"{name} has a positive share of {one['positive']} of {one['name']} in {file}; expected 0 to 1."

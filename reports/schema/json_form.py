@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import (
+    Annotated,
     Any,
     Literal,
     NewType,
@@ -19,7 +20,7 @@ from typing import (
 )
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
@@ -43,17 +44,17 @@ _EXPECTED = {
 }
 
 
-def check_form(value: object, form: Any, name: str, remedy: str) -> None:
+def check_form(value: object, form: Any, name: str, remedy: str = "") -> None:
     """Refuse a record that is of another form.
 
     Keys that the form does not name are let through: a later version may have added them.  A number may be null
     wherever it was not known; whether it may be absent there is for the checks of what it says.
 
     Args:
-        value: as read from JSON.
+        value: as read from JSON, or as it is to be written: numpy's numbers and arrays count as what they become.
         form: a `TypedDict`, or any type made of them, lists, dicts, unions and plain types.
         name: of the record, for the sentence.
-        remedy: what to do, as the end of the sentence.
+        remedy: what to do, as the end of the sentence, where that is known here.
 
     Raises:
         ReportError: naming the first place that differs and what was expected there.
@@ -62,7 +63,18 @@ def check_form(value: object, form: Any, name: str, remedy: str) -> None:
         _adapter(form).validate_python(value, strict=True)
     except ValidationError as error:
         wrong = _first(error.errors(include_url=False), value)
-        raise ReportError(f"{name} is not of the form that this version reads: {wrong}; {remedy}") from None
+        end = f"; {remedy}" if remedy else ""
+        raise ReportError(f"{name} is not of the form that this version reads: {wrong}{end}") from None
+
+
+def check_finite(value: object, name: str) -> None:
+    """Refuse nested JSON with a number that is NaN or infinite.
+
+    Raises:
+        ReportError: naming the first such number.
+    """
+    for path, number in non_finite(value):
+        raise ReportError(f"{name} has {path} = {number}; numbers are finite, or null where unknown.")
 
 
 def json_schema(form: Any) -> dict[str, Any]:
@@ -71,13 +83,12 @@ def json_schema(form: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def readable(name: str, remedy: str, value: object = None, form: Any = Any) -> Iterator[None]:
-    """Whatever the checks inside trip over is told as a fault of what was read; what they pass has the form.
+def readable(name: str, remedy: str) -> Iterator[None]:
+    """Whatever the checks inside trip over is told as a fault of what was read.
 
     Args:
         name: of what is read.
         remedy: what to do, as the end of a sentence.
-        value, form: as for :func:`check_form`.
 
     Raises:
         ReportError: in place of a KeyError and the like.
@@ -89,10 +100,8 @@ def readable(name: str, remedy: str, value: object = None, form: Any = Any) -> I
             raise
         raise ReportError(f"{str(error).rstrip('.')} (in {name}); {remedy}") from None
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        check_form(value, form, name, remedy)
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise ReportError(f"{name} is not of the form that this version reads ({what}); {remedy}") from error
-    check_form(value, form, name, remedy)
 
 
 def non_finite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
@@ -124,15 +133,27 @@ def _recorded(form: Any) -> Any:
         made = TypedDict(form.__name__, fields)  # type: ignore[misc]  # mypy knows literal fields only
         made.__doc__, made.__module__ = form.__doc__, form.__module__
         return made
-    if form is Known or form is float:
-        return float if form is Known else float | None
+    if form in (Known, float, int, bool):
+        return _plain({Known: float, float: float | None}.get(form, form))
     if origin in (Union, types.UnionType):
-        return Union[tuple(_recorded(one) for one in inner)]  # noqa: UP007 - made of a list of types
+        words = [word for one in inner if get_origin(one) is Literal for word in get_args(one)]
+        others = [_recorded(one) for one in inner if get_origin(one) is not Literal]
+        together = [Literal[tuple(words)]] if words else []  # so that a fault names all of them
+        return Union[tuple(together + others)]  # noqa: UP007 - made of a list of types
     if origin in (list, tuple, Sequence):
-        return Sequence[_recorded(inner[0])]  # type: ignore[misc]  # a type that is computed
+        return _plain(Sequence[_recorded(inner[0])])  # type: ignore[misc]  # a type that is computed
     if origin in (dict, Mapping):
-        return Mapping[str, _recorded(inner[1])]  # type: ignore[misc]  # a type that is computed
+        return Mapping[inner[0], _recorded(inner[1])]  # type: ignore[misc, valid-type]  # a type that is computed
     return form if origin in (None, Literal) and form is not object else Any
+
+
+def _plain(form: Any) -> Any:
+    """The type, of which the writer may hold numpy's kind (`runners.tracking.artifacts` writes it as plain JSON)."""
+    return Annotated[form, BeforeValidator(_as_written)]
+
+
+def _as_written(value: object) -> object:
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def _bare(hint: Any) -> Any:

@@ -9,7 +9,7 @@ from reports.records import kinds_of_arms, kinds_of_jobs
 from reports.records.cost import CostRecord
 from reports.records.interface import RecordKind
 from reports.records.per_query import check_per_query
-from reports.records.result import ResultRecord, Strips
+from reports.records.result import Strips
 from reports.records.result_checks import check_result
 from reports.records.splits import wanted
 from reports.schema.controls import CONTROLS
@@ -105,7 +105,7 @@ def _load_arm(reader: Reader, run: Any) -> ArmRun:
     remedy, run_id = remedy_of(run), str(run.info.run_id)
     result = reader.json(run, "result.json")
     per_query = load_npz(folder / "per_query.npz", error=ReportError, remedy=remedy)
-    with readable(f"result.json of run {run_id}", remedy, result, ResultRecord):
+    with readable(f"result.json of run {run_id}", remedy):
         check_result(result)
     with readable(f"per_query.npz of run {run_id}", remedy):
         check_per_query(result, per_query)
@@ -139,7 +139,7 @@ def _records(
             )
         record = reader.json(run, json_name)
         arrays = load_npz(folder / npz_name, error=ReportError, remedy=remedy)
-        with readable(f"{json_name} of run {run_id}", remedy, record, kind.form):
+        with readable(f"{json_name} of run {run_id}", remedy):
             kind.verify(record, arrays, f"the {kind.what} of run {run_id}", result)
         found[kind.name] = kind.value(record, arrays)
     return found

@@ -30,7 +30,7 @@ class Sharpness:
 
 def check_sharpness(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], name: str) -> None:
     """Refuse a mean that is not that of its array."""
-    check_tracklets(record, arrays, SharpnessRecord.__required_keys__, "sharpness", name)
+    check_tracklets(record, arrays, "sharpness", name)
     mean = float(arrays["sharpness"].mean())
     if abs(mean - record["mean"]) > 1e-3:
         raise ReportError(f"{name} says the mean is {record['mean']}, but its array averages to {mean:.4f}.")

@@ -13,7 +13,8 @@ from reports.conventions import tables
 from reports.conventions.spread import alone, joined, moved, spread, swaps
 from reports.conventions.tables import build, full_table, moves_table, named_table, orders_table
 from reports.errors import ReportError
-from reports.records.conventions import check_ledger, way_of
+from reports.records.conventions import way_of
+from reports.records.result_checks import check_result
 from reports.store.job import Job
 from reports.store.jobs import Across
 from tests.reports.fake_ledger import rows, with_ledger
@@ -158,7 +159,7 @@ def a_record(job: Job) -> dict[str, Any]:
     ("harm", "says"),
     [
         (lambda ledger: ledger.clear(), "empty ledger"),
-        (lambda ledger: ledger[3].pop("rank1"), r"lacks ledger\[3\]\.rank1"),
+        (lambda ledger: ledger[3].pop("rank1"), r"ledger\[3\] lacks rank1"),
         (lambda ledger: ledger.append(dict(ledger[0])), "twice in its ledger"),
         (lambda ledger: ledger[0].update(valid_queries=161), "161 valid of 160 queries"),
         (lambda ledger: ledger[0].update(mAP=101.0), "expected percent"),
@@ -169,16 +170,16 @@ def a_record(job: Job) -> dict[str, Any]:
 )
 def test_a_record_that_disagrees_with_itself_is_refused(job: Job, harm, says: str):
     record = a_record(job)
-    check_ledger(record, "the result")
+    check_result(record)
     harm(record["ledger"])
     with pytest.raises(ReportError, match=says):
-        check_ledger(record, "the result")
+        check_result(record)
 
 
 def test_a_record_without_a_ledger_is_sound(job: Job):
     record = a_record(job)
     del record["ledger"]
-    check_ledger(record, "the result")
+    check_result(record)
 
 
 def test_the_papers_own_page_shows_it_and_every_file_it_names_is_written(job: Job):

@@ -21,7 +21,7 @@ from reports.ledger.forest_plot import forests, scale
 from reports.ledger.ledger import Claim, build_ledger
 from reports.ledger.wording import about_mask
 from reports.page import paper_page
-from reports.records.masks import Explanation, check_explain
+from reports.records.masks import KIND, Explanation
 from reports.render.table import Estimate, shown
 from reports.store.arm import ArmRun, Group
 from reports.store.job import Job
@@ -267,7 +267,7 @@ def test_the_terminal_counts_claims_whose_arms_were_not_run_in_one_line(cosam_jo
 
 def test_a_true_explanation_passes() -> None:
     arrays = fake_cosam.arrays(0)
-    check_explain(json.loads(json.dumps(fake_cosam.explain(arrays))), arrays)
+    KIND.verify(json.loads(json.dumps(fake_cosam.explain(arrays))), arrays, "the explanation")
 
 
 def broken(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
@@ -287,7 +287,7 @@ def broken(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
         (("maps", 0, "measures", "recall"), {"mean": 1.0, "low": 1.0, "high": 1.0, "tracklets": 1}, "measure recall"),
         (("maps", 0, "name"), "a/b", "without /"),
         (("maps", 0, "name"), "cosam9", "no array cosam9/auc/trained"),
-        (("maps", 0, "who"), "somebody", "one of trained, untrained, centre"),
+        (("maps", 0, "who"), "somebody", r"maps\[0\]\.who is 'somebody', expected 'trained', 'untrained' or 'centre'"),
         (("maps", 0, "measures", "auc", "low"), float("inf"), "finite"),
         (("tracklets",), 71, "one value for each of 71"),
         (("pictures", "rows", 0, "truth", 1), "https://example.org/x.png", "no data URI"),
@@ -297,7 +297,7 @@ def broken(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
 )
 def test_a_faulty_explanation_is_refused(path: tuple[Any, ...], value: Any, message: str) -> None:
     with pytest.raises(ReportError, match=message):
-        check_explain(broken(path, value), fake_cosam.arrays(0))
+        KIND.verify(broken(path, value), fake_cosam.arrays(0), "the explanation")
 
 
 def test_half_an_explanation_and_seeds_that_looked_elsewhere_are_refused(tmp_path: Path) -> None:

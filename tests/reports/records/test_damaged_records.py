@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from reports.errors import NothingToReport, ReportError
@@ -98,8 +99,9 @@ def put(what: Any, *path: Any) -> Callable[[Any], Any]:
 
 CHANGES: list[tuple[str, Callable[[Any], Any]]] = [
     (r"protocol is null", put(None, "protocol")),
-    (r"lacks protocol\.ap", without("protocol", "ap")),
-    (r"lacks metrics\.mAP", put([], "metrics")),
+    (r"protocol lacks ap", without("protocol", "ap")),
+    (r"lacks metrics\.mAP", put({}, "metrics")),
+    (r"metrics is a list", put([], "metrics")),
     (r"metrics is a text", put("mAP rank1", "metrics")),
     (r"conventions\[1\] lacks ap", without("conventions", 1, "ap")),
     (r"conventions is an object", put({}, "conventions")),
@@ -156,6 +158,14 @@ def test_what_was_recorded_has_the_form_it_states(store: str) -> None:
     check_form(json.loads((folder / "strips.json").read_text()), Strips, "it", "no remedy")
     check_form(result | {"something": "new"}, ResultRecord, "it", "no remedy")
     check_form(result | {"cost": {"params_m": None}}, ResultRecord, "it", "no remedy")
+
+
+def test_numpy_numbers_have_the_form_that_they_are_written_in(store: str) -> None:
+    result = json.loads((artifacts(store) / "result.json").read_text())
+    written = {"seed": np.int64(3), "size": np.array([64, 32]), "metrics": {"mAP": np.float32(3)}}
+    check_form(result | written, ResultRecord, "it")
+    with pytest.raises(ReportError, match=r"seed is .*expected a whole number"):
+        check_form(result | {"seed": np.float32(3.5)}, ResultRecord, "it")
 
 
 def test_of_many_jobs_a_damaged_one_is_counted_and_shown(uri: str) -> None:

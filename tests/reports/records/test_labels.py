@@ -17,7 +17,7 @@ from protocols.ground_truth.attributes import balanced, compare
 from reports.errors import ReportError
 from reports.ledger.ledger import build_ledger
 from reports.page import paper_page
-from reports.records.labels import Labels, check_labels
+from reports.records.labels import KIND, Labels
 from reports.render.table import Estimate, shown
 from reports.sections.attributes import label_tables
 from reports.store.job import Job
@@ -31,18 +31,18 @@ from tests.reports.sections.test_frame_weights import damaged
 @pytest.mark.parametrize("source", [True, False])
 def test_a_true_record_passes(source: bool) -> None:
     told = fake_adfd.labels(source=source)
-    check_labels(json.loads(json.dumps(told.record)), told.arrays)
+    KIND.verify(json.loads(json.dumps(told.record)), told.arrays, "the labels")
 
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("source",), ..., r"lacks source in labels\.json"),
-        (("target", "people"), ..., r"lacks target\.people"),
-        (("columns", 0, "attribute"), ..., r"lacks attribute of columns\[0\]"),
+        (("source",), ..., r"labels\.json .* it lacks source"),
+        (("target", "people"), ..., "target lacks people"),
+        (("columns", 0, "attribute"), ..., r"columns\[0\] lacks attribute"),
         (("columns", 6), ..., r"truth of shape \(60, 7\) .* expected \(60, 6\)"),
         (("labellers",), [], "names no labeller"),
-        (("labellers", 1, "losses"), ..., r"lacks losses of labellers\[1\]"),
+        (("labellers", 1, "losses"), ..., r"labellers\[1\] lacks losses"),
         (("labellers", 1, "losses"), {"mmd": 1.0}, "seeds of label-bce that learned by different losses"),
         (("labellers", 1, "seed"), 0, "names label-bce with seed 0 twice"),
         (("labellers", 1, "seed"), 5, r"lacks label-bce/5/probability in labels\.npz"),
@@ -53,7 +53,7 @@ def test_a_true_record_passes(source: bool) -> None:
 def test_a_damaged_record_is_refused_with_one_sentence(path: tuple[Any, ...], value: Any, message: str) -> None:
     told = fake_adfd.labels()
     with pytest.raises(ReportError, match=message) as caught:
-        check_labels(damaged(told.record, path, value), told.arrays)
+        KIND.verify(damaged(told.record, path, value), told.arrays, "the labels")
     assert "\n" not in str(caught.value)
 
 
@@ -75,7 +75,7 @@ def test_damaged_arrays_are_refused(key: str, change: Callable[[Any], Any] | Non
     if change:
         arrays[key] = change(arrays[key])
     with pytest.raises(ReportError, match=message):
-        check_labels(told.record, arrays)
+        KIND.verify(told.record, arrays, "the labels")
 
 
 def test_labellers_stand_side_by_side_on_both_domains_with_the_gap(adfd_job: Job) -> None:

@@ -15,7 +15,7 @@ from reports.errors import NothingToReport, ReportError
 from reports.ledger.ledger import build_ledger, compare
 from reports.records import attributes, test_time
 from reports.records import splits as records_splits
-from reports.records.attributes import Attributes, check_attributes
+from reports.records.attributes import KIND, Attributes
 from reports.records.result_checks import check_result
 from reports.records.test_time import Choices
 from reports.render.table import Estimate
@@ -291,7 +291,7 @@ def test_recognised_attributes_are_pooled_over_splits_unless_their_columns_diffe
     pooled = attributes.pool([one, two], (0, 1))
     assert pooled is not None
     told = pooled.record
-    check_attributes(told, pooled.arrays)
+    KIND.verify(told, pooled.arrays, "the attributes")
     assert (told["tracklets"], told["people"], told["columns"][0]["positive"]) == (4, 3, 0.5)
     assert pooled.arrays["key"].tolist() == ["0/x", "0/y", "1/x", "1/y"]
     assert attributes.pool([one, Attributes(record | {"columns": []}, parts[1])], (0, 1)) is None

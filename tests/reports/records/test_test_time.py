@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reports.errors import ReportError
-from reports.records.test_time import Choices, check_choices
+from reports.records.test_time import KIND, Choices
 from reports.store.read_job import load_job
 from reports.store.reader import open_reader
 from runners.errors import RunError
@@ -28,7 +28,7 @@ def test_what_the_fake_records_is_whole() -> None:
     for arm in fake_choices.ARMS:
         found = fake_choices.choices(arm, 0)
         result = fake_choices.result(arm, 0, fake_choices.per_query(arm, 0))
-        check_choices(found.record, found.arrays, arm, result)
+        KIND.verify(found.record, found.arrays, arm, result)
 
 
 def _first(record: dict[str, Any]) -> dict[str, Any]:
@@ -36,9 +36,9 @@ def _first(record: dict[str, Any]) -> dict[str, Any]:
 
 
 DAMAGES: dict[str, tuple[Callable[[dict[str, Any], dict[str, np.ndarray]], Any], str]] = {
-    "a key": (lambda r, a: r.pop("lengths"), "lacks lengths"),
-    "a key of a choice": (lambda r, a: _first(r).pop("source"), "choices.single.source"),
-    "a family": (lambda r, a: _first(r).update(family="one"), "family 'one' of single"),
+    "a key": (lambda r, a: r.pop("lengths"), "it lacks lengths"),
+    "a key of a choice": (lambda r, a: _first(r).pop("source"), r"choices\[0\] lacks source"),
+    "a family": (lambda r, a: _first(r).update(family="one"), r"choices\[0\]\.family is 'one', expected 'single', "),
     "a name twice": (lambda r, a: r["choices"].append(_first(r)), "expected each once"),
     "the headline": (lambda r, a: r.update(headline="best"), "headline 'best'"),
     "passes": (lambda r, a: r.update(passes=2.0), "passes 2.0000, but 12000 of 12000"),
@@ -60,14 +60,14 @@ def test_damage_is_named(what: str) -> None:
     damage, said = DAMAGES[what]
     damage(record, arrays)
     with pytest.raises(ReportError, match=said):
-        check_choices(record, arrays, "the choices of run 7", result)
+        KIND.verify(record, arrays, "the choices of run 7", result)
 
 
 def test_the_headline_must_be_the_result() -> None:
     record, arrays, result = parts()
     result["metrics"]["mAP"] += 1
     with pytest.raises(ReportError, match="headline whole, but result"):
-        check_choices(record, arrays, "x", result)
+        KIND.verify(record, arrays, "x", result)
 
 
 def test_they_come_back_as_they_were_recorded(tmp_path: Path) -> None:

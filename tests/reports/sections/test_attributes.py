@@ -16,7 +16,7 @@ from reports.build import write
 from reports.errors import ReportError
 from reports.ledger.ledger import build_ledger
 from reports.page import paper_page
-from reports.records.attributes import check_attributes
+from reports.records.attributes import KIND
 from reports.render.table import Estimate, shown
 from reports.sections.attributes import tables
 from reports.store.job import Job
@@ -27,17 +27,18 @@ from tests.reports.sections.test_frame_weights import damaged
 
 def test_a_true_record_passes_and_so_does_one_that_knows_no_shares() -> None:
     told = fake_adfd.attributes("adfd", 0)
-    check_attributes(json.loads(json.dumps(told.record)), told.arrays)
-    check_attributes(told.record | {"columns": fake_adfd.columns(positive=False), "left_out": 3}, told.arrays)
+    KIND.verify(json.loads(json.dumps(told.record)), told.arrays, "the attributes")
+    knows_none = told.record | {"columns": fake_adfd.columns(positive=False), "left_out": 3}
+    KIND.verify(knows_none, told.arrays, "the attributes")
 
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("labels",), ..., r"lacks labels in attributes\.json"),
+        (("labels",), ..., r"attributes\.json .* it lacks labels"),
         (("tracklets",), 119, r"person of shape \(120,\) .* expected \(119,\)"),
         (("people",), 7, r"counts 7 people, but attributes\.npz has 40"),
-        (("columns", 2, "group"), ..., r"lacks group of columns\[2\]"),
+        (("columns", 2, "group"), ..., r"columns\[2\] lacks group"),
         (("columns", 2, "positive"), 1.2, "positive share of 1.2 of glasses"),
         (("columns", 2, "positive"), float("nan"), "finite"),
         (("columns", 2, "name"), "hat", "7 columns of 6 names"),
@@ -47,7 +48,7 @@ def test_a_true_record_passes_and_so_does_one_that_knows_no_shares() -> None:
 def test_a_damaged_record_is_refused_with_one_sentence(path: tuple[Any, ...], value: Any, message: str) -> None:
     told = fake_adfd.attributes("adfd", 0)
     with pytest.raises(ReportError, match=message) as caught:
-        check_attributes(damaged(told.record, path, value), told.arrays)
+        KIND.verify(damaged(told.record, path, value), told.arrays, "the attributes")
     assert "\n" not in str(caught.value)
 
 
@@ -68,7 +69,7 @@ def test_damaged_arrays_are_refused(key: str, change: Callable[[Any], Any] | Non
     if change:
         arrays[key] = change(arrays[key])
     with pytest.raises(ReportError, match=message):
-        check_attributes(told.record, arrays)
+        KIND.verify(told.record, arrays, "the attributes")
 
 
 def test_groups_by_arms_pool_seeds_and_leave_out_what_nobody_has(adfd_job: Job) -> None:
@@ -123,7 +124,7 @@ def test_an_arm_that_learned_other_columns_leaves_gaps(adfd_job: Job) -> None:
                 record = told.record | {"columns": told.record["columns"][:3], "labels": "Labeller"}
                 arrays = dict(told.arrays)
                 arrays |= {key: arrays[key][:, :3] for key in ("truth", "probability")}
-                check_attributes(record, arrays)
+                KIND.verify(record, arrays, "the attributes")
                 runs.append(dataclasses.replace(run, records={**run.records, "attributes": type(told)(record, arrays)}))
             else:
                 runs.append(run)

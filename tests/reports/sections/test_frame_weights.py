@@ -18,7 +18,7 @@ from protocols.statistics import clustered_bootstrap
 from reports.errors import ReportError
 from reports.ledger.ledger import build_ledger
 from reports.page import paper_page
-from reports.records.frame_weights import Weights, check_weights
+from reports.records.frame_weights import KIND, Weights
 from reports.render.table import Estimate
 from reports.sections.frame_weights import tables
 from reports.store.arm import ArmRun, Group
@@ -33,13 +33,13 @@ from tests.reports.pages.test_page import Structure
 def test_a_true_record_passes() -> None:
     for arm in ("c", "adfd", "ta"):
         told = fake_adfd.weights(arm, 0)
-        check_weights(json.loads(json.dumps(told.record)), told.arrays)
+        KIND.verify(json.loads(json.dumps(told.record)), told.arrays, "the weights")
 
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("what",), ..., "lacks what"),
+        (("what",), ..., "it lacks what"),
         (("tracklets",), 119, r"one value for each of 119 tracklets"),
         (("people",), 41, r"counts 41 people, but weights\.npz has 40"),
         (("maps",), [], "at least one"),
@@ -48,7 +48,7 @@ def test_a_true_record_passes() -> None:
         (("maps", 1, "name"), "cosam5", r"the map 'cosam5'; expected frames or frames/<group>"),
         (("maps", 1, "name"), "frames/hat", "the array of frames/hat/correlation"),
         (("maps", 0, "measures", "gain"), ..., "expected correlation, gain"),
-        (("maps", 0, "measures", "gain", "people"), ..., "lacks people of frames/gain"),
+        (("maps", 0, "measures", "gain", "people"), ..., r"maps\[0\]\.measures\.gain lacks people"),
         (
             ("maps", 0, "measures", "correlation", "tracklets"),
             120,
@@ -61,14 +61,14 @@ def test_a_true_record_passes() -> None:
         (("pictures", "rows", 0, "numbers"), [1, 2], "not one for each frame"),
         (("pictures", "rows", 0, "visible", 0), 1.5, "not from 0 to 1"),
         (("pictures", "rows", 0, "weights", "frames", 0), 0.9, "expected weights of one of frames"),
-        (("pictures", "rows", 1, "key"), ..., "lack key"),
+        (("pictures", "rows", 1, "key"), ..., r"pictures\.rows\[1\] lacks key"),
     ],
 )
 def test_a_damaged_record_is_refused_with_one_sentence(path: tuple[Any, ...], value: Any, message: str) -> None:
     told = fake_adfd.weights("adfd", 0)
     plain = damaged(told.record, path, value)
     with pytest.raises(ReportError, match=message) as caught:
-        check_weights(plain, told.arrays)
+        KIND.verify(plain, told.arrays, "the weights")
     assert "\n" not in str(caught.value)
 
 
@@ -101,7 +101,7 @@ def test_damaged_arrays_are_refused(key: str, change: Callable[[Any], Any] | Non
     if change:
         arrays[key] = change(arrays[key])
     with pytest.raises(ReportError, match=message):
-        check_weights(told.record, arrays)
+        KIND.verify(told.record, arrays, "the weights")
 
 
 def test_the_effects_that_were_put_in_are_found_and_a_plain_mean_is_the_reference(adfd_job: Job) -> None:

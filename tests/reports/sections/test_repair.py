@@ -18,7 +18,7 @@ from reports.build import write
 from reports.errors import ReportError
 from reports.ledger.ledger import build_ledger
 from reports.page import paper_page
-from reports.records.restoration import check_repair
+from reports.records.restoration import KIND
 from reports.render.table import Estimate, shown
 from reports.sections.repair import tables
 from reports.sections.repair.section import section
@@ -34,31 +34,31 @@ from tests.reports.pages.test_page import Structure
 @pytest.mark.parametrize("repairer", ["stcnet-gen", "oracle", fake_vrstc.DROP])
 def test_a_true_record_passes(repairer: str) -> None:
     told = fake_vrstc.repair(repairer, 0)
-    check_repair(json.loads(json.dumps(told.record)), told.arrays)
+    KIND.verify(json.loads(json.dumps(told.record)), told.arrays, "the repair")
 
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("changed",), None, "changed = None"),
+        (("changed",), None, "changed is null, expected an object"),
         (("changed", "pixel_share"), 1.2, "share from 0 to 1"),
         (("changed", "frames"), 2401, "2401 of 2400 frames"),
-        (("changed", "left_out"), ..., r"lacks changed\.left_out"),
-        (("label",), ..., "lacks label"),
+        (("changed", "left_out"), ..., "changed lacks left_out"),
+        (("label",), ..., "it lacks label"),
         (("measures", "psnr", "mean"), 12.0, r"measures\.psnr is 12\.0, but its array averages to 16\.7"),
         (("raw", "ssim", "tracklets"), 89, "counts 89 tracklets"),
         (("measures", "sharpness"), None, "known measures are psnr, ssim"),
-        (("measures", "identity", "people"), ..., r"lacks measures\.identity\.people"),
+        (("measures", "identity", "people"), ..., r"measures\.identity lacks people"),
         (("measures", "psnr", "low"), float("inf"), "finite"),
-        (("differences", "psnr", "verdict"), ..., r"lacks differences\.psnr\.verdict"),
+        (("differences", "psnr", "verdict"), ..., r"differences\.psnr lacks verdict"),
         (("differences", "colour"), None, "difference 'colour'"),
         (("tracklets",), 91, r"expected one value for each tracklet, \(91,\)"),
         (("detection", "positives"), 1501, "1501 occluded regions among 1500"),
         (("detection", "precision", "high"), 98.0, r"detection\.precision\.high = 98\.0"),
         (("detection", "curve", 4, "recall"), -0.1, r"curve\[4\]\.recall"),
-        (("detection", "curve", 0, "tau"), ..., r"lacks detection\.curve\[0\]\.tau"),
+        (("detection", "curve", 0, "tau"), ..., r"detection\.curve\[0\] lacks tau"),
         (("pictures", "rows", 1, "truth"), "https://example.org/x.png", "no data URI"),
-        (("pictures", "rows", 1, "called"), ..., r"lacks pictures\.rows\[1\]\.called"),
+        (("pictures", "rows", 1, "called"), ..., r"pictures\.rows\[1\] lacks called"),
     ],
 )
 def test_a_damaged_record_is_refused_with_one_sentence(path: tuple[Any, ...], value: Any, message: str) -> None:
@@ -72,7 +72,7 @@ def test_a_damaged_record_is_refused_with_one_sentence(path: tuple[Any, ...], va
     else:
         place[path[-1]] = value
     with pytest.raises(ReportError, match=message) as caught:
-        check_repair(plain, told.arrays)
+        KIND.verify(plain, told.arrays, "the repair")
     assert "\n" not in str(caught.value)
 
 
@@ -89,7 +89,7 @@ def test_damaged_arrays_are_refused(change: dict[str, Any], message: str) -> Non
     told = fake_vrstc.repair("stcnet-gen", 0)
     arrays = {key: value for key, value in (dict(told.arrays) | change).items() if value is not None}
     with pytest.raises(ReportError, match=message):
-        check_repair(told.record, arrays)
+        KIND.verify(told.record, arrays, "the repair")
 
 
 def test_files_that_are_half_torn_or_of_other_tracklets_are_refused(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_calls_without_an_interval_or_a_precision_leave_cells_empty(vrstc_job: J
                 told = repair.record["detection"] | {"precision": None, "share_called": 0.0}
                 told |= {"recall": {"mean": 0.0, "low": None, "high": None}}
                 repair = dataclasses.replace(repair, record=repair.record | {"detection": told})
-                check_repair(repair.record, repair.arrays)
+                KIND.verify(repair.record, repair.arrays, "the repair")
                 runs.append(dataclasses.replace(run, records={"restoration": repair}))
             else:
                 runs.append(run)

@@ -253,10 +253,17 @@ def test_a_record_of_before_is_of_raw_data_and_has_no_part_in_this(job: Job) -> 
     assert effect.squares(job) == () and effect.what_can_be_shown(job, ()) == ()
 
 
-@pytest.mark.parametrize("data", [{"train": "raw", "test": "raw"}, {"train": "", "test": "raw", "base": "n"}, "raw"])
-def test_data_that_is_incomplete_is_refused(data: Any) -> None:
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"train": "raw", "test": "raw"}, "data lacks base"),
+        ({"train": "", "test": "raw", "base": "n"}, r"says nothing in data\.train"),
+        ("raw", "data is a text, expected an object"),
+    ],
+)
+def test_data_that_is_incomplete_is_refused(data: Any, message: str) -> None:
     arrays = fake_vrstc.per_query("nl", 0)
-    with pytest.raises(ReportError, match=r"lacks data\."):
+    with pytest.raises(ReportError, match=message):
         check_result(fake_vrstc.result("nl", 0, arrays) | {"data": data})
 
 

@@ -79,12 +79,12 @@ def test_a_true_record_passes_and_old_ones_still_do() -> None:
         (("sides", "V2V", "mAP"), 12.0, r"sides\.V2V\.mAP = 12\.000, but metrics\.V2V/mAP"),
         (("metrics", "V2I/rank1"), 1.0, r"sides\.V2I\.rank1"),
         (("metrics", "mAP"), 1.0, r"sides\.I2V\.mAP .* metrics\.mAP"),  # the headline is I2V
-        (("sides", "I2A"), {}, "side 'I2A'"),
-        (("sides", "V2V", "intervals"), None, r"lacks sides\.V2V\.intervals"),
+        (("sides", "I2A"), {}, r"sides\.I2A is 'I2A', expected 'I2V', "),
+        (("sides", "V2V", "intervals"), None, r"sides\.V2V lacks intervals"),
         (("sides", "I2V"), None, "puts first"),
         (("protocol", "sides"), [], r"protocol\.sides is empty"),
-        (("variants", 0, "mean"), None, "variant"),
-        (("variants", 0, "side"), "here", "variant"),
+        (("variants", 0, "mean"), None, r"variants\[0\] lacks mean"),
+        (("variants", 0, "side"), "here", r"variants\[0\]\.side is 'here', expected 'I2V', "),
         (("sides", "V2V", "rank5"), float("nan"), "finite"),
     ],
 )

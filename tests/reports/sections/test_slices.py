@@ -19,6 +19,7 @@ from reports.errors import ReportError
 from reports.ledger.ledger import build_ledger
 from reports.page import build_command, paper_page
 from reports.records.annotations import check_annotation
+from reports.records.result_checks import check_result
 from reports.render.table import Estimate, Table, shown
 from reports.sections.results import slices
 from reports.store.arm import Group
@@ -35,9 +36,15 @@ def facts() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return json.loads(json.dumps(fake_adfd.result("adfd", 0, arrays))), arrays
 
 
+def check(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """As the writer and the reader do: first the form, then what it says."""
+    check_result(result)
+    check_annotation(result, arrays, "x")
+
+
 def test_a_true_annotation_passes_and_so_does_none() -> None:
     result, arrays = facts()
-    check_annotation(result, arrays, "x")
+    check(result, arrays)
     check_annotation({}, fake.per_query(0.0, 0, "a"), "x")
 
 
@@ -45,15 +52,19 @@ def test_a_true_annotation_passes_and_so_does_none() -> None:
     ("path", "value", "message"),
     [
         (("annotation",), ..., "holds codes of backpack, boots, pose, top color, but the record has no annotation"),
-        (("annotation", "notices"), ..., "lacks notices of the annotation"),
+        (("annotation", "notices"), ..., "annotation lacks notices"),
         (("annotation", "queries"), 159, "there are 160"),
         (("annotation", "joined"), 161, "161 among 160"),
         (("annotation", "attributes", 1), ..., r"other attributes \(top color\)"),
         (("annotation", "attributes", 1, "name"), "hat", r"other attributes \(hat, top color\)"),
         (("annotation", "attributes", 1, "name"), "backpack", "other attributes"),
-        (("annotation", "attributes", 1, "level"), ..., "lacks level of the attribute 'top color'"),
-        (("annotation", "attributes", 1, "level"), "camera", "expected tracklet or identity"),
-        (("annotation", "attributes", 0, "polarity"), "unsure", "expected stated or undocumented"),
+        (("annotation", "attributes", 1, "level"), ..., r"annotation\.attributes\[1\] lacks level"),
+        (("annotation", "attributes", 1, "level"), "camera", "level is 'camera', expected 'tracklet' or 'identity'"),
+        (
+            ("annotation", "attributes", 0, "polarity"),
+            "unsure",
+            "polarity is 'unsure', expected 'stated' or 'undocumented'",
+        ),
         (("annotation", "attributes", 0, "values"), ["yes"], "of kind binary"),
         (("annotation", "attributes", 1, "values"), ["black", "red"], "the code 3 .* expected 0 to 1, or -1"),
     ],
@@ -61,7 +72,7 @@ def test_a_true_annotation_passes_and_so_does_none() -> None:
 def test_a_damaged_annotation_is_refused_with_one_sentence(path: tuple[Any, ...], value: Any, message: str) -> None:
     result, arrays = facts()
     with pytest.raises(ReportError, match=message) as caught:
-        check_annotation(damaged(result, path, value), arrays, "x")
+        check(damaged(result, path, value), arrays)
     assert "\n" not in str(caught.value)
 
 

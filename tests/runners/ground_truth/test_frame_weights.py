@@ -13,7 +13,7 @@ from datasets.frames.decoded import FrameStore
 from datasets.sampling.snippets import snippets
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split
-from reports.records.frame_weights import check_weights
+from reports.records.frame_weights import KIND
 from reports.schema import json_form
 from runners.errors import RunError
 from runners.ground_truth import frame_weights
@@ -163,7 +163,7 @@ def test_the_report_accepts_the_record_and_pictures_follow_the_rule(
     split: Split, store: FrameStore, shares: dict[bytes, float]
 ) -> None:
     found = weighed(Knows("groups", shares), split, store)
-    check_weights(found.record, found.arrays)
+    KIND.verify(found.record, found.arrays, "the weights")
     assert not list(json_form.non_finite(found.record))
     rows = found.record["pictures"]["rows"]
     assert 3 <= len(rows) <= frame_weights.PICTURED
@@ -216,4 +216,4 @@ def test_people_in_the_wrong_box_leave_no_gap(
     correlation = found.arrays["frames/correlation"]
     assert correlation[np.isfinite(correlation)] == pytest.approx(1.0)
     assert all(row["visible"][0] is None for row in found.record["pictures"]["rows"])
-    check_weights(found.record, found.arrays)
+    KIND.verify(found.record, found.arrays, "the weights")

@@ -17,7 +17,7 @@ from datasets.tracklet import Split
 from methods.layers.resnet import Trunk, global_average
 from protocols.ground_truth.occlusion import true_regions
 from protocols.ground_truth.restoration import CAP, MEASURES
-from reports.records.restoration import check_repair
+from reports.records.restoration import KIND
 from runners.errors import RunError
 from runners.ground_truth.hidden_shares import hidden_shares
 from runners.ground_truth.restoration import Reference, RepairedFrames, Restored, build_reference, detect, restore
@@ -266,7 +266,7 @@ def test_pixels_with_something_in_front_are_no_spill(
 def test_the_record_is_what_the_reports_read(tried, twins: np.ndarray, store: FrameStore, reference: Reference) -> None:
     changed = (twins != store.flat()).any(axis=3)
     found = tried(twins, changed)
-    check_repair(found.record, found.arrays)
+    KIND.verify(found.record, found.arrays, "the repair")
     assert json.loads(json.dumps(found.record, allow_nan=False)) == found.record
     assert found.record["tracklets"] == len(found.arrays["person"]) == len(reference.tracklets)
     assert found.record["frames"] == reference.occluded.sum()
@@ -357,5 +357,5 @@ def test_without_anything_hidden_there_is_nothing_to_measure(
         build_reference(nobody, store, scorer, **HOW), embedding_net(scorer, **HOW), ABOUT,
     )  # fmt: skip
     assert (found.record["frames"], found.record["measures"], found.record["pictures"]) == (0, None, None)
-    check_repair(found.record, found.arrays)
+    KIND.verify(found.record, found.arrays, "the repair")
     assert detect(nobody, np.zeros((len(front), 3)), scorer) is None

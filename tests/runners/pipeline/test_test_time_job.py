@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.records.test_time import check_choices
+from reports.records.test_time import KIND
 from reports.store.read_job import load_job
 from reports.store.reader import open_reader
 from runners.reproduce import main
@@ -31,7 +31,7 @@ def test_whole_snippets_and_single_frames_from_one_pass(tmp_path: Path, tiny_wor
         record = json.loads((folder / "choices.json").read_text())
         result = json.loads((folder / "result.json").read_text())
         with np.load(folder / "choices.npz") as file:
-            check_choices(record, dict(file), "the job's choices", result)
+            KIND.verify(record, dict(file), "the job's choices", result)
         assert record["once"]
         assert record["passes"] <= 1.1
         assert record["trunk_frames"] >= record["frames"]  # every test frame was seen
