@@ -21,7 +21,11 @@ class ColumnRecord(TypedDict):
 
 
 def check_columns(columns: Sequence[Mapping[str, Any]], file: str, name: str) -> None:
-    """Refuse columns that are none, named twice, or have a share that is none."""
+    """Refuse columns that are none, named twice, or have a share that is none.
+
+    Raises:
+        ReportError: naming what is wrong.
+    """
     for one in columns:
         if one["positive"] is not None and not 0 <= one["positive"] <= 1:
             raise ReportError(

@@ -32,6 +32,12 @@ def check_tracklets(record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
 def check_names(arrays: Mapping[str, NDArray[Any]], names: Iterable[str], file: str, name: str) -> None:
     """Refuse arrays of which some lack.
 
+    Args:
+        arrays: name -> array.
+        names: that must be there.
+        file: that it came from, for messages.
+        name: of what holds it, for messages.
+
     Raises:
         ReportError: naming them.
     """
