@@ -63,7 +63,7 @@ gpu-evidence:  ## costs and the embedded matrix on a CUDA GPU, by this machine's
 	$(PYTHON) -m runners.gpu_evidence $(ARGS)
 
 schemas: $(STAMP)  ## docs/schemas: the form of every JSON artifact as JSON Schema
-	$(PY) -m reports.store.schemas
+	$(PY) -m reports.json_schemas
 
 constraints: $(DOCS_STAMP)  ## write down the versions of .venv
 	(head -2 constraints.txt; $(PY) -m pip freeze --exclude-editable) > constraints.tmp && mv constraints.tmp constraints.txt

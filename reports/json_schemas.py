@@ -1,4 +1,4 @@
-"""JSON artifacts of a run as JSON Schema files: ``python -m reports.store.schemas`` writes them to ``docs/schemas``.
+"""JSON artifacts of a run as JSON Schema files: ``python -m reports.json_schemas`` writes them to ``docs/schemas``.
 
 A file is called as the artifact that it describes.  What must hold beyond the form is in the checks of each record.
 """
@@ -40,7 +40,7 @@ def schema_text(name: str) -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Write all files, and remove those of artifacts that there are no more."""
-    parser = argparse.ArgumentParser(prog="python -m reports.store.schemas", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m reports.json_schemas", description=__doc__)
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder (default: {FOLDER})")
     out: Path = parser.parse_args(words).out
     out.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,6 @@ import pytest
 
 from reports.records import kinds
 from reports.schema.json_form import check_form
-from reports.store import schemas
 from tests.historic_results.rebuild import read_record
 from tests.historic_results.test_historic_results import EXPORTS
 
@@ -18,14 +17,14 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_the_files_are_those_of_the_code(tmp_path: Path) -> None:
     (tmp_path / "gone.json").write_text("{}")
-    assert schemas.main(["--out", str(tmp_path)]) == 0
+    assert json_schemas.main(["--out", str(tmp_path)]) == 0
     written = {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
-    kept = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / schemas.FOLDER).iterdir()}
+    kept = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / json_schemas.FOLDER).iterdir()}
     assert kept == written, "run `make schemas` and look at what changed: recorded files must stay readable"
 
 
 def test_every_kind_of_result_has_one() -> None:
-    assert {kind.files[0] for kind in kinds().values()} <= set(schemas.forms())
+    assert {kind.files[0] for kind in kinds().values()} <= set(json_schemas.forms())
 
 
 def _closed_objects(schema: Any) -> list[Any]:
@@ -35,9 +34,9 @@ def _closed_objects(schema: Any) -> list[Any]:
     return [found for inner in schema for found in _closed_objects(inner)] if isinstance(schema, list) else []
 
 
-@pytest.mark.parametrize("name", schemas.forms())
+@pytest.mark.parametrize("name", json_schemas.forms())
 def test_a_schema_names_its_artifact_and_lets_later_keys_through(name: str) -> None:
-    schema = json.loads(schemas.schema_text(name))
+    schema = json.loads(json_schemas.schema_text(name))
     assert (schema["title"], schema["type"]) == (name, "object")
     assert schema["required"]
     assert _closed_objects(schema) == []
@@ -45,7 +44,7 @@ def test_a_schema_names_its_artifact_and_lets_later_keys_through(name: str) -> N
 
 @pytest.mark.parametrize("folder", EXPORTS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
 def test_what_a_release_recorded_has_the_form(folder: Path) -> None:
-    forms, seen = schemas.forms(), Counter[str]()
+    forms, seen = json_schemas.forms(), Counter[str]()
     for path, content in read_record(folder).items():
         name = path.rpartition("/")[2]
         if name in forms:
