@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
+from reports import json_schemas
 from reports.records import kinds
 from reports.schema.json_form import check_form
 from tests.historic_results.rebuild import read_record
 from tests.historic_results.test_historic_results import EXPORTS
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.places import HOUSE
 
 
 def test_the_files_are_those_of_the_code(tmp_path: Path) -> None:
     (tmp_path / "gone.json").write_text("{}")
     assert json_schemas.main(["--out", str(tmp_path)]) == 0
     written = {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
-    kept = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / json_schemas.FOLDER).iterdir()}
+    kept = {file.name: file.read_text(encoding="utf-8") for file in (HOUSE / json_schemas.FOLDER).iterdir()}
     assert kept == written, "run `make schemas` and look at what changed: recorded files must stay readable"
 
 
