@@ -39,7 +39,7 @@ N ?= 10000
 fuzz: $(STAMP)  ## N damaged inputs of every format through the commands: make fuzz N=10000
 	REPROID_FUZZ=$(N) OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses=4 tests/fuzz $(ARGS)
 
-regress: $(STAMP)  ## accuracy, cost and time against the stored baseline (under 8 minutes on two cores)
+regress: $(STAMP)  ## accuracy, cost and time against the stored baseline (12 minutes on two cores without bf16)
 	$(PY) -m runners.regress --baseline reports/baselines/embedded.json $(ARGS)
 
 lint: $(STAMP)  ## style, types, and the floors of the house

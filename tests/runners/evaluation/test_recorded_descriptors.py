@@ -31,7 +31,7 @@ def test_images_ask_and_videos_answer(step: Path) -> None:
         (lambda result: result | {"fingerprint": 7}, "fingerprint is 7, expected a text"),
         (lambda result: result | {"protocol": None}, "protocol is null, expected an object"),
         (lambda result: result | {"protocol": {"sides": "I2V"}}, "sides is a text, expected a list"),
-        (lambda result: result | {"protocol": {"sides": ["X2V"]}}, "sides.0. is 'X2V', expected 'I2V' or"),
+        (lambda result: result | {"protocol": {"sides": ["X2V"]}}, "sides.0. is 'X2V', expected 'I2V', 'I2I'"),
     ],
 )
 def test_a_damaged_result_is_one_sentence(step: Path, change: Any, told: str) -> None:
