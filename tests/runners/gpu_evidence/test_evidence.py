@@ -247,6 +247,7 @@ def test_main_arms_come_first_and_every_encoder_is_among_the_arms():
     assert len(costs.compilations(costs.Extent("cuda", quick=False))) == 3 * len(mains)
 
 
+@pytest.mark.slow  # 40 s
 def test_the_miniature_runs_where_hardly_anything_is_installed(tmp_path):
     """Renders, trains, scores and measures without MLflow, fvcore, Numba, simplejpeg, h5py and all the others."""
     (tmp_path / "sitecustomize.py").write_text(WITHOUT.format(absent=set(ABSENT)))
