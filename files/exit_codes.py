@@ -56,7 +56,7 @@ def _answered(run: Callable[[], int], answers: Mapping[type[BaseException], tupl
         return _say(f"{word}{one_line(error)}", code)
     except KeyboardInterrupt:
         return _say(interrupted, INTERRUPTED)
-    except Exception as error:  # raised again below, but for what the machine answers
+    except Exception as error:  # raised again with a note, unless the machine is what failed
         told = sentence(error)
         if told is None:
             error.add_note(REPORT)
@@ -147,7 +147,7 @@ def prepare_output() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None or getattr(stream, "closed", False):
-            nowhere = Path(os.devnull).open("w", encoding="utf-8", errors="reproid")  # noqa: SIM115 - a stream to the end
+            nowhere = Path(os.devnull).open("w", encoding="utf-8", errors="reproid")  # noqa: SIM115 - it is stdout from here on
             setattr(sys, name, nowhere)
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="reproid")

@@ -12,7 +12,7 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,33 @@ def outside_folders() -> tuple[Path, ...]:
     return tuple(dict.fromkeys(Path(one).expanduser().resolve() for one in named if one))
 
 
-def package_of(folder: Path) -> str:
+def package_of(folder: Path, prefix: str = _PACKAGE) -> str:
     """The dotted name under which the modules of a folder outside the suite are imported."""
-    return f"{_PACKAGE}_{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    return f"{prefix}_{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+
+
+def make_package(folder: Path, prefix: str = _PACKAGE) -> str:
+    """A folder on no import path becomes a package, once; its ``__init__.py`` is run where there is one.
+
+    Returns:
+        The package's name.
+
+    Raises:
+        ImportError: its ``__init__.py`` fails.
+    """
+    name, init = package_of(folder, prefix), folder / "__init__.py"
+    if name in sys.modules:
+        return name
+    spec = ModuleSpec(name, SourceFileLoader(name, str(init)) if init.is_file() else None, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    if spec.loader is not None:
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:  # a user's own file may fail in any way
+            del sys.modules[name]
+            raise ImportError(f"{init} cannot be imported: {type(error).__name__}: {error}") from error
+    return name
 
 
 def stated(package: str, constant: str, part: str = "") -> Iterator[tuple[str, Any]]:
@@ -38,16 +62,16 @@ def stated(package: str, constant: str, part: str = "") -> Iterator[tuple[str, A
         package: its dotted name.
         constant: which one, such as ``KIND``.
         part: look into the module of this name in each package below, in place of the modules themselves.
-
-    Raises:
-        ImportError: a module cannot be imported; it is named.
     """
     home = import_module(package)
     for entry in sorted(pkgutil.iter_modules(home.__path__), key=lambda one: one.name):
         name = f"{package}.{entry.name}"
         if part and not (entry.ispkg and importlib.util.find_spec(f"{name}.{part}")):
             continue
-        yield from _of_module(f"{name}.{part}" if part else name, constant)
+        where = f"{name}.{part}" if part else name
+        held = getattr(import_module(where), constant, None)
+        if held is not None:
+            yield where, held
 
 
 def stated_outside(constant: str, part: str, folders: tuple[Path, ...]) -> Iterator[tuple[str, Any]]:
@@ -61,27 +85,11 @@ def stated_outside(constant: str, part: str, folders: tuple[Path, ...]) -> Itera
             raise ImportError(f"{VARIABLE} names {folder}, which is no folder; name one that holds a kind of result.")
         if not (folder / f"{part}.py").is_file():
             continue
-        _make_package(folder)
-        found = list(_of_module(f"{package_of(folder)}.{part}", constant))
-        if not found:
+        where = f"{make_package(folder)}.{part}"
+        try:
+            held = getattr(import_module(where), constant, None)
+        except Exception as error:  # a user's own file may fail in any way
+            raise ImportError(f"{folder / part}.py cannot be imported: {type(error).__name__}: {error}") from error
+        if held is None:
             raise ImportError(f"{folder / part}.py states no {constant}; every kind's {part}.py does.")
-        yield from found
-
-
-def _of_module(name: str, constant: str) -> Iterator[tuple[str, Any]]:
-    try:
-        held = getattr(import_module(name), constant, None)
-    except Exception as error:  # what somebody adds may fail in any way
-        file = getattr(importlib.util.find_spec(name), "origin", None) or name
-        raise ImportError(f"{file} cannot be imported: {type(error).__name__}: {error}; mend it.") from error
-    if held is not None:
-        yield name, held
-
-
-def _make_package(folder: Path) -> None:
-    """A folder on no import path becomes a package, once."""
-    name = package_of(folder)
-    if name not in sys.modules:
-        spec = ModuleSpec(name, None, is_package=True)
-        spec.submodule_search_locations = [str(folder)]
-        sys.modules[name] = importlib.util.module_from_spec(spec)
+        yield where, held

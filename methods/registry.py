@@ -8,18 +8,15 @@ work.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import operator
-import os
-import sys
 from collections.abc import Mapping
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from files import plug_ins
 from methods.cards.card import CARD_FILE, ArmCard, Card, read_card
 from methods.cards.options import Choices
 from methods.cards.schema import field_types
@@ -180,7 +177,10 @@ def _load(folder: Path, name: str) -> ModuleType:
     """Import one module of a paper's folder as part of that folder's package."""
     if not (folder / f"{name}.py").is_file():
         raise MethodError(f"{folder / name}.py: no such file; a paper's folder needs it")
-    package = package_of(folder) or _outside(folder)
+    try:
+        package = package_of(folder) or plug_ins.make_package(folder, _EXTERNAL)
+    except ImportError as error:
+        raise MethodError(str(error)) from error
     try:
         return importlib.import_module(f"{package}.{name}")
     except MethodError:
@@ -189,27 +189,3 @@ def _load(folder: Path, name: str) -> ModuleType:
         if folder.parent == _HOME:
             raise
         raise MethodError(f"{folder / name}.py cannot be imported: {type(error).__name__}: {error}") from error
-
-
-def _outside(folder: Path) -> str:
-    """Make a package of a folder that is on no import path, once; its name carries a hash of the path."""
-    name = f"{_EXTERNAL}_{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
-    if name in sys.modules:
-        return name
-    init = folder / "__init__.py"
-    if init.is_file():
-        spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(folder)])
-    else:
-        spec = ModuleSpec(name, None, is_package=True)
-        spec.submodule_search_locations = [str(folder)]
-    if spec is None:
-        raise MethodError(f"{init} cannot be imported as a package")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    if spec.loader is not None:
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:  # as above: the user's own file
-            del sys.modules[name]
-            raise MethodError(f"{init} cannot be imported: {type(error).__name__}: {error}") from error
-    return name

@@ -128,10 +128,10 @@ class RecordKind(Generic[V]):
         else:
             self.check(record, arrays, name)
 
-    def digest_facts(self, value: Recorded | None) -> list[Any]:
+    def digest_facts(self, value: V | None) -> list[Any]:
         """What the digest of a result covers of this kind."""
         if self.facts is not None:
-            return self.facts(value)  # type: ignore[arg-type]  # what is recorded has the attributes that are asked
+            return self.facts(value)
         return [] if value is None else [{self.stem: value.record, "arrays": digest_of(value.arrays)}]
 
 

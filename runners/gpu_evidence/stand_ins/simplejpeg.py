@@ -60,7 +60,7 @@ def _as_value_error() -> Iterator[None]:
     """simplejpeg answers bad bytes with a ValueError; Pillow has a dozen others."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # KeyError, IndexError, struct.error, SyntaxError, ... as the bytes are damaged
         raise ValueError(str(error)) from error
 
 
