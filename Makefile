@@ -5,7 +5,6 @@ ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-DOCS_STAMP := $(VENV)/.docs-installed
 
 .PHONY: help gpu-evidence install reproduce compare regress test test-slow fuzz lint docs bench data list schemas constraints clean
 
@@ -51,11 +50,7 @@ lint: $(STAMP)  ## style, types, and the floors of the house
 bench: $(STAMP)  ## timings, each beside its floor
 	$(PY) -m pytest -p no:cacheprovider -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
 
-$(DOCS_STAMP): $(STAMP)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
-	@touch $@
-
-docs: $(DOCS_STAMP)  ## the pages of docs/ as a site in build/docs; a link that leads nowhere ends it
+docs: $(STAMP)  ## the pages of docs/ as a site in build/docs; a link that leads nowhere ends it
 	rm -rf build/docs
 	$(PY) -m sphinx --fail-on-warning --keep-going --nitpicky --fresh-env -d build/doctrees -c docs . build/docs $(ARGS)
 
@@ -65,7 +60,7 @@ gpu-evidence:  ## costs and the embedded matrix on a CUDA GPU, by this machine's
 schemas: $(STAMP)  ## docs/schemas: the form of every JSON artifact as JSON Schema
 	$(PY) -m reports.json_schemas
 
-constraints: $(DOCS_STAMP)  ## write down the versions of .venv
+constraints: $(STAMP)  ## write down the versions of .venv
 	(head -2 constraints.txt; $(PY) -m pip freeze --exclude-editable) > constraints.tmp && mv constraints.tmp constraints.txt
 
 clean:  ## remove .venv, the built site and caches; data, runs and the tracking store stay
