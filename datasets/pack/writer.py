@@ -1,13 +1,12 @@
 """Writing a pack: shard by shard, so that what was killed goes on, and finished by one last file."""
 
-import errno
 import hashlib
 import json
 import os
 import time
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
-from datasets.files import content_digest
+from datasets.files import content_digest, disk
 from datasets.files.paths import names_array
 from datasets.fingerprint import fingerprint as hash_of
 from datasets.images.encoded import Content, FrameBytes
@@ -335,22 +334,10 @@ def _alone(folder: Path) -> Iterator[None]:
                 marker.unlink(missing_ok=True)
 
 
-@contextmanager
-def _on_disk(folder: Path) -> Iterator[None]:
-    """Turn what goes wrong on the disk into one sentence.
-
-    Raises:
-        DataError: for every OSError inside the block.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DataError(
-                f"the disk is full while the pack {folder} is written; free some space and run the same command again, "
-                "it goes on behind the last finished shard"
-            ) from error
-        reason = error.strerror or str(error)
-        raise DataError(
-            f"the pack {folder} cannot be written ({reason}); name a folder that you may write to"
-        ) from error
+def _on_disk(folder: Path) -> AbstractContextManager[None]:
+    """Turn what goes wrong on the disk into one sentence."""
+    return disk.one_sentence(
+        f"the disk is full while the pack {folder} is written; free some space and run the same command again, "
+        "it goes on behind the last finished shard",
+        lambda reason: f"the pack {folder} cannot be written ({reason}); name a folder that you may write to",
+    )

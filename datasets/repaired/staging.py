@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from datasets.errors import DataError
+from datasets.files import disk
 from datasets.files.manifest import REPAIRED, UNFINISHED
 from files import lock
 from files.formats import json as files_json
@@ -104,25 +105,13 @@ def sweep(root: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-@contextmanager
-def writing_to(root: Path) -> Iterator[None]:
-    """Turn what goes wrong on the disk into one sentence.
-
-    Raises:
-        DataError: for every OSError inside the block.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DataError(
-                f"the disk is full while a repaired set is written to {root}: free some space and start the same job "
-                "again, it continues where it stopped; or choose another folder"
-            ) from error
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise DataError(
-            f"a repaired set cannot be written to {root} ({reason}): choose a folder that you may write to"
-        ) from error
+def writing_to(root: Path) -> AbstractContextManager[None]:
+    """Turn what goes wrong on the disk into one sentence."""
+    return disk.one_sentence(
+        f"the disk is full while a repaired set is written to {root}: free some space and start the same job "
+        "again, it continues where it stopped; or choose another folder",
+        lambda reason: f"a repaired set cannot be written to {root} ({reason}): choose a folder that you may write to",
+    )
 
 
 def put(path: str, data: bytes) -> None:

@@ -12,12 +12,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from datasets.errors import DataError
+from datasets.files import disk
 from datasets.files.manifest import MANIFEST
 from datasets.images import jpeg
 from datasets.synthwalk import presets, truth
@@ -85,31 +87,31 @@ def place(root: Path, fingerprint: str, manifest: Path, write: Callable[[Path], 
     if _is_rendered(fingerprint, root, manifest):
         return
     partial = root.parent / f".{root.name}.partial-{os.getpid()}"
+    busy = lock.held(root.parent / f".{root.name}.rendering.lock", waiting=lambda owner: _wait_for(owner, root))
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with lock.held(root.parent / f".{root.name}.rendering.lock", waiting=lambda owner: _wait_for(owner, root)):
-            if _is_rendered(fingerprint, root, manifest):
-                return  # another process rendered the same world meanwhile
-            _sweep(root)
-            partial.mkdir()
-            write(partial)
-            partial.replace(root)
-    except OSError as error:
-        raise DataError(_sentence(root, error)) from error
+        with _on_disk(root):
+            root.parent.mkdir(parents=True, exist_ok=True)
+            with busy:
+                if _is_rendered(fingerprint, root, manifest):
+                    return  # another process rendered the same world meanwhile
+                _sweep(root)
+                partial.mkdir()
+                write(partial)
+                partial.replace(root)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _on_disk(root: Path) -> AbstractContextManager[None]:
+    """Turn what goes wrong on the disk into one sentence."""
+    return disk.one_sentence(
+        f"The disk is full while SynthWalk is rendered to {root}: free some space or choose another folder.",
+        lambda reason: f"SynthWalk cannot be written to {root} ({reason}): choose a folder that you may write to.",
+    )
+
+
 def _wait_for(owner: str, root: Path) -> None:
     say(f"another process{f' ({owner})' if owner else ''} is writing {root}; waiting for it ...")
-
-
-def _sentence(root: Path, error: OSError) -> str:
-    """What went wrong while writing, and the way out."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full while SynthWalk is rendered to {root}: free some space or choose another folder."
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return f"SynthWalk cannot be written to {root} ({reason}): choose a folder that you may write to."
 
 
 def _is_rendered(fingerprint: str, root: Path, manifest: Path) -> bool:
