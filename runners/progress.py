@@ -65,14 +65,7 @@ def shown_on(screen: Screen) -> Iterator[None]:
 
 @contextmanager
 def step_bar(title: str, total: int, unit: str, *, done: int = 0) -> Iterator[Bar]:
-    """A bar for one step of a run.
-
-    Args:
-        title: what is being done, in a few words.
-        total: how many units there are in all.
-        unit: what is counted, such as ``frames``.
-        done: how many an earlier, interrupted run had finished.
-    """
+    """A bar for one step of a run, on the screen in use. Arguments as in `files.progress.step_bar`."""
     screen = _screen.get()
     if screen is not None:
         with screen.bar(title, total, unit, done) as drawn:

@@ -56,14 +56,7 @@ def check_shape(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, 
 
 
 def check_truth(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, int], file: str, name: str) -> None:
-    """Refuse a truth that is no yes, no or unknown.
-
-    Args:
-        arrays: name -> array.
-        key: which of them.
-        shape: that is expected, [N, A].
-        file: that it came from, for messages.
-        name: of what holds it, for messages.
+    """Refuse a truth [N, A] that is no yes, no or unknown. Arguments as in `check_shape`.
 
     Raises:
         ReportError: it has another shape or value.
@@ -76,14 +69,7 @@ def check_truth(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, 
 
 
 def check_chances(arrays: Mapping[str, NDArray[Any]], key: str, shape: tuple[int, int], file: str, name: str) -> None:
-    """Refuse chances outside 0 and 1.
-
-    Args:
-        arrays: name -> array.
-        key: which of them.
-        shape: that is expected, [N, A].
-        file: that it came from, for messages.
-        name: of what holds it, for messages.
+    """Refuse chances [N, A] outside 0 and 1. Arguments as in `check_shape`.
 
     Raises:
         ReportError: it has another shape or value.

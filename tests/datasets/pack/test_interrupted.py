@@ -24,6 +24,7 @@ from datasets.pack.file_format import PackReport
 from datasets.tracklet import Split
 from files import digest
 from tests.datasets import mars_folder
+from tests.datasets.racing import race
 
 SHARD = 4_500
 
@@ -238,20 +239,7 @@ def test_a_second_writer_is_told_and_harms_nothing(
 
 def test_many_writers_at_once_leave_one_whole_pack(source: Split, tmp_path: Path) -> None:
     write(source, tmp_path / "whole")
-    ends: list[str] = []
-
-    def race() -> None:
-        try:
-            write(source, tmp_path / "pack")
-            ends.append("written")
-        except DataError as error:
-            ends.append(str(error))
-
-    threads = [threading.Thread(target=race) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    ends = race(lambda: write(source, tmp_path / "pack"))
     assert "written" in ends
     assert all(end == "written" or "right now" in end for end in ends)
     assert tree(tmp_path / "pack") == tree(tmp_path / "whole")

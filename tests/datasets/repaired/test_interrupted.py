@@ -25,6 +25,7 @@ from datasets.repaired.baselines import Drop, TemporalMedian
 from datasets.repaired.interface import Footage
 from datasets.tracklet import Split, Tracklet
 from tests.datasets import mars_folder
+from tests.datasets.racing import race
 
 CALLS = {"by": "test"}
 
@@ -257,20 +258,7 @@ def test_a_second_writer_is_told(source: Split, tmp_path: Path) -> None:
 
 def test_many_writers_at_once_leave_one_whole_set(source: Split, tmp_path: Path) -> None:
     whole = tree(write(source, tmp_path / "whole"))
-    ends: list[str] = []
-
-    def race() -> None:
-        try:
-            write(source, tmp_path / "set")
-            ends.append("written")
-        except DataError as error:
-            ends.append(str(error))
-
-    threads = [threading.Thread(target=race) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    ends = race(lambda: write(source, tmp_path / "set"))
     assert tree(tmp_path / "set") == whole
     assert "written" in ends
     assert all(end == "written" or "right now" in end for end in ends)
