@@ -9,7 +9,6 @@ too short for the clip is never a side effect but a parameter, `short`:
     pad           its last frame is repeated, but masked: the network ignores it
 """
 
-import difflib
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import DataError
+from files.errors import did_you_mean
 
 Short = Literal["loop", "repeat-last", "pad"]
 Starts = Literal["all", "all-but-last"]
@@ -229,8 +229,8 @@ def rule(name: str) -> Rule:
         DataError: for an unknown name, with near matches.
     """
     if name not in RULES:
-        near = difflib.get_close_matches(name, RULES, n=3, cutoff=0.5)
-        raise DataError(f"there is no frame sampling called {name!r}; try {' or '.join(near or RULES)}")
+        hint = did_you_mean(name, RULES, cutoff=0.5) or f"known: {', '.join(RULES)}"
+        raise DataError(f"there is no frame sampling called {name!r}; {hint}")
     return RULES[name]
 
 

@@ -9,7 +9,7 @@ descriptors of frame m (P = h w positions) and ``W_r [K, P]`` the weights for th
     W @ cost_volume_n = (sum over m != n of W_rank(n, m) @ X_m^T) @ X_n / D                  (K x D) @ (D x P)
 
 and as rank(n, m) is m for the frames before n and m - 1 for those behind, running sums over m serve all n: work and
-memory grow with T, not with T^2, and with P, not with P^2.  `cost_volume` forms the volume, as the plain reference.
+memory grow with T, not with T^2, and with P, not with P^2.
 """
 
 from typing import Literal, cast
@@ -38,22 +38,6 @@ def standardise(descriptors: Tensor, std: Literal["unbiased", "biased"]) -> Tens
     x = descriptors.float()
     centred = x - x.mean(dim=2, keepdim=True)
     return centred / (x.std(dim=2, keepdim=True, correction=int(std == "unbiased")) + EPSILON)
-
-
-def cost_volume(x: Tensor) -> Tensor:
-    """The NCC of each position of each frame with every position of the other frames, in one batched product.
-
-    Args:
-        x: standardised descriptors ``[B, T, D, P]``.
-
-    Returns:
-        ``[B, T, (T - 1) P, P]``; entry ``[b, n, r P + q, p]`` compares position p of frame n with position q of the
-        r-th other frame, in rising order with n itself left out.
-    """
-    frames = x.shape[1]
-    others = torch.tensor([[m for m in range(frames) if m != n] for n in range(frames)], device=x.device)
-    rows = x[:, others].transpose(-1, -2).flatten(2, 3)  # [B, T, (T - 1) P, D]
-    return rows @ x / x.shape[2]
 
 
 def summarise(x: Tensor, weight: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ def patch_similarity(current: Tensor, neighbour: Tensor) -> Tensor:
     """Cosine of all 3x3 patches of two maps.
 
     The product of two patches is the sum over nine shifts of the product of two vectors, so products of vectors are
-    formed once and summed along both positions at a time: no patch is ever laid out (`plain_similarity` does).
+    formed once and summed along both positions at a time: no patch is ever laid out.
 
     Args:
         current: ``[N, C, h, w]`` float32.
@@ -37,16 +37,6 @@ def patch_similarity(current: Tensor, neighbour: Tensor) -> Tensor:
     products = _over_patches(products.reshape(len(products), *current.shape[2:], *neighbour.shape[2:]))
     scaled = products.flatten(3).flatten(1, 2) * _one_over_length(current)[:, :, None]
     return (scaled * _one_over_length(neighbour)[:, None]).clamp(-1, 1)
-
-
-def plain_similarity(current: Tensor, neighbour: Tensor) -> Tensor:
-    """The reference of `patch_similarity`: nine times the numbers, about ten times as slow."""
-
-    def directions(vectors: Tensor) -> Tensor:  # [N, D, P]
-        length = vectors.norm(dim=1, keepdim=True)
-        return torch.where(length > SMALL, vectors / length.clamp_min(SMALL), torch.zeros_like(vectors))
-
-    return directions(patches(current)).transpose(1, 2) @ directions(patches(neighbour))
 
 
 def _over_patches(products: Tensor) -> Tensor:

@@ -4,13 +4,13 @@ Of each experiment (data set and protocol), paper, profile and budget the latest
 that was found is named with the reason why it does not count.
 """
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from files.errors import did_you_mean
 from reports.errors import NothingToReport, ReportError
 from reports.records import splits
 from reports.records.result import SCHEMA
@@ -159,8 +159,8 @@ def _of_papers(found: Found, papers: Sequence[str] | None) -> Found:
     there = sorted({str(run.data.tags.get("paper")) for _, run in found})
     for paper in papers:
         if paper not in there:
-            near = difflib.get_close_matches(paper, there, n=3, cutoff=0.4) or there
-            hint = f"there are {', '.join(near)}." if near else "the store holds no job yet."
+            some = f"there are {', '.join(there)}." if there else "the store holds no job yet."
+            hint = did_you_mean(paper, there, cutoff=0.4) or some
             raise ReportError(f"paper {paper!r} is not recorded; {hint}")
     return [(name, run) for name, run in found if run.data.tags.get("paper") in papers]
 
@@ -171,9 +171,10 @@ def _named(found: Found, parents: Sequence[str]) -> Found:
         matching = [one for one in found if str(one[1].info.run_id).startswith(wanted)]
         if len(matching) != 1 or not wanted:
             ids = [str(run.info.run_id) for _, run in found]
-            near = difflib.get_close_matches(wanted, ids, n=2, cutoff=0.6) or ids[:3]
-            hint = f"; there are {', '.join(near)}" if near else ""
-            raise ReportError(f"{len(matching)} jobs have a parent run whose id starts with {wanted!r}{hint}.")
+            hint = did_you_mean(wanted, ids, most=2) or (
+                f"there are {', '.join(ids[:3])}." if ids else "there is none."
+            )
+            raise ReportError(f"{len(matching)} jobs have a parent run whose id starts with {wanted!r}; {hint}")
         chosen[str(matching[0][1].info.run_id)] = matching[0]
     return list(chosen.values())
 

@@ -5,7 +5,6 @@ frame = reports.load("reid/synthwalk/res50-rgb-single-pass")     # one row for e
 """
 
 import datetime
-import difflib
 import logging
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from files import leftovers
+from files.errors import did_you_mean
 from files.formats import json as json_files
 from reports.errors import NothingToReport, ReportError
 from reports.records import kinds
@@ -154,8 +154,8 @@ class Reader:
         if found is not None and found.lifecycle_stage == "active":
             return str(found.experiment_id)
         names = [one.name for one in self._ask(self.client.search_experiments) if one.name != "Default"]
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)[:5]
-        hint = f"did you mean {', '.join(near)}?" if near else "the store holds no experiment yet."
+        some = f"there are {', '.join(sorted(names)[:5])}." if names else "the store holds no experiment yet."
+        hint = did_you_mean(name, names, cutoff=0.4) or some
         raise ReportError(f"no experiment {name!r} in {self.uri}; {hint}")
 
     def experiments(self, prefix: str = "") -> list[str]:
@@ -192,8 +192,8 @@ class Reader:
             papers = sorted({str(run.data.tags.get("paper")) for run in runs})
             runs = [run for run in runs if run.data.tags.get("paper") == paper]
             if not runs:
-                near = difflib.get_close_matches(paper, papers, n=3, cutoff=0.4) or papers
-                raise ReportError(f"paper {paper!r} is not recorded in {experiment}; there are {', '.join(near)}.")
+                hint = did_you_mean(paper, papers, cutoff=0.4) or f"there are {', '.join(papers)}."
+                raise ReportError(f"paper {paper!r} is not recorded in {experiment}; {hint}")
         return max(runs, key=lambda run: (run.info.status == "FINISHED", run.info.end_time or 0, run.info.start_time))
 
     def children(self, parent: "Run") -> "list[Run]":

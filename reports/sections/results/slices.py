@@ -4,7 +4,6 @@ COSAM's table 7 asks this of handbag, hat and backpack; here any attribute can b
 few people is no basis for a statement, so it says that it cannot tell, and why.
 """
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from files.errors import did_you_mean
 from protocols.statistics import clustered_bootstrap, paired_difference, verdict
 from reports.errors import ReportError
 from reports.ledger.difference import FEWEST_PEOPLE
@@ -83,9 +83,8 @@ def find(job: Job, names: Sequence[str]) -> tuple[Sliced, ...]:
             )
         if _plain(name) not in known:
             listed = ", ".join(exact)
-            near = [known[one]["name"] for one in difflib.get_close_matches(_plain(name), known, n=3, cutoff=0.5)]
-            hint = f"did you mean {', '.join(near)}? " if near else ""
-            raise ReportError(f"no attribute {name!r} was recorded; {hint}Recorded: {listed}.")
+            hint = did_you_mean(name.lower(), exact, cutoff=0.5)
+            raise ReportError(f"no attribute {name!r} was recorded; {hint + ' ' if hint else ''}Recorded: {listed}.")
         found.append(known[_plain(name)])
     return tuple(_slice(job, one) for one in {one["name"]: one for one in found}.values())
 

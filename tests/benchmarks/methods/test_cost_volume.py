@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from methods.cosam.cosegmentation import SUMMARY, cost_volume, standardise, summarise
+from methods.cosam.cosegmentation import SUMMARY, standardise, summarise
+from tests.methods.cosam.cost_volume_reference import cost_volume
 
 FRAMES = 4
 # where -> channels, D_R as released, positions at 256 x 128

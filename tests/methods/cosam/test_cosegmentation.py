@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from methods.cosam.cosegmentation import Cosam, cost_volume, standardise, summarise
+from methods.cosam.cosegmentation import Cosam, standardise, summarise
 from methods.cosam.options import READINGS, Options
+from tests.methods.cosam.cost_volume_reference import cost_volume
 
 PAPER, RELEASED = Options(), Options(**READINGS["released"])
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from methods.vrstc.attention import SMALL, PatchAttention, patch_similarity, plain_similarity
+from methods.vrstc.attention import SMALL, PatchAttention, patch_similarity
+from tests.methods.vrstc.patch_reference import plain_similarity
 
 
 def looped_patch(maps: Tensor, row: int, column: int) -> Tensor:

@@ -102,7 +102,7 @@ def test_unknown_names_are_answered_with_near_matches(many: tuple[str, dict[str,
     uri, parents = many
     with pytest.raises(ReportError, match="did you mean reid/synthwalk/rgb-snippets"):
         load_all(uri, experiments=["reid/synthwalk/rgb-snipets"])
-    with pytest.raises(ReportError, match=r"paper 'alfa' is not recorded; there are alpha"):
+    with pytest.raises(ReportError, match=r"paper 'alfa' is not recorded; did you mean alpha"):
         load_all(uri, papers=["alfa"])
     wrong = parents["alpha"][:-1] + ("0" if parents["alpha"][-1] != "0" else "1")
     with pytest.raises(ReportError, match=parents["alpha"]):

@@ -43,7 +43,7 @@ def test_per_query_values_average_to_the_recorded_accuracy(job: Job) -> None:
 def test_unknown_names_answer_with_near_matches(reader: Reader) -> None:
     with pytest.raises(reports.ReportError, match="did you mean reid/synthwalk/res50-rgb-single-pass"):
         load_job(reader, "reid/synthwalk/res50-rgb-singlepass")
-    with pytest.raises(reports.ReportError, match=r"paper 'gtlr' is not recorded .* there are gltr"):
+    with pytest.raises(reports.ReportError, match=r"paper 'gtlr' is not recorded .* did you mean gltr"):
         load_job(reader, EXPERIMENT, paper="gtlr")
 
 
