@@ -179,7 +179,7 @@ def test_the_command_builds_all_and_answers_bad_input_with_one_sentence(
     told = json.loads(capsys.readouterr().out)
     assert list(told["claims"]["counts"]) == ["beta"]
     assert main(["--all", "--tracking-uri", many[0], "--paper", "bata", "--out", str(tmp_path)]) == 2
-    assert "there are beta" in capsys.readouterr().err
+    assert "did you mean beta" in capsys.readouterr().err
     assert main(["--tracking-uri", many[0]]) == 2
     assert "add --all" in capsys.readouterr().err
     assert main(["--all", "--tracking-uri", fake.fresh(tmp_path / "none")]) == 3
