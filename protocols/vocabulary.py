@@ -60,6 +60,23 @@ Control = Literal["shuffled", "mlp", "uniform"]
 CONTROLS: tuple[Control, ...] = get_args(Control)
 """What is trained beside an arm to tell where its gain comes from."""
 
+Oracle = Literal["true-visibility", "true-masks", "true-masks-and-things", "true-attributes", "true-gait"]
+ORACLES: tuple[Oracle, ...] = get_args(Oracle)
+"""Controls that know the truth of a drawn data set: frames weighted by their true visible share, features pooled under
+the true mask of the person (and of what the person carries), true attributes or true gait joined to the descriptor."""
+
+Mechanism = Literal["frame-weights", "masks", "motion", "video", "repair", "attributes"]
+MECHANISMS: tuple[Mechanism, ...] = get_args(Mechanism)
+"""What a paper says that its gain comes from; a perfect version of it is an oracle."""
+
+Gain = Literal["reproduced", "not reproduced", "undecided"]
+GAINS: tuple[Gain, ...] = get_args(Gain)
+"""Whether an arm beats its opponent, as the paper says."""
+
+Cause = Literal["supported", "not supported", "undecided", "cannot apply"]
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+"""Whether a gain comes from what the paper says it comes from, by one control."""
+
 Verdict = Literal["holds", "does not hold", "cannot tell"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
