@@ -96,6 +96,31 @@ class FrameThenTime(Protocol):
 
 
 @runtime_checkable
+class MapsThenFrames(Protocol):
+    """A `FrameThenTime` method that pools one map a frame, and can pool it elsewhere than over the whole frame.
+
+    ``frame_features`` must equal ``pool_maps`` of ``frame_maps`` under weights that are all alike.
+    """
+
+    def frame_maps(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> the trunk's last maps ``[N, C, h, w]``."""
+        ...
+
+    def pool_maps(self, maps: Tensor, weights: Tensor) -> Tensor:
+        """The frame feature with a weighted mean in place of the mean over the map.
+
+        Args:
+            maps: ``[N, C, h, w]`` of `frame_maps`.
+            weights: ``[N, h, w]``, none below 0; only their ratios within a frame count, and where a frame has none
+                above 0 all of its places count alike.
+
+        Returns:
+            ``[N, d]``.
+        """
+        ...
+
+
+@runtime_checkable
 class TemporalHead(Protocol):
     """Keeps all that mixes frames in one module, so that a control can take its place.
 

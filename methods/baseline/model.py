@@ -8,7 +8,7 @@ from ..layers.head import classifier, embedding, neck
 from ..layers.losses import batch_hard_triplet, compute_losses, cross_entropy
 from ..layers.packing import pack, unpack
 from ..layers.pooling import FramePool
-from ..layers.resnet import Trunk, global_average
+from ..layers.resnet import Trunk, global_average, weighted_average
 from .options import Options
 
 
@@ -33,6 +33,14 @@ class Baseline(nn.Module):
     def frame_features(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, d]``."""
         return self.embed(global_average(self.trunk(images)))
+
+    def frame_maps(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> the last maps ``[N, C, h, w]``."""
+        return self.trunk(images)
+
+    def pool_maps(self, maps: Tensor, weights: Tensor) -> Tensor:
+        """``[N, C, h, w]`` and ``[N, h, w]`` -> ``[N, d]``."""
+        return self.embed(weighted_average(maps, weights))
 
     def aggregate(self, features: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, d]`` and ``[B, T]`` bool -> ``[B, D]``."""

@@ -41,7 +41,11 @@ class AttentivePool(nn.Module):
                 f"temporal attention was built for maps of {self.size[0]} x {self.size[1]}, the size of its "
                 f"convolution; it got {maps.shape[2]} x {maps.shape[3]}: create it with the frame_size of these frames"
             )
-        return torch.cat([global_average(maps), functional.relu(self.conv(maps)).flatten(1)], dim=1)
+        return torch.cat([global_average(maps), self.attention(maps)], dim=1)
+
+    def attention(self, maps: Tensor) -> Tensor:
+        """``[N, C, h, w]`` of the size that it was built for -> ``[N, 256]``."""
+        return functional.relu(self.conv(maps)).flatten(1)
 
 
 class AttendedMean(nn.Module):

@@ -8,6 +8,7 @@ ICCV 2019.  README.md lists, by number, where text and released code differ and 
 from collections.abc import Iterable
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import MethodError
@@ -15,7 +16,7 @@ from ..layers.head import neck
 from ..layers.losses import batch_hard_triplet, compute_losses, cross_entropy
 from ..layers.packing import pack, unpack
 from ..layers.pooling import FramePool
-from ..layers.resnet import Trunk
+from ..layers.resnet import Trunk, weighted_average
 from .aggregation import HIDDEN, AttendedMean, AttentivePool, GlobalAverage, MeanOfLSTM
 from .cosegmentation import Cosam
 from .options import Options
@@ -97,6 +98,15 @@ class PlainNetwork(Network):
     def frame_features(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, d]``; with TA its 256 attention channels stand behind the pooled ones."""
         return self.pool(self.trunk(images))
+
+    def frame_maps(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> the last maps ``[N, C, h, w]``."""
+        return self.trunk(images)
+
+    def pool_maps(self, maps: Tensor, weights: Tensor) -> Tensor:
+        """``[N, C, h, w]`` and ``[N, h, w]`` -> ``[N, d]``; TA's 256 attention channels see the whole map as ever."""
+        pooled = weighted_average(maps, weights)
+        return torch.cat([pooled, self.pool.attention(maps)], 1) if isinstance(self.pool, AttentivePool) else pooled
 
     def aggregate(self, features: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, d]`` and ``[B, T]`` bool -> ``[B, D]``."""

@@ -76,6 +76,23 @@ def global_average(maps: Tensor) -> Tensor:
     return maps.mean(dim=(2, 3))
 
 
+def weighted_average(maps: Tensor, weights: Tensor) -> Tensor:
+    """Weighted means over the places of maps.
+
+    Args:
+        maps: ``[N, C, h, w]``.
+        weights: ``[N, h, w]``, none below 0; a map without a weight above 0 is averaged as a whole.
+
+    Returns:
+        ``[N, C]``.
+    """
+    weights = weights.to(maps.dtype)[:, None]  # [N, 1, h, w]
+    total = weights.sum(dim=(2, 3))  # [N, 1]
+    empty = total <= 0
+    pooled = (maps * weights).sum(dim=(2, 3)) / total.masked_fill(empty, 1.0)
+    return torch.where(empty, global_average(maps), pooled)
+
+
 @runtime_checkable
 class Pretrainable(Protocol):
     """A trunk that knows where its ImageNet weights lie."""

@@ -10,7 +10,7 @@ from ..layers.losses import compute_losses, cross_entropy
 from ..layers.nonlocal_block import NonLocalTrunk
 from ..layers.packing import pack, unpack
 from ..layers.pooling import FramePool, masked_mean
-from ..layers.resnet import Trunk, global_average
+from ..layers.resnet import Trunk, global_average, weighted_average
 from .options import Options
 from .regions import region_features, region_rows, region_scores
 
@@ -42,6 +42,14 @@ class PlainNet(nn.Module):
     def frame_features(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, D]``."""
         return global_average(self.trunk(images))
+
+    def frame_maps(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> the last maps ``[N, D, h, w]``."""
+        return self.trunk(images)
+
+    def pool_maps(self, maps: Tensor, weights: Tensor) -> Tensor:
+        """``[N, D, h, w]`` and ``[N, h, w]`` -> ``[N, D]``."""
+        return weighted_average(maps, weights)
 
     def aggregate(self, features: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, D]`` and ``[B, T]`` bool -> ``[B, D]``."""

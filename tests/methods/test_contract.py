@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import methods
+from methods.cosam.aggregation import AttentivePool
 from methods.interface import (
     Attends,
     Explains,
@@ -19,6 +20,7 @@ from methods.interface import (
     FrameThenTime,
     ImageAndVideo,
     LearnsAttributes,
+    MapsThenFrames,
     Method,
     Repair,
     ScoresRegions,
@@ -155,6 +157,34 @@ def test_frame_then_time_is_the_forward_pass(case: Case) -> None:
     features = torch.full((*case.mask.shape, case.network.frame_dim), float("nan"))
     features[case.mask] = rows
     assert_close(case.network.aggregate(features, case.mask), case.descriptors)
+
+
+@of_the_network
+@torch.no_grad()
+def test_maps_pooled_under_even_weights_are_the_frame_features(case: Case) -> None:
+    network = case.network
+    if not isinstance(network, MapsThenFrames):
+        pytest.skip("this method does not pool one map a frame")
+    assert isinstance(network, FrameThenTime)
+    images = case.clips[case.mask]
+    maps, expected = network.frame_maps(images), network.frame_features(images)
+    count, _, *places = maps.shape
+    for even in (1.0, 0.3, 0.0):  # weights of nothing leave the plain mean
+        assert_close(network.pool_maps(maps, torch.full((count, *places), even)), expected)
+    generator = torch.Generator().manual_seed(7)
+    weights = torch.rand(count, *places, generator=generator)
+    weights[0] = 0
+    found = network.pool_maps(maps, weights)
+    assert_close(found[:1], expected[:1])
+    assert_close(network.pool_maps(maps, 5 * weights), found)  # only ratios count
+    spread = maps.flatten(2).std(dim=2).max() > 0
+    assert spread == bool((found[1:] - expected[1:]).abs().max() > 1e-6), "weights move what differs between places"
+    one = torch.zeros(count, *places)
+    one[:, 0, 0] = 2.0
+    constant = maps[:, :, :1, :1].expand_as(maps)
+    if isinstance(getattr(network, "pool", None), AttentivePool):
+        return  # its attention channels see the whole map
+    assert_close(network.pool_maps(maps, one), network.pool_maps(constant, torch.ones(count, *places)))
 
 
 def under(name: str, prefixes: tuple[str, ...]) -> bool:
