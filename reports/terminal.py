@@ -37,6 +37,8 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
     lines = [table.only(columns).as_text(), ""]
     for note in table.notes:
         lines += textwrap.wrap(note, width)
+    if "oracles" in built["tables"]:
+        lines += ["", *oracles(Table.from_dict(built["tables"]["oracles"]), width)]
     for sentence in built.get("splits_told") or ():
         lines += ["", *textwrap.wrap(sentence, width)]
     if "sides" in built["tables"] and len(Table.from_dict(built["tables"]["sides"]).heads()) > 2:
@@ -49,6 +51,12 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
     if "tracking" in built:
         lines.append(f"Runs: {built['experiment']}, parent {built['parent_id']}, in {built['tracking']}")
     return "\n".join(lines)
+
+
+def oracles(table: Table, width: int = WIDEST) -> list[str]:
+    """Lines with what perfect knowledge would gain."""
+    keys = ("control", "of", "mAP", "gain_mAP", "rank1", "gain_rank1")
+    return [*textwrap.wrap(table.caption, width), *table.only(keys).as_text().splitlines()]
 
 
 def repair(built: Mapping[str, Any], width: int = WIDEST) -> list[str]:

@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         f"known: {', '.join(protocols.names())}; own: each paper's own)",
     )
     add_training(what)
-    what.set_defaults(controls="none")
+    what.set_defaults(controls=["none"])
     add_repair(what, ", ".join(repairer_names()))
     add_data(p)
     where = p.add_argument_group("where")
@@ -194,9 +194,10 @@ def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", 
 
     An arm that is rejected in one division of the data is in all: its network is asked, not its weights.
     """
-    refused = jobs[0].rejected(request.runs, request.seeds[0])
+    possible = jobs[0].possible(request.runs)
+    refused = jobs[0].rejected(possible, request.seeds[0])
     number = len(request.seeds) * len(jobs)
-    for one in request.runs:
+    for one in possible:
         key: Key = (request.protocol.name, request.card.key, one.text)
         label = one.label + (f", {one.control}" if one.control else "")
         board.enter(key, label, request.seeds, len(jobs))
@@ -217,7 +218,7 @@ def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", 
                 **({"splits": list(request.splits)} if len(jobs) > 1 else {}),
             }
         )
-    return replace(request, runs=[one for one in request.runs if one.arm.text not in refused])
+    return replace(request, runs=[one for one in possible if one.arm.text not in refused])
 
 
 def _show(board: "Scoreboard", outcome: "Outcome") -> None:

@@ -61,8 +61,8 @@ def test_every_repairer_without_learning_has_a_label() -> None:
 
 
 def test_every_word_has_a_label() -> None:
-    assert set(controls.CONTROL_LABELS) == set(controls.CONTROLS) == {*vocabulary.CONTROLS, "colour"}
-    assert get_args(Control) == vocabulary.CONTROLS
+    assert set(controls.CONTROL_LABELS) == set(controls.CONTROLS) == {*get_args(Control), "colour"}
+    assert get_args(Control) == (*vocabulary.CONTROLS, *vocabulary.UNTRAINED_CONTROLS)
     assert set(test_time_tables.FAMILIES) == set(vocabulary.FAMILIES)
     assert set(test_time_tables.REST) == {"", *vocabulary.RESTS}
     assert set(tables.SIDE_WORDS) == set(vocabulary.SIDES)

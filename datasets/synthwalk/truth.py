@@ -16,10 +16,10 @@ MARS-Attribute; motion is always 0, walking.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,7 @@ _SHAPES: Final[dict[str, tuple[str, tuple[str | int, ...]]]] = {
     "visible_thirds": ("f", ("T", 3)), "view": ("f", (2, "T")), "twin_sizes": ("iu", ("T",)), "twin_bytes": ("u", ()),
 }  # fmt: skip
 """Array of a tracklet's file -> kinds of number, and shape; any length where there is none."""
+_Read = TypeVar("_Read")
 HIDDEN: Final = 0.7  # a frame that shows less of the person than this is occluded, and so is its tracklet
 
 
@@ -137,14 +138,48 @@ def joint_angles(root: Path, key: str, frames: int) -> NDArray[np.float64]:
         DataError: the truth is missing or damaged, or does not know the tracklet.
     """
     stored = read_json(root, "gait")
+
+    def angles(entry: dict[str, Any], walker: dict[str, Any]) -> NDArray[np.float64]:
+        phase = gait.phases(Tempo(**walker["tempo"]), entry["start"], entry["wobble"], frames)
+        return gait.joint_angles(Style(**walker["style"]), phase)
+
+    return _of_walker(stored, root, key, angles)
+
+
+def tempos(root: Path, keys: Sequence[str]) -> NDArray[np.float64]:
+    """The true tempo of the walker of each tracklet, passers-by included: cadence, halting, rhythm [N, 3].
+
+    Units as in `gait.Tempo`.
+
+    Args:
+        root: of the rendered data set.
+        keys: of the tracklets.
+
+    Raises:
+        DataError: the truth is missing or damaged, or does not know a tracklet.
+    """
+    stored = read_json(root, "gait")
+
+    def tempo(entry: dict[str, Any], walker: dict[str, Any]) -> list[float]:
+        one = Tempo(**walker["tempo"])
+        values = [float(one.cadence), float(one.halting), float(one.rhythm)]
+        if not np.isfinite(values).all():
+            raise ValueError(f"tempo {values}")
+        return values
+
+    return np.array([_of_walker(stored, root, key, tempo) for key in keys], dtype=np.float64).reshape(-1, 3)
+
+
+def _of_walker(
+    stored: dict[str, Any], root: Path, key: str, read: Callable[[dict[str, Any], dict[str, Any]], _Read]
+) -> _Read:
+    """What is read from a tracklet's entry in `gait.json` and from that of its walker."""
     tracklets = stored.get("tracklets")
     if not isinstance(tracklets, dict) or key not in tracklets:
         raise DataError(f"{root / 'truth' / 'gait.json'} does not know tracklet {key}; is it of this data set?")
     try:
         entry = tracklets[key]
-        walker = stored["identities"].get(str(entry["person"])) or entry["walker"]
-        phase = gait.phases(Tempo(**walker["tempo"]), entry["start"], entry["wobble"], frames)
-        return gait.joint_angles(Style(**walker["style"]), phase)
+        return read(entry, stored["identities"].get(str(entry["person"])) or entry["walker"])
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise DataError(
             f"{root / 'truth' / 'gait.json'} does not say how tracklet {key} walks ({type(error).__name__}: {error}); "

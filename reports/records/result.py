@@ -156,6 +156,19 @@ class DataRecord(TypedDict):
     test_fingerprint: NotRequired[str]
 
 
+class KnowledgeRecord(TypedDict):
+    """What a control that trains nothing was scored on in place of its arm's descriptors.
+
+    ``words`` say what was known, ``parameters`` are the constants of its rule; of ``without_truth`` out of all test
+    ``tracklets`` nothing was known, and they were left neutral.
+    """
+
+    words: str
+    parameters: dict[str, float]
+    tracklets: int
+    without_truth: int
+
+
 class ResultRecord(TypedDict):
     """``result.json``: one arm, one seed; of a data set with several divisions one of them, named by ``split``."""
 
@@ -193,6 +206,7 @@ class ResultRecord(TypedDict):
     variants: NotRequired[list[VariantRecord]]
     annotation: NotRequired[AnnotationRecord]
     ledger: NotRequired[list[LedgerRow]]
+    knows: NotRequired[KnowledgeRecord]
 
 
 class StripImage(TypedDict):

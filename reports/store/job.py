@@ -7,6 +7,7 @@ from typing import Any
 
 from reports.records.cost import CostRecord
 from reports.records.splits import one_match
+from reports.schema.controls import UNTRAINED_CONTROLS
 from reports.store.arm import Group
 
 
@@ -61,6 +62,15 @@ class Job:
     def arms(self) -> tuple[Group, ...]:
         """Groups that are arms, not controls."""
         return tuple(group for group in self.groups if group.control is None)
+
+    @property
+    def in_results(self) -> tuple[Group, ...]:
+        """Groups that stand in tables of results: arms, controls of causes and the colour row."""
+        return tuple(group for group in self.groups if group.control not in UNTRAINED_CONTROLS)
+
+    def untrained(self) -> tuple[Group, ...]:
+        """Groups that train nothing and score an arm once more: oracles, shuffled labels."""
+        return tuple(group for group in self.groups if group.control in UNTRAINED_CONTROLS)
 
     @property
     def repaired(self) -> bool:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, get_args
 
 from methods.cards.recipe import PROFILES
 from methods.cards.recipe import Precision as Wanted
+from protocols.vocabulary import CONTROLS, UNTRAINED_CONTROLS
 
 if TYPE_CHECKING:
     from runners.plan.environment import Precision
@@ -14,10 +15,13 @@ def add_training(group: argparse._ArgumentGroup) -> None:
     """Which runs of an arm, with which recipe."""
     group.add_argument(
         "--controls",
-        choices=("none", "default", "all"),
-        default="default",
+        nargs="+",
+        default=["default"],
+        metavar="NAME",
         help="shuffled time and a per-frame MLP for arms that claim to use time, uniform weights for those that "
-        "attend: all for the proposed arm and shuffled time for others (default), all for every arm, or none",
+        "attend: all for the proposed arm and shuffled time for others (default), all for every arm, or none. With "
+        "default and all, also what trains nothing: oracles of the baseline where the truth is known, and its "
+        f"shuffled labels. Or by name: {', '.join((*CONTROLS, *UNTRAINED_CONTROLS))}",
     )
     group.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, pooled (default 1)")
     group.add_argument("--seed", type=int, default=0, metavar="FIRST", help="the first seed (default 0)")

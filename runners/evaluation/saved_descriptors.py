@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runners.evaluation.descriptor_set import HEADLINE, IMAGE, Tracklets, write
+from runners.evaluation.descriptor_set import HEADLINE, IMAGE, Tracklets, read, write
 from runners.evaluation.encode import EncodedTestSet
+from runners.plan.step_store import read_json
 
 SCRATCH = "clips"  # folder of a judge step, where descriptors of clips gather until all are there
 _TOLD = (
@@ -33,3 +34,21 @@ def keep(folder: Path, encoded: EncodedTestSet, tracklets: Tracklets, result: Ma
     if encoded.image is not None:
         write(folder / IMAGE, encoded.image, tracklets, about | {"of_what": "image"}, result["fingerprint"])
     shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+
+
+def encoded_of(folder: Path) -> EncodedTestSet:
+    """The descriptors of a finished judge step as they were scored, mapped, not loaded.
+
+    What is not kept is not there: other means over clips, and other choices of a protocol.
+
+    Raises:
+        RunError: they are damaged, or not those of the result beside them.
+    """
+    result = read_json(folder / "result.json")
+    own = result["fingerprint"]
+    image = read(folder / IMAGE, fingerprint=own).features if (folder / IMAGE).is_dir() else None
+    encoders = {}
+    for side, told in (result.get("sides") or {}).items():
+        encoders |= {side[0]: told["query"], side[-1]: told["gallery"]}
+    video = read(folder / HEADLINE, fingerprint=own).features
+    return EncodedTestSet(video, {}, image, result["fed"], encoders)

@@ -99,7 +99,15 @@ def check_answers(split: Split, protocol: Protocol) -> None:
         )
 
 
-def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, store: Frames) -> Scores:
+def score_test_set(
+    encoded: EncodedTestSet,
+    split: Split,
+    protocol: Protocol,
+    store: Frames,
+    *,
+    pictures: bool = True,
+    truly: Split | None = None,
+) -> Scores:
     """Score descriptors of ``split.test``.
 
     Args:
@@ -107,6 +115,9 @@ def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, st
         split: who is query and who is gallery.
         protocol: its distance and convention.
         store: frames of ``split.test``, for the strips.
+        pictures: whether strips are made.
+        truly: the same tracklets with the people that they truly show, where ``split`` has others: these are resampled
+            for intervals, and recorded.
     """
     labels, distance = QueryGalleryLabels.of(split), protocol.scoring.distance
     headline = protocol.sides[0] if protocol.sides else "V2V"
@@ -120,15 +131,16 @@ def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, st
     share = same_camera_error_share(top, *labels.arrays)
     if np.isfinite(share):
         slices["same_camera_share_of_top1_errors"] = share
-    people = labels.arrays[0]
+    shown = truly or split
+    people = QueryGalleryLabels.of(shown).arrays[0]
     found = Scores(
         metrics=metrics_of(ranking),
         intervals=intervals_of(ranking, people),
         conventions=[_convention_record(c, r) for c, r in rankings[headline].items()],
         ledger=_ledger(query, gallery, protocol, labels, rankings[headline]),
         slices=slices,
-        per_query=_per_query(ranking, split, store),
-        strips=_strips(ranking, top, (query, gallery), split, protocol, store),
+        per_query=_per_query(ranking, shown, store),
+        strips=_strips(ranking, top, (query, gallery), split, protocol, store) if pictures else _no_strips(store),
         sides={},
         variants=[],
     )
@@ -255,6 +267,10 @@ def _per_query(ranking: Ranking, split: Split, store: Frames) -> dict[str, NDArr
         "length": store.lengths[split.query_index],
         **_scores(ranking),
     }
+
+
+def _no_strips(store: Frames) -> dict[str, Any]:
+    return {"size": list(store.size), "rows": []}
 
 
 def _strips(

@@ -4,7 +4,7 @@ Nothing here knows MLflow or reports; it yields results in the form that both re
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from runners.evaluation.score_variants import save_choices, score_variants
 from runners.pipeline.data_versions import DataVersions
 from runners.pipeline.ground_truth import GroundTruthChecks, records_in
 from runners.pipeline.test_inputs import test_inputs_of
+from runners.pipeline.untrained import Untrained, trains_nothing
 from runners.plan.environment import describe
 from runners.plan.plan import card_of, labels_of, plan_data, plan_stages, with_attribute_groups
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
@@ -85,6 +86,7 @@ class Job:
     decoded_limit: int = DECODED_LIMIT
     versions: DataVersions = field(init=False)
     truth: GroundTruthChecks = field(init=False)
+    untrained: Untrained = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
 
     def __post_init__(self) -> None:
@@ -97,13 +99,26 @@ class Job:
             shared=self.shared, decoded_limit=self.decoded_limit,
         )  # fmt: skip
         self.truth = GroundTruthChecks(self.versions, self.config)
+        self.untrained = Untrained(self.versions, self.protocol)
+
+    def possible(self, runs: Iterable[ArmRun]) -> list[ArmRun]:
+        """Those that can be asked for here: all but controls that train nothing and miss the truth, or a network."""
+        return [run for run in runs if not self.impossible(run)]
+
+    def impossible(self, run: ArmRun) -> str:
+        """Why a run cannot be asked for here, in one sentence without its end; empty text where it can."""
+        if not trains_nothing(run):
+            return ""
+        run = with_attribute_groups(run, self.config)
+        return self.untrained.impossible(run, plan_stages(run, 0, self.config)[-1].size)
 
     def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:
         """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first.
 
-        Every arm is examined before the first one is trained: one that the protocol rejects is named at once.
+        Every arm is examined before the first one is trained: one that the protocol rejects is named at once. Runs that
+        are not `possible` are left out.
         """
-        runs = [with_attribute_groups(run, self.config) for run in runs]
+        runs = [with_attribute_groups(run, self.config) for run in self.possible(runs)]
         for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
             self._bases.setdefault(_signature(run), run.name)
         planned = (self._plan(run, seeds[0]) for run in runs)
@@ -171,18 +186,22 @@ class Job:
         if fresh:
             examined = self._examine(run, last.size)
             self.versions.train(last)
+            of_arm = self.scored(replace(run, control=None), seed)[0] if trains_nothing(run) else None
             store = self.versions.store("test", last.size, tested, last.crop, last.resize)
             with self.steps.running(step) as folder:
                 if folder is None:  # another process has just finished it
                     return step, False
-                self._score(run, last, tested, store, step, examined, folder)
+                if of_arm is not None:
+                    self._score_untrained(run, last, tested, store, step, examined, self.steps.folder(of_arm), folder)
+                else:
+                    self._score(run, last, tested, store, step, examined, folder)
         return step, fresh
 
     def _arm(self, run: ArmRun, seed: int, measured: set[str]) -> Outcome:
         last, tested = self._plan(run, seed)
         step, fresh = self.scored(run, seed)
         self.versions.train(last)  # a stage of a finished result may be damaged, and its curve is shown
-        log = stage.training_log(last, self.steps)
+        log = [] if trains_nothing(run) else stage.training_log(last, self.steps)
         found = self._load(step, log, fresh)
         return replace(found, records={**found.records, **self.truth.answers(run, last, tested, measured)})
 
@@ -250,41 +269,76 @@ class Job:
         if encoded.by_variant is not None:
             title = f"score test inputs of {run.text}, seed {last.seed}"
             save_choices(score_variants(encoded.by_variant, self.split, self.protocol, store.lengths, title), folder)
+        self._note_scores(run, last, scores, began)
+        about = self._about(run, last, tested, step) | {
+            "cost": examined["cost"] | ({"of": run.name} if run.control else {}),  # controls carry their arm's
+            "admission": examined["admission"],
+            "stages": stage.stage_records(last, self.steps),
+            "fed": encoded.fed,
+        }
+        self._write(folder, scores, encoded, store.lengths, about)
+
+    def _score_untrained(
+        self,
+        run: ArmRun,
+        last: PlannedStage,
+        tested: PlannedData,
+        store: Frames,
+        step: Step,
+        examined: dict[str, Any],
+        of_arm: Path,
+        folder: Path,
+    ) -> None:
+        """Score what stands in place of the arm's own descriptors; it has no cost of its own and no pictures."""
+        began = time.monotonic()
+        found = self.untrained.answer(run, last, tested, of_arm, folder)
+        scores = score.score_test_set(
+            found.encoded, found.split or self.split, self.protocol, store, pictures=False, truly=self.split
+        )
+        self._note_scores(run, last, scores, began)
+        about = self._about(run, last, tested, step) | {
+            "cost": {},
+            "admission": examined["admission"],
+            "stages": [],
+            "fed": found.encoded.fed,
+            "knows": {
+                "words": found.words,
+                "parameters": dict(found.parameters),
+                "tracklets": len(self.split.test),
+                "without_truth": found.without_truth,
+            },
+        }
+        self._write(folder, scores, found.encoded, store.lengths, about, found.split)
+
+    def _note_scores(self, run: ArmRun, last: PlannedStage, scores: score.Scores, began: float) -> None:
         note(
             f"score {run.text} seed {last.seed}{self._where}: mAP {scores.metrics['mAP']:.1f}, "
             f"rank-1 {scores.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
         )
-        self._write(
-            folder,
-            scores,
-            encoded,
-            store.lengths,
-            {
-                "arm": run.name,
-                "label": run.label,
-                "method": run.arm.method,
-                "reading": run.arm.reading,
-                "options": run.arm.settings(),
-                "control": run.control,
-                "of": run.name if run.control else None,
-                "seed": last.seed,
-                "size": list(last.size),
-                "cost": examined["cost"] | ({"of": run.name} if run.control else {}),  # controls carry their arm's
-                "admission": examined["admission"],
-                "stages": stage.stage_records(last, self.steps),
-                "fingerprint": step.fingerprint,
-                "precision": last.precision,
-                "fed": encoded.fed,
-                **({"labels": last.labels.name} if last.labels else {}),
-                "data": {
-                    "train": run.trained_on,
-                    "test": run.tested_on,
-                    "base": self._bases.get(_signature(run), run.name),
-                    "train_fingerprint": last.data.fingerprint,
-                    "test_fingerprint": tested.fingerprint,
-                },
+
+    def _about(self, run: ArmRun, last: PlannedStage, tested: PlannedData, step: Step) -> dict[str, Any]:
+        """What is recorded of an arm or a control whatever was scored."""
+        return {
+            "arm": run.name,
+            "label": run.label,
+            "method": run.arm.method,
+            "reading": run.arm.reading,
+            "options": run.arm.settings(),
+            "control": run.control,
+            "of": run.name if run.control else None,
+            "seed": last.seed,
+            "size": list(last.size),
+            "fingerprint": step.fingerprint,
+            "precision": last.precision,
+            **({"labels": last.labels.name} if last.labels else {}),
+            "data": {
+                "train": run.trained_on,
+                "test": run.tested_on,
+                "base": self._bases.get(_signature(run), run.name),
+                "train_fingerprint": last.data.fingerprint,
+                "test_fingerprint": tested.fingerprint,
             },
-        )
+        }
 
     def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
         """The sanity row: what the colour of clothes alone gets."""
@@ -328,6 +382,7 @@ class Job:
         encoded: encode.EncodedTestSet,
         lengths: NDArray[np.int64],
         about: dict[str, Any],
+        scored_as: Split | None = None,
     ) -> None:
         result = {
             "schema": SCHEMA,
@@ -365,7 +420,7 @@ class Job:
             }
         write_bytes(folder / "per_query.npz", score.to_npz(per_query))
         write_json(folder / "strips.json", scores.strips)
-        keep(folder, encoded, Tracklets.of(self.split, lengths), result)
+        keep(folder, encoded, Tracklets.of(scored_as or self.split, lengths), result)
         write_json(folder / "result.json", result)
 
     def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:

@@ -10,6 +10,7 @@ from datasets.tracklet import Split
 from runners.cli.options import chosen_precision
 from runners.derived_data.annotations import find_annotation, find_source
 from runners.derived_data.load import load_data
+from runners.errors import NotPossible
 from runners.evaluation.score import check_answers
 from runners.pipeline.configuration import config_of
 from runners.pipeline.job import Job, Outcome
@@ -50,7 +51,8 @@ def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str]
         slices: attributes that a report will ask for.
 
     Raises:
-        RunError, NotPossible: the divisions cannot be averaged, or the protocol's rules not be kept on them.
+        RunError, NotPossible: the divisions cannot be averaged, the protocol's rules not be kept on them, or a control
+            that was named cannot be asked for.
     """
     device = choose_device(options.device)  # before the data: a wrong word costs no minute
     chosen_precision(options, device)
@@ -61,7 +63,12 @@ def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str]
     shared = splits[0] if splits[0].divisions > 1 else None
     if shared is not None and shared.number != 0:  # always the same one, so that its frames are found again
         shared = load_data(options.dataset, options.data_root, request.size, 0)
-    return tuple(_prepare(split, request, options, slices, device, shared) for split in splits)
+    jobs = tuple(_prepare(split, request, options, slices, device, shared) for split in splits)
+    for run in request.runs:
+        reason = jobs[0].impossible(run) if run.control in request.named_controls else ""
+        if reason:
+            raise NotPossible(f"--controls {' '.join(request.named_controls)}: {reason}; leave {run.control} out.")
+    return jobs
 
 
 def _prepare(

@@ -20,6 +20,7 @@ from runners.pipeline.selection import (
     choose_seeds,
     parse_size,
 )
+from runners.plan.controls import named_controls, untrained_controls
 from runners.plan.splits import check_protocol, choose_splits
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Request:
         protocol: how it is scored.
         label_sources: arms whose labels are shown.
         splits: the data set's divisions that are run, ascending; only 0 where it has one.
+        named_controls: controls that were asked for by name.
     """
 
     card: Card
@@ -53,6 +55,7 @@ class Request:
     protocol: Protocol
     label_sources: "list[Arm]"
     splits: tuple[int, ...] = (0,)
+    named_controls: tuple[str, ...] = ()
 
 
 def check(
@@ -72,13 +75,16 @@ def check(
     seeds = choose_seeds(options.seed, options.seeds)
     rules = protocols.load(protocol or card.constraints.protocol)
     repairers = choose_repairers(card, rules, options.repairers, options.dataset == "synthwalk")
-    runs = choose_runs(choose_arms(card, arms or []), options.controls, repairers)
+    chosen = choose_arms(card, arms or [])
+    untrained = untrained_controls(card, chosen, options.controls, options.dataset == "synthwalk")
+    runs = choose_runs(chosen, options.controls, repairers, untrained)
     splits = choose_splits(options.splits, options.dataset)
     check_protocol(rules, options.dataset)
     _check_repair(runs, options.dataset)
     size = parse_size(options.size) if options.size else _size_of(card, runs[0].arm, options.profile)
     work = folder_of_work(options.work)
-    return Request(card, runs, seeds, size, work, rules, choose_label_sources(card, runs, default=not arms), splits)
+    sources = choose_label_sources(card, runs, default=not arms)
+    return Request(card, runs, seeds, size, work, rules, sources, splits, named_controls(options.controls))
 
 
 def _check_repair(runs: "Sequence[ArmRun]", dataset: str) -> None:

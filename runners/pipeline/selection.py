@@ -1,16 +1,18 @@
 """Which arms and seeds a job runs, from what the user typed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import methods
 from methods.arms import Arm
 from methods.cards.card import SERVING, Card
 from protocols.interface import Protocol
+from protocols.vocabulary import UntrainedControl
 from reports.schema.vocabulary import ORACLE, RAW
 from runners.errors import RunError
+from runners.plan.controls import controls_for
 from runners.plan.data_names import parse_repairer
-from runners.plan.plan import controls_for
 from runners.plan.plan_types import ArmRun
 
 MAX_SEED = 2**31 - 1
@@ -54,15 +56,30 @@ def main_arms(card: Card) -> list[str]:
     return chosen or list(card.default_arms())
 
 
-def choose_runs(arms: Sequence[Arm], controls: str, repairers: Sequence[str] = ()) -> list[ArmRun]:
+def choose_runs(
+    arms: Sequence[Arm],
+    controls: str | Sequence[str],
+    repairers: Sequence[str] = (),
+    untrained: Mapping[str, Sequence[UntrainedControl]] = MappingProxyType({}),
+) -> list[ArmRun]:
     """Every arm, followed by those of its controls that are wanted, and by itself on repaired data.
 
     For each repairer an arm is trained and scored on {raw, repaired} x {raw, repaired}, the raw pair being the arm
     itself. An arm whose card says what it is trained or scored on is left at that.
+
+    Args:
+        arms: that are run.
+        controls: as in `runners.plan.controls.controls_for`.
+        repairers: as the user writes them.
+        untrained: by the text of an arm, controls of it that train nothing.
+
+    Raises:
+        RunError: an unknown control.
     """
     runs = []
     for arm in arms:
-        runs += [ArmRun(arm, control) for control in (None, *controls_for(arm, controls))]
+        beside = (*controls_for(arm, controls), *untrained.get(arm.text, ()))
+        runs += [ArmRun(arm, control) for control in (None, *beside)]
         if arm.train_on or arm.test_on:
             continue
         for repairer in repairers:

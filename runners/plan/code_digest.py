@@ -38,6 +38,7 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "files.lock": "keeps two processes apart; writes nothing",
     "files.plug_ins": "finds kinds of results; a step names the module of its own",
     "runners.ground_truth.discovery": "finds measurements; each is a step, which names its module",
+    "runners.oracles.discovery": "finds controls that train nothing; a step names the code of its own",
     "files.inventory": "tells whether files are what was written",
     "protocols.discovery": "finds protocols; a step names the file of its own",
     "methods.cards.validation": "refuses a card or lets it pass; what a card says is among the inputs",
@@ -102,17 +103,19 @@ _FIXED: Mapping[str, Kind] = {
             "runners.training.stage",
         )
     ),
+    "masked": Kind(("runners.oracles.mask_features", "datasets.frames.open", "datasets.frames.shared")),
     "examine": Kind(("protocols.admission", "protocols.cost.measure", "runners.training.stage")),
     "judge": Kind(("runners.pipeline.job", "runners.evaluation.score", "runners.pipeline.ground_truth")),
 }
 
 
-def measured(folder: Path, package: str) -> dict[str, Kind]:
+def measured(folder: Path, package: str, carried_out: str = "runners.pipeline.ground_truth") -> dict[str, Kind]:
     """Kinds of steps that modules of a folder state as ``STEP``, read as text: nothing is imported.
 
     Args:
-        folder: of `runners.ground_truth`, or one that holds a ``measurement.py``.
+        folder: of `runners.ground_truth` or `runners.oracles`, or one that holds a ``measurement.py``.
         package: its dotted name.
+        carried_out: module that carries them out.
 
     Returns:
         Kind -> its modules: the one that states it, those of its ``ENTRIES``, and that which carries it out.
@@ -121,7 +124,7 @@ def measured(folder: Path, package: str) -> dict[str, Kind]:
     for file in sorted(folder.glob("*.py")):
         stated = _constants(file)
         if isinstance(stated.get("STEP"), str):
-            entries = (f"{package}.{file.stem}", "runners.pipeline.ground_truth", *stated.get("ENTRIES", ()))
+            entries = (f"{package}.{file.stem}", carried_out, *stated.get("ENTRIES", ()))
             found[stated["STEP"]] = Kind(entries)
     return found
 
@@ -138,13 +141,15 @@ def _constants(file: Path) -> dict[str, Any]:
 
 
 _MEASURED = measured(Path(__file__).parents[1] / "ground_truth", "runners.ground_truth")
+_UNTRAINED = measured(Path(__file__).parents[1] / "oracles", "runners.oracles", "runners.pipeline.untrained")
 
-KINDS: Mapping[str, Kind] = {**_FIXED, **_MEASURED}
-"""Every kind of step of the suite, and decoded frames."""
+KINDS: Mapping[str, Kind] = {**_FIXED, **_MEASURED, **_UNTRAINED}
+"""Every kind of step of the suite, decoded frames, and controls that train nothing, whose digest is an input."""
 
 BY_FINGERPRINT: Mapping[str, str] = {
     **_DATA,
     **{kind.entries[0]: f"what it measures is a step: {step}" for step, kind in _MEASURED.items()},
+    **{kind.entries[0]: f"its digest is an input where it is scored: {step}" for step, kind in _UNTRAINED.items()},
 }
 """Has its say through data or through a step whose fingerprint is an input; followed only where it is that step."""
 

@@ -16,7 +16,7 @@ from datasets.repaired.write import fingerprint_of
 from methods.arms import Arm
 from methods.cards.card import ANNOTATED, SERVING, Card
 from methods.cards.recipe import Length, Recipe, Stage
-from protocols.vocabulary import CONTROLS, Control
+from protocols.vocabulary import Control
 from reports.schema.vocabulary import RAW
 from runners.errors import RunError
 from runners.plan.code_digest import code_digest
@@ -292,26 +292,6 @@ def _control_in(run: ArmRun, stage: Stage) -> Control | None:
     if run.control == "shuffled" and stage.data == "clips":
         return "shuffled"
     return None
-
-
-def controls_for(arm: Arm, wanted: str) -> tuple[Control, ...]:
-    """Controls that apply to an arm: all to one that claims to use time, uniform weights to any that attends.
-
-    Args:
-        arm: whose.
-        wanted: ``all`` that apply; ``default``: all for the proposed arm, and shuffled time for others that claim to
-            use time; ``none``.
-
-    Raises:
-        RunError: an unknown word.
-    """
-    if wanted not in ("none", "default", "all"):
-        raise RunError(f"--controls {wanted}: expected none, default or all.")
-    if wanted == "none":
-        return ()
-    if wanted == "default" and arm.role != "proposed":
-        return ("shuffled",) if arm.temporal else ()
-    return tuple(c for c in CONTROLS if (arm.attention if c == "uniform" else arm.temporal))
 
 
 def folder_of_work(path: str) -> Path:

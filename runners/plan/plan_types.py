@@ -95,7 +95,7 @@ class ArmRun:
 
     Attributes:
         arm: what is trained.
-        control: what is taken away from it, or None.
+        control: what is taken away from it, or what it is made to know; None for the arm itself.
         train_on: ``raw`` or a repairer, for an arm that leaves it to the job.
         test_on: the same for what it is scored on.
         attributes: whose attributes it learns, for an arm that leaves it to whoever starts from it.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import protocols
+from protocols.vocabulary import UNTRAINED_CONTROLS
 from runners.plan.code_digest import code_digest
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage, readers
 from runners.plan.step_store import Step
@@ -46,6 +47,8 @@ def score_step(
         "runtime": dict(config.runtime),
         "code": score_code(protocol, config, run.arm.folder),
     }
+    if run.control in UNTRAINED_CONTROLS:
+        inputs["rule"] = code_digest(run.control, arm=run.arm.folder, modules=readers(config))  # its constants too
     return Step("judge", f"{run.text} seed {last.seed}", inputs)
 
 

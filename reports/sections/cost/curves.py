@@ -22,7 +22,7 @@ def curves(given: SectionInput) -> dict[str, Any]:
     return {
         "cmc": Markup(cmc_figure(job)),
         "side": headline_side(job.any_result["protocol"]),
-        "some_drawn": len(drawn) < len(job.groups),
+        "some_drawn": len(drawn) < len(job.in_results),
         "costs": plots.cost_figures(job, drawn),
         "run_ids": tables.results(job).visible().runs(),
     }
@@ -45,6 +45,6 @@ def cmc_figure(job: Job) -> str:
 def _drawn(job: Job) -> list[Group]:
     """What curves show: all, but of arms that differ in their data alone the raw one and the headline arm."""
     if not job.repaired:
-        return list(job.groups)
+        return list(job.in_results)
     headline_one = repairer_names.headline_group(job)
-    return [group for group in job.groups if group.control or not group.data.repaired or group is headline_one]
+    return [group for group in job.in_results if group.control or not group.data.repaired or group is headline_one]

@@ -4,7 +4,7 @@ from typing import Any
 
 from reports.render.table import Column, number
 from reports.sections.interface import Section, SectionInput
-from reports.sections.results import sides, slices, splits, tables
+from reports.sections.results import oracles, sides, slices, splits, tables
 from reports.store import cards, repairer_names
 from reports.store.job import Job
 
@@ -12,7 +12,12 @@ from reports.store.job import Job
 def _results(given: SectionInput) -> dict[str, Any]:
     job = given.job
     arm = repairer_names.headline_group(job).name
-    return {"results": tables.results(job).visible(), "colour_note": _colour_note(job, arm)}
+    perfect = oracles.table(job).visible()
+    return {
+        "results": tables.results(job).visible(),
+        "colour_note": _colour_note(job, arm),
+        "oracles": perfect if perfect.rows else None,
+    }
 
 
 def _splits(given: SectionInput) -> dict[str, Any]:
@@ -81,7 +86,7 @@ SECTIONS = (
         _results,
         20,
         "results.html.j2",
-        lambda given: [tables.results(given.job)],
+        lambda given: [tables.results(given.job), oracles.table(given.job)],
     ),
     Section(
         "splits",

@@ -20,7 +20,7 @@ _KINDS = {"I": "Images", "V": "Videos"}
 
 def matrix(job: Job) -> Table:
     """Every arm on every side with intervals, published numbers below, and which network encoded what."""
-    groups = [group for group in job.groups if group.first.get("sides")]
+    groups = [group for group in job.in_results if group.first.get("sides")]
     found = sides(job)
     reported = cards.published_dataset(job.card, job.any_result["dataset"]["name"])
     columns = [Column("arm", "Arm")]
@@ -62,7 +62,7 @@ def matrix(job: Job) -> Table:
 
 def sides(job: Job) -> tuple[str, ...]:
     """The sides that any run was scored on, the headline first; empty under any other protocol."""
-    there = {side for group in job.groups for side in group.first.get("sides") or ()}
+    there = {side for group in job.in_results for side in group.first.get("sides") or ()}
     wanted = [*(job.any_result["protocol"].get("sides") or ()), *SIDES]
     return tuple(side for side in dict.fromkeys(wanted) if side in there)
 

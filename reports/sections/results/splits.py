@@ -47,7 +47,7 @@ def by_split_table(job: Job, metric: str) -> Table:
     columns += [Column(f"split{one}", str(one), "number", group="Split") for one in job.splits]
     columns += [Column("mean", "Mean", "number"), Column("std", "SD", "number", decimals=2)]
     rows = []
-    for group in job.groups:
+    for group in job.in_results:
         values = group.by_split(metric).mean(axis=0)  # [K]
         cells: tuple[Cell, ...] = (group.label, *(float(one) for one in values), float(values.mean()), spread(values))
         kind = group.control or str(job.card["arms"].get(group.name, {}).get("role", ""))

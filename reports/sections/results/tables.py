@@ -80,15 +80,15 @@ def results(job: Job) -> Table:
             Column("delta_mAP", "Δ mAP", "number", signed=True, data_only=ranks_only),
             Column("delta_rank1", "Δ Rank-1", "number", signed=True),
         ]
-    timed = times.of([group.first["cost"] for group in job.groups])
+    timed = times.of([group.first["cost"] for group in job.in_results])
     columns += [
         Column("gmacs_per_frame", "GMACs a frame", "number", decimals=3),
         Column("params_m", "Params", "number", decimals=2, unit="M"),
         *times.columns(timed),
-        *([Column("precision", "Computed in")] if any(group.precision for group in job.groups) else []),
+        *([Column("precision", "Computed in")] if any(group.precision for group in job.in_results) else []),
     ]
     keys = [column.key for column in columns]
-    rows = tuple(_result_row(job, group, one, keys, reported) for group, one in zip(job.groups, timed, strict=True))
+    rows = tuple(_result_row(job, group, one, keys, reported) for group, one in zip(job.in_results, timed, strict=True))
     measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
     notes = [f"Measured on {dataset_label(here)} under {measured}. Ranges: 95 % intervals, identities resampled."]
     notes += _splits(job)
@@ -97,9 +97,11 @@ def results(job: Job) -> Table:
     notes += _fed(job)
     notes += _computed(job)
     notes += _uniform(job)
-    if any("of" in group.first["cost"] for group in job.groups):
+    if any("of" in group.first["cost"] for group in job.in_results):
         notes.append("Controls show the cost of their arm; they were not measured separately.")
-    own = [(group.label, one) for group, one in zip(job.groups, timed, strict=True) if "of" not in group.first["cost"]]
+    own = [
+        (group.label, one) for group, one in zip(job.in_results, timed, strict=True) if "of" not in group.first["cost"]
+    ]
     notes += times.notes(own)
     if reported and reported != here:
         notes.append(
@@ -190,10 +192,10 @@ def _data(job: Job) -> list[str]:
 def _fed(job: Job) -> list[str]:
     """What each arm was shown at test time, as far as it was recorded."""
     found: dict[str, list[str]] = {}
-    for group in job.groups:
+    for group in job.in_results:
         if group.first.get("fed"):
             found.setdefault(str(group.first["fed"]).rstrip("."), []).append(group.label)
-    networks = [group for group in job.groups if group.control != "colour"]
+    networks = [group for group in job.in_results if group.control != "colour"]
     everybody = len(found) == 1 and sum(map(len, found.values())) >= len(networks)
     return [note.replace("Fed for", "Fed to") for note in _notes_by_label("Fed", found, everybody)]
 
@@ -201,7 +203,7 @@ def _fed(job: Job) -> list[str]:
 def _computed(job: Job) -> list[str]:
     """In what numbers the networks were trained and run, as far as it was recorded."""
     found: dict[str, list[str]] = {}
-    for group in job.groups:
+    for group in job.in_results:
         if group.precision:
             found.setdefault(PRECISION_WORDS.get(group.precision, group.precision), []).append(group.label)
     return _notes_by_label("Computed", {f"in {words}": labels for words, labels in found.items()}, len(found) == 1)

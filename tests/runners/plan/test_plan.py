@@ -11,7 +11,8 @@ from runners.errors import RunError
 from runners.ground_truth.attributes import recognise_step
 from runners.ground_truth.frame_weights import weigh_step
 from runners.pipeline.selection import choose_arms, choose_runs, choose_seeds, parse_size
-from runners.plan.plan import controls_for, plan_stages
+from runners.plan.controls import controls_for
+from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData
 from runners.plan.result_steps import score_step
 from tests.runners.job_config import config
