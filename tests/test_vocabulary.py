@@ -89,7 +89,8 @@ def test_every_check_that_a_protocol_may_require_is_known() -> None:
 
 SPELT = (
     vocabulary.DISTANCE_METRICS, vocabulary.SIDES, vocabulary.RESTS, vocabulary.MEANS, vocabulary.FAMILIES,
-    vocabulary.ARITHMETICS, vocabulary.ACCURACIES, vocabulary.CONTROLS, vocabulary.CHECK_NAMES, vocabulary.WHO,
+    vocabulary.ARITHMETICS, vocabulary.ACCURACIES, vocabulary.CONTROLS, vocabulary.ORACLES,
+    vocabulary.UNTRAINED_CONTROLS, vocabulary.CHECK_NAMES, vocabulary.WHO,
     vocabulary.REFERENCES, words.RUN_KINDS, words.REPAIR_PICTURES, vocabulary.CALL_SCORES,
     words.ATTRIBUTE_KINDS,
 )  # fmt: skip

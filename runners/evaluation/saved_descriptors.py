@@ -37,7 +37,7 @@ def keep(folder: Path, encoded: EncodedTestSet, tracklets: Tracklets, result: Ma
 
 
 def encoded_of(folder: Path) -> EncodedTestSet:
-    """The descriptors of a finished judge step as they were scored, mapped, not loaded.
+    """The descriptors of a finished result as they were scored, mapped, not loaded.
 
     What is not kept is not there: other means over clips, and other choices of a protocol.
 
@@ -47,8 +47,8 @@ def encoded_of(folder: Path) -> EncodedTestSet:
     result = read_json(folder / "result.json")
     own = result["fingerprint"]
     image = read(folder / IMAGE, fingerprint=own).features if (folder / IMAGE).is_dir() else None
-    encoders = {}
-    for side, told in (result.get("sides") or {}).items():
-        encoders |= {side[0]: told["query"], side[-1]: told["gallery"]}
+    encoders: dict[str, str] = {}
+    for side, named in (result.get("sides") or {}).items():
+        encoders |= {side[0]: named["query"], side[-1]: named["gallery"]}
     video = read(folder / HEADLINE, fingerprint=own).features
     return EncodedTestSet(video, {}, image, result["fed"], encoders)

@@ -15,10 +15,12 @@ Known = NDArray[np.float64]
 def standardised(values: Known, training: Known) -> Known:
     """Values of test tracklets ``[N, K]`` in standard deviations from the mean of the training people ``[P, K]``.
 
-    A column that is the same for all training people is only shifted.
+    A column that is the same for all training people is 0: nothing tells how much a difference in it is.
     """
     spread = training.std(axis=0)
-    return np.asarray((values - training.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
+    there = spread > 1e-9 * np.abs(training).max(axis=0)  # rounding is no spread
+    scaled = (values - training.mean(axis=0)) / np.where(there, spread, 1.0)
+    return np.asarray(np.where(there | np.isnan(scaled), scaled, 0.0))
 
 
 def join(of_arm: EncodedTestSet, known: Known, weight: float, protocol: Protocol) -> EncodedTestSet:

@@ -64,11 +64,11 @@ def _notes(job: Job, groups: tuple[Group, ...]) -> list[str]:
             "An oracle scores the arm's own trained network once more with something that only the truth of drawn data "
             "tells. It is no method and stands in no ranking: it says how much its kind of mechanism could gain here."
         )
-        told = {
+        words = {
             CONTROL_LABELS[str(one.control)]: one.first["knows"]["words"] for one in oracles if "knows" in one.first
         }
-        if told:
-            found.append("; ".join(f"{label}: {words}" for label, words in told.items()).capitalize() + ".")
+        if words:
+            found.append("Known: " + "; ".join(f"{label}, {known}" for label, known in words.items()) + ".")
         unknown = [
             f"{CONTROL_LABELS[str(one.control)]} {one.first['knows']['without_truth']}"
             for one in oracles

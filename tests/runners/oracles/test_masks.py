@@ -55,6 +55,7 @@ def test_even_masks_give_the_arm_itself(
 ) -> None:
     one = scored("rgb-snippets")
     for level in (True, False):  # a frame without a mask has the plain mean
+
         def even(truth: Truth, level: bool = level) -> np.ndarray:
             return np.full((2, *truth.labels.shape), level)
 

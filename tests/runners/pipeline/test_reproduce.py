@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from protocols.vocabulary import UNTRAINED_CONTROLS
 from runners.plan.step_store import read_json
 from runners.reproduce import main
 from tests.places import HOUSE, PAPERS
@@ -44,7 +45,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_world: Path) -> Path
 def test_it_leaves_results_of_every_arm_control_and_the_colour_row(finished: Path) -> None:
     results = _results(finished)
     arms = ("baseline+None", "gltr+None", "gltr+shuffled", "gltr+mlp", "gltr+uniform", "colour+colour")
-    assert sorted(results) == sorted(f"{arm} 0" for arm in arms)
+    untrained = (f"baseline+{control}" for control in UNTRAINED_CONTROLS)
+    assert sorted(results) == sorted(f"{arm} 0" for arm in (*arms, *untrained))
     for result in results.values():
         low, high = result["intervals"]["mAP"]
         assert 0 <= low <= result["metrics"]["mAP"] <= high <= 100
@@ -69,6 +71,44 @@ def test_the_frame_network_is_trained_once_and_passes_over_the_frames_once(finis
     assert sorted(stage["name"] for stage in stages) == ["frames", "head", "head", "head"]  # GLTR, shuffled, mlp
     assert {stage["from"] for stage in stages if stage["name"] == "head"} == {"features"}
     assert len(list(steps.glob("features/*/features.npy"))) == 2  # one for each half of the data
+    assert len(list(steps.glob("masked/*/features.npy"))) == 1  # the test half once more, for the oracles' masks
+
+
+def test_oracles_train_nothing_and_say_what_they_knew(finished: Path) -> None:
+    results = _results(finished)
+    arm = results["baseline+None 0"]
+    for control in UNTRAINED_CONTROLS:
+        result = results[f"baseline+{control} 0"]
+        assert (result["of"], result["cost"], result["stages"]) == ("baseline", {}, [])
+        assert result["admission"] == arm["admission"] and result["fed"] == arm["fed"]
+        assert result["knows"]["words"] and result["knows"]["tracklets"] == arm["dataset"]["counts"]["test_tracklets"]
+        folder = finished / "runs/steps/judge" / result["fingerprint"]
+        assert read_json(folder / "strips.json")["rows"] == []
+        assert sorted(file.name for file in folder.glob("*.json")) == ["result.json", "step.json", "strips.json"]
+        with (
+            np.load(folder / "per_query.npz") as own,
+            np.load(finished / "runs/steps/judge" / arm["fingerprint"] / "per_query.npz") as of_arm,
+        ):
+            for name in ("key", "person", "valid", "length"):
+                assert np.array_equal(own[name], of_arm[name]), name
+    for control in ("true-attributes", "true-gait"):  # what names a person lifts even an untrained descriptor
+        assert results[f"baseline+{control} 0"]["metrics"]["mAP"] > arm["metrics"]["mAP"] + 10
+    table = (finished / "out/oracles.csv").read_text()
+    assert "True gait" in table and "Shuffled labels" in table
+
+
+def test_an_oracle_by_name_is_run_alone_and_refused_without_truth(
+    finished: Path, tiny_world: Path, brief: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    fake.prepared(tmp_path)
+    assert main(_job(tmp_path, tiny_world, brief, "--controls", "true-gait", "--seeds", "1")) == 0
+    assert "0 results made now" in capsys.readouterr().err
+    assert main(_job(tmp_path, tiny_world, brief, "--controls", "true-gait", "--dataset", "mars")) == 3
+    told = capsys.readouterr().err
+    assert "--controls true-gait: an oracle knows the truth of its data, and only SynthWalk" in told
+    assert main(_job(tmp_path, tiny_world, brief, "--controls", "all", "true-gait")) == 2
+    assert "expected none, default, all, or names" in capsys.readouterr().err
 
 
 def test_the_page_and_tables_are_there(finished: Path) -> None:
@@ -100,7 +140,7 @@ def test_mlflow_has_one_parent_and_a_child_for_each_result(finished: Path, tiny_
     (experiment,) = [e for e in client.search_experiments() if e.name.startswith("reid/")]
     runs = client.search_runs([experiment.experiment_id])
     kinds = [run.data.tags["kind"] for run in runs]
-    assert kinds.count("parent") == 1 and kinds.count("child") == 6
+    assert kinds.count("parent") == 1 and kinds.count("child") == 6 + len(UNTRAINED_CONTROLS)
     by_arm = {(run.data.tags["arm"], run.data.tags["control"]): run for run in runs}
     recorded = by_arm["gltr", "none"].data.metrics["test/mAP"]
     assert recorded == pytest.approx(_results(finished)["gltr+None 0"]["metrics"]["mAP"], abs=0.01)

@@ -11,6 +11,7 @@ import datasets
 import methods
 import protocols
 from datasets.synthwalk.renderer.numba_cache import KERNELS
+from protocols.vocabulary import UNTRAINED_CONTROLS
 from runners.errors import RunError
 from runners.ground_truth.masks import explain_step
 from runners.plan import code_digest as sources
@@ -112,6 +113,31 @@ MUST_NOT = {
     "methods.gltr.model": set(KINDS),  # no arm was named
     "datasets.readers.mars.reader": set(KINDS),
 }
+
+
+def test_a_constant_of_an_oracle_is_another_result_of_that_oracle_alone() -> None:
+    for name, old, new, kinds in (
+        ("true_visibility", "POWER = 16", "POWER = 8", {"true-visibility"}),
+        ("true_gait", "WEIGHT = 0.2", "WEIGHT = 0.1", {"true-gait"}),
+        ("mask_features", "(truth.occluders == 0)", "True", {"masked", "true-masks", "true-masks-and-things"}),
+    ):
+        text = (HOUSE / f"runners/oracles/{name}.py").read_text()
+        assert old in text
+        now = _digests(_edited(**{f"runners__oracles__{name}": text.replace(old, new)}))
+        assert {kind for kind in KINDS if now[kind] != THEN[kind]} == kinds, name
+
+
+def test_an_arm_and_its_oracles_are_different_results_of_one_training() -> None:
+    told, protocol = config("gltr"), protocols.load("rgb-single-pass").as_dict()
+    found, weights = set(), set()
+    for control in (None, *UNTRAINED_CONTROLS):
+        run = ArmRun(methods.arm("baseline", "gltr"), control)
+        last = plan_stages(run, 0, told)[-1]
+        step = score_step(run, last, PlannedData("raw", "0" * 32), protocol, told)
+        weights.add(last.step.fingerprint)
+        found.add(step.fingerprint)
+        assert ("rule" in step.inputs) == (control is not None)
+    assert len(found) == 1 + len(UNTRAINED_CONTROLS) and len(weights) == 1
 
 
 def test_code_that_decides_is_there_and_code_that_does_not_is_not() -> None:
