@@ -14,6 +14,7 @@ import methods
 from datasets import attributes, synthwalk
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import to_tensor
+from protocols.vocabulary import UNTRAINED_CONTROLS
 from runners import attributes as command
 from runners.reproduce import main
 from tests.datasets.attributes import rap_folder
@@ -71,7 +72,8 @@ def test_all_parts_are_recorded_and_shown(job: Job) -> None:
     results = [json.loads((step / "result.json").read_text()) for step in job.steps("judge")]
     told = {r["arm"]: r.get("labels") for r in results if r["control"] is None}
     assert told == {"a": None, "f": "annotated", "f-told": "label"}
-    assert {r["control"] for r in results} == {None, "uniform", "colour"}
+    assert {r["control"] for r in results} == {None, "uniform", "colour", *UNTRAINED_CONTROLS}
+    assert {r["of"] for r in results if r["control"] in UNTRAINED_CONTROLS} == {"a"}
 
 
 def test_a_second_start_makes_nothing_new_and_says_the_same(job: Job, capsys: pytest.CaptureFixture[str]) -> None:

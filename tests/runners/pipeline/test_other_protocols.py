@@ -51,6 +51,30 @@ def test_a_method_without_an_image_network_is_judged_on_every_side(
     assert "its only network on one frame" in page
 
 
+def test_oracles_are_scored_on_every_side_and_again_from_what_they_leave(
+    tmp_path: Path, tiny_world: Path, brief: Path
+) -> None:
+    named = ("true-visibility", "true-masks", "true-gait", "shuffled-labels")
+    more = ("--protocol", "image-to-video", "--arms", "baseline", "--controls", *named)
+    assert main(_job(tmp_path, tiny_world, brief, *more)) == 0
+    found = {}
+    for file in (tmp_path / "runs/steps/judge").glob("*/result.json"):
+        result = json.loads(file.read_text())
+        found[result["control"]] = result
+        again = score_again(of_step(file.parent), DISTANCES[:1])
+        official = next(one for one in again.rankings if one.convention == protocols.load("image-to-video").convention)
+        assert again.value(official, "mAP") == pytest.approx(result["metrics"]["I2V/mAP"], abs=1e-9)
+    assert set(found) == {None, "colour", *named}
+    arm = found[None]
+    for control in named:
+        for side, one in found[control]["sides"].items():
+            own = arm["sides"][side]
+            assert (one["query"], one["gallery"]) == (own["query"], own["gallery"])
+            # one frame alone has nothing to be weighted against
+            alike = control == "true-visibility" and side == "I2I"
+            assert (one["mAP"] == pytest.approx(own["mAP"], abs=1e-3)) == alike, (control, side)
+
+
 def test_snippets_and_whole_sequences_are_two_experiments_with_shared_training(
     tmp_path: Path, tiny_world: Path, brief: Path
 ) -> None:
