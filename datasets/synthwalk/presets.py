@@ -125,31 +125,36 @@ def _problems(world: World) -> list[str]:
         found.append(f"train_ids and test_ids must lie between 1 and {MAX_PERSON // 2}")
     if not 2 <= world.cameras <= MAX_CAMERAS_OF_A_NAME:
         found.append(f"cameras is {world.cameras}, but a MARS name holds 2 to {MAX_CAMERAS_OF_A_NAME}")
-    for half in HALVES:
-        median = world.length_of(half)
-        if not 1 <= world.length_min <= median <= world.length_max <= MAX_FRAMES_OF_A_NAME:
-            found.append(
-                f"lengths of the {half} half must satisfy 1 <= length_min <= length_median <= length_max <= "
-                f"{MAX_FRAMES_OF_A_NAME}, but they are {world.length_min}, {median}, {world.length_max}"
-            )
     shares = ("second_tracklet", "motion_share", "lookalike_share", "occluded_share", "crowd_share")
     found += [
         f"{name} is {getattr(world, name)}, but it is a share between 0 and 1"
         for name in shares
         if not 0.0 <= getattr(world, name) <= 1.0
     ]
-    for half in HALVES:
-        numbers = world.cameras_of(half)
-        if not numbers or abs(sum(p for _, p in numbers) - 1.0) > 1e-9:
-            found.append(f"the probabilities of cameras_per_person of the {half} half must add up to 1")
-        elif any(not 1 <= number <= world.cameras for number, _ in numbers):
-            found.append(
-                f"cameras_per_person of the {half} half asks for more than the {world.cameras} cameras that there are"
-            )
+    found += [problem for half in HALVES for problem in _problems_of_half(world, half)]
     if min(world.distractors, world.junk) < 0 or max(world.distractors, world.junk) > MAX_PERSON:
         found.append(f"distractors and junk must lie between 0 and {MAX_PERSON}")
     if world.lookalike_largest < 2:
         found.append("lookalike_largest is below 2, and one identity alone looks like nobody else")
+    return found
+
+
+def _problems_of_half(world: World, half: Half) -> list[str]:
+    """What is wrong with the lengths and cameras of one half."""
+    found: list[str] = []
+    median = world.length_of(half)
+    if not 1 <= world.length_min <= median <= world.length_max <= MAX_FRAMES_OF_A_NAME:
+        found.append(
+            f"lengths of the {half} half must satisfy 1 <= length_min <= length_median <= length_max <= "
+            f"{MAX_FRAMES_OF_A_NAME}, but they are {world.length_min}, {median}, {world.length_max}"
+        )
+    numbers = world.cameras_of(half)
+    if not numbers or abs(sum(p for _, p in numbers) - 1.0) > 1e-9:
+        found.append(f"the probabilities of cameras_per_person of the {half} half must add up to 1")
+    elif any(not 1 <= number <= world.cameras for number, _ in numbers):
+        found.append(
+            f"cameras_per_person of the {half} half asks for more than the {world.cameras} cameras that there are"
+        )
     return found
 
 
