@@ -56,6 +56,7 @@ class World:
         style: where the world plays and how its cameras see it, a name out of `styles.STYLES`.
         train_cameras_per_person, train_length_median: of the training half, where it differs: many people seen briefly
             are learned from better than few people seen for long. None takes those of both halves.
+        loose_boxes: log standard deviation by which a tracklet's boxes are too large; 0 is a detector that fits.
     """
 
     name: str = "embedded"
@@ -88,6 +89,7 @@ class World:
     shape: Literal["drawn", "mars"] = "drawn"
     train_cameras_per_person: tuple[tuple[int, float], ...] | None = None
     train_length_median: float | None = None
+    loose_boxes: float = 0.0
 
     def cameras_of(self, half: Half) -> tuple[tuple[int, float], ...]:
         """Pairs (number of cameras, probability) of an identity of a half."""
@@ -134,6 +136,8 @@ def _problems(world: World) -> list[str]:
     found += [problem for half in HALVES for problem in _problems_of_half(world, half)]
     if min(world.distractors, world.junk) < 0 or max(world.distractors, world.junk) > MAX_PERSON:
         found.append(f"distractors and junk must lie between 0 and {MAX_PERSON}")
+    if not 0.0 <= world.loose_boxes <= 1.0:
+        found.append(f"loose_boxes is {world.loose_boxes}, but boxes are loosened by 0 to 1")
     if world.lookalike_largest < 2:
         found.append("lookalike_largest is below 2, and one identity alone looks like nobody else")
     return found
@@ -235,7 +239,7 @@ def encoder() -> str:
     return jpeg.library()
 
 
-_ADDED_LATER = ("style", "shape", "train_cameras_per_person", "train_length_median")
+_ADDED_LATER = ("style", "shape", "train_cameras_per_person", "train_length_median", "loose_boxes")
 
 
 def parameters(world: World) -> dict[str, Any]:
