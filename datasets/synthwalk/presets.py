@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
 
 from datasets.errors import DataError
 from datasets.images import jpeg
@@ -18,6 +18,9 @@ MAX_HEIGHT, MAX_WIDTH = 256, 128
 MAX_FRAMES_OF_A_NAME = 999  # three digits stand in a MARS frame name
 MAX_CAMERAS_OF_A_NAME = 9  # one digit stands in a MARS frame name
 MAX_PERSON = 9999
+
+Half = Literal["train", "test"]
+HALVES: tuple[Half, ...] = get_args(Half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,9 @@ class World:
         crowd_share: probability that another pedestrian walks behind the person.
         camera_spread: strength of the photometric differences between cameras; 1 is the default.
         style: where the world plays and how its cameras see it, a name out of `styles.STYLES`.
+        train_cameras_per_person, train_length_median: of the training half, where it differs: many people seen briefly
+            are learned from better than few people seen for long. None takes those of both halves.
+        loose_boxes: log standard deviation by which a tracklet's boxes are too large; 0 is a detector that fits.
     """
 
     name: str = "embedded"
@@ -81,6 +87,19 @@ class World:
     camera_spread: float = 1.0
     style: Literal["street", "hall"] = "street"
     shape: Literal["drawn", "mars"] = "drawn"
+    train_cameras_per_person: tuple[tuple[int, float], ...] | None = None
+    train_length_median: float | None = None
+    loose_boxes: float = 0.0
+
+    def cameras_of(self, half: Half) -> tuple[tuple[int, float], ...]:
+        """Pairs (number of cameras, probability) of an identity of a half."""
+        own = self.train_cameras_per_person if half == "train" else None
+        return self.cameras_per_person if own is None else own
+
+    def length_of(self, half: Half) -> float:
+        """Median tracklet length of a half, in frames."""
+        own = self.train_length_median if half == "train" else None
+        return self.length_median if own is None else own
 
     def check(self) -> None:
         """Raise DataError with one sentence when a parameter is out of its range."""
@@ -108,25 +127,38 @@ def _problems(world: World) -> list[str]:
         found.append(f"train_ids and test_ids must lie between 1 and {MAX_PERSON // 2}")
     if not 2 <= world.cameras <= MAX_CAMERAS_OF_A_NAME:
         found.append(f"cameras is {world.cameras}, but a MARS name holds 2 to {MAX_CAMERAS_OF_A_NAME}")
-    if not 1 <= world.length_min <= world.length_median <= world.length_max <= MAX_FRAMES_OF_A_NAME:
-        found.append(
-            "lengths must satisfy 1 <= length_min <= length_median <= length_max <= "
-            f"{MAX_FRAMES_OF_A_NAME}, but they are {world.length_min}, {world.length_median}, {world.length_max}"
-        )
     shares = ("second_tracklet", "motion_share", "lookalike_share", "occluded_share", "crowd_share")
     found += [
         f"{name} is {getattr(world, name)}, but it is a share between 0 and 1"
         for name in shares
         if not 0.0 <= getattr(world, name) <= 1.0
     ]
-    if not world.cameras_per_person or abs(sum(p for _, p in world.cameras_per_person) - 1.0) > 1e-9:
-        found.append("the probabilities of cameras_per_person must add up to 1")
-    elif any(not 1 <= number <= world.cameras for number, _ in world.cameras_per_person):
-        found.append(f"cameras_per_person asks for more than the {world.cameras} cameras that there are")
+    found += [problem for half in HALVES for problem in _problems_of_half(world, half)]
     if min(world.distractors, world.junk) < 0 or max(world.distractors, world.junk) > MAX_PERSON:
         found.append(f"distractors and junk must lie between 0 and {MAX_PERSON}")
+    if not 0.0 <= world.loose_boxes <= 1.0:
+        found.append(f"loose_boxes is {world.loose_boxes}, but boxes are loosened by 0 to 1")
     if world.lookalike_largest < 2:
         found.append("lookalike_largest is below 2, and one identity alone looks like nobody else")
+    return found
+
+
+def _problems_of_half(world: World, half: Half) -> list[str]:
+    """What is wrong with the lengths and cameras of one half."""
+    found: list[str] = []
+    median = world.length_of(half)
+    if not 1 <= world.length_min <= median <= world.length_max <= MAX_FRAMES_OF_A_NAME:
+        found.append(
+            f"lengths of the {half} half must satisfy 1 <= length_min <= length_median <= length_max <= "
+            f"{MAX_FRAMES_OF_A_NAME}, but they are {world.length_min}, {median}, {world.length_max}"
+        )
+    numbers = world.cameras_of(half)
+    if not numbers or abs(sum(p for _, p in numbers) - 1.0) > 1e-9:
+        found.append(f"the probabilities of cameras_per_person of the {half} half must add up to 1")
+    elif any(not 1 <= number <= world.cameras for number, _ in numbers):
+        found.append(
+            f"cameras_per_person of the {half} half asks for more than the {world.cameras} cameras that there are"
+        )
     return found
 
 
@@ -207,17 +239,19 @@ def encoder() -> str:
     return jpeg.library()
 
 
+_ADDED_LATER = ("style", "shape", "train_cameras_per_person", "train_length_median", "loose_boxes")
+
+
 def parameters(world: World) -> dict[str, Any]:
     """The world as plain JSON values.
 
-    The style is left out where it is the street, and the shape where it is drawn: worlds that were rendered before
-    there were others have the same bytes, and so they keep their manifest and their fingerprint.
+    What came later is left out where it has its default, such as the style where it is the street: worlds that were
+    rendered before there was a choice have the same bytes, and so they keep their manifest and their fingerprint.
     """
     values: dict[str, Any] = json.loads(json.dumps(asdict(world)))
-    if world.style == styles.DEFAULT:
-        del values["style"]
-    if world.shape == "drawn":
-        del values["shape"]
+    for field in fields(World):
+        if field.name in _ADDED_LATER and getattr(world, field.name) == field.default:
+            del values[field.name]
     return values
 
 

@@ -59,6 +59,7 @@ def fit(world: World) -> World:
         junk=0,
         cameras=cameras,
         cameras_per_person=tuple(shares.items()),
+        train_cameras_per_person=None,
         second_tracklet=0.0,
         train_tracklets=None,
         test_tracklets=None,

@@ -33,6 +33,7 @@ def two_cameras(world: World) -> World:
         world,
         cameras=2,
         cameras_per_person=((2, 1.0),),
+        train_cameras_per_person=None,
         second_tracklet=0.0,
         distractors=0,
         junk=0,

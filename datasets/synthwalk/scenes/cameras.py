@@ -172,6 +172,9 @@ def walk(world: World, camera: Camera, track: Track, bones: Bones, style: Style,
     junk = track.role == "junk"
     size = float(exact_math.exp(rng.normal(0.0, 0.32 if junk else 0.035)))
     offset = rng.normal(0.0, (0.22, 0.2) if junk else (0.015, 0.012))
+    if world.loose_boxes:
+        looser, aside = _loosened(world, track)
+        size, offset = size * looser, offset + aside
     elevation = exact_math.arctan2(camera.height - 0.9, distance)
     return Walk(
         yaw=yaw,
@@ -183,6 +186,14 @@ def walk(world: World, camera: Camera, track: Track, bones: Bones, style: Style,
         slide=float(exact_math.cos(heading)) * stride / 12.0,
         distance=float(distance.mean()),
     )
+
+
+def _loosened(world: World, track: Track) -> tuple[float, Floats]:
+    """By how much a tracklet's boxes are larger than the person asks for, and where the person stands in them [2]."""
+    rng = stream(world.seed, "loose box", track.who.person, track.camera, track.number, len(track.role))
+    looser = float(exact_math.exp(world.loose_boxes * abs(rng.standard_normal())))
+    room = 1.0 - 1.0 / looser  # share of the box that is not the person's own
+    return looser, np.array([rng.uniform(-0.25, 0.25) * room, -rng.uniform(0.0, 1.0) * room])
 
 
 def _wander(rng: np.random.Generator, count: int, size: float) -> Floats:

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthwalk import exact_math
-from datasets.synthwalk.presets import World
+from datasets.synthwalk.presets import Half, World
 from datasets.synthwalk.seeding import stream
 from datasets.synthwalk.world import gait, mars_sizes, people
 from datasets.synthwalk.world.gait import Style, Tempo
 from datasets.synthwalk.world.people import Appearance
 
-Half = Literal["train", "test"]
 Kind = Literal["alone", "lookalike", "motion"]
 Role = Literal["person", "distractor", "junk"]
 
@@ -161,9 +160,9 @@ def _members(world: World, kind: Kind, size: int, place: tuple[int, int]) -> lis
     return [(look, people.draw_style(rng, look.build), people.draw_tempo(rng)) for look in looks]
 
 
-def draw_length(world: World, rng: np.random.Generator) -> int:
+def draw_length(world: World, half: Half, rng: np.random.Generator) -> int:
     """Frames of a tracklet: log-normal, clipped."""
-    length = world.length_median * exact_math.exp(world.length_spread * rng.standard_normal())
+    length = world.length_of(half) * exact_math.exp(world.length_spread * rng.standard_normal())
     return int(np.clip(np.rint(length), world.length_min, world.length_max))
 
 
@@ -181,7 +180,7 @@ def _tracks(world: World, crowd: list[Identity], exact: int | None) -> list[Trac
     for place, who in enumerate(crowd):
         rng = stream(world.seed, "cameras", who.person)
         if given is None:
-            numbers, odds = zip(*world.cameras_per_person, strict=True)
+            numbers, odds = zip(*world.cameras_of(crowd[0].half), strict=True)
             count = int(rng.choice(numbers, p=np.array(odds) / sum(odds)))
         else:
             count = int(given[place])
@@ -201,7 +200,7 @@ def _tracks(world: World, crowd: list[Identity], exact: int | None) -> list[Trac
     for index, (who, camera) in enumerate(seen):
         number = number + 1 if index and seen[index - 1][0].person == who.person else 1
         rng = stream(world.seed, "length", who.person, camera, number)
-        found.append(Track(who.half, "person", who, number, camera, draw_length(world, rng)))
+        found.append(Track(who.half, "person", who, number, camera, draw_length(world, who.half, rng)))
     return found
 
 
@@ -221,7 +220,7 @@ def _pseudo(world: World, role: Role, crowd: list[Identity]) -> list[Track]:
             look = Appearance(build, outfit, people.draw_details(rng, build))
             who = Identity(0, "test", "alone", -1, look, people.draw_style(rng, build), people.draw_tempo(rng))
             empty = bool(rng.random() < 0.25)
-        found.append(Track("test", role, who, index + 1, camera, draw_length(world, rng), empty))
+        found.append(Track("test", role, who, index + 1, camera, draw_length(world, "test", rng), empty))
     return found
 
 
