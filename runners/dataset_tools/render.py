@@ -47,7 +47,11 @@ def add_parser(actions: Any) -> None:
     )
     parser.add_argument("root", type=Path, help="folder to render into: absent, empty, or holding the same set")
     parser.add_argument("--layout", default="mars", help=f"{', '.join(LAYOUTS)} (default %(default)s)")
-    parser.add_argument("--preset", default="embedded", help="embedded (default), tiny, mars-size or attribute-source")
+    parser.add_argument(
+        "--preset",
+        default="embedded",
+        help="embedded (default), tiny, mars-size, attribute-source, start-street or start-hall",
+    )
     parser.add_argument("--seed", type=int, help="seed of everything random in the world")
     parser.add_argument("--size", type=size_of, metavar="HxW", help="frame size, from 16x8 up to 256x128")
     parser.add_argument(
