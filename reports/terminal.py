@@ -11,13 +11,13 @@ from reports.ledger.mask_measures import slug_of
 from reports.render.table import Column, Estimate, Row, Table, shown
 
 COLUMNS = (
-    "arm", "start", "mAP", "rank1", "seeds", "published_mAP", "published_rank1", "delta_mAP", "delta_rank1", "gmacs_per_frame",
-    "cpu_ms_p50", "cpu_ratio", "gpu_ms_p50", "gpu_ratio",
+    "arm", "start", "mAP", "rank1", "seeds", "published_mAP", "published_rank1", "delta_mAP", "delta_rank1",
+    "gmacs_per_frame", "cpu_ms_p50", "cpu_ratio", "gpu_ms_p50", "gpu_ratio",
 )  # fmt: skip
 REPAIRED_COLUMNS = ("arm", "start", "trained_on", "tested_on", "mAP", "rank1", "published_mAP", "delta_mAP")
 SPLIT_COLUMNS = (
-    "arm", "start", "start", "mAP", "std_splits_mAP", "rank1", "std_splits_rank1", "rank20", "seeds", "published_mAP", "published_rank1",
-    "delta_rank1",
+    "arm", "start", "mAP", "std_splits_mAP", "rank1", "std_splits_rank1", "rank20", "seeds", "published_mAP",
+    "published_rank1", "delta_rank1",
 )  # fmt: skip
 LONGEST_CELL = 14
 WIDEST = 118

@@ -1,4 +1,4 @@
-"""Where a data set is from, as its manifest says: whether two folders hold the same people can be told from it."""
+"""Where a data set is from, as its manifest says: it shows whether two folders hold the same people."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -47,9 +47,9 @@ def provenance_of(split: Split) -> Provenance:
         for manifest in (MANIFEST, RENDERED):
             if (split.root / manifest).is_file():
                 stored = _read(split, str(manifest))
-                told = stored.get("parameters")
+                parameters = stored.get("parameters")
                 seed = stored["seed"] if type(stored.get("seed")) is int else None
-                style = str(told.get("style", "street")) if isinstance(told, dict) else ""
+                style = str(parameters.get("style", "street")) if isinstance(parameters, dict) else ""
                 break
     return Provenance(split.name, split.version, tuple(prints), split.content, seed, style)
 

@@ -31,8 +31,8 @@ class World:
     Attributes:
         name: what the preset is called; part of the manifest.
         version: of the renderer; only the current `VERSION` can be rendered.
-        seed: of everything random. Seeds from 101 on served for tuning, those of `RESERVED_FOR_START` serve for starting
-            weights; the default 1 never did.
+        seed: of everything random. Seeds from 101 on served for tuning, those of `RESERVED_FOR_START` serve for
+            starting weights; the default 1 never did.
         height, width: of a frame in pixels, up to 256 x 128.
         train_ids, test_ids: identities of the two halves (odd and even person numbers, as in MARS).
         distractors, junk: tracklets of the pseudo persons 0000 and 00-1 in the test half.

@@ -183,8 +183,8 @@ class Stage:
 
     Attributes:
         name: unique in its recipe.
-        start: one of `PLAIN_STARTS`: ``scratch``, ``imagenet`` (torchvision's weights in the trunk), ``synthwalk`` (this
-            suite's own in the trunk, `methods.starts`); or ``arm:<arm text>`` (that arm's final weights) or
+        start: one of `PLAIN_STARTS`: ``scratch``, ``imagenet`` (torchvision's weights in the trunk), ``synthwalk``
+            (this suite's own in the trunk, `methods.starts`); or ``arm:<arm text>`` (that arm's final weights) or
             ``stage:<name>`` (an earlier stage of this recipe).
         fresh: module prefixes that do not come from the start but keep their initial values.
         takes: where the start calls a module otherwise: prefix here -> prefix there. One module of the start may fill

@@ -21,7 +21,7 @@ FORMAT = 1
 HOME = Path(__file__).resolve().parent
 WEIGHTS, CARD = ".safetensors", ".toml"
 NO_SEED = -1
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,7 @@ class StartCard:
     def __post_init__(self) -> None:
         if self.format != FORMAT:
             raise MethodError(f"format is {self.format}, but this version reads {FORMAT}; pack the start again")
-        if not _NAME.fullmatch(self.name):
-            raise MethodError(f"name = {self.name!r} is not accepted: expected small letters, digits, dots and dashes")
+        check_name(self.name)
         if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
             raise MethodError("sha256 must be 64 hexadecimal digits")
         if not self.has_seen:
@@ -144,6 +143,16 @@ class StartCard:
         """The card as TOML."""
         values = {key: value for key, value in asdict(self).items() if key != "path"}
         return toml.dumps(values)
+
+
+def check_name(name: str) -> None:
+    """Whether a start may be called so.
+
+    Raises:
+        MethodError: it may not.
+    """
+    if not _NAME.fullmatch(name):
+        raise MethodError(f"a start is not called {name!r}: expected up to 64 small letters, digits and dashes")
 
 
 def read_card(path: Path) -> StartCard:

@@ -2,8 +2,8 @@
 
 The form, exactly. Of every tensor with two or more dimensions (convolutions), and for each of its output channels
 ``c``: ``scale[c] = max |w[c]| / 127`` in float32, or 1 where that is no normal number (an all but zero channel), and
-``q[c] = round(w[c] / scale[c])``, halves to even, as int8 from -127 to 127. Stored are ``q`` under the tensor's own name
-and ``scale`` ``[C]`` under that name and ``.scale``. Tensors with one dimension (batch norm: weight, bias, mean,
+``q[c] = round(w[c] / scale[c])``, halves to even, as int8 from -127 to 127. Stored are ``q`` under the tensor's own
+name and ``scale`` ``[C]`` under that name and ``.scale``. Tensors with one dimension (batch norm: weight, bias, mean,
 variance) are stored whole, as float32: together they are a fiftieth. ``num_batches_tracked`` is left out; nothing here
 reads it. Back again: ``w[c] = q[c] * scale[c]`` in float32. Symmetric 8 bits a channel are the usual form for weights
 (Krishnamoorthi 2018, section 2.2 and table 2).

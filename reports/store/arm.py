@@ -17,8 +17,8 @@ Floats = NDArray[np.float64]
 
 
 def start_of(result: Mapping[str, Any]) -> str:
-    """What the network of a record began with; of records that do not say it themselves, what their first stage says."""
-    stages = result.get("stages") or ({},)
+    """What the network of a record began with, as the record or its first stage says."""
+    stages: list[Mapping[str, Any]] = result.get("stages") or [{}]
     start = result.get("start") or stages[0].get("start") or {}
     return str(start.get("name", NOT_RECORDED))
 

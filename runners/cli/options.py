@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, get_args
 
 from methods.cards.recipe import PROFILES
 from methods.cards.recipe import Precision as Wanted
-
 from runners.errors import RunError
 
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         "--pretrained",
         choices=("card", "synthwalk", "imagenet", "none"),
         default="card",
-        help="starting weights: as the recipe says (default); synthwalk, those of this suite (docs/start.md); imagenet, "
-        "through torchvision; or none, from scratch",
+        help="starting weights: as the recipe says (default); synthwalk, those of this suite (docs/start.md); "
+        "imagenet, through torchvision; or none, from scratch",
     )
     group.add_argument(
         "--start",

@@ -103,6 +103,7 @@ _FIXED: Mapping[str, Kind] = {
             "runners.training.stage",
         )
     ),
+    "start": Kind(("runners.pretraining.train", "runners.training.loop")),
     "examine": Kind(("protocols.admission", "protocols.cost.measure", "runners.training.stage")),
     "judge": Kind(("runners.pipeline.job", "runners.evaluation.score", "runners.pipeline.ground_truth")),
 }
