@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -59,11 +60,11 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(
 ) -> None:
     real, made = loop._update, []
 
-    def dies(*given: object) -> dict[str, float]:
+    def dies(*given: Any) -> dict[str, float]:
         if len(made) == 3:
             raise Killed
         made.append(1)
-        return real(*given)  # type: ignore[arg-type]
+        return real(*given)
 
     monkeypatch.setattr(loop, "_update", dies)
     with pytest.raises(Killed):
