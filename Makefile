@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help gpu-evidence install reproduce compare regress test test-slow fuzz lint docs bench data list schemas constraints clean
+.PHONY: help gpu-evidence install reproduce compare start regress test test-slow fuzz lint docs bench data list schemas constraints clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ reproduce: $(STAMP)  ## run a paper end to end: make reproduce PAPER=gltr ARGS="
 
 compare: $(STAMP)  ## papers side by side, only what is missing is run: make compare ARGS="--paper gltr cosam"
 	$(PY) -m runners.compare $(ARGS)
+
+start: $(STAMP)  ## train starting weights on drawn people, hours on two cores, resumable: make start ARGS="--depth 18"
+	$(PY) -m runners.start $(ARGS)
 
 list: $(STAMP)  ## list papers, arms and claims
 	$(PY) -m runners.reproduce --list

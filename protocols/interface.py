@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 from protocols.ranking.conventions import Convention, Scoring, every_convention
 from protocols.test_time.inputs import Chunks, Feed, Snippets, Variants, WholeSequence
 
-from .checks import Admission
+from .checks import Admission, Check, KnownData, check_start
 from .errors import ProtocolError
 from .ranking import Ranking, rank_features_conventions
 from .vocabulary import CHECK_NAMES, SIDES, CheckName, Side, TestFrames, check_at_least, check_once, check_word
@@ -112,6 +113,13 @@ class Protocol:
         from .admission import examine
 
         return examine(method, self.requires, frame_size)
+
+    def admit_start(self, start: str, seen: Sequence[KnownData], test: KnownData) -> Check:
+        """Examines an arm by where its weights began; every protocol asks this of every arm.
+
+        Arguments as in `checks.check_start`.
+        """
+        return check_start(start, seen, test)
 
     def score(
         self,

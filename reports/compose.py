@@ -10,6 +10,7 @@ from reports.page import paper_page
 from reports.sections import discovery
 from reports.sections.interface import SectionInput
 from reports.sections.results.slices import find
+from reports.sections.results.start_column import starts_by_run, with_starts
 from reports.sections.results.tables import runs
 from reports.store.job import Job
 
@@ -36,7 +37,8 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     given = SectionInput(job, ledger, wanted)
     first = job.any_result
     name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
-    made = [*discovery.tables(given), runs(job)]
+    starts = starts_by_run([job])
+    made = [with_starts(table, starts) for table in (*discovery.tables(given), runs(job))]
     files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted, pages)}
     for table in made:
         files[f"{table.name}.csv"] = table.as_csv()

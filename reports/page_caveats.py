@@ -70,6 +70,7 @@ def _runs(job: Job) -> list[str]:
     rejected = [group.label for group in job.arms() if not group.first["admission"].get("admitted", True)]
     if rejected:
         found.append(f"Admission: the protocol rejects {', '.join(rejected)}; read these rows as a remark.")
+    found += [f"What {group.label} can do: {group.findings}" for group in job.groups if group.findings]
     if not any("gpu_ms_p50" in (group.first["cost"].get("latency") or {}) for group in job.groups):
         found.append("Latency on a GPU: none was there.")
     states = {(run.result["environment"].get("code_sha"), bool(run.result["environment"].get("dirty")))

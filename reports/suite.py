@@ -20,6 +20,7 @@ from reports.index import index_page, strata_table
 from reports.ledger.ledger import Ledger, build_ledger
 from reports.render.table import Table
 from reports.render.write import write_files
+from reports.sections.results.start_column import starts_by_run, with_starts
 from reports.store.evidence_files import kept
 from reports.store.job import Job
 from reports.store.jobs import Across, Progress, load_all, paper_of
@@ -133,7 +134,8 @@ def _tables(across: Across, compared: Sequence[ComparisonTable], found: Sequence
     made += conventions_page.tables(across)
     for one in compared:
         made += [one.table, one.pairs]
-    return made
+    starts = starts_by_run(across.jobs)
+    return [with_starts(table, starts) for table in made]
 
 
 def _plain(one: ComparisonTable) -> dict[str, Any]:

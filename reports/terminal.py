@@ -11,13 +11,13 @@ from reports.ledger.mask_measures import slug_of
 from reports.render.table import Column, Estimate, Row, Table, shown
 
 COLUMNS = (
-    "arm", "mAP", "rank1", "seeds", "published_mAP", "published_rank1", "delta_mAP", "delta_rank1", "gmacs_per_frame",
-    "cpu_ms_p50", "cpu_ratio", "gpu_ms_p50", "gpu_ratio",
+    "arm", "start", "mAP", "rank1", "seeds", "published_mAP", "published_rank1", "delta_mAP", "delta_rank1",
+    "gmacs_per_frame", "cpu_ms_p50", "cpu_ratio", "gpu_ms_p50", "gpu_ratio",
 )  # fmt: skip
-REPAIRED_COLUMNS = ("arm", "trained_on", "tested_on", "mAP", "rank1", "published_mAP", "delta_mAP")
+REPAIRED_COLUMNS = ("arm", "start", "trained_on", "tested_on", "mAP", "rank1", "published_mAP", "delta_mAP")
 SPLIT_COLUMNS = (
-    "arm", "mAP", "std_splits_mAP", "rank1", "std_splits_rank1", "rank20", "seeds", "published_mAP", "published_rank1",
-    "delta_rank1",
+    "arm", "start", "mAP", "std_splits_mAP", "rank1", "std_splits_rank1", "rank20", "seeds", "published_mAP",
+    "published_rank1", "delta_rank1",
 )  # fmt: skip
 LONGEST_CELL = 14
 WIDEST = 118
@@ -35,7 +35,7 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
     repaired = any(column.key == "trained_on" for column in table.columns)
     columns = REPAIRED_COLUMNS if repaired else SPLIT_COLUMNS if built.get("splits") else COLUMNS
     lines = [table.only(columns).as_text(), ""]
-    for note in table.notes:
+    for note in (*(f"{row.cells[0]}: {row.note}" for row in table.rows if row.note), *table.notes):
         lines += textwrap.wrap(note, width)
     if "oracles" in built["tables"]:
         lines += ["", *oracles(Table.from_dict(built["tables"]["oracles"]), width)]

@@ -8,8 +8,8 @@ from typing import Any
 from reports.render.table import Table
 from reports.terminal import WIDEST
 
-COLUMNS = ("rank", "method", "paper", "data", "backbone", "rgb_only", "single_pass", "mAP", "rank1", "std_splits",
-           "seeds", "gflops_per_frame", "precision")  # fmt: skip
+COLUMNS = ("rank", "method", "paper", "data", "backbone", "start", "rgb_only", "single_pass", "mAP", "rank1",
+           "std_splits", "seeds", "gflops_per_frame", "precision")  # fmt: skip
 
 
 def page(built: Mapping[str, Any], width: int | None = None) -> str:

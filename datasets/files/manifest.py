@@ -97,8 +97,8 @@ def read_manifest(root: Path, counts: Counts | None, layout: str = "mars") -> Ma
         )
     written = manifest.get("layout", "mars")
     if written != layout:
-        told = str(written)[:_LONGEST]
-        raise DataError(f"{root} holds SynthWalk in the layout of {told}, not of {layout}: read it as {told!r}")
+        other = str(written)[:_LONGEST]
+        raise DataError(f"{root} holds SynthWalk in the layout of {other}, not of {layout}: read it as {other!r}")
     name = "synthwalk" if layout == "mars" else f"synthwalk-{layout}"
     return Manifest(name, str(version), manifest["fingerprint"], True, manifest["counts"], _UNLIKE_MANIFEST)
 

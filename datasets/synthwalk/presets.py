@@ -18,6 +18,8 @@ MAX_HEIGHT, MAX_WIDTH = 256, 128
 MAX_FRAMES_OF_A_NAME = 999  # three digits stand in a MARS frame name
 MAX_CAMERAS_OF_A_NAME = 9  # one digit stands in a MARS frame name
 MAX_PERSON = 9999
+RESERVED_FOR_START = range(900, 1000)
+"""Seeds of worlds that starting weights are trained on (`python -m runners.start`), and that nothing is reported on."""
 
 Half = Literal["train", "test"]
 HALVES: tuple[Half, ...] = get_args(Half)
@@ -32,7 +34,8 @@ class World:
     Attributes:
         name: what the preset is called; part of the manifest.
         version: of the renderer; only the current `VERSION` can be rendered.
-        seed: of everything random. Seeds from 101 on served for tuning; the default 1 never did.
+        seed: of everything random. Seeds from 101 on served for tuning, those of `RESERVED_FOR_START` serve for
+            starting weights; the default 1 never did.
         height, width: of a frame in pixels, up to 256 x 128.
         train_ids, test_ids: identities of the two halves (odd and even person numbers, as in MARS).
         distractors, junk: tracklets of the pseudo persons 0000 and 00-1 in the test half.
@@ -162,6 +165,23 @@ def _problems_of_half(world: World, half: Half) -> list[str]:
     return found
 
 
+_START = World(  # of training people, many and seen briefly; the test half is scored once, when a start is packed
+    train_ids=2000,
+    test_ids=100,
+    distractors=0,
+    junk=0,
+    cameras=6,
+    cameras_per_person=((3, 0.3), (4, 0.4), (5, 0.3)),
+    second_tracklet=0.0,
+    length_median=8.0,
+    length_spread=0.3,
+    length_min=4,
+    length_max=16,
+    motion_share=0.0,
+    lookalike_share=0.3,
+    occluded_share=0.5,
+)
+
 PRESETS: dict[str, World] = {
     "embedded": World(),
     "tiny": World(
@@ -211,10 +231,12 @@ PRESETS: dict[str, World] = {
         occluded_share=0.2,
         style="hall",
     ),
+    "start-street": replace(_START, name="start-street", seed=901, style="street"),
+    "start-hall": replace(_START, name="start-hall", seed=902, style="hall"),
 }
-"""Ready-made worlds: the default; one of seconds for tests; one with the counts of MARS; and one in another style, of
-many different people seen briefly, from which attributes are learned that are then transferred (its test half are the
-people held out)."""
+"""Ready-made worlds: the default; one of seconds for tests; one with the counts of MARS; one in another style, of many
+different people seen briefly, from which attributes are learned that are then transferred (its test half are the people
+held out); and two that starting weights are trained on."""
 
 
 def preset(name: str, **changes: Any) -> World:

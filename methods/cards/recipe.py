@@ -15,6 +15,8 @@ from methods.errors import MethodError
 from .schema import fill
 
 PROFILES = ("embedded", "paper")
+PLAIN_STARTS = ("scratch", "imagenet", "synthwalk")
+"""What a stage may begin from that is no stage itself."""
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 Filter = Literal["bilinear", "bicubic", "opencv-linear"]
@@ -181,8 +183,9 @@ class Stage:
 
     Attributes:
         name: unique in its recipe.
-        start: ``scratch``, ``imagenet`` (torchvision's weights in the trunk), ``arm:<arm text>`` (that arm's
-            final weights) or ``stage:<name>`` (an earlier stage of this recipe).
+        start: one of `PLAIN_STARTS`: ``scratch``, ``imagenet`` (torchvision's weights in the trunk), ``synthwalk``
+            (this suite's own in the trunk, `methods.starts`); or ``arm:<arm text>`` (that arm's final weights) or
+            ``stage:<name>`` (an earlier stage of this recipe).
         fresh: module prefixes that do not come from the start but keep their initial values.
         takes: where the start calls a module otherwise: prefix here -> prefix there. One module of the start may fill
             several here (TKP: one trunk for its image and its video network).
@@ -231,9 +234,9 @@ class Stage:
         elif self.losses or self.trains != ("*",):
             raise MethodError("turns have their own trains and losses; leave those of the stage out")
         kind, _, name = self.start.partition(":")
-        plain = kind in ("scratch", "imagenet") and not name
+        plain = kind in PLAIN_STARTS and not name
         if not plain and not (kind in ("arm", "stage") and name):
-            raise MethodError(f"start = {self.start!r} is not scratch, imagenet, arm:<arm> or stage:<name>")
+            raise MethodError(f"start = {self.start!r} is not {', '.join(PLAIN_STARTS)}, arm:<arm> or stage:<name>")
         if self.takes and plain:
             raise MethodError(f"takes renames modules of a start, but start = {self.start!r} has none")
 

@@ -6,6 +6,7 @@ Names are those of the published file, with ``layer0.conv1`` and ``layer0.bn1`` 
 26,039,024 parameters.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from files.formats import checkpoint
+from methods.layers.resnet import fill_trunk
 from methods.layers.state_dict import load_strict, state_of
 
 from ..errors import MethodError
@@ -121,6 +123,13 @@ class SEResNet(nn.Module):
             more="; replace it by theirs",
         )
         self.load_state_dict({name: found.get(_published(name), value) for name, value in own.items()})
+
+    def load_start(self, state: Mapping[str, Tensor]) -> tuple[str, ...]:
+        """Fill convolutions and batch norms from a plain ResNet-50, as `Startable` says; the gates stay fresh.
+
+        They have the same names and shapes there; the stride of a bottleneck sits in another of its convolutions.
+        """
+        return fill_trunk(self, state, fresh=("se_module",))
 
 
 def _stage(channels: int, width: int, blocks: int, stride: int) -> nn.Sequential:

@@ -5,6 +5,7 @@ The parameters keep torchvision's flat names (``conv1``, ``bn1``, ``layer1.0.con
 checkpoints of the field map onto it.  ResNet-50 has 23,508,032 parameters here.
 """
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -62,6 +63,10 @@ class Trunk(nn.Module):
         found = load_strict(state, own, what=f"{what} is not torchvision's", entry=f"{what}: ", more="; replace it")
         self.load_state_dict({**own, **found})
 
+    def load_start(self, state: Mapping[str, Tensor]) -> tuple[str, ...]:
+        """Fill with starting weights, as `Startable` says; nothing stays fresh."""
+        return fill_trunk(self, state, fresh=())
+
 
 def _unstride(block: BasicBlock | Bottleneck) -> None:
     """Take the stride out of a stage's first block: its strided 3x3 and its shortcut."""
@@ -118,6 +123,63 @@ def load_imagenet(network: nn.Module) -> int:
     for trunk in trunks:
         trunk.load_imagenet()
     return len(trunks)
+
+
+@runtime_checkable
+class Startable(Protocol):
+    """A trunk that takes starting weights of this suite (`methods.starts`).
+
+    Attributes:
+        depth: of the ResNet; a start is of one depth.
+    """
+
+    depth: int
+
+    def load_start(self, state: Mapping[str, Tensor]) -> tuple[str, ...]:
+        """Fill it from a plain ResNet's weights.
+
+        Args:
+            state: names as in `Trunk`, float32.
+
+        Returns:
+            Names of its own entries that the start does not have, which keep their initial values.
+
+        Raises:
+            MethodError: names or shapes do not fit; nothing is filled then.
+        """
+        ...
+
+
+def trunks_of(network: nn.Module) -> list[tuple[str, Startable]]:
+    """Every trunk of a network that takes a start, with its name there; a trunk inside of one is part of it."""
+    found: list[tuple[str, Startable]] = []
+    for name, module in network.named_modules():
+        if isinstance(module, Startable) and not any(not above or name.startswith(f"{above}.") for above, _ in found):
+            found.append((name, module))
+    return found
+
+
+def fill_trunk(trunk: nn.Module, state: Mapping[str, Tensor], fresh: Collection[str]) -> tuple[str, ...]:
+    """Fill a trunk from a plain ResNet's weights, strictly.
+
+    Args:
+        trunk: what is filled.
+        state: names to tensors.
+        fresh: names of modules that no plain ResNet has; their entries keep their values.
+
+    Returns:
+        Names of the entries that kept theirs.
+
+    Raises:
+        MethodError: names are missing or unknown, or a shape is another one; nothing is filled then.
+    """
+    own = trunk.state_dict()
+    kept = tuple(name for name in own if set(fresh) & set(name.split(".")))
+    found = load_strict(
+        state, {name: value for name, value in own.items() if name not in kept}, what="it has other entries"
+    )
+    trunk.load_state_dict({**own, **found})
+    return kept
 
 
 def _imagenet_state(depth: int) -> dict[str, Tensor]:

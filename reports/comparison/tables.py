@@ -84,6 +84,7 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
         Column("venue", "Venue", data_only=True),
         *([Column("data", "Trained on / tested on")] if repaired else []),
         Column("backbone", "Backbone"),
+        Column("start", "Start"),
         Column("rgb_only", "RO"),
         Column("single_pass", "SP"),
         *_accuracies(stratum),
@@ -131,6 +132,7 @@ def _row(entry: ComparedArm, time: times.Time | None, rank: int | None, columns:
         "venue": None if entry.group.control == "colour" else entry.venue,
         "data": entry.data_label or "raw / raw",
         "backbone": constraints.backbone(entry).shown,
+        "start": entry.group.start or None,
         "rgb_only": constraints.rgb_only(entry).shown,
         "single_pass": constraints.single_pass(entry).shown,
         "seeds": len(entry.group.seeds),
@@ -144,7 +146,8 @@ def _row(entry: ComparedArm, time: times.Time | None, rank: int | None, columns:
     values |= time.cells() if time else {}
     values |= {metric: estimate(entry.group, metric) for metric in ACCURACIES}
     values["std_splits"] = over_splits(entry.group, entry.job.headline_metric)
-    return Row(tuple(values.get(column.key) for column in columns), entry.role, entry.run_ids)
+    cells = tuple(values.get(column.key) for column in columns)
+    return Row(cells, entry.role, entry.run_ids, entry.group.findings)
 
 
 def _notes(stratum: Stratum, timed: Mapping[str, times.Time | None]) -> list[str]:

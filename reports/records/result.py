@@ -132,8 +132,22 @@ class AdmissionRecord(TypedDict):
     checks: list[CheckRecord]
 
 
+class StartRecord(TypedDict):
+    """What a network began with: ``scratch``, ``imagenet``, or the name of weights with their ``sha256``.
+
+    ``fresh`` are entries of its trunks that these weights do not have.
+    """
+
+    name: str
+    sha256: NotRequired[str]
+    fresh: NotRequired[list[str]]
+
+
 class StageRecord(TypedDict):
-    """One training stage as it was run."""
+    """One training stage as it was run.
+
+    ``start`` is what it began with where that is no earlier stage; ``findings`` are sentences on its training curve.
+    """
 
     name: str
     fingerprint: str
@@ -141,6 +155,8 @@ class StageRecord(TypedDict):
     seconds: float
     steps: int
     final_loss: float | None
+    start: NotRequired[StartRecord]
+    findings: NotRequired[list[str]]
 
 
 class DataRecord(TypedDict):
@@ -170,7 +186,10 @@ class KnowledgeRecord(TypedDict):
 
 
 class ResultRecord(TypedDict):
-    """``result.json``: one arm, one seed; of a data set with several divisions one of them, named by ``split``."""
+    """``result.json``: one arm, one seed; of a data set with several divisions one of them, named by ``split``.
+
+    ``start`` is what its first stage began with; records of before starts were recorded have none.
+    """
 
     schema: int
     paper: str
@@ -197,6 +216,7 @@ class ResultRecord(TypedDict):
     fingerprint: str
     environment: dict[str, Any]
     command: str
+    start: NotRequired[StartRecord]
     precision: NotRequired[str]
     fed: NotRequired[str]
     split: NotRequired[SplitRecord]

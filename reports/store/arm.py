@@ -12,7 +12,15 @@ from reports.schema.controls import CONTROL_LABELS
 from reports.schema.metrics import split_metric
 from reports.schema.vocabulary import RAW
 
+NOT_RECORDED = "not recorded"
 Floats = NDArray[np.float64]
+
+
+def start_of(result: Mapping[str, Any]) -> str:
+    """What the network of a record began with, as the record or its first stage says."""
+    stages: list[Mapping[str, Any]] = result.get("stages") or [{}]
+    start = result.get("start") or stages[0].get("start") or {}
+    return str(start.get("name", NOT_RECORDED))
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,27 @@ class Group:
         """In what numbers its networks computed; empty of what has no network, and of old records."""
         return ", ".join(
             dict.fromkeys(str(run.result["precision"]) for run in self.runs if run.result.get("precision"))
+        )
+
+    @property
+    def start(self) -> str:
+        """What its networks began with, such as ``scratch``; empty of what has no network."""
+        if self.control == "colour":
+            return ""
+        return ", ".join(dict.fromkeys(start_of(part.result) for run in self.runs for part in run.parts))
+
+    @property
+    def findings(self) -> str:
+        """What was found in its training, each with its stage and seeds, as a sentence; empty where nothing was."""
+        found: dict[str, dict[str, list[int]]] = {}
+        for run in self.runs:
+            for stage in run.result["stages"]:
+                for sentence in stage.get("findings") or ():
+                    found.setdefault(sentence, {}).setdefault(str(stage["name"]), []).append(run.seed)
+        return " ".join(
+            f"{sentence} (stage {name}, seed{'s' * (len(set(seeds)) > 1)} {', '.join(map(str, dict.fromkeys(seeds)))})."
+            for sentence, places in found.items()
+            for name, seeds in places.items()
         )
 
     @property

@@ -36,8 +36,8 @@ NOISY = {
     "mlflow.store.db.utils": logging.CRITICAL,
     "mlflow.tracking.fluent": logging.WARNING,
 }
-TAGS = ("paper", "arm", "control", "of", "seed", "split", "method", "profile", "budget", "trained_on", "tested_on",
-        "code_sha", "device", "fingerprint")  # fmt: skip
+TAGS = ("paper", "arm", "control", "of", "seed", "split", "method", "profile", "budget", "start", "trained_on",
+        "tested_on", "code_sha", "device", "fingerprint")  # fmt: skip
 
 
 def open_reader(uri: str | None = None) -> "Reader":

@@ -1,13 +1,16 @@
 """Options that the commands which train and score arms have in common."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from methods.cards.recipe import PROFILES
 from methods.cards.recipe import Precision as Wanted
 from protocols.vocabulary import CONTROLS, UNTRAINED_CONTROLS
+from runners.errors import RunError
 
 if TYPE_CHECKING:
+    from methods.starts.card import StartCard
     from runners.plan.environment import Precision
 
 
@@ -41,9 +44,15 @@ def add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipes' short lengths")
     group.add_argument(
         "--pretrained",
-        choices=("card", "imagenet", "none"),
+        choices=("card", "synthwalk", "imagenet", "none"),
         default="card",
-        help="starting weights: as the recipe says, ImageNet through torchvision, or from scratch",
+        help="starting weights: as the recipe says (default); synthwalk, those of this suite (docs/start.md); "
+        "imagenet, through torchvision; or none, from scratch",
+    )
+    group.add_argument(
+        "--start",
+        metavar="FILE",
+        help="starting weights of your own, .safetensors with their card .toml beside them: python -m runners.start",
     )
     add_precision(group)
 
@@ -69,6 +78,22 @@ def chosen_precision(options: argparse.Namespace, device: str) -> "Precision | N
     from runners.plan.environment import choose_precision
 
     return None if options.precision == "card" else choose_precision(options.precision, device)
+
+
+def own_start(options: argparse.Namespace) -> "StartCard | None":
+    """The card of the starting weights that ``--start`` names; None without it.
+
+    Raises:
+        RunError: ``--pretrained`` names others.
+        MethodError: there is no such file, or its card is absent or wrong.
+    """
+    from methods.starts.card import card_of_file
+
+    if options.start is None:
+        return None
+    if options.pretrained != "card":
+        raise RunError(f"--start and --pretrained {options.pretrained} both name starting weights; leave one out.")
+    return card_of_file(Path(options.start))
 
 
 def add_repair(group: argparse._ArgumentGroup, repairers: str) -> None:

@@ -38,6 +38,7 @@ exit codes: 0 done, 2 a world that cannot be rendered, or a folder that holds so
 def add_parser(actions: Any) -> None:
     """The action and its options."""
     from datasets.synthwalk.layouts import LAYOUTS
+    from datasets.synthwalk.presets import PRESETS
 
     parser: argparse.ArgumentParser = actions.add_parser(
         "render",
@@ -47,7 +48,7 @@ def add_parser(actions: Any) -> None:
     )
     parser.add_argument("root", type=Path, help="folder to render into: absent, empty, or holding the same set")
     parser.add_argument("--layout", default="mars", help=f"{', '.join(LAYOUTS)} (default %(default)s)")
-    parser.add_argument("--preset", default="embedded", help="embedded (default), tiny, mars-size or attribute-source")
+    parser.add_argument("--preset", default="embedded", help=f"{', '.join(PRESETS)} (default %(default)s)")
     parser.add_argument("--seed", type=int, help="seed of everything random in the world")
     parser.add_argument("--size", type=size_of, metavar="HxW", help="frame size, from 16x8 up to 256x128")
     parser.add_argument(

@@ -4,6 +4,7 @@ import datasets
 from datasets.attributes import Annotation
 from datasets.tracklet import Split
 from methods.cards.card import Card
+from methods.starts.card import StartCard
 from runners.derived_data.annotations import AnnotatedSplit
 from runners.plan.environment import Precision, runtime
 from runners.plan.plan_types import Budget, JobConfig, Start
@@ -23,6 +24,7 @@ def config_of(
     source: AnnotatedSplit | None = None,
     lengths: float = JobConfig.lengths,
     precision: Precision | None = None,
+    own_start: StartCard | None = None,
 ) -> JobConfig:
     """A job configuration; what is not given here is as `runners.plan.plan_types.JobConfig` says.
 
@@ -30,7 +32,7 @@ def config_of(
         card: the paper's.
         split: the data.
         device: such as ``cpu``.
-        profile, budget, pretrained, size, scorer, lengths, precision: see `JobConfig`.
+        profile, budget, pretrained, size, scorer, lengths, precision, own_start: see `JobConfig`.
         annotation: attributes of the people of the split.
         source: other data, from which label sources learn.
 
@@ -53,4 +55,5 @@ def config_of(
         source=source.planned() if source else None,
         lengths=lengths,
         precision=precision,
+        own_start=own_start,
     )

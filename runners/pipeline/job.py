@@ -31,6 +31,7 @@ from runners.evaluation import encode, encode_variants, score
 from runners.evaluation.descriptor_set import Tracklets
 from runners.evaluation.saved_descriptors import SCRATCH, keep
 from runners.evaluation.score_variants import save_choices, score_variants
+from runners.pipeline.admitted_starts import start_checks
 from runners.pipeline.data_versions import DataVersions
 from runners.pipeline.ground_truth import GroundTruthChecks, records_in
 from runners.pipeline.test_inputs import test_inputs_of
@@ -124,6 +125,8 @@ class Job:
         planned = (self._plan(run, seeds[0]) for run in runs)
         self.truth.calls = any(data.scores for last, tested in planned for data in (last.data, tested))
         for run in runs:
+            self._start_checks(run, *self._plan(run, seeds[0]))
+        for run in runs:
             if not self.done(run, seeds[0]):
                 self._examine(run, self._plan(run, seeds[0])[0].size)
         size = plan_stages(runs[0], seeds[0], self.config)[-1].size
@@ -137,11 +140,12 @@ class Job:
         """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
         found = {}
         for run in (with_attribute_groups(run, self.config) for run in runs if run.control is None):
-            if not self.done(run, seed):
-                try:
+            try:
+                self._start_checks(run, *self._plan(run, seed))
+                if not self.done(run, seed):
                     self._examine(run, self._plan(run, seed)[0].size)
-                except ArmRejected as error:
-                    found[run.arm.text] = error.reason
+            except ArmRejected as error:
+                found[run.arm.text] = error.reason
         return found
 
     def done(self, run: ArmRun, seed: int) -> bool:
@@ -171,6 +175,9 @@ class Job:
     def close(self) -> None:
         """Drop what is held of the data once all is recorded; the job opens it again if it is used again."""
         self._open()
+
+    def _start_checks(self, run: ArmRun, last: PlannedStage, tested: PlannedData) -> list[dict[str, Any]]:
+        return start_checks(self.protocol, run, last, tested, self.split)
 
     def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
         """An arm's last stage, and the data it is scored on."""
@@ -262,6 +269,7 @@ class Job:
         if run.control == "uniform":
             assert isinstance(method, Attends)  # the card says attention = true; the contract suite checks it
             method.use_uniform_attention(True)
+        checks = [*examined["admission"]["checks"], *self._start_checks(run, last, tested)]
         began = time.monotonic()
         inputs = test_inputs_of(method, run, last, tested, store, self.versions, folder / SCRATCH)
         encoded = encode_variants.encode_under_protocol(method, self.protocol, inputs)
@@ -272,7 +280,7 @@ class Job:
         self._note_scores(run, last, scores, began)
         about = self._about(run, last, tested, step) | {
             "cost": examined["cost"] | ({"of": run.name} if run.control else {}),  # controls carry their arm's
-            "admission": examined["admission"],
+            "admission": {**examined["admission"], "checks": checks},
             "stages": stage.stage_records(last, self.steps),
             "fed": encoded.fed,
         }
@@ -328,6 +336,7 @@ class Job:
             "of": run.name if run.control else None,
             "seed": last.seed,
             "size": list(last.size),
+            "start": stage.stage_records(last, self.steps)[0]["start"],
             "fingerprint": step.fingerprint,
             "precision": last.precision,
             **({"labels": last.labels.name} if last.labels else {}),

@@ -7,11 +7,12 @@ from typing import Any
 
 from datasets.frames.open import DECODED_LIMIT
 from datasets.tracklet import Split
-from runners.cli.options import chosen_precision
+from runners.cli.options import chosen_precision, own_start
 from runners.derived_data.annotations import find_annotation, find_source
 from runners.derived_data.load import load_data
 from runners.errors import NotPossible
 from runners.evaluation.score import check_answers
+from runners.pipeline.admitted_starts import refuse_reserved
 from runners.pipeline.configuration import config_of
 from runners.pipeline.job import Job, Outcome
 from runners.pipeline.request import Request, check_slices
@@ -51,14 +52,17 @@ def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str]
         slices: attributes that a report will ask for.
 
     Raises:
-        RunError, NotPossible: the divisions cannot be averaged, the protocol's rules not be kept on them, or a control
-            that was named cannot be asked for.
+        RunError, NotPossible: the divisions cannot be averaged, the protocol's rules not be kept on them, a control
+            that was named cannot be asked for, or the data are kept for starting weights.
+        MethodError: the user's own starting weights have no card.
     """
     device = choose_device(options.device)  # before the data: a wrong word costs no minute
     chosen_precision(options, device)
+    own_start(options)
     splits = [load_data(options.dataset, options.data_root, request.size, number) for number in request.splits]
     check_divisions(splits, request.protocol)
     for split in splits:
+        refuse_reserved(split)
         check_answers(split, request.protocol)
     shared = splits[0] if splits[0].divisions > 1 else None
     if shared is not None and shared.number != 0:  # always the same one, so that its frames are found again
@@ -96,6 +100,7 @@ def _prepare(
         annotation=annotation,
         source=source,
         precision=chosen_precision(options, device),
+        own_start=own_start(options),
     )
     steps = StepStore(request.work)
     limit = DECODED_LIMIT if options.decoded_limit is None else options.decoded_limit

@@ -45,6 +45,7 @@ DECIDES_NOTHING: Mapping[str, str] = {
     "runners.plan.environment": "what it tells of the machine is among the inputs: runtime and precision",
     "runners.plan.import_closure": "tells what code decides",
     "runners.plan.code_digest": "tells what code decides",
+    "runners.plan.adapted_stage": "what it makes of a stage is written down as inputs",
     "runners.plan.plan": "all that a plan decides is written down as inputs",
     "runners.plan.plan_types": "values of a plan, written down as inputs",
     "runners.plan.data_names": "all that a repairer's text decides is written down as inputs",
@@ -104,6 +105,7 @@ _FIXED: Mapping[str, Kind] = {
         )
     ),
     "masked": Kind(("runners.oracles.mask_features", "datasets.frames.open", "datasets.frames.shared")),
+    "start": Kind(("runners.pretraining.train", "runners.training.loop")),
     "examine": Kind(("protocols.admission", "protocols.cost.measure", "runners.training.stage")),
     "judge": Kind(("runners.pipeline.job", "runners.evaluation.score", "runners.pipeline.ground_truth")),
 }

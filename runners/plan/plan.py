@@ -15,10 +15,11 @@ from datasets import repaired
 from datasets.repaired.write import fingerprint_of
 from methods.arms import Arm
 from methods.cards.card import ANNOTATED, SERVING, Card
-from methods.cards.recipe import Length, Recipe, Stage
+from methods.cards.recipe import Recipe, Stage
 from protocols.vocabulary import Control
 from reports.schema.vocabulary import RAW
 from runners.errors import RunError
+from runners.plan.adapted_stage import adapted, starts_for
 from runners.plan.code_digest import code_digest
 from runners.plan.data_names import parse_repairer
 from runners.plan.environment import choose_precision
@@ -32,7 +33,6 @@ from runners.plan.plan_types import (
     PlannedStage,
     readers,
 )
-from runners.plan.stage_length import length_of
 from runners.plan.step_store import Step
 
 
@@ -150,37 +150,10 @@ def _plan(run: ArmRun, seed: int, config: JobConfig) -> PlannedStage:
             start = _plan(other, seed, config)
             if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")
-        last = _stage(run, _adapted(stage, config), seed, size, start, data, labels, recipe, config)
+        last = _stage(run, adapted(stage, config), seed, size, start, data, labels, recipe, config)
         planned[stage.name] = last
     assert last is not None  # a recipe without stages is refused when its card is read
     return last
-
-
-def _adapted(stage: Stage, config: JobConfig) -> Stage:
-    if config.budget == "quick" and stage.quick is not None:
-        stage = replace(stage, length=stage.quick)
-    if config.pretrained != "card" and stage.start in ("scratch", "imagenet"):
-        stage = replace(stage, start="imagenet" if config.pretrained == "imagenet" else "scratch")
-    return shortened(replace(stage, quick=None), config.lengths)
-
-
-def shortened(stage: Stage, share: float) -> Stage:
-    """The stage with this share of its length, of at least 1; milestones stay at their share of it.
-
-    Raises:
-        RunError: a share that is not above 0.
-    """
-    if not share > 0:
-        raise RunError(f"a stage cannot last {share} of its length; expected a share above 0.")
-    if share == 1:
-        return stage
-    amount, unit = length_of(stage)
-    milestones = sorted({max(1, round(share * each)) for each in stage.schedule.milestones})
-    return replace(
-        stage,
-        length=Length(**{unit: max(1, round(share * amount))}),
-        schedule=replace(stage.schedule, milestones=tuple(milestones)),
-    )
 
 
 def _stage(
@@ -197,6 +170,7 @@ def _stage(
     control = _control_in(run, stage)
     precision = choose_precision(config.precision or recipe.precision, config.device)
     scores = plan_scores(seed, config) if stage.seen == "unoccluded" else None
+    starts = starts_for(run, config) if stage.start == "synthwalk" else {}
     inputs = {
         "stage": dataclasses.asdict(stage),
         "method": run.arm.method,
@@ -204,6 +178,7 @@ def _stage(
         "control": control,
         "ids": config.num_ids,
         "start": start.step.fingerprint if start else stage.start,
+        **({"weights": {str(depth): card.sha256 for depth, card in starts.items()}} if starts else {}),
         "data": data.fingerprint if stage.domain != "source" else None,
         "source": config.source.data if config.source and stage.domain != "target" else None,
         "labels": labels.fingerprint if labels else None,
@@ -219,7 +194,19 @@ def _stage(
     step = Step("stage", f"{text} {stage.name} seed {seed}", inputs)
     changed = replace(run, control=control)
     return PlannedStage(
-        changed, stage, seed, size, precision, start, data, scores, labels, recipe.test_crop, recipe.resize, step
+        changed,
+        stage,
+        seed,
+        size,
+        precision,
+        start,
+        data,
+        scores,
+        labels,
+        recipe.test_crop,
+        recipe.resize,
+        step,
+        starts,
     )
 
 

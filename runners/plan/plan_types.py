@@ -9,6 +9,7 @@ from datasets.images.resize import Filter
 from methods.arms import Arm
 from methods.cards.card import ANNOTATED, Card
 from methods.cards.recipe import Stage
+from methods.starts.card import StartCard
 from protocols.vocabulary import Control
 from reports.schema.vocabulary import RAW
 from runners.errors import RunError
@@ -17,7 +18,7 @@ from runners.plan.environment import Precision
 from runners.plan.step_store import Step
 
 Budget = Literal["full", "quick"]
-Start = Literal["card", "imagenet", "none"]
+Start = Literal["card", "synthwalk", "imagenet", "none"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class JobConfig:
         card: the paper's card.
         profile: ``embedded`` or ``paper``.
         budget: ``full``, or ``quick`` for the short lengths of the recipes.
-        pretrained: ``card`` follows the recipe; ``imagenet`` and ``none`` replace what it starts from.
+        pretrained: ``card`` follows the recipe; the others replace what it starts from.
         size: (height, width), or None for the recipe's.
         num_ids: training identities.
         data: fingerprint of the data set.
@@ -60,6 +61,7 @@ class JobConfig:
         lengths: every stage lasts this share of what its budget gives it; a small matrix that is run often pins less
             than 1.
         precision: in place of that of the recipes (`--precision`); None leaves it to them.
+        own_start: starting weights of the user's own (`--start`), in place of all plain starts of the recipes.
 
     Raises:
         RunError: there is nobody to train on.
@@ -80,6 +82,7 @@ class JobConfig:
     source: Annotated | None = None
     lengths: float = 1.0
     precision: Precision | None = None
+    own_start: StartCard | None = None
 
     def __post_init__(self) -> None:
         if self.num_ids < 1:
@@ -215,13 +218,14 @@ class PlannedStage:
         seed: of the run.
         size: (height, width).
         precision: resolved.
-        start: the planned stage whose weights it starts from; None for scratch and ImageNet.
+        start: the planned stage whose weights it starts from; None for a plain start.
         data: what it learns from.
         scores: says which frames are unoccluded, for a stage that sees no others.
         labels: the attributes that it learns; None for a method that learns none.
         crop: see `methods.cards.recipe.Recipe.test_crop`.
         resize: see `methods.cards.recipe.Recipe.resize`.
         step: its fingerprint and inputs.
+        starts: depth -> starting weights that may fill its trunks, of a stage that begins from some.
     """
 
     run: ArmRun
@@ -236,6 +240,7 @@ class PlannedStage:
     crop: float
     resize: Filter
     step: Step
+    starts: Mapping[int, StartCard] = field(default_factory=dict)
 
     def chain(self) -> "list[PlannedStage]":
         """All stages up to this one, first to last."""

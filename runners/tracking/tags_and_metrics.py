@@ -16,6 +16,7 @@ from protocols.vocabulary import ACCURACIES, WITH_INTERVALS
 from reports.records.result import SCHEMA
 from reports.schema.metrics import METRIC_LABELS
 from reports.schema.vocabulary import CHILD, PARENT, RAW
+from reports.store.arm import start_of
 from reports.store.cards import published_dataset, published_values
 
 CURVE_POINTS = 200  # per curve in MLflow; the whole log is an artifact
@@ -105,6 +106,7 @@ def parent_tags(
         "seed": "all",
         "split": "all",
         **({"splits": _splits_tag(dataset["splits"])} if "splits" in dataset else {}),
+        "start": "all",
         "trained_on": "all",
         "tested_on": "all",
         "profile": profile,
@@ -128,6 +130,7 @@ def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
         "profile": str(result["profile"]),
         "budget": str(result["budget"]),
         "precision": str(result.get("precision", "none")),
+        "start": _start(result),
         "seed": str(result["seed"]),
         "split": str(result["split"]["number"] if "split" in result else 0),
         "trained_on": str((result.get("data") or {}).get("train", RAW)),
@@ -136,6 +139,11 @@ def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
         "command": str(result["command"])[:5000],
         "mlflow.source.name": str(result["command"]).split(" --", maxsplit=1)[0][:500] or "reproid",
     }
+
+
+def _start(result: Mapping[str, Any]) -> str:
+    """What the network began with, by name; ``none`` of what has no network."""
+    return start_of(result) if result["stages"] else "none"
 
 
 def _splits_tag(splits: Mapping[str, Any]) -> str:
@@ -157,6 +165,7 @@ def child_params(result: Mapping[str, Any]) -> dict[str, str]:
         "budget": result["budget"],
         "size": "x".join(str(side) for side in result["size"]),
         "precision": result.get("precision", "none"),
+        "start": _start(result),
         "config": result["fingerprint"][:12],
     }
     if "split" in result:

@@ -21,18 +21,20 @@ from files.formats import arrays, safetensors
 from methods.cards.recipe import Augment
 from methods.interface import FrameThenTime
 from methods.layers.per_frame_mlp import replace_temporal
-from methods.layers.resnet import load_imagenet
 from runners.errors import RunError
 from runners.plan.code_digest import code_digest
 from runners.plan.environment import Precision
 from runners.plan.plan_types import ArmRun, PlannedStage
 from runners.plan.stage_length import length_of
 from runners.plan.step_store import Step, StepStore, read_json, write_json
+from runners.progress import note
 from runners.training.batches import BatchStream
+from runners.training.findings import findings
 from runners.training.frame_features import extract_frame_features, probe_digest
 from runners.training.loop import StageTraining, train_stage
 from runners.training.optimizer import trains
 from runners.training.sources import FeatureSource, PixelSource, Source, Targets, mixed
+from runners.training.starting_weights import take_over
 
 WEIGHTS = "weights.safetensors"
 AGAIN = "run again: what is damaged is made again"
@@ -73,7 +75,7 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
             return
         num_ids = training_data.split.num_train_ids
         method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
-        left_behind = _start(method, planned, steps)
+        taken = take_over(method, planned, _weights(planned.start, steps) if planned.start else None)
         batches = BatchStream(
             planned.stage,
             training_data.store.lengths,
@@ -99,6 +101,10 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
             precision=planned.precision,
         )
         log = train_stage(method, training)
+        named = {name: weight for turn in planned.stage.all_turns for name, weight in turn.losses.items()}
+        found = findings(log, named, planned.run.arm.settings().get("margin"))
+        for finding in found:
+            note(f"{training.title}: {finding}")
         save_weights(method, folder / WEIGHTS)
         write_json(folder / "log.json", log)
         write_json(
@@ -111,7 +117,9 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
                 "steps": count,
                 "final_loss": log[-1]["loss"] if log else None,
                 "from": "features" if isinstance(source, FeatureSource) else "pixels",
-                "left_behind": left_behind,
+                "left_behind": list(taken.left_behind),
+                **({"start": taken.start} if taken.start else {}),
+                "findings": found,
             },
         )
 
@@ -293,28 +301,6 @@ def training_log(planned: PlannedStage, steps: StepStore) -> list[dict[str, obje
         for each in planned.chain()
         for row in read_json(steps.folder(each.step) / "log.json")
     ]
-
-
-def _start(method: nn.Module, planned: PlannedStage, steps: StepStore) -> list[str]:
-    """Take over starting weights; returns the modules of the start that this network has no place for."""
-    if planned.start is None:
-        if planned.stage.start == "imagenet":
-            load_imagenet(method)
-        return []
-    state = _weights(planned.start, steps)
-    own = method.state_dict()
-    sources = {name: source for name in own if (source := planned.stage.source_of(name)) is not None}
-    missing = sorted(name for name, source in sources.items() if source not in state)
-    unlike = sorted(n for n, source in sources.items() if source in state and own[n].shape != state[source].shape)
-    if missing or unlike:
-        name = (missing or unlike)[0]
-        raise RunError(
-            f"{planned.run.text}, stage {planned.stage.name}: {sources[name]} is "
-            f"{'absent' if missing else 'of another shape'} in the weights of {planned.start.step.name}; list the "
-            "module under fresh in the recipe, or say under takes what it is called there."
-        )
-    method.load_state_dict({**own, **{name: state[source] for name, source in sources.items()}})
-    return sorted({name.split(".")[0] for name in set(state) - set(sources.values())})
 
 
 def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:

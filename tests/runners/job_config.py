@@ -1,12 +1,13 @@
 """The setting of a made-up job."""
 
+from pathlib import Path
 from typing import Any
 
 import methods
 from runners.plan.plan_types import JobConfig
 
 
-def config(paper: str, **changes: Any) -> JobConfig:
+def config(paper: str | Path, **changes: Any) -> JobConfig:
     """A paper's card under the embedded profile, with some values changed."""
     plain: dict[str, Any] = {
         "card": methods.paper(paper),

@@ -57,6 +57,7 @@ def results(job: Job) -> Table:
     columns = [
         Column("arm", "Arm"),
         *([Column("trained_on", "Trained on"), Column("tested_on", "Tested on")] if job.repaired else []),
+        Column("start", "Start"),
         Column("mAP", "mAP", "estimate", unit="%", data_only=ranks_only),
         *([Column("std_splits_mAP", "SD over splits", "number", data_only=ranks_only)] if job.splits else []),
         Column("rank1", "Rank-1", "estimate", unit="%"),
@@ -264,6 +265,7 @@ def _result_row(job: Job, group: Group, time: times.Time | None, keys: list[str]
         "mAP": estimate(group, "mAP"),
         "rank1": estimate(group, "rank1"),
         **{f"rank{rank}": float(group.values(f"rank{rank}").mean()) for rank in (5, 10, 20)},
+        "start": group.start or None,
         "seeds": len(group.seeds),
         "precision": group.precision or None,
         "std_mAP": float(precision.std(ddof=1)) if len(precision) > 1 else None,
@@ -282,7 +284,7 @@ def _result_row(job: Job, group: Group, time: times.Time | None, keys: list[str]
     values |= time.cells() if time else {}
     kind = group.control or job.card["arms"].get(group.name, {}).get("role", "")
     cells = tuple(values.get(key) for key in keys)
-    return Row(cells, kind, group.run_ids)
+    return Row(cells, kind, group.run_ids, group.findings)
 
 
 def over_splits(group: Group, metric: str) -> float | None:
@@ -345,6 +347,7 @@ def stages(job: Job) -> Table:
         Column("steps", "Steps", "number", decimals=0),
         Column("seconds", "Time a seed and split" if job.splits else "Time a seed", "number", decimals=0, unit="s"),
         Column("final_loss", "Last loss", "number", decimals=3),
+        *([Column("start", "Begins from")] if any(_starts(job)) else []),
         Column("fingerprints", "Fingerprints", data_only=True),
     )
     shared: dict[tuple[str, int], list[tuple[Group, str, dict[str, Any]]]] = {}
@@ -359,8 +362,14 @@ def stages(job: Job) -> Table:
         rows.setdefault((users[0][2]["name"], labels), []).append((seed, users[0][2], run_ids))
     trained = sum(bool(group.first["stages"]) for group in job.groups)
     splits = split_ranges(job.splits)
-    made = tuple(_stage_row(key, value, trained, splits) for key, value in rows.items())
+    made = tuple(_stage_row(key, value, trained, splits, any(_starts(job))) for key, value in rows.items())
     return Table("stages", "Training stages", columns, made)
+
+
+def _starts(job: Job) -> list[str]:
+    """What stages begin with that begin from no other stage, as far as it was recorded."""
+    each = (stage for group in job.groups for one in group.runs for stage in one.result["stages"])
+    return [stage["start"]["name"] for stage in each if stage.get("start")]
 
 
 def split_count(job: Job) -> str:
@@ -376,7 +385,11 @@ def split_ranges(splits: Sequence[int]) -> str:
 
 
 def _stage_row(
-    key: tuple[str, tuple[str, ...]], seeds: list[tuple[int, dict[str, Any], list[str]]], trained: int, splits: str
+    key: tuple[str, tuple[str, ...]],
+    seeds: list[tuple[int, dict[str, Any], list[str]]],
+    trained: int,
+    splits: str,
+    starts: bool,
 ) -> Row:
     name, labels = key
     who = "all arms and controls" if len(labels) == trained > 1 else "; ".join(labels)
@@ -391,9 +404,18 @@ def _stage_row(
         statistics.fmean(stage["steps"] for stage in facts),
         statistics.fmean(float(stage["seconds"]) for stage in facts),
         statistics.fmean(losses) if losses else None,
+        *([_begins_from(facts)] if starts else []),
         " ".join(dict.fromkeys(str(stage["fingerprint"]) for stage in facts)),
     )
     return Row(cells, run_ids=tuple(run_id for _, _, run_ids in seeds for run_id in run_ids))
+
+
+def _begins_from(facts: list[dict[str, Any]]) -> str:
+    """Starting weights, with how much of the trunk these do not have; an earlier stage where there are none."""
+    found = [stage.get("start") or {"name": "an earlier stage"} for stage in facts]
+    fresh = max(len(one.get("fresh") or ()) for one in found)
+    names = ", ".join(dict.fromkeys(str(one["name"]) for one in found))
+    return names + (f" ({fresh} entries of the trunk fresh)" if fresh else "")
 
 
 def admission(job: Job) -> Table:

@@ -1,0 +1,1 @@
+"""Starting weights made here: trained on worlds that are never reported, packed, with a card."""
