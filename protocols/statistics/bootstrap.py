@@ -33,28 +33,22 @@ trained networks, not about the recipe.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from protocols.arrays import to_numpy
 from protocols.errors import ProtocolError
+from protocols.statistics.resampling import Floats, Ints, resampled
 from protocols.vocabulary import Verdict
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Draw = tuple[Floats, Ints, Ints]
 
 POINTS = (-100.0, 100.0)
 """All that a difference of two accuracies in percent can be."""
 
 SMALLEST_SHARE = 0.25
 """A gain below this share of the published one is too small for the claim to be saved by a wide interval."""
-
-_DRAWS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +191,7 @@ def _checked(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
     """[S, K, Q] values and [Q] cluster numbers 0 ... C-1."""
     table = to_numpy(values).astype(np.float64)
     if table.ndim not in (1, 2, 3) or table.size == 0:
-        raise ProtocolError(
-            f"values must be [Q], [S, Q] or [S, K, Q] with at least one query, got shape {table.shape}"
-        )
+        raise ProtocolError(f"values must be [Q], [S, Q] or [S, K, Q] with at least one query, got shape {table.shape}")
     table = table.reshape(table.shape if table.ndim == 3 else (-1, 1, table.shape[-1]))
     labels = to_numpy(clusters)
     if labels.shape != table.shape[2:]:
@@ -247,7 +239,7 @@ def _interval(
     excess = shared + found.trunk_scale(len(table)) * (excess - shared)
     excess *= math.sqrt(len(sizes) / max(len(sizes) - 1, 1))
     heads *= math.sqrt(heads.shape[1] / max(heads.shape[1] - 1, 1))
-    deviations = _draw(excess, sizes, heads, resamples, seed)  # [B]
+    deviations = resampled(excess, sizes, heads, resamples, seed)  # [B]
     spread = stretch * deviations
     tail = (1 - level) / 2
     low, high = mean + np.quantile(spread, [tail, 1 - tail])
@@ -295,62 +287,6 @@ def _variances(excess: Floats, sizes: Floats, heads: Floats) -> _Variances:
     if by_heads > by_trunks:
         return _Variances(between_people, by_heads, by_heads, seeds * (number - 1))
     return _Variances(between_people, by_trunks, by_heads, seeds - 1)
-
-
-def _draw(excess: Floats, sizes: Floats, heads: Floats, resamples: int, seed: int) -> Floats:
-    """[B] deviation of the resampled mean; each draw takes C people, S trunks and K heads of each, with replacement."""
-    seeds, people = excess.shape
-    out = np.empty(resamples)
-    first = 0
-    for weights, chosen, picked in _draws(seeds, heads.shape[1], people, resamples, seed):
-        per_seed = weights @ excess.T / (weights @ sizes)[:, None]  # [count, S]
-        if seeds > 1:
-            per_seed = np.take_along_axis(per_seed, chosen, axis=1)
-        part = per_seed.mean(axis=1)
-        if heads.shape[1] > 1:
-            part += heads[chosen[:, :, None], picked].mean(axis=(1, 2))
-        out[first : first + len(weights)] = part
-        first += len(weights)
-    return out
-
-
-def _draws(seeds: int, heads: int, people: int, resamples: int, seed: int) -> Iterator[Draw]:
-    """All draws, in blocks that fit into memory; what is one block is drawn once for all tables of that size."""
-    step = max(1, _DRAWS_AT_ONCE // people)
-    if resamples <= step:
-        yield _only_draw(seeds, heads, people, resamples, seed)
-        return
-    rngs = _generators(seed)
-    for first in range(0, resamples, step):
-        yield _block(seeds, heads, people, min(step, resamples - first), *rngs)
-
-
-@lru_cache(maxsize=8)  # a page asks for hundreds of intervals over the same people
-def _only_draw(seeds: int, heads: int, people: int, resamples: int, seed: int) -> Draw:
-    drawn = _block(seeds, heads, people, resamples, *_generators(seed))
-    for part in drawn:
-        part.flags.writeable = False
-    return drawn
-
-
-def _generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
-    """One for people and trunks, one for heads: the former are drawn alike however many heads there are."""
-    return np.random.default_rng(seed), np.random.default_rng((seed, 1))
-
-
-def _block(
-    seeds: int, heads: int, people: int, count: int, rng: np.random.Generator, of_heads: np.random.Generator
-) -> Draw:
-    """[count, C] how often each person is taken, [count, S] which trunks, [count, S, K] which heads of each of them.
-
-    None are drawn where there is one.
-    """
-    drawn = rng.integers(0, people, (count, people), dtype=np.int32)
-    drawn += (np.arange(count, dtype=np.int32) * people)[:, None]
-    weights = np.bincount(drawn.ravel(), minlength=count * people).reshape(count, people).astype(np.float64)
-    chosen = rng.integers(0, seeds, (count, seeds)) if seeds > 1 else np.zeros((count, 1), dtype=np.int64)
-    none = np.zeros((count, seeds, 1), dtype=np.int64)
-    return weights, chosen, of_heads.integers(0, heads, (count, seeds, heads)) if heads > 1 else none
 
 
 def _student_stretch(found: _Variances, people: int, level: float) -> float:
