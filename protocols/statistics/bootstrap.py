@@ -13,13 +13,13 @@ seeds or few people:
   distances of both ends from the mean are stretched by t/z, with Satterthwaite's degrees of freedom for the sum of the
   two variances: 1.00 for one seed and hundreds of people, up to 6.5 where two seeds disagree and nothing else varies.
 
-Where each of S trained trunks has K heads, each head trained with a seed of its own on the same trunk, seeds are nested:
+Where each of S trained trunks has K heads, each trained with a seed of its own on the same trunk, seeds are nested:
 trunks are resampled, and the heads within each drawn trunk. With the mean m_s of a trunk's heads and the mean m_sk of a
 head, the two mean squares of a nested design are the variance of the total mean by trunks, X = var(m_s) / S with S - 1
 degrees of freedom, and by heads, Y = mean over trunks of var_k(m_sk) / (S K) with S (K - 1). X holds Y already, for the
 m_s differ by their few heads too. So heads, scaled by sqrt(K/(K-1)), bring Y, and trunks only what is left of X: their
-scale sqrt(S/(S-1)) is multiplied by sqrt(1 - Y/X). Together that is max(X, Y), counted once, with the degrees of freedom
-of the larger: more heads never average away what trunks disagree by, and trunks that agree by luck say no less than
+scale sqrt(S/(S-1)) is multiplied by sqrt(1 - Y/X). Together that is max(X, Y), counted once, with the degrees of
+freedom of the larger: more heads never average away what trunks disagree by, and trunks that agree by luck say no less than
 their heads do. Of a head only its mean is resampled, not its queries: how people answer one head in another way is in
 the people's variance already. With one head this is the plain case, with one trunk the interval is about that trunk.
 

@@ -46,7 +46,7 @@ def score_step(
         "runtime": dict(config.runtime),
         "code": score_code(protocol, config, run.arm.folder),
     }
-    return Step("judge", f"{run.text} seed {last.seed}", inputs)
+    return Step("judge", f"{run.text} {last.seed_words}", inputs)
 
 
 def colour_step(size: tuple[int, int], seed: int, protocol: Mapping[str, Any], config: JobConfig) -> Step:
