@@ -19,9 +19,9 @@ head, the two mean squares of a nested design are the variance of the total mean
 degrees of freedom, and by heads, Y = mean over trunks of var_k(m_sk) / (S K) with S (K - 1). X holds Y already, for the
 m_s differ by their few heads too. So heads, scaled by sqrt(K/(K-1)), bring Y, and trunks only what is left of X: their
 scale sqrt(S/(S-1)) is multiplied by sqrt(1 - Y/X). Together that is max(X, Y), counted once, with the degrees of
-freedom of the larger: more heads never average away what trunks disagree by, and trunks that agree by luck say no less than
-their heads do. Of a head only its mean is resampled, not its queries: how people answer one head in another way is in
-the people's variance already. With one head this is the plain case, with one trunk the interval is about that trunk.
+freedom of the larger: more heads never average away what trunks disagree by, and trunks that agree by luck say no less
+than their heads do. Of a head only its mean is resampled, not its queries: how people answer one head in another way is
+in the people's variance already. With one head this is the plain case, with one trunk the interval is about that trunk.
 
 Plain percentiles were chosen over BCa because they keep the asymmetry that can be trusted at these sizes without its
 acceleration estimate, which is unstable with few people. Simulated coverage of the 95 % interval: 93 to 96 % for 15
@@ -42,7 +42,6 @@ from protocols.arrays import to_numpy
 from protocols.errors import ProtocolError
 from protocols.statistics.resampling import Floats, Ints, resampled
 from protocols.vocabulary import Verdict
-
 
 POINTS = (-100.0, 100.0)
 """All that a difference of two accuracies in percent can be."""

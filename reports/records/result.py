@@ -157,7 +157,10 @@ class DataRecord(TypedDict):
 
 
 class ResultRecord(TypedDict):
-    """``result.json``: one arm, one seed; of a data set with several divisions one of them, named by ``split``."""
+    """``result.json``: one arm, one seed; of a data set with several divisions one of them, named by ``split``.
+
+    ``head_seed`` is that of a further head on the trunk of the seed; the first, and an arm without heads, have none.
+    """
 
     schema: int
     paper: str
@@ -184,6 +187,7 @@ class ResultRecord(TypedDict):
     fingerprint: str
     environment: dict[str, Any]
     command: str
+    head_seed: NotRequired[int]
     precision: NotRequired[str]
     fed: NotRequired[str]
     split: NotRequired[SplitRecord]

@@ -99,7 +99,9 @@ def check_answers(split: Split, protocol: Protocol) -> None:
         )
 
 
-def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, store: Frames) -> Scores:
+def score_test_set(
+    encoded: EncodedTestSet, split: Split, protocol: Protocol, store: Frames, strips: bool = True
+) -> Scores:
     """Score descriptors of ``split.test``.
 
     Args:
@@ -107,6 +109,7 @@ def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, st
         split: who is query and who is gallery.
         protocol: its distance and convention.
         store: frames of ``split.test``, for the strips.
+        strips: whether pictures of what was retrieved are wanted.
     """
     labels, distance = QueryGalleryLabels.of(split), protocol.scoring.distance
     headline = protocol.sides[0] if protocol.sides else "V2V"
@@ -128,7 +131,9 @@ def score_test_set(encoded: EncodedTestSet, split: Split, protocol: Protocol, st
         ledger=_ledger(query, gallery, protocol, labels, rankings[headline]),
         slices=slices,
         per_query=_per_query(ranking, split, store),
-        strips=_strips(ranking, top, (query, gallery), split, protocol, store),
+        strips=_strips(ranking, top, (query, gallery), split, protocol, store)
+        if strips
+        else {"size": list(store.size), "rows": []},
         sides={},
         variants=[],
     )
