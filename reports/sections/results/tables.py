@@ -54,7 +54,7 @@ def results(job: Job) -> Table:
     here = job.any_result["dataset"]["name"]
     reported = cards.published_dataset(job.card, here)
     protocol = job.any_result["protocol"]
-    ranks_only, heads = job.one_match, any(len(group.head_seeds) > 1 for group in job.groups)
+    ranks_only, heads = job.one_match, [group for group in job.groups if len(group.head_seeds) > 1]
     columns = [
         Column("arm", "Arm"),
         *([Column("trained_on", "Trained on"), Column("tested_on", "Tested on")] if job.repaired else []),
@@ -95,8 +95,10 @@ def results(job: Job) -> Table:
     measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
     notes = [f"Measured on {dataset_label(here)} under {measured}. Ranges: 95 % intervals, identities resampled."]
     if heads:
+        trunks, each = len(heads[0].seeds), len(heads[0].head_seeds)
         notes.append(
-            "Seeds 3 × 5: three trained trunks, five heads trained on each; heads are resampled within their trunk."
+            f"Seeds {trunks} × {each}: {trunks} trained {'trunk' if trunks == 1 else 'trunks'} with {each} heads each, "
+            "which are resampled within their trunk."
         )
     notes += _splits(job)
     notes += _sources(columns, rows)
