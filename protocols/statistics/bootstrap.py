@@ -191,7 +191,7 @@ def _checked(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
     table = to_numpy(values).astype(np.float64)
     if table.ndim not in (1, 2, 3) or table.size == 0:
         raise ProtocolError(f"values must be [Q], [S, Q] or [S, K, Q] with at least one query, got shape {table.shape}")
-    table = table.reshape(table.shape if table.ndim == 3 else (-1, 1, table.shape[-1]))
+    table = table if table.ndim == 3 else np.atleast_2d(table)[:, None]
     labels = to_numpy(clusters)
     if labels.shape != table.shape[2:]:
         raise ProtocolError(
