@@ -35,5 +35,5 @@ def keep(folder: Path, encoded: EncodedTestSet, tracklets: Tracklets, result: Ma
 
 
 def drop_scratch(folder: Path) -> None:
-    """Remove what gathered in a judge step on the way to its descriptors."""
+    """Remove what gathered in a step on the way to its descriptors."""
     shutil.rmtree(folder / SCRATCH, ignore_errors=True)

@@ -41,7 +41,7 @@ def _job(where: Path, world: Path, paper: Path, *more: str) -> list[str]:
 
 
 def _folders(where: Path) -> dict[Key, Path]:
-    """(arm, seed, head seed) -> folder of the judged step."""
+    """(arm, seed, head seed) -> folder of the step that scored it."""
     found = {}
     for file in (where / "runs/steps/judge").glob("*/result.json"):
         result = read_json(file)
