@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP)  ## make .venv with the exact versions of constraints.txt
 
-reproduce: $(STAMP)  ## run a paper end to end: make reproduce PAPER=gltr ARGS="--seeds 3"
+reproduce: $(STAMP)  ## run a paper end to end: make reproduce PAPER=gltr ARGS="--seeds 5"
 	$(PY) -m runners.reproduce --paper $(PAPER) $(ARGS)
 
 compare: $(STAMP)  ## papers side by side, only what is missing is run: make compare ARGS="--paper gltr cosam"

@@ -139,7 +139,7 @@ def origins(job: Job, page: str = "") -> dict[str, Origin]:
     for group in job.groups:
         for run in (part for one in group.runs for part in one.parts):
             href = server_page(job.uri, job.experiment_id, run.run_id) or f"{page}#run-{run.run_id}"
-            label = f"{group.label}, seed {run.seed}" + ("" if run.split is None else f", split {run.split}")
+            label = f"{group.label}, seed {run.seed_words}" + ("" if run.split is None else f", split {run.split}")
             found[run.run_id] = Origin(href, label, str(run.result["command"]))
     return found
 

@@ -86,6 +86,7 @@ def _verdict(given: SectionInput) -> dict[str, Any]:
             "queries": len(people),
             "identities": len(set(people.tolist())),
             "seeds": max(len(group.seeds) for group in job.arms()),
+            "heads": max(len(group.head_seeds) for group in job.arms()),
         },
     }
 
@@ -147,6 +148,7 @@ def _citation(card: dict[str, Any]) -> str:
 def _facts(job: Job) -> list[tuple[str, str]]:
     first = job.any_result
     seeds = sorted({seed for group in job.arms() for seed in group.seeds})
+    heads = max(len(group.head_seeds) for group in job.arms())
     dataset, protocol = first["dataset"], first["protocol"]
     drawn = ", drawn" if dataset["synthetic"] else ""
     computed = list(dict.fromkeys(group.precision for group in job.groups if group.precision))
@@ -156,7 +158,7 @@ def _facts(job: Job) -> list[tuple[str, str]]:
         ("Profile", first["profile"] + ("" if first["budget"] == "full" else f", {first['budget']} budget")),
         ("Frames", "×".join(map(str, first["size"]))),
         *([("Computed in", ", ".join(computed))] if computed else []),
-        ("Seeds", ", ".join(map(str, seeds))),
+        ("Seeds", ", ".join(map(str, seeds)) + (f", {heads} heads each" if heads > 1 else "")),
         *([("Splits", splits.shown(job))] if job.splits else []),
         *([("Finished", job.ended)] if job.ended else []),
     ]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PROTOCOLS = ("rgb-single-pass", "rgb-snippets")
 EXAMPLES = """examples:
   python -m runners.compare                                   every paper, whole sequences and snippets, on SynthWalk
-  python -m runners.compare --paper gltr cosam --seeds 3      two papers, three seeds, pooled in every interval
+  python -m runners.compare --paper gltr cosam --seeds 5      two papers, five seeds, pooled in every interval
   python -m runners.compare --protocol res50-rgb-single-pass  the field's own table: ResNet-50, RGB, single pass
   python -m runners.compare --protocol snippet-vs-full        what a method sees of a tracklet, from one frame to all
   python -m runners.compare --protocol occlusion-repaired --paper gltr cosam baseline
@@ -146,7 +146,7 @@ class Compared:
     Attributes:
         parents: run ids of its jobs.
         tracking: where they are.
-        plan: a row for each arm and protocol: protocol, paper, arm, label, seeds, there, reason.
+        plan: a row for each arm and protocol: protocol, paper, arm, label, seeds, head_seeds, there, reason.
         arms: paper -> names of the arms that were compared.
     """
 
@@ -196,13 +196,15 @@ def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", 
     """
     possible = jobs[0].possible(request.runs)
     refused = jobs[0].rejected(possible, request.seeds[0])
-    number = len(request.seeds) * len(jobs)
     for one in possible:
         key: Key = (request.protocol.name, request.card.key, one.text)
         label = one.label + (f", {one.control}" if one.control else "")
-        board.enter(key, label, request.seeds, len(jobs))
+        heads = jobs[0].heads_of(one, request.head_seeds)
+        board.enter(key, label, request.seeds, len(jobs), len(heads))
+        number = len(request.seeds) * len(heads) * len(jobs)
         reason = refused.get(one.arm.text, "")
-        there = 0 if reason else sum(job.done(one, seed) for job in jobs for seed in request.seeds)
+        trained = [(seed, head) for seed in request.seeds for head in heads]
+        there = 0 if reason else sum(job.done(one, seed, head) for job in jobs for seed, head in trained)
         if reason:
             board.rejected(key, reason)
         plan.append(
@@ -212,6 +214,7 @@ def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", 
                 "arm": one.text,
                 "label": label,
                 "seeds": list(request.seeds),
+                "head_seeds": list(heads),
                 "there": there,
                 "to_make": 0 if reason else number - there,
                 "reason": reason,
@@ -229,7 +232,8 @@ def _show(board: "Scoreboard", outcome: "Outcome") -> None:
     key = (result["protocol"]["name"], result["paper"], name)
     if not colour:
         split = result["split"]["number"] if "split" in result else None
-        board.result(key, result["seed"], (metrics["mAP"], metrics["rank1"]), outcome.fresh, split)
+        training = result["seed"], result.get("head_seed", 0)
+        board.result(key, training, (metrics["mAP"], metrics["rank1"]), outcome.fresh, split)
 
 
 def _plan_text(compared: Compared) -> str:

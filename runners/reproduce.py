@@ -21,8 +21,8 @@ _COUNTED: tuple[Verdict, ...] = ("holds", "cannot tell", "does not hold")
 
 EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr                    the default: SynthWalk, minutes on two cores
-  python -m runners.reproduce --paper gltr --budget quick     a first honest page in 3 minutes
-  python -m runners.reproduce --paper gltr --seeds 3          three seeds, pooled in every interval
+  python -m runners.reproduce --paper gltr --budget quick --seeds 1 --head-seeds 1      a first honest page in 3 minutes
+  python -m runners.reproduce --paper gltr --seeds 5 --head-seeds 3     five trunks, three heads on each, pooled
   python -m runners.reproduce --paper gltr --protocol rgb-snippets      the same arms, fed and scored in another way
   python -m runners.reproduce --paper vrstc                   paints what is hidden, and asks whether that helps
   python -m runners.reproduce --paper gltr cosam baseline --protocol occlusion-repaired     the same question for others

@@ -199,6 +199,8 @@ class Stage:
             then half of every batch is of each (attribute transfer).
         normalise: ``imagenet`` mean and deviation, or ``bgr-mean`` (BGR order, mean subtracted).
         quick: the length under the quick budget.
+        head: trained anew for each head seed on the same trunk; the stages before it are of the trunk seed. It starts
+            from other weights, and whatever follows it in its recipe is a head stage too.
     """
 
     name: str
@@ -219,6 +221,7 @@ class Stage:
     normalise: Literal["imagenet", "bgr-mean"] = "imagenet"
     schedule: Schedule = Schedule()
     quick: Length | None = None
+    head: bool = False
 
     def __post_init__(self) -> None:
         if (self.data == "clips") != (self.clip is not None):
@@ -237,6 +240,11 @@ class Stage:
         plain = kind in PLAIN_STARTS and not name
         if not plain and not (kind in ("arm", "stage") and name):
             raise MethodError(f"start = {self.start!r} is not {', '.join(PLAIN_STARTS)}, arm:<arm> or stage:<name>")
+        if self.head and plain:
+            raise MethodError(
+                f"head = true trains a head on a trunk that is there, but start = {self.start!r}; start from arm:<arm> "
+                "or stage:<name>"
+            )
         if self.takes and plain:
             raise MethodError(f"takes renames modules of a start, but start = {self.start!r} has none")
 
@@ -292,6 +300,16 @@ class Recipe:
             kind, _, name = stage.start.partition(":")
             if kind == "stage" and name not in names[:i]:
                 raise MethodError(f"stage {stage.name!r} starts from {name!r}, which is no earlier stage")
+            if i and self.stages[i - 1].head and not stage.head:
+                raise MethodError(
+                    f"stage {stage.name!r} follows the head stage {names[i - 1]!r}, so it is of the head seed too; "
+                    "write head = true"
+                )
+
+    @property
+    def has_head(self) -> bool:
+        """Whether any of its own stages is trained anew for each head seed."""
+        return any(stage.head for stage in self.stages)
 
 
 def _check_learning(trains: tuple[str, ...], losses: Mapping[str, float]) -> None:

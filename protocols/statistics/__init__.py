@@ -7,13 +7,12 @@ protocols.statistics.paired_difference(ours, theirs, people)     # of two arms o
 from protocols.statistics.bootstrap import (
     POINTS,
     SMALLEST_SHARE,
-    Draw,
-    Floats,
     Interval,
     clustered_bootstrap,
     paired_difference,
     verdict,
 )
+from protocols.statistics.resampling import Draw, Floats
 from protocols.vocabulary import Verdict
 
 __all__ = [

@@ -13,36 +13,41 @@ seeds or few people:
   distances of both ends from the mean are stretched by t/z, with Satterthwaite's degrees of freedom for the sum of the
   two variances: 1.00 for one seed and hundreds of people, up to 6.5 where two seeds disagree and nothing else varies.
 
+Where each of S trained trunks has K heads, each trained with a seed of its own on the same trunk, seeds are nested:
+trunks are resampled, and the heads within each drawn trunk. With the mean m_s of a trunk's heads and the mean m_sk of a
+head, the two mean squares of a nested design are the variance of the total mean by trunks, X = var(m_s) / S with S - 1
+degrees of freedom, and by heads, Y = mean over trunks of var_k(m_sk) / (S K) with S (K - 1). X holds Y already, for the
+m_s differ by their few heads too. So heads, scaled by sqrt(K/(K-1)), bring Y, and trunks only what is left of X: their
+scale sqrt(S/(S-1)) is multiplied by sqrt(1 - Y/X). Together that is max(X, Y), counted once, with the degrees of
+freedom of the larger: more heads never average away what trunks disagree by, and trunks that agree by luck say no less
+than their heads do. Of a head only its mean is resampled, not its queries: how people answer one head in another way is
+in the people's variance already. With one head this is the plain case, with one trunk the interval is about that trunk.
+
 Plain percentiles were chosen over BCa because they keep the asymmetry that can be trusted at these sizes without its
 acceleration estimate, which is unstable with few people. Simulated coverage of the 95 % interval: 93 to 96 % for 15
 to 300 people, 91 to 95 % with three or five seeds, 86 % with two seeds that disagree (train three), 92 % for a rank-1
-of 95 % over only 60 people. With one seed the interval is about these trained networks, not about the recipe.
+of 95 % over only 60 people, 92 to 97 % with three trunks of five heads. With one seed the interval is about these
+trained networks, not about the recipe.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from protocols.arrays import to_numpy
 from protocols.errors import ProtocolError
+from protocols.statistics.resampling import Floats, Ints, resampled
 from protocols.vocabulary import Verdict
-
-Floats = NDArray[np.float64]
-Draw = tuple[Floats, NDArray[np.int64]]
 
 POINTS = (-100.0, 100.0)
 """All that a difference of two accuracies in percent can be."""
 
 SMALLEST_SHARE = 0.25
 """A gain below this share of the published one is too small for the claim to be saved by a wide interval."""
-
-_DRAWS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ def clustered_bootstrap(
     """Interval of a mean over queries, resampling people (and seeds).
 
     Args:
-        values: [Q], or [S, Q] for S trained seeds, e.g. AP or rank-1 hits of the counted queries.
+        values: [Q], [S, Q] for S trained seeds, or [S, K, Q] for K heads on each of S trunks, e.g. AP or rank-1 hits
+            of the counted queries.
         clusters: [Q] the person of each query; any labels.
         resamples: bootstrap draws.
         seed: of the draws; the result is a function of it.
@@ -124,10 +130,12 @@ def paired_difference(
 ) -> Interval:
     """Interval and two-sided p of mean(a) - mean(b) over the same queries (and the same seeds, in the same order).
 
-    Pairing removes what both arms share, the difficulty of each query, so it is far sharper than two intervals.
+    Pairing removes what both arms share, the difficulty of each query, so it is far sharper than two intervals. Heads
+    are paired by their place, as many as both sides have; a side with one head a trunk stands against each of the
+    other's.
 
     Args:
-        a, b: [Q] or [S, Q], of one shape.
+        a, b: [Q], [S, Q] or [S, K, Q], of the same seeds and queries.
         clusters: [Q] the person of each query.
         resamples, seed, level: as in `clustered_bootstrap`.
         of_one: the interval, with p = 1, where all queries show one person.
@@ -137,10 +145,14 @@ def paired_difference(
     """
     first, labels = _checked(a, clusters)
     second, _ = _checked(b, clusters)
-    if first.shape != second.shape:
+    if (len(first), first.shape[2]) != (len(second), second.shape[2]):
+        shapes = np.shape(to_numpy(a)), np.shape(to_numpy(b))
         raise ProtocolError(
-            f"a paired difference needs the same seeds and queries on both sides, got {first.shape} and {second.shape}"
+            f"a paired difference needs the same seeds and queries on both sides, got {shapes[0]} and {shapes[1]}"
         )
+    if first.shape[1] > 1 and second.shape[1] > 1:
+        common = min(first.shape[1], second.shape[1])
+        first, second = first[:, :common], second[:, :common]
     if of_one is not None and labels.max() == 0:
         return replace(_of_one_person(first - second, level, of_one), p=1.0)
     return _interval(first - second, labels, resamples, seed, level, None, with_p=True)
@@ -174,19 +186,19 @@ def verdict(interval: Interval, published_margin: float | None) -> Verdict:
     return "cannot tell"
 
 
-def _checked(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:
-    """[S, Q] values and [Q] cluster numbers 0 ... C-1."""
+def _checked(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
+    """[S, K, Q] values and [Q] cluster numbers 0 ... C-1."""
     table = to_numpy(values).astype(np.float64)
-    if table.ndim not in (1, 2) or table.size == 0:
-        raise ProtocolError(f"values must be [Q] or [S, Q] with at least one query, got shape {table.shape}")
-    table = np.atleast_2d(table)
+    if table.ndim not in (1, 2, 3) or table.size == 0:
+        raise ProtocolError(f"values must be [Q], [S, Q] or [S, K, Q] with at least one query, got shape {table.shape}")
+    table = table if table.ndim == 3 else np.atleast_2d(table)[:, None]
     labels = to_numpy(clusters)
-    if labels.shape != table.shape[1:]:
+    if labels.shape != table.shape[2:]:
         raise ProtocolError(
-            f"clusters must name the person of each of the {table.shape[1]} queries, got shape {labels.shape}"
+            f"clusters must name the person of each of the {table.shape[2]} queries, got shape {labels.shape}"
         )
     if not np.isfinite(table).all():
-        raise ProtocolError(f"value of query {int(np.argwhere(~np.isfinite(table))[0, 1])} is not finite")
+        raise ProtocolError(f"value of query {int(np.argwhere(~np.isfinite(table))[0, 2])} is not finite")
     numbers = np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
     return table, numbers
 
@@ -198,7 +210,7 @@ def _of_one_person(table: Floats, level: float, bounds: tuple[float, float]) -> 
 
 def _interval(
     table: Floats,
-    labels: NDArray[np.int64],
+    labels: Ints,
     resamples: int,
     seed: int,
     level: float,
@@ -206,7 +218,7 @@ def _interval(
     with_p: bool,
 ) -> Interval:
     if labels.max() == 0:
-        raise ProtocolError(f"all {table.shape[1]} queries show one person: no interval over people can be given")
+        raise ProtocolError(f"all {table.shape[2]} queries show one person: no interval over people can be given")
     if resamples < 100:
         raise ProtocolError(f"resamples={resamples} is too few for an interval; use at least 100")
     if not 0 < level < 1:
@@ -215,14 +227,18 @@ def _interval(
         raise ProtocolError(f"seed={seed} must not be negative")
     mean = float(table.mean())
     sizes = np.bincount(labels).astype(np.float64)  # [C]
+    trunks = table.mean(axis=1) if table.shape[1] > 1 else table[:, 0]  # [S, Q]
     # [S, C] how far each person's sum lies from what it would be if every query scored the mean
-    excess: Floats = np.stack([np.bincount(labels, weights=row - mean) for row in table]).astype(np.float64)
-    seeds, people = excess.shape
-    stretch = _student_stretch(excess, sizes, level)
+    excess: Floats = np.stack([np.bincount(labels, weights=row - mean) for row in trunks]).astype(np.float64)
+    heads = table.mean(axis=2)
+    heads = heads - heads.mean(axis=1, keepdims=True)  # [S, K] how far each head's mean lies from its trunk's
+    found = _variances(excess, sizes, heads)
+    stretch = _student_stretch(found, len(sizes), level)
     shared = excess.mean(axis=0)
-    excess = shared + math.sqrt(seeds / max(seeds - 1, 1)) * (excess - shared)
-    excess *= math.sqrt(people / max(people - 1, 1))
-    deviations = _draw(excess, sizes, resamples, seed)  # [B]
+    excess = shared + found.trunk_scale(len(table)) * (excess - shared)
+    excess *= math.sqrt(len(sizes) / max(len(sizes) - 1, 1))
+    heads *= math.sqrt(heads.shape[1] / max(heads.shape[1] - 1, 1))
+    deviations = resampled(excess, sizes, heads, resamples, seed)  # [B]
     spread = stretch * deviations
     tail = (1 - level) / 2
     low, high = mean + np.quantile(spread, [tail, 1 - tail])
@@ -235,59 +251,49 @@ def _interval(
         below = int((mean + spread <= slack).sum())
         above = int((mean + spread >= -slack).sum())
         p = min(1.0, 2 * (min(below, above) + 1) / (resamples + 1))
-    return Interval(mean, low, high, float(deviations.std(ddof=1)), p, level, seeds, people)
+    return Interval(mean, low, high, float(deviations.std(ddof=1)), p, level, len(table), len(sizes))
 
 
-def _draw(excess: Floats, sizes: Floats, resamples: int, seed: int) -> Floats:
-    """[B] deviation of the resampled mean; each draw takes C people and S seeds with replacement."""
-    seeds, people = excess.shape
-    out = np.empty(resamples)
-    first = 0
-    for weights, chosen in _draws(seeds, people, resamples, seed):
-        per_seed = weights @ excess.T / (weights @ sizes)[:, None]  # [count, S]
-        if seeds > 1:
-            per_seed = np.take_along_axis(per_seed, chosen, axis=1)
-        out[first : first + len(weights)] = per_seed.mean(axis=1)
-        first += len(weights)
-    return out
+@dataclass(frozen=True, slots=True)
+class _Variances:
+    """Variance of the total mean by what it comes from.
+
+    Attributes:
+        people: between people.
+        seeds: between trunks and heads together.
+        heads: the part of it that heads bring.
+        freedom: degrees of freedom of `seeds`; 0 of a single training.
+    """
+
+    people: float
+    seeds: float
+    heads: float
+    freedom: int
+
+    def trunk_scale(self, seeds: int) -> float:
+        """What deviations between trunks are multiplied by, so that resampling brings what heads do not."""
+        left = 1.0 - self.heads / self.seeds if self.seeds > 0 else 1.0
+        return math.sqrt(seeds / max(seeds - 1, 1)) * math.sqrt(left)
 
 
-def _draws(seeds: int, people: int, resamples: int, seed: int) -> Iterator[Draw]:
-    """All draws, in blocks that fit into memory; what is one block is drawn once for all tables of that size."""
-    step = max(1, _DRAWS_AT_ONCE // people)
-    if resamples <= step:
-        yield _only_draw(seeds, people, resamples, seed)
-        return
-    rng = np.random.default_rng(seed)
-    for first in range(0, resamples, step):
-        yield _block(seeds, people, min(step, resamples - first), rng)
-
-
-@lru_cache(maxsize=4)  # a page asks for hundreds of intervals over the same people
-def _only_draw(seeds: int, people: int, resamples: int, seed: int) -> Draw:
-    weights, chosen = _block(seeds, people, resamples, np.random.default_rng(seed))
-    weights.flags.writeable = chosen.flags.writeable = False
-    return weights, chosen
-
-
-def _block(seeds: int, people: int, count: int, rng: np.random.Generator) -> Draw:
-    """[count, C] how often each person is taken, and [count, S] which seeds; none are drawn where there is one."""
-    drawn = rng.integers(0, people, (count, people), dtype=np.int32)
-    drawn += (np.arange(count, dtype=np.int32) * people)[:, None]
-    weights = np.bincount(drawn.ravel(), minlength=count * people).reshape(count, people).astype(np.float64)
-    return weights, rng.integers(0, seeds, (count, seeds)) if seeds > 1 else np.zeros((count, 1), dtype=np.int64)
-
-
-def _student_stretch(excess: Floats, sizes: Floats, level: float) -> float:
-    """t / z for the estimated mix of variance between people and between seeds."""
-    seeds, people = excess.shape
+def _variances(excess: Floats, sizes: Floats, heads: Floats) -> _Variances:
+    """Of [S, C] excess of people and [S, K] deviations of heads from their trunks, neither scaled yet."""
+    (seeds, people), number = excess.shape, heads.shape[1]
     total = sizes.sum()
     between_people = people / max(people - 1, 1) * float((excess.mean(axis=0) ** 2).sum()) / total**2
-    between_seeds = float((excess.sum(axis=1) / total).var(ddof=1)) / seeds if seeds > 1 else 0.0
-    squares = between_people**2 / max(people - 1, 1) + (between_seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
+    by_trunks = float((excess.sum(axis=1) / total).var(ddof=1)) / seeds if seeds > 1 else 0.0
+    by_heads = float((heads**2).sum()) / (seeds * (number - 1)) / (seeds * number) if number > 1 else 0.0
+    if by_heads > by_trunks:
+        return _Variances(between_people, by_heads, by_heads, seeds * (number - 1))
+    return _Variances(between_people, by_trunks, by_heads, seeds - 1)
+
+
+def _student_stretch(found: _Variances, people: int, level: float) -> float:
+    """t / z for the estimated mix of variance between people and between seeds."""
+    squares = found.people**2 / max(people - 1, 1) + (found.seeds**2 / found.freedom if found.freedom else 0.0)
     if squares == 0:
         return 1.0
-    freedom = (between_people + between_seeds) ** 2 / squares
+    freedom = (found.people + found.seeds) ** 2 / squares
     upper = 1 - (1 - level) / 2
     from scipy.special import ndtri, stdtrit
 

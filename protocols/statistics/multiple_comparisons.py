@@ -32,7 +32,8 @@ class RankedRow:
 
     Attributes:
         name: unique in the table.
-        values: [S, Q] per-query values, higher is better, e.g. AP in percent; one row of numbers for each seed.
+        values: [S, Q] per-query values, higher is better, e.g. AP in percent; one row of numbers for each seed, or
+            [S, K, Q] where K heads were trained on each seed's trunk.
         seeds: [S] which seed each of them is.
         people: [Q] the person of each query; the same for all rows of a table.
     """
@@ -155,10 +156,11 @@ def _check(rows: Sequence[RankedRow]) -> None:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ProtocolError(f"rows of a table need names of their own, but {', '.join(twice)} comes more than once")
     for row in rows:
-        if row.values.ndim != 2 or row.values.shape != (len(row.seeds), len(row.people)) or not row.values.size:
+        ends = (row.values.shape[0], row.values.shape[-1]) if row.values.ndim in (2, 3) else ()
+        if ends != (len(row.seeds), len(row.people)) or not row.values.size:
             raise ProtocolError(
-                f"row {row.name}: expected values [seeds, queries] = [{len(row.seeds)}, {len(row.people)}], none of "
-                f"them 0, got shape {row.values.shape}"
+                f"row {row.name}: expected values [seeds, queries] = [{len(row.seeds)}, {len(row.people)}], or with "
+                f"heads between the two, none of them 0, got shape {row.values.shape}"
             )
         if len(set(row.seeds)) != len(row.seeds):
             raise ProtocolError(f"row {row.name} names a seed more than once: {row.seeds}")

@@ -163,7 +163,7 @@ def strata(
             if arms is not None and group.control is None and group.name not in arms.get(entry.paper, ()):
                 besides.setdefault(entry.name)
                 continue
-            keys = {_digest(one): one for one in (_shared(run, group) for run in group.runs)}
+            keys = {_digest(one): one for one in (_shared(run, group) for run in group.first_heads)}
             if len(keys) > 1:
                 refused.append(
                     f"{group.label} ({entry.paper}, {job.experiment}): its seeds were not all run alike "

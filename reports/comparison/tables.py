@@ -135,7 +135,7 @@ def _row(entry: ComparedArm, time: times.Time | None, rank: int | None, columns:
         "start": entry.group.start or None,
         "rgb_only": constraints.rgb_only(entry).shown,
         "single_pass": constraints.single_pass(entry).shown,
-        "seeds": len(entry.group.seeds),
+        "seeds": entry.group.seed_count,
         "precision": entry.group.precision or None,
         "params_m": cost.get("params_m"),
         "gflops_per_frame": cost.get("gflops_per_frame"),

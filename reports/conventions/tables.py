@@ -116,7 +116,7 @@ def build(across: Across) -> ProtocolLedger:
 
 def counted_of(entry: ComparedArm) -> Counted | None:
     """An arm's numbers, means over seeds; ``None`` where any of its runs was recorded without a ledger."""
-    runs = entry.group.runs
+    runs = entry.group.counted_runs
     if any(not run.result.get("ledger") for run in runs):
         return None
     rows = [{way_of(row): row for row in run.result["ledger"]} for run in runs]

@@ -189,6 +189,7 @@ class ResultRecord(TypedDict):
     """``result.json``: one arm, one seed; of a data set with several divisions one of them, named by ``split``.
 
     ``start`` is what its first stage began with; records of before starts were recorded have none.
+    ``head_seed`` is that of a further head on the trunk of the seed; the first, and an arm without heads, have none.
     """
 
     schema: int
@@ -217,6 +218,7 @@ class ResultRecord(TypedDict):
     environment: dict[str, Any]
     command: str
     start: NotRequired[StartRecord]
+    head_seed: NotRequired[int]
     precision: NotRequired[str]
     fed: NotRequired[str]
     split: NotRequired[SplitRecord]

@@ -30,6 +30,8 @@ def check_result(result: Mapping[str, Any]) -> None:
     lacking = [metric for metric in WITH_INTERVALS if metric not in result["metrics"]]
     if lacking:
         raise ReportError(f"{name} lacks metrics.{', metrics.'.join(lacking)}.")
+    if result.get("head_seed", 0) < 0:
+        raise ReportError(f"{name} has head_seed = {result['head_seed']}; expected 0 or more.")
     check_split(result, name)
     _check_sides(result, name)
     check_ledger(result, name)

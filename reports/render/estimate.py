@@ -12,7 +12,7 @@ class PerQueryValues(Protocol):
     """What has a value of each metric for each query, as an arm of a job has."""
 
     def values(self, metric: str) -> NDArray[Any]:
-        """``[S, Q]`` values in percent, one row for each seed."""
+        """``[S, Q]`` values in percent, one row for each seed; ``[S, K, Q]`` of several heads a seed."""
 
     def people(self, metric: str) -> NDArray[Any]:
         """``[Q]``: the person of each query."""

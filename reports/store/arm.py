@@ -25,10 +25,10 @@ def start_of(result: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class ArmRun:
-    """One arm with one seed, as recorded; on a data set with several divisions all of them together.
+    """One arm with one seed, and one head seed on the trunk of that seed, as recorded.
 
-    ``divisions`` are then the runs of each, by rising number, and ``run_id`` is that of the first; what is said of all
-    is made of them as in `reports.records.splits`.
+    On a data set with several divisions it is all of them together: ``divisions`` are the runs of each, by rising
+    number, and ``run_id`` is that of the first; what is said of all is made of them as in `reports.records.splits`.
 
     ``records`` holds what stands beside the result by the name of its kind (`reports.records.interface`), and
     ``KIND.of(run)`` gives it with its type. What cannot be pooled over divisions is in their runs alone.
@@ -45,6 +45,16 @@ class ArmRun:
     def seed(self) -> int:
         """The training seed."""
         return int(self.result["seed"])
+
+    @property
+    def head_seed(self) -> int:
+        """Which of the heads on the trunk of the seed; 0 where there is one."""
+        return int(self.result.get("head_seed", 0))
+
+    @property
+    def seed_words(self) -> str:
+        """For a reader: ``0``, or ``0, head 2`` of a further head."""
+        return f"{self.seed}" + (f", head {self.head_seed}" if self.head_seed else "")
 
     @property
     def split(self) -> int | None:
@@ -78,7 +88,10 @@ class Data:
 
 @dataclass(frozen=True)
 class Group:
-    """All seeds of one arm (or of one control of an arm), over the same queries in the same order."""
+    """All seeds of one arm (or of one control of an arm), over the same queries in the same order.
+
+    ``runs`` are ordered by seed, then by head seed. Numbers are of the head seeds that every seed has.
+    """
 
     name: str
     runs: tuple[ArmRun, ...]
@@ -140,7 +153,30 @@ class Group:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that were recorded, ascending."""
-        return tuple(run.seed for run in self.runs)
+        return tuple(dict.fromkeys(run.seed for run in self.runs))
+
+    @property
+    def head_seeds(self) -> tuple[int, ...]:
+        """The head seeds that were recorded of every seed, ascending; 0 alone of an arm without heads."""
+        found = [{run.head_seed for run in self.runs if run.seed == seed} for seed in self.seeds]
+        return tuple(sorted(set.intersection(*found)))
+
+    @property
+    def first_heads(self) -> tuple[ArmRun, ...]:
+        """The runs of head seed 0, one for each seed: only they have records beside the result."""
+        return tuple(run for run in self.runs if run.head_seed == 0)
+
+    @property
+    def counted_runs(self) -> tuple[ArmRun, ...]:
+        """The runs that numbers are of, seed by seed."""
+        heads = self.head_seeds
+        return tuple(run for run in self.runs if run.head_seed in heads)
+
+    @property
+    def seed_count(self) -> str | int:
+        """For a table: ``3``, or ``3 × 5`` where each of three seeds has five heads."""
+        heads = len(self.head_seeds)
+        return f"{len(self.seeds)} × {heads}" if heads > 1 else len(self.seeds)
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -150,7 +186,7 @@ class Group:
     def run_ids_of(self, seeds: Iterable[int]) -> tuple[str, ...]:
         """Of some seeds."""
         wanted_ones = set(seeds)
-        return tuple(run_id for run in self.runs if run.seed in wanted_ones for run_id in run.run_ids)
+        return tuple(run_id for run in self.counted_runs if run.seed in wanted_ones for run_id in run.run_ids)
 
     @property
     def splits(self) -> tuple[int, ...]:
@@ -158,11 +194,11 @@ class Group:
         return tuple(part.split for part in self.runs[0].divisions if part.split is not None)
 
     def by_split(self, metric: str) -> Floats:
-        """``[S, K]`` the metric in percent of each seed in each division of the data."""
+        """``[S, D]`` the metric in percent of each seed in each division of the data, means over heads."""
         empty = self.first["protocol"]["empty"]
-        return np.array(
-            [[query_values(part.per_query, metric, empty).mean() for part in run.parts] for run in self.runs]
-        )
+        rows = [[query_values(part.per_query, metric, empty).mean() for part in run.parts] for run in self.counted_runs]
+        found: Floats = np.array(rows).reshape(len(self.seeds), len(self.head_seeds), -1).mean(axis=1)
+        return found
 
     def people(self, metric: str = "mAP") -> NDArray[Any]:
         """``[Q]``: the person of each query that counts for the metric, by which intervals are clustered."""
@@ -176,8 +212,12 @@ class Group:
         return not side or all(f"{side}/valid" in run.per_query for run in self.runs)
 
     def values(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
-        """``[S, Q]`` per-query values in percent of the queries that count, one row for each seed."""
+        """``[S, Q]`` per-query values in percent of the queries that count, one row for each seed.
+
+        Where each seed has K heads, more than one, ``[S, K, Q]``.
+        """
         empty = self.first["protocol"]["empty"]
         wanted = self.seeds if seeds is None else tuple(seeds)
-        rows = {run.seed: query_values(run.per_query, metric, empty) for run in self.runs}
-        return np.stack([rows[seed] for seed in wanted])
+        rows = {(run.seed, run.head_seed): query_values(run.per_query, metric, empty) for run in self.counted_runs}
+        found = np.stack([np.stack([rows[seed, head] for head in self.head_seeds]) for seed in wanted])
+        return found if found.shape[1] > 1 else found[:, 0]

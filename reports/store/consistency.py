@@ -37,12 +37,12 @@ def _check_same_queries(groups: Sequence[Group]) -> None:
                 if not np.array_equal(run.per_query[key], values):
                     if key.startswith(PREFIX):
                         raise ReportError(
-                            f"run {run.run_id} ({group.name}, seed {run.seed}) knows other values of "
+                            f"run {run.run_id} ({group.name}, seed {run.seed_words}) knows other values of "
                             f"{key.removeprefix(PREFIX)} than run {first}: they were recorded with other annotations; "
                             "record one of them again."
                         )
                     raise ReportError(
-                        f"run {run.run_id} ({group.name}, seed {run.seed}) was scored on other queries than run "
+                        f"run {run.run_id} ({group.name}, seed {run.seed_words}) was scored on other queries than run "
                         f"{first}: {key} differs; runs of one job share data and protocol, so record one of them again."
                     )
 

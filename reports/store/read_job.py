@@ -19,7 +19,7 @@ from reports.store import cost as cost_store
 from reports.store.arm import ArmRun, Group
 from reports.store.consistency import check_alike
 from reports.store.job import Job
-from reports.store.pooling import over_divisions
+from reports.store.pooling import over_divisions, without_first_head
 from reports.store.reader import Reader, remedy_of
 from reports.store.uri import without_secrets
 
@@ -53,7 +53,10 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
             f" {without_secrets(str(run.data.tags.get('command', 'python -m runners.reproduce')))}"
         )
     found, left_out = over_divisions(found, wanted(run.data.tags), parent_id)
-    groups = [Group(name, tuple(sorted(runs, key=lambda one: one.seed))) for name, runs in found.items()]
+    found, headless = without_first_head(found)
+    groups = [
+        Group(name, tuple(sorted(runs, key=lambda one: (one.seed, one.head_seed)))) for name, runs in found.items()
+    ]
     order = list(card["arms"])
     groups.sort(key=lambda group: _position(group, order))
     check_alike(groups)
@@ -73,7 +76,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
         records=records,
         experiment_id=str(run.info.experiment_id),
         cost=cost,
-        left_out=left_out + without,
+        left_out=left_out + headless + without,
     )
 
 

@@ -36,8 +36,8 @@ NOISY = {
     "mlflow.store.db.utils": logging.CRITICAL,
     "mlflow.tracking.fluent": logging.WARNING,
 }
-TAGS = ("paper", "arm", "control", "of", "seed", "split", "method", "profile", "budget", "start", "trained_on",
-        "tested_on", "code_sha", "device", "fingerprint")  # fmt: skip
+TAGS = ("paper", "arm", "control", "of", "seed", "head_seed", "split", "method", "profile", "budget", "start",
+        "trained_on", "tested_on", "code_sha", "device", "fingerprint")  # fmt: skip
 
 
 def open_reader(uri: str | None = None) -> "Reader":
@@ -73,7 +73,7 @@ def artifact_names() -> tuple[str, ...]:
 
 
 def load(experiment: str, tracking_uri: str | None = None) -> "pd.DataFrame":
-    """Recorded results of an experiment as a frame, one row for each arm and seed.
+    """Recorded results of an experiment as a frame, one row for each arm, seed and head seed.
 
     Columns: ``run_id, parent_id, paper, arm, label, control, of, seed, ...`` from the run's tags, every metric
     under its MLflow name (``test/mAP`` ... in percent), and ``artifact_uri``, where ``result.json`` and
@@ -90,14 +90,14 @@ def load(experiment: str, tracking_uri: str | None = None) -> "pd.DataFrame":
     if not rows:
         raise NothingToReport(f"experiment {experiment} has no finished arm yet; run `python -m runners.reproduce`.")
     frame = pd.DataFrame(rows)
-    return frame.sort_values(["paper", "arm", "control", "seed", "split", "run_id"], ignore_index=True)
+    return frame.sort_values(["paper", "arm", "control", "seed", "head_seed", "split", "run_id"], ignore_index=True)
 
 
 def _row(run: "Run") -> dict[str, Any]:
     tags = run.data.tags
     row: dict[str, Any] = {"run_id": run.info.run_id, "parent_id": tags.get("mlflow.parentRunId")}
     row |= {name: tags.get(name) for name in TAGS}
-    row["seed"], row["split"] = number_tag(run, "seed"), number_tag(run, "split")
+    row |= {name: number_tag(run, name) for name in ("seed", "head_seed", "split")}
     row["label"] = tags.get("label", tags.get("arm"))
     row |= {name: run.data.metrics[name] for name in sorted(run.data.metrics) if not name.startswith("train/")}
     return row | {"artifact_uri": run.info.artifact_uri, "command": tags.get("command")}
@@ -116,7 +116,7 @@ def number_tag(run: "Run", name: str) -> int:
 
 
 def counting(finished: "Sequence[Run]") -> "list[Run]":
-    """Of finished children of jobs those that count: the latest of each arm, control, seed and split of a job.
+    """Of finished children of jobs those that count: the latest of each arm, control, seed, head seed and split of one.
 
     Older ones are marked as superseded when the newer one is recorded; a job that is killed before it comes to that
     leaves two.
@@ -125,7 +125,7 @@ def counting(finished: "Sequence[Run]") -> "list[Run]":
     keys = ("mlflow.parentRunId", "arm", "control", "of", "seed", "split")
     for run in sorted(finished, key=lambda run: (run.info.end_time or 0, run.info.start_time, str(run.info.run_id))):
         if run.data.tags.get("superseded") != "true":
-            latest[tuple(str(run.data.tags.get(key)) for key in keys)] = run
+            latest[(*(str(run.data.tags.get(key)) for key in keys), run.data.tags.get("head_seed", "0"))] = run
     return list(latest.values())
 
 

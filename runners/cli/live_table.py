@@ -4,6 +4,7 @@ On a terminal it is drawn in place, with the bar of the step at work above it; e
 a line as it comes.
 """
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,10 +18,12 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from runners.plan.plan_types import seed_words
 from runners.progress import Bar, note
 
 State = Literal["waiting", "there", "made", "rejected"]
 Key = tuple[str, str, str]  # protocol, paper, arm with its control
+Training = tuple[int, int]  # seed and head seed
 
 
 @dataclass
@@ -31,7 +34,9 @@ class ArmLine:
         label: for a reader.
         seeds: that are asked for.
         splits: how many divisions of the data set, each with all seeds.
-        accuracies: seed and division (None: there is one) -> (mAP, rank-1), percent, as far as they are there.
+        heads: how many on the trunk of each seed.
+        accuracies: seed, head seed and division (None: there is one) -> (mAP, rank-1), percent, as far as they are
+            there.
         state: of the whole line.
         reason: why it was rejected.
     """
@@ -39,13 +44,14 @@ class ArmLine:
     label: str
     seeds: Sequence[int]
     state: State = "waiting"
-    accuracies: dict[tuple[int, int | None], tuple[float, float]] = field(default_factory=dict)
+    accuracies: dict[tuple[Training, int | None], tuple[float, float]] = field(default_factory=dict)
     reason: str = ""
     splits: int = 1
+    heads: int = 1
 
     @property
     def cells(self) -> tuple[str, str]:
-        """mAP and rank-1, the mean over the seeds and divisions so far."""
+        """mAP and rank-1, the mean over the seeds, heads and divisions so far."""
         if not self.accuracies:
             return "", ""
         mean, first = np.mean(list(self.accuracies.values()), axis=0)
@@ -56,8 +62,9 @@ class ArmLine:
         """What happened to it, in a few words."""
         if self.state == "rejected":
             return "rejected"
-        wanted = len(self.seeds) * self.splits
-        what = "seeds" if self.splits == 1 else "splits" if len(self.seeds) == 1 else "seeds and splits"
+        parts = {"seeds": len(self.seeds), "heads": self.heads, "splits": self.splits}
+        wanted = math.prod(parts.values())
+        what = " and ".join(name for name, count in parts.items() if count > 1)
         done = f"{len(self.accuracies)} of {wanted} {what}" if wanted > 1 else ""
         if len(self.accuracies) < wanted:
             return f"waiting ({done})" if self.accuracies else "waiting"
@@ -75,7 +82,7 @@ class Scoreboard:
     _live: Live | None = None
     _bars: Progress = field(init=False)
 
-    def enter(self, key: Key, label: str, seeds: Sequence[int], splits: int = 1) -> None:
+    def enter(self, key: Key, label: str, seeds: Sequence[int], splits: int = 1, heads: int = 1) -> None:
         """A line for an arm that is asked for.
 
         Args:
@@ -83,8 +90,9 @@ class Scoreboard:
             label: of the arm.
             seeds: of its runs.
             splits: how many divisions each seed has.
+            heads: how many heads each seed has.
         """
-        self.lines[key] = ArmLine(label, seeds, splits=splits)
+        self.lines[key] = ArmLine(label, seeds, splits=splits, heads=heads)
 
     def rejected(self, key: Key, reason: str) -> None:
         """The protocol does not admit the arm."""
@@ -92,23 +100,25 @@ class Scoreboard:
         line.state, line.reason = "rejected", reason
         self._say(f"{key[0]} turns {key[1]}/{key[2]} away: {reason}")
 
-    def result(self, key: Key, seed: int, accuracy: tuple[float, float], fresh: bool, split: int | None = None) -> None:
+    def result(
+        self, key: Key, training: Training, accuracy: tuple[float, float], fresh: bool, split: int | None = None
+    ) -> None:
         """A result is there; percent. ``split`` is the division, where the data set has several.
 
         Args:
             key: protocol, paper and arm.
-            seed: of the run.
+            training: seed and head seed of the run.
             accuracy: mAP and rank-1 in percent.
             fresh: whether it was made now.
             split: number of the division, where there are several.
         """
         if key not in self.lines:  # the colour row, which nobody asks for by name
-            self.enter(key, key[2], (seed,))
+            self.enter(key, key[2], training[:1])
         line = self.lines[key]
-        line.accuracies[seed, split] = accuracy
+        line.accuracies[training, split] = accuracy
         line.state = "made" if fresh or line.state == "made" else "there"
         self.made += fresh
-        where = f"seed {seed}" + ("" if split is None else f" split {split}")
+        where = seed_words(*training) + ("" if split is None else f" split {split}")
         self._say(f"{key[0]}  {key[1]}/{key[2]} {where}: mAP {accuracy[0]:.1f}, rank-1 {accuracy[1]:.1f}"
                   f" ({'made' if fresh else 'there already'}{self._left()})")  # fmt: skip
 

@@ -26,7 +26,15 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         "default and all, also what trains nothing: oracles of the baseline where the truth is known, and its "
         f"shuffled labels. Or by name: {', '.join((*CONTROLS, *UNTRAINED_CONTROLS))}",
     )
-    group.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds, pooled (default 1)")
+    group.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds, pooled (default %(default)s)")
+    group.add_argument(
+        "--head-seeds",
+        type=int,
+        default=5,
+        metavar="K",
+        help="how many heads on the trunk of each seed, of arms whose recipe trains a head on a frozen trunk, which "
+        "takes seconds (default %(default)s); other arms are trained once a seed",
+    )
     group.add_argument("--seed", type=int, default=0, metavar="FIRST", help="the first seed (default 0)")
     group.add_argument(
         "--splits",

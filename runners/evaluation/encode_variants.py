@@ -50,17 +50,20 @@ _PIXELS_A_GROUP = 1024  # the same from pixels: each is encoded some twenty time
 Place = tuple[str, bool]  # a choice, and whether it is what it feeds of a gallery tracklet
 
 
-def encode_under_protocol(method: nn.Module, protocol: Protocol, inputs: TestInputs) -> EncodedTestSet:
+def encode_under_protocol(
+    method: nn.Module, protocol: Protocol, inputs: TestInputs, headline_only: bool = False
+) -> EncodedTestSet:
     """Encode every test tracklet as a protocol demands, under each of its choices if it lists some.
 
     Args:
         method: in eval mode, on the device of ``inputs``.
         protocol: must admit the method.
         inputs: where frames come from.
+        headline_only: leave the other choices out.
     """
     match protocol.feed:
         case Variants():
-            descriptors = encode_each_variant(method, protocol.feed, inputs)
+            descriptors = encode_each_variant(method, protocol.feed, inputs, headline_only)
             headline = next(one for one in descriptors.choices if one.name == descriptors.headline)
             return EncodedTestSet(
                 descriptors.features[descriptors.headline], {}, None, _in_words(headline), {}, descriptors
@@ -69,10 +72,20 @@ def encode_under_protocol(method: nn.Module, protocol: Protocol, inputs: TestInp
             return encode_test_set(method, protocol, inputs)
 
 
-def encode_each_variant(method: nn.Module, variants: Variants, inputs: TestInputs) -> VariantDescriptors:
-    """Descriptors under every choice that the network can take; the others are named with the reason."""
+def encode_each_variant(
+    method: nn.Module, variants: Variants, inputs: TestInputs, headline_only: bool = False
+) -> VariantDescriptors:
+    """Descriptors under every choice that the network can take; the others are named with the reason.
+
+    Args:
+        method: in eval mode, on the device of ``inputs``.
+        variants: the choices.
+        inputs: where frames come from.
+        headline_only: encode no choice but the one that stands for the arm.
+    """
     fixed = method.clip_length if isinstance(method, FixedClip) else None
     headline, run, not_run = plan(variants, fixed)
+    run = tuple(one for one in run if one.name == headline) if headline_only else run
     once = isinstance(method, FrameThenTime)
     found = _encode_groups(method, run, inputs)
     frames, counted = int(inputs.store.lengths.sum()), found.trunk

@@ -21,7 +21,7 @@ _TOLD = (
 
 
 def keep(folder: Path, encoded: EncodedTestSet, tracklets: Tracklets, result: Mapping[str, Any]) -> None:
-    """Write an arm's descriptors beside its record; what gathered on the way is no longer needed.
+    """Write an arm's descriptors beside its record.
 
     Args:
         folder: of the judge step, in the making.
@@ -33,6 +33,10 @@ def keep(folder: Path, encoded: EncodedTestSet, tracklets: Tracklets, result: Ma
     write(folder / HEADLINE, encoded.video, tracklets, about | {"of_what": "video"}, result["fingerprint"])
     if encoded.image is not None:
         write(folder / IMAGE, encoded.image, tracklets, about | {"of_what": "image"}, result["fingerprint"])
+
+
+def drop_scratch(folder: Path) -> None:
+    """Remove what gathered in a step on the way to its descriptors."""
     shutil.rmtree(folder / SCRATCH, ignore_errors=True)
 
 

@@ -29,7 +29,7 @@ from runners.derived_data.pseudo_labels import Labelled
 from runners.errors import ArmRejected, RunError
 from runners.evaluation import encode, encode_variants, score
 from runners.evaluation.descriptor_set import Tracklets
-from runners.evaluation.saved_descriptors import SCRATCH, keep
+from runners.evaluation.saved_descriptors import SCRATCH, drop_scratch, keep
 from runners.evaluation.score_variants import save_choices, score_variants
 from runners.pipeline.admitted_starts import start_checks
 from runners.pipeline.data_versions import DataVersions
@@ -37,7 +37,7 @@ from runners.pipeline.ground_truth import GroundTruthChecks, records_in
 from runners.pipeline.test_inputs import test_inputs_of
 from runners.pipeline.untrained import Untrained, trains_nothing
 from runners.plan.environment import describe
-from runners.plan.plan import card_of, labels_of, plan_data, plan_stages, with_attribute_groups
+from runners.plan.plan import card_of, has_head, labels_of, plan_data, plan_stages, with_attribute_groups
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
 from runners.plan.result_steps import colour_step, examine_step, score_step
 from runners.plan.splits import about_split, dataset_record
@@ -113,11 +113,12 @@ class Job:
         run = with_attribute_groups(run, self.config)
         return self.untrained.impossible(run, plan_stages(run, 0, self.config)[-1].size)
 
-    def outcomes(self, runs: list[ArmRun], seeds: list[int]) -> Iterator[Outcome]:
+    def outcomes(self, runs: list[ArmRun], seeds: list[int], head_seeds: tuple[int, ...] = (0,)) -> Iterator[Outcome]:
         """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first.
 
         Every arm is examined before the first one is trained: one that the protocol rejects is named at once. Runs that
-        are not `possible` are left out.
+        are not `possible` are left out. Of each seed all arms come first with head seed 0, then their further heads on
+        the same trunk.
         """
         runs = [with_attribute_groups(run, self.config) for run in self.possible(runs)]
         for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
@@ -135,6 +136,14 @@ class Job:
             measured: set[str] = set()  # what is measured of data and not of an arm is measured once
             for run in runs:
                 yield self._arm(run, seed, measured)
+            for head_seed in head_seeds:
+                for run in runs:
+                    if head_seed and head_seed in self.heads_of(run, head_seeds):
+                        yield self._result_of(run, seed, head_seed)
+
+    def heads_of(self, run: ArmRun, head_seeds: tuple[int, ...]) -> tuple[int, ...]:
+        """The head seeds that an arm is trained with; the first alone where its recipe has no head stage."""
+        return head_seeds if has_head(run, self.config) and not trains_nothing(run) else head_seeds[:1]
 
     def rejected(self, runs: list[ArmRun], seed: int) -> dict[str, str]:
         """Arms that the protocol does not admit, by name, each with the reason; all others are examined by then."""
@@ -148,10 +157,10 @@ class Job:
                 found[run.arm.text] = error.reason
         return found
 
-    def done(self, run: ArmRun, seed: int) -> bool:
-        """Whether the result of an arm with one seed is there already."""
+    def done(self, run: ArmRun, seed: int, head_seed: int = 0) -> bool:
+        """Whether the result of an arm with one seed, and one head seed on its trunk, is there already."""
         run = with_attribute_groups(run, self.config)
-        return self.steps.done(self._score_step(run, seed, *self._plan(run, seed)))
+        return self.steps.done(self._score_step(run, seed, *self._plan(run, seed, head_seed)))
 
     def _score_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
         hidden = self.truth.hidden_by(seed) if self.protocol.repairs else None
@@ -179,15 +188,15 @@ class Job:
     def _start_checks(self, run: ArmRun, last: PlannedStage, tested: PlannedData) -> list[dict[str, Any]]:
         return start_checks(self.protocol, run, last, tested, self.split)
 
-    def _plan(self, run: ArmRun, seed: int) -> tuple[PlannedStage, PlannedData]:
-        """An arm's last stage, and the data it is scored on."""
-        return plan_stages(run, seed, self.config)[-1], plan_data(
+    def _plan(self, run: ArmRun, seed: int, head_seed: int = 0) -> tuple[PlannedStage, PlannedData]:
+        """An arm's last stage, and the data it is scored on, which are of the trunk's seed."""
+        return plan_stages(run, seed, self.config, head_seed)[-1], plan_data(
             card_of(run, self.config), run.tested_on, seed, self.config
         )
 
-    def scored(self, run: ArmRun, seed: int) -> tuple[Step, bool]:
+    def scored(self, run: ArmRun, seed: int, head_seed: int = 0) -> tuple[Step, bool]:
         """Train and score an arm where that was not done before: the step of its result, and whether it is new."""
-        last, tested = self._plan(run, seed)
+        last, tested = self._plan(run, seed, head_seed)
         step = self._score_step(run, seed, last, tested)
         fresh = not self.steps.done(step)
         if fresh:
@@ -204,12 +213,17 @@ class Job:
                     self._score(run, last, tested, store, step, examined, folder)
         return step, fresh
 
-    def _arm(self, run: ArmRun, seed: int, measured: set[str]) -> Outcome:
-        last, tested = self._plan(run, seed)
-        step, fresh = self.scored(run, seed)
+    def _result_of(self, run: ArmRun, seed: int, head_seed: int = 0) -> Outcome:
+        """A result alone, which is all that there is of a further head."""
+        last, _ = self._plan(run, seed, head_seed)
+        step, fresh = self.scored(run, seed, head_seed)
         self.versions.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = [] if trains_nothing(run) else stage.training_log(last, self.steps)
-        found = self._load(step, log, fresh)
+        return self._load(step, log, fresh)
+
+    def _arm(self, run: ArmRun, seed: int, measured: set[str]) -> Outcome:
+        last, tested = self._plan(run, seed)
+        found = self._result_of(run, seed)
         return replace(found, records={**found.records, **self.truth.answers(run, last, tested, measured)})
 
     def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
@@ -272,10 +286,11 @@ class Job:
         checks = [*examined["admission"]["checks"], *self._start_checks(run, last, tested)]
         began = time.monotonic()
         inputs = test_inputs_of(method, run, last, tested, store, self.versions, folder / SCRATCH)
-        encoded = encode_variants.encode_under_protocol(method, self.protocol, inputs)
-        scores = score.score_test_set(encoded, self.split, self.protocol, store)
-        if encoded.by_variant is not None:
-            title = f"score test inputs of {run.text}, seed {last.seed}"
+        first = last.head_seed == 0  # of further heads only the accuracy is of interest
+        encoded = encode_variants.encode_under_protocol(method, self.protocol, inputs, headline_only=not first)
+        scores = score.score_test_set(encoded, self.split, self.protocol, store, pictures=first)
+        if encoded.by_variant is not None and first:
+            title = f"score test inputs of {run.text}, {last.seed_words}"
             save_choices(score_variants(encoded.by_variant, self.split, self.protocol, store.lengths, title), folder)
         self._note_scores(run, last, scores, began)
         about = self._about(run, last, tested, step) | {
@@ -320,7 +335,7 @@ class Job:
 
     def _note_scores(self, run: ArmRun, last: PlannedStage, scores: score.Scores, began: float) -> None:
         note(
-            f"score {run.text} seed {last.seed}{self._where}: mAP {scores.metrics['mAP']:.1f}, "
+            f"score {run.text} {last.seed_words}{self._where}: mAP {scores.metrics['mAP']:.1f}, "
             f"rank-1 {scores.metrics['rank1']:.1f} ({time.monotonic() - began:.0f} s)"
         )
 
@@ -335,6 +350,7 @@ class Job:
             "control": run.control,
             "of": run.name if run.control else None,
             "seed": last.seed,
+            **({"head_seed": last.head_seed} if last.head_seed else {}),
             "size": list(last.size),
             "start": stage.stage_records(last, self.steps)[0]["start"],
             "fingerprint": step.fingerprint,
@@ -429,7 +445,9 @@ class Job:
             }
         write_bytes(folder / "per_query.npz", score.to_npz(per_query))
         write_json(folder / "strips.json", scores.strips)
-        keep(folder, encoded, Tracklets.of(scored_as or self.split, lengths), result)
+        if not about.get("head_seed"):
+            keep(folder, encoded, Tracklets.of(scored_as or self.split, lengths), result)
+        drop_scratch(folder)
         write_json(folder / "result.json", result)
 
     def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:

@@ -133,7 +133,7 @@ def record(
     for place, job in enumerate(jobs, 1):
         if len(jobs) > 1:
             note(f"split {job.split.number}, {place} of {len(jobs)}")
-        for outcome in job.outcomes(request.runs, request.seeds):
+        for outcome in job.outcomes(request.runs, request.seeds, request.head_seeds):
             if parent is None:
                 parent = store.begin(
                     request.card.as_dict(),

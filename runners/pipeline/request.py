@@ -14,6 +14,7 @@ from reports.schema.vocabulary import RAW
 from runners.errors import NotPossible, RunError
 from runners.pipeline.selection import (
     choose_arms,
+    choose_head_seeds,
     choose_label_sources,
     choose_repairers,
     choose_runs,
@@ -45,6 +46,7 @@ class Request:
         label_sources: arms whose labels are shown.
         splits: the data set's divisions that are run, ascending; only 0 where it has one.
         named_controls: controls that were asked for by name.
+        head_seeds: of the heads on the trunk of each seed, from 0 on; see `methods.cards.recipe.Stage`.
     """
 
     card: Card
@@ -56,6 +58,7 @@ class Request:
     label_sources: "list[Arm]"
     splits: tuple[int, ...] = (0,)
     named_controls: tuple[str, ...] = ()
+    head_seeds: tuple[int, ...] = (0,)
 
 
 def check(
@@ -73,6 +76,7 @@ def check(
 
     card = methods.paper(paper)
     seeds = choose_seeds(options.seed, options.seeds)
+    head_seeds = choose_head_seeds(options.head_seeds)
     rules = protocols.load(protocol or card.constraints.protocol)
     repairers = choose_repairers(card, rules, options.repairers, options.dataset == "synthwalk")
     chosen = choose_arms(card, arms or [])
@@ -83,8 +87,9 @@ def check(
     _check_repair(runs, options.dataset)
     size = parse_size(options.size) if options.size else _size_of(card, runs[0].arm, options.profile)
     work = folder_of_work(options.work)
-    sources = choose_label_sources(card, runs, default=not arms)
-    return Request(card, runs, seeds, size, work, rules, sources, splits, named_controls(options.controls))
+    label_sources = choose_label_sources(card, runs, default=not arms)
+    named = named_controls(options.controls)
+    return Request(card, runs, seeds, size, work, rules, label_sources, splits, named, head_seeds)
 
 
 def _check_repair(runs: "Sequence[ArmRun]", dataset: str) -> None:

@@ -17,6 +17,7 @@ from runners.plan.plan_types import ArmRun
 
 MAX_SEED = 2**31 - 1
 MOST_SEEDS = 10_000
+MOST_HEAD_SEEDS = 1000
 LONGEST_SIDE = 2048
 _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})", re.ASCII)
 
@@ -143,6 +144,17 @@ def choose_seeds(first: int, count: int) -> list[int]:
     if count < 1:
         raise RunError(f"--seeds {count}: expected the number of seeds, 1 or more.")
     return list(range(first, first + count))
+
+
+def choose_head_seeds(count: int) -> tuple[int, ...]:
+    """Head seeds 0 to ``count`` - 1.
+
+    Raises:
+        RunError: none at all, or a huge number.
+    """
+    if not 1 <= count <= MOST_HEAD_SEEDS:
+        raise RunError(f"--head-seeds {count}: expected the number of heads on each trunk, 1 to {MOST_HEAD_SEEDS}.")
+    return tuple(range(count))
 
 
 def parse_size(text: str) -> tuple[int, int]:

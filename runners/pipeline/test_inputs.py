@@ -39,7 +39,7 @@ def test_inputs_of(
     orders = None
     if run.control == "shuffled":
         orders = [
-            generator(last.seed, "shuffled at test", t.key).permutation(int(n)).astype(np.int64)
+            generator(last.training_seed, "shuffled at test", t.key).permutation(int(n)).astype(np.int64)
             for t, n in zip(versions.raw.test, store.lengths, strict=True)
         ]
     features, passed = None, None
@@ -52,5 +52,5 @@ def test_inputs_of(
         passed = len(features), trunk_frames_of(file)
         if isinstance(store, FrameSelection):
             features = features[store.rows]
-    title = f"extract {run.text}, seed {last.seed}"
+    title = f"extract {run.text}, {last.seed_words}"
     return TestInputs(store, features, normalise, device, last.precision, title, orders, scratch, passed)

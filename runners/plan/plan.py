@@ -32,6 +32,8 @@ from runners.plan.plan_types import (
     PlannedScores,
     PlannedStage,
     readers,
+    seed_words,
+    training_seed,
 )
 from runners.plan.step_store import Step
 
@@ -46,13 +48,26 @@ def card_of(run: ArmRun, config: JobConfig) -> Card:
     return config.card if run.arm.paper == config.card.key else methods.paper(run.arm.paper)
 
 
-def plan_stages(run: ArmRun, seed: int, config: JobConfig) -> list[PlannedStage]:
+def plan_stages(run: ArmRun, seed: int, config: JobConfig, head_seed: int = 0) -> list[PlannedStage]:
     """All stages that an arm needs, its borrowed ones included, in the order of training.
 
+    Args:
+        run: the arm.
+        seed: of its trunk.
+        config: of the job.
+        head_seed: of its own head stages; what it starts from is that of head seed 0, for all of its heads.
+
     Raises:
-        RunError: a stage starts from an arm of another image size.
+        RunError: a stage starts from an arm of another image size, or a further head of an arm without head stages.
     """
-    return _plan(run, seed, config).chain()
+    if head_seed and not has_head(run, config):
+        raise RunError(f"{run.text} has no head stage, so there is one training of it for each seed; take head seed 0.")
+    return _plan(run, seed, config, head_seed).chain()
+
+
+def has_head(run: ArmRun, config: JobConfig) -> bool:
+    """Whether an arm's own recipe has a stage that is trained anew for each head seed on the same trunk."""
+    return recipe_of(run, config).has_head
 
 
 def with_attribute_groups(run: ArmRun, config: JobConfig) -> ArmRun:
@@ -131,7 +146,7 @@ def labels_of(arm: Arm, seed: int, config: JobConfig) -> PlannedLabels:
     return PlannedLabels(arm.text, step.fingerprint, last.labels.groups, last, step)
 
 
-def _plan(run: ArmRun, seed: int, config: JobConfig) -> PlannedStage:
+def _plan(run: ArmRun, seed: int, config: JobConfig, head_seed: int = 0) -> PlannedStage:
     run = with_attribute_groups(run, config)
     recipe = recipe_of(run, config)
     labels = plan_labels(run, seed, config)
@@ -150,7 +165,8 @@ def _plan(run: ArmRun, seed: int, config: JobConfig) -> PlannedStage:
             start = _plan(other, seed, config)
             if start.size != size and run.arm.role != "repairer":  # it holds the network of another size whole
                 raise RunError(f"{run.text} trains at {size} but starts from {name}, which trains at {start.size}.")
-        last = _stage(run, adapted(stage, config), seed, size, start, data, labels, recipe, config)
+        head = head_seed if stage.head else 0
+        last = _stage(run, adapted(stage, config), seed, head, size, start, data, labels, recipe, config)
         planned[stage.name] = last
     assert last is not None  # a recipe without stages is refused when its card is read
     return last
@@ -160,6 +176,7 @@ def _stage(
     run: ArmRun,
     stage: Stage,
     seed: int,
+    head_seed: int,
     size: tuple[int, int],
     start: PlannedStage | None,
     data: PlannedData,
@@ -172,7 +189,7 @@ def _stage(
     scores = plan_scores(seed, config) if stage.seen == "unoccluded" else None
     starts = starts_for(run, config) if stage.start == "synthwalk" else {}
     inputs = {
-        "stage": dataclasses.asdict(stage),
+        "stage": {name: value for name, value in dataclasses.asdict(stage).items() if name != "head"},
         "method": run.arm.method,
         "settings": run.arm.settings(),
         "control": control,
@@ -189,25 +206,15 @@ def _stage(
         "precision": precision,
         "runtime": dict(config.runtime),
         "code": code_digest("stage", arm=run.arm.folder, modules=readers(config, stage.domain)),
+        **({"head_seed": head_seed, "drawn_by": training_seed(seed, head_seed)} if head_seed else {}),
     }
     text = run.arm.text + (f"+{control}" if control else "") + (f" on {data.name}" if data.repairer else "")
-    step = Step("stage", f"{text} {stage.name} seed {seed}", inputs)
+    step = Step("stage", f"{text} {stage.name} {seed_words(seed, head_seed)}", inputs)
     changed = replace(run, control=control)
     return PlannedStage(
-        changed,
-        stage,
-        seed,
-        size,
-        precision,
-        start,
-        data,
-        scores,
-        labels,
-        recipe.test_crop,
-        recipe.resize,
-        step,
-        starts,
-    )
+        changed, stage, seed, size, precision, start, data, scores, labels, recipe.test_crop, recipe.resize, step,
+        starts, head_seed,
+    )  # fmt: skip
 
 
 def plan_scores(seed: int, config: JobConfig) -> PlannedScores:

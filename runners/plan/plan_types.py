@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from datasets.attributes import Group
 from datasets.images.resize import Filter
+from datasets.seeding import generator
 from methods.arms import Arm
 from methods.cards.card import ANNOTATED, Card
 from methods.cards.recipe import Stage
@@ -210,7 +211,7 @@ class PlannedLabels:
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """One stage of one arm with one seed.
+    """One stage of one arm with one seed, and a head stage with one head seed on the trunk of that seed.
 
     Attributes:
         run: whose network it trains.
@@ -226,6 +227,7 @@ class PlannedStage:
         resize: see `methods.cards.recipe.Recipe.resize`.
         step: its fingerprint and inputs.
         starts: depth -> starting weights that may fill its trunks, of a stage that begins from some.
+        head_seed: which of the heads on the trunk of the seed; 0 of a stage that is no head stage.
     """
 
     run: ArmRun
@@ -241,10 +243,31 @@ class PlannedStage:
     resize: Filter
     step: Step
     starts: Mapping[int, StartCard] = field(default_factory=dict)
+    head_seed: int = 0
+
+    @property
+    def training_seed(self) -> int:
+        """What its random numbers are drawn by."""
+        return training_seed(self.seed, self.head_seed)
+
+    @property
+    def seed_words(self) -> str:
+        """For a reader: ``seed 0``, or ``seed 0 head 2``."""
+        return seed_words(self.seed, self.head_seed)
 
     def chain(self) -> "list[PlannedStage]":
         """All stages up to this one, first to last."""
         return [*(self.start.chain() if self.start else []), self]
+
+
+def training_seed(seed: int, head_seed: int = 0) -> int:
+    """What random numbers are drawn by: the seed itself, or for a further head on its trunk one that no seed is."""
+    return int(generator(seed, "head seed", head_seed).integers(2**32, 2**62)) if head_seed else seed
+
+
+def seed_words(seed: int, head_seed: int = 0) -> str:
+    """For a reader: ``seed 0``, or ``seed 0 head 2`` of a further head on that trunk."""
+    return f"seed {seed}" + (f" head {head_seed}" if head_seed else "")
 
 
 def readers(config: JobConfig, domain: str = "target") -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def score_step(
     }
     if run.control in UNTRAINED_CONTROLS:
         inputs["rule"] = code_digest(run.control, arm=run.arm.folder, modules=readers(config))  # its constants too
-    return Step("judge", f"{run.text} seed {last.seed}", inputs)
+    return Step("judge", f"{run.text} {last.seed_words}", inputs)
 
 
 def colour_step(size: tuple[int, int], seed: int, protocol: Mapping[str, Any], config: JobConfig) -> Step:

@@ -42,7 +42,9 @@ def child_files(
 
 
 def child_pictures(result: Mapping[str, Any], per_query: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
-    """The pictures beside them, which take a second to draw."""
+    """The pictures beside them, which take a second to draw; none of a further head."""
+    if result.get("head_seed"):
+        return {}
     from reports.render.figures import single_cmc  # matplotlib takes a second to import
 
     return {"cmc.png": single_cmc(np.asarray(per_query["cmc"]), str(result["label"]))}

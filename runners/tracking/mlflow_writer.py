@@ -8,11 +8,12 @@
     # build the page from the store, then:
     store.attach_report(parent, ledger.as_dict(), "report/gltr-synthwalk-res50-rgb-single-pass", summary)
 
-A parent run is (paper, dataset, protocol, profile, budget); its children are arm x seed, and x split where the data
-set has several divisions (the parent's data are then all divisions of the job together).  Recording is
-idempotent: a result is found again by its fingerprint, and of metrics, parameters and files only what is not there yet
-is written, so a job that is started twice, or killed wherever and started again, leaves what one that was left alone
-does.  One process at a time records into a SQLite store, so an unfinished child is one whose process is gone.
+A parent run is (paper, dataset, protocol, profile, budget); its children are arm x seed, x head seed where a recipe
+trains several heads on a trunk, and x split where the data set has several divisions (the parent's data are then all
+divisions of the job together).  Recording is idempotent: a result is found again by its fingerprint, and of metrics,
+parameters and files only what is not there yet is written, so a job that is started twice, or killed wherever and
+started again, leaves what one that was left alone does.  One process at a time records into a SQLite store, so an
+unfinished child is one whose process is gone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -124,7 +125,7 @@ class Store(Runs):
         train_log: Sequence[Mapping[str, Any]],
         records: Mapping[str, Recorded] | None = None,
     ) -> str:
-        """Record one arm with one seed as a child run; once, however often it is called.
+        """Record one arm with one seed and head seed as a child run; once, however often it is called.
 
         Args:
             parent: run id from :meth:`begin`.
@@ -236,9 +237,11 @@ class Store(Runs):
             if report_html is not None:
                 self._upload_report(parent, Path(report_html))
             seeds = sorted({int(data.tags["seed"]) for data in runs})
+            head_seeds = sorted({int(data.tags.get("head_seed", "0")) for data in runs})
             tags = {
                 "status": "finished",
                 "seeds": " ".join(map(str, seeds)),
+                "head_seeds": " ".join(map(str, head_seeds)),
                 "mlflow.note.content": tags_and_metrics.parent_note(self._card(parent), summary, ledger),
             }
             finals = [(name, value, 0) for name, value in metrics.items()]
@@ -318,17 +321,19 @@ class Store(Runs):
         return kind.value(record, arrays)
 
     def children(self, parent: str) -> "list[Run]":
-        """The finished children that count: one for each arm, control and seed, ordered by name."""
+        """The finished children that count: one for each arm, control, seed and head seed, ordered by name."""
         experiment = self.client.get_run(parent).info.experiment_id
         found = self._search(experiment, f"{children_of(parent)} and attributes.status = 'FINISHED'")
         return sorted(counting(found), key=lambda run: str(run.info.run_name))
 
     def _retire_others(self, experiment: str, parent: str, result: Mapping[str, Any], keep: str) -> None:
-        """Of one arm, control, seed and split in a job only the newest result counts; older ones stay, marked."""
+        """Of one arm, control, seed, head seed and split in a job the newest result counts; older ones stay, marked."""
         tags = tags_and_metrics.child_tags(result)
         keys = ("arm", "control", "of", "seed", *(["split"] if "split" in result else []))
         same = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in keys)
         for run in self._search(experiment, f"{children_of(parent)} and {same}"):
+            if run.data.tags.get("head_seed", "0") != tags["head_seed"]:  # older runs lack the tag, so no filter on it
+                continue
             value = str(run.info.run_id != keep).lower()
             if run.data.tags.get("superseded") != value:
                 self.log(run.info.run_id, tags={"superseded": value})

@@ -56,7 +56,8 @@ def arm_name(result: Mapping[str, Any]) -> str:
 def run_name(result: Mapping[str, Any]) -> str:
     """Short, the distinguishing part first: the runs table cuts names at about 14 characters."""
     split = f" split {result['split']['number']}" if "split" in result else ""
-    return f"{arm_name(result)} s{result['seed']}{split}"
+    head = f" h{result['head_seed']}" if result.get("head_seed") else ""
+    return f"{arm_name(result)} s{result['seed']}{head}{split}"
 
 
 def common_tags(
@@ -104,6 +105,7 @@ def parent_tags(
         "control": "none",
         "of": "none",
         "seed": "all",
+        "head_seed": "all",
         "split": "all",
         **({"splits": _splits_tag(dataset["splits"])} if "splits" in dataset else {}),
         "start": "all",
@@ -132,6 +134,7 @@ def child_tags(result: Mapping[str, Any]) -> dict[str, str]:
         "precision": str(result.get("precision", "none")),
         "start": _start(result),
         "seed": str(result["seed"]),
+        "head_seed": str(result.get("head_seed", 0)),
         "split": str(result["split"]["number"] if "split" in result else 0),
         "trained_on": str((result.get("data") or {}).get("train", RAW)),
         "tested_on": str((result.get("data") or {}).get("test", RAW)),
@@ -159,6 +162,7 @@ def child_params(result: Mapping[str, Any]) -> dict[str, str]:
         "reading": result["reading"],
         "control": result["control"] or "none",
         "seed": result["seed"],
+        "head_seed": result.get("head_seed", 0),
         "dataset": result["dataset"]["name"],
         "protocol": f"{result['protocol']['name']} v{result['protocol']['version']}",
         "profile": result["profile"],
@@ -240,26 +244,31 @@ def safe_key(text: str) -> str:
 def aggregate_metrics(runs: Iterable[tuple[Mapping[str, str], Mapping[str, float]]]) -> dict[str, float]:
     """Mean over all runs of every arm, for the parent run, and how far they spread.
 
-    ``mAP_std/<arm>`` is the standard deviation over seeds (from two on), of means over splits where there are several;
-    ``mAP_std_splits/<arm>`` that over splits, of means over seeds. Every split weighs the same.
+    ``mAP_std/<arm>`` is the standard deviation over seeds (from two on), of means over heads, and over splits where
+    there are several; ``mAP_std_splits/<arm>`` that over splits, of means over seeds. Every split weighs the same.
+    ``mAP_std_heads/<arm>`` is the standard deviation of heads on one trunk, pooled over trunks.
 
     Args:
-        runs: tags and MLflow metrics of the children, one for each arm, control, seed and split.
+        runs: tags and MLflow metrics of the children, one for each arm, control, seed, head seed and split.
     """
-    groups: dict[str, list[tuple[str, str, Mapping[str, float]]]] = {}
+    groups: dict[str, list[tuple[str, str, str, Mapping[str, float]]]] = {}
     for tags, metrics in runs:
         plain = {"arm": tags["arm"], "control": _none(tags["control"]), "of": _none(tags["of"])}
-        groups.setdefault(arm_name(plain), []).append((tags["seed"], tags.get("split", "0"), metrics))
+        place = tags["seed"], tags.get("split", "0"), tags.get("head_seed", "0")
+        groups.setdefault(arm_name(plain), []).append((*place, metrics))
     found: dict[str, float] = {}
     for name, group in sorted(groups.items()):
         for metric in WITH_INTERVALS:
-            values = [(seed, split, metrics[f"test/{metric}"]) for seed, split, metrics in group]
+            values = [(seed, split, metrics[f"test/{metric}"]) for seed, split, _, metrics in group]
+            within = _within([(seed, head, metrics[f"test/{metric}"]) for seed, _, head, metrics in group])
             by_seed, by_split = _means(values, 0), _means(values, 1)
             found[safe_key(f"{metric}/{name}")] = statistics.fmean(by_split)
             if len(by_seed) > 1:
                 found[safe_key(f"{metric}_std/{name}")] = statistics.stdev(by_seed)
             if len(by_split) > 1:
                 found[safe_key(f"{metric}_std_splits/{name}")] = statistics.stdev(by_split)
+            if within is not None:
+                found[safe_key(f"{metric}_std_heads/{name}")] = within
     return found
 
 
@@ -269,6 +278,20 @@ def _means(values: Iterable[tuple[str, str, float]], place: int) -> list[float]:
     for one in values:
         parts.setdefault(str(one[place]), []).append(one[2])
     return [statistics.fmean(part) for part in parts.values()]
+
+
+def _within(values: Iterable[tuple[str, str, float]]) -> float | None:
+    """Standard deviation of heads, of means over splits, around the mean of their seed; None of one head a seed."""
+    trunks: dict[str, dict[str, list[float]]] = {}
+    for seed, head, value in values:
+        trunks.setdefault(seed, {}).setdefault(head, []).append(value)
+    means = [[statistics.fmean(head) for head in heads.values()] for heads in trunks.values()]
+    freedom = sum(len(heads) - 1 for heads in means)
+    return (
+        math.sqrt(sum((len(m) - 1) * statistics.variance(m) for m in means if len(m) > 1) / freedom)
+        if freedom
+        else None
+    )
 
 
 def _none(tag: str) -> str | None:
@@ -287,7 +310,8 @@ def child_note(result: Mapping[str, Any]) -> str:
             rows.append(f"| {METRIC_LABELS[name]} | {result['metrics'][name]:.2f} | {around} |")
     return "\n".join(
         [
-            f"{what}, seed {result['seed']}, on {dataset['name']} {dataset['version']}{_of_split(result)} under "
+            f"{what}, seed {result['seed']}{_of_head(result)}, on "
+            f"{dataset['name']} {dataset['version']}{_of_split(result)} under "
             f"`{protocol['name']}` v{protocol['version']} ({protocol['metric']} distance, "
             f"{protocol['gallery']} gallery, {protocol['ap']} AP).",
             "",
@@ -302,6 +326,11 @@ def child_note(result: Mapping[str, Any]) -> str:
             "`result.json` is the record; every number here is copied from it.",
         ]
     )
+
+
+def _of_head(result: Mapping[str, Any]) -> str:
+    """Which head on the trunk of the seed, where it is a further one."""
+    return f", head {result['head_seed']}" if result.get("head_seed") else ""
 
 
 def _of_split(result: Mapping[str, Any]) -> str:

@@ -74,13 +74,13 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
         if folder is None:
             return
         num_ids = training_data.split.num_train_ids
-        method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
+        method = build_method(planned.run, num_ids, planned.training_seed, planned.size, device, planned.precision)
         taken = take_over(method, planned, _weights(planned.start, steps) if planned.start else None)
         batches = BatchStream(
             planned.stage,
             training_data.store.lengths,
             training_data.labels,
-            seed=planned.seed,
+            seed=planned.training_seed,
             shuffle_time=planned.run.control == "shuffled",
             first=training_data.first,
         )
@@ -94,10 +94,10 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
             source,
             steps=count,
             unit=unit,
-            seed=planned.seed,
+            seed=planned.training_seed,
             device=device,
             folder=folder,
-            title=f"train {planned.run.text}: {planned.stage.name}, seed {planned.seed}",
+            title=f"train {planned.run.text}: {planned.stage.name}, {planned.seed_words}",
             precision=planned.precision,
         )
         log = train_stage(method, training)
@@ -159,7 +159,7 @@ def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device
     Raises:
         RunError: the weights are those of another network.
     """
-    method = build_method(planned.run, num_ids, planned.seed, planned.size, device, planned.precision)
+    method = build_method(planned.run, num_ids, planned.training_seed, planned.size, device, planned.precision)
     path = steps.folder(planned.step) / WEIGHTS
     try:
         method.load_state_dict(_weights(planned, steps))
@@ -197,7 +197,7 @@ def choose_source(
                 method, "train", training_data.split, store, stage.normalise, steps, device, planned.precision
             )
             return FeatureSource(load_features(features), store.offsets, device, training_data.targets)
-    return PixelSource(store, stage, planned.seed, device, planned.precision, training_data.targets)
+    return PixelSource(store, stage, planned.training_seed, device, planned.precision, training_data.targets)
 
 
 def frame_network_is_frozen(

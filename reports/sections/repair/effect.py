@@ -282,7 +282,7 @@ def within(group: Group, one: Slice, metric: str) -> Cell:
     """Accuracy in a slice with its interval; the bare mean where the slice is too few to tell."""
     if not one.queries:
         return None
-    values = group.values(metric)[:, one.chosen]
+    values = group.values(metric)[..., one.chosen]
     if one.few:
         return float(values.mean())
     found = clustered_bootstrap(values, group.people(metric)[one.chosen], bounds=(0.0, 100.0))
@@ -293,7 +293,7 @@ def _gain_within(group: Group, raw: Group | None, one: Slice, metric: str) -> Ce
     seeds = tuple(seed for seed in group.seeds if raw and seed in raw.seeds)
     if raw is None or group is raw or one.few or not seeds:
         return None
-    ours, theirs = (side.values(metric, seeds)[:, one.chosen] for side in (group, raw))
+    ours, theirs = (side.values(metric, seeds)[..., one.chosen] for side in (group, raw))
     found = paired_difference(ours, theirs, raw.people(metric)[one.chosen])
     return Estimate(found.mean, found.low, found.high, verdict(found, None))
 

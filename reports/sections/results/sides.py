@@ -154,7 +154,10 @@ def _published(job: Job, group: Group, dataset: str, found: tuple[str, ...]) -> 
 
 def _variant_mean(group: Group, choice: tuple[str, str, str | None], metric: str) -> float | None:
     values = [
-        float(one[metric]) for run in group.runs for one in run.result.get("variants") or () if _choice(one) == choice
+        float(one[metric])
+        for run in group.counted_runs
+        for one in run.result.get("variants") or ()
+        if _choice(one) == choice
     ]
     return statistics.fmean(values) if values else None
 

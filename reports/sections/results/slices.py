@@ -171,7 +171,7 @@ def baseline(job: Job, group: Group) -> Group | None:
 
 def _accuracy(cut: Slice, group: Group, metric: str) -> Cell:
     """With its interval; the bare mean where the slice is too few to tell."""
-    values = group.values(metric)[:, cut.chosen]
+    values = group.values(metric)[..., cut.chosen]
     if cut.few:
         return float(values.mean())
     found = clustered_bootstrap(values, group.people(metric)[cut.chosen], bounds=(0.0, 100.0))
@@ -182,7 +182,7 @@ def _difference(cut: Slice, group: Group, against: Group | None, metric: str) ->
     seeds = tuple(seed for seed in group.seeds if against and seed in against.seeds)
     if against is None or cut.few or not seeds:
         return None
-    ours, theirs = (side.values(metric, seeds)[:, cut.chosen] for side in (group, against))
+    ours, theirs = (side.values(metric, seeds)[..., cut.chosen] for side in (group, against))
     found = paired_difference(ours, theirs, group.people(metric)[cut.chosen])
     return Estimate(found.mean, found.low, found.high, verdict(found, None))
 

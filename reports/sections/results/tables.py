@@ -1,5 +1,6 @@
 """The tables of a job: results, ranking conventions side by side, training stages, runs."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -53,7 +54,7 @@ def results(job: Job) -> Table:
     here = job.any_result["dataset"]["name"]
     reported = cards.published_dataset(job.card, here)
     protocol = job.any_result["protocol"]
-    ranks_only = job.one_match
+    ranks_only, heads = job.one_match, [group for group in job.groups if len(group.head_seeds) > 1]
     columns = [
         Column("arm", "Arm"),
         *([Column("trained_on", "Trained on"), Column("tested_on", "Tested on")] if job.repaired else []),
@@ -68,6 +69,8 @@ def results(job: Job) -> Table:
         Column("seeds", "Seeds", "number"),
         Column("std_mAP", "SD of mAP over seeds", "number", decimals=2, data_only=ranks_only),
         *([Column("std_rank1", "SD of Rank-1 over seeds", "number", decimals=2)] if ranks_only else []),
+        *([Column("std_heads_mAP", "SD of mAP over heads of a seed", "number", decimals=2, data_only=True)] if heads
+          else []),
     ]  # fmt: skip
     if reported:
         where = f"published on {dataset_label(reported)}"
@@ -92,6 +95,12 @@ def results(job: Job) -> Table:
     rows = tuple(_result_row(job, group, one, keys, reported) for group, one in zip(job.in_results, timed, strict=True))
     measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
     notes = [f"Measured on {dataset_label(here)} under {measured}. Ranges: 95 % intervals, identities resampled."]
+    if heads:
+        trunks, each = len(heads[0].seeds), len(heads[0].head_seeds)
+        notes.append(
+            f"Seeds {trunks} × {each}: {trunks} trained {'trunk' if trunks == 1 else 'trunks'} with {each} heads each, "
+            "which are resampled within their trunk."
+        )
     notes += _splits(job)
     notes += _sources(columns, rows)
     notes += _data(job)
@@ -254,7 +263,8 @@ def describe_protocol(protocol: dict[str, Any]) -> str:
 
 
 def _result_row(job: Job, group: Group, time: times.Time | None, keys: list[str], reported: str | None) -> Row:
-    precision, first = (group.values(metric).mean(axis=1) for metric in SHOWN)
+    means = [group.values(metric).mean(axis=-1).reshape(len(group.seeds), -1) for metric in SHOWN]  # [S, K] each
+    precision, first = (one.mean(axis=1) for one in means)
     side = headline_side(job.any_result["protocol"])
     ours = reported is not None and not group.control
     published = cards.published_on_side(job.card, group.name, str(reported), side) if ours else {}
@@ -266,7 +276,8 @@ def _result_row(job: Job, group: Group, time: times.Time | None, keys: list[str]
         "rank1": estimate(group, "rank1"),
         **{f"rank{rank}": float(group.values(f"rank{rank}").mean()) for rank in (5, 10, 20)},
         "start": group.start or None,
-        "seeds": len(group.seeds),
+        "seeds": group.seed_count,
+        "std_heads_mAP": math.sqrt(means[0].var(axis=1, ddof=1).mean()) if means[0].shape[1] > 1 else None,
         "precision": group.precision or None,
         "std_mAP": float(precision.std(ddof=1)) if len(precision) > 1 else None,
         "std_rank1": float(first.std(ddof=1)) if len(first) > 1 else None,
@@ -324,7 +335,7 @@ def _conventions(groups: list[Group]) -> list[dict[str, Any]]:
 def _convention_mean(group: Group, keys: list[str], choice: tuple[str, ...], metric: str) -> float | None:
     values = [
         float(one[metric])
-        for run in group.runs
+        for run in group.counted_runs
         for one in run.result["conventions"]
         if tuple(str(one.get(key)) for key in keys) == choice and one[metric] is not None
     ]
@@ -439,9 +450,11 @@ def admission(job: Job) -> Table:
 
 def runs(job: Job) -> Table:
     """One row for each recorded run, with the command that makes it again."""
+    heads = any(run.head_seed for group in job.groups for run in group.runs)
     columns = (
         Column("arm", "Arm"),
         Column("seed", "Seed", "number"),
+        *([Column("head", "Head", "number")] if heads else []),
         *([Column("split", "Split", "number")] if job.splits else []),
         Column("mAP", "mAP", "number", decimals=2, unit="%"),
         Column("rank1", "Rank-1", "number", decimals=2, unit="%"),
@@ -451,8 +464,9 @@ def runs(job: Job) -> Table:
     rows = tuple(
         Row(
             (
-                group.label, run.seed, *([run.split] if job.splits else []), float(run.result["metrics"]["mAP"]),
-                float(run.result["metrics"]["rank1"]), run.run_id, str(run.result["command"]),
+                group.label, run.seed, *([run.head_seed] if heads else []), *([run.split] if job.splits else []),
+                float(run.result["metrics"]["mAP"]), float(run.result["metrics"]["rank1"]), run.run_id,
+                str(run.result["command"]),
             ),
             run_ids=(run.run_id,),
         )

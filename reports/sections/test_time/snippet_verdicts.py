@@ -104,7 +104,7 @@ def critique(group: Group) -> tuple[Finding, ...]:
     Empty where the arm recorded no choices, or cannot take a whole sequence (a network of fixed clips).
     """
     records = [found for found in map(TEST_TIME.of, group.runs) if found is not None]
-    if len(records) < len(group.runs) or any(one.of(WHOLE) is None for one in records):
+    if len(records) < len(group.first_heads) or any(one.of(WHOLE) is None for one in records):
         return ()
     findings: list[Finding] = []
     for n in snippet_lengths(records[0]):

@@ -35,7 +35,7 @@ FAMILIES = {"single": "single frame", "even": "N frames evenly", "snippets": "sn
 
 def arms(job: Job) -> tuple[Group, ...]:
     """Arms that recorded choices with every seed, the headline arm first."""
-    found = [group for group in job.arms() if all(TEST_TIME.of(run) is not None for run in group.runs)]
+    found = [group for group in job.arms() if all(TEST_TIME.of(run) is not None for run in group.first_heads)]
     first = cards.headline_arm(job.card, [group.name for group in found]) if found else None
     return tuple(sorted(found, key=lambda one: one.name != first))
 

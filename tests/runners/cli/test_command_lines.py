@@ -27,6 +27,7 @@ COMMANDS = {
 }
 TRAINING = [
     *(f"--seeds {value}" for value in ("0", "-1", "x", "1e9", "99999999999999999999", "nan")),
+    *(f"--head-seeds {value}" for value in ("0", "-1", "x", "1001", "nan")),
     *(f"--seed {value}" for value in ("-1", "x", "99999999999999999999")),
     *(f"--size {value}" for value in ("0x0", "-1x3", "axb", "64", "64x", "²x²", "1000000000x1000000000", "1x1")),
     *(f"--splits {value}" for value in ("-1", "x", "5", "0-99999999999", "3-1")),
@@ -40,7 +41,8 @@ LINES = {
         *TRAINING, "--arms nope", "--arms gltr[", "--arms gltr[x=1]", "--paper nope", "--slice nope",
     ],
     "runners.compare": [
-        "--seeds 0", "--size 0x0", "--splits x", "--decoded-limit nan", "--device xyz", "--arms gltr/nope",
+        "--seeds 0", "--head-seeds 0", "--size 0x0", "--splits x", "--decoded-limit nan", "--device xyz",
+        "--arms gltr/nope",
         "--arms nope", "--paper nope",
     ],
     "runners.cost": [

@@ -68,7 +68,7 @@ def recorded(folder: Path, people: dict[str, tuple[int, ...]]) -> Path:
 
 def job(tmp_path: Path, paper: Path, data: Path) -> list[str]:
     words = ["--paper", paper, "--dataset", "own", "--data-root", data, "--work", tmp_path / "work", "--budget"]
-    words += ["quick", "--controls", "none", "--device", "cpu"]
+    words += ["quick", "--controls", "none", "--device", "cpu", "--seeds", "1"]
     words += ["--out", tmp_path / "out", "--tracking-uri", f"sqlite:///{tmp_path / 'runs.db'}", "--json"]
     return [str(word) for word in words]
 

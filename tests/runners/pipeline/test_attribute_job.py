@@ -35,7 +35,7 @@ class Job:
         return [
             *("--paper", str(FOLDER), "--data-root", str(self.world), "--source", str(self.source)),
             *("--work", str(where / "runs"), "--out", str(where / "out"), "--device", "cpu"),
-            *("--tracking-uri", fake.prepared(where), *more),
+            *("--tracking-uri", fake.prepared(where), "--seeds", "1", *more),
         ]
 
     def steps(self, kind: str) -> list[Path]:

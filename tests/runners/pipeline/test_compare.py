@@ -19,7 +19,7 @@ PROTOCOLS = ("rgb-single-pass", "rgb-snippets")
 def _job(where: Path, world: Path, *more: str, papers: tuple[str, ...] = PAPERS) -> list[str]:
     return [
         *("--paper", *papers, "--protocol", *PROTOCOLS, "--data-root", str(world), "--work", str(where / "runs")),
-        *("--out", str(where / "out"), "--tracking-uri", fake.prepared(where), "--device", "cpu"),
+        *("--out", str(where / "out"), "--tracking-uri", fake.prepared(where), "--device", "cpu", "--seeds", "1"),
         *more,
     ]
 

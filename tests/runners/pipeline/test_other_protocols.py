@@ -16,7 +16,7 @@ from tests.reports import fake
 def _job(where: Path, world: Path, paper: str | Path, *more: str) -> list[str]:
     return [
         *("--paper", str(paper), "--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
-        *("--tracking-uri", fake.prepared(where), "--device", "cpu", "--controls", "none"),
+        *("--tracking-uri", fake.prepared(where), "--device", "cpu", "--controls", "none", "--seeds", "1"),
         *more,
     ]
 

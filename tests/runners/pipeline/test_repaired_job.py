@@ -37,7 +37,7 @@ SCORER = ("--scorer", "brief-repair/plain")
 def _job(where: Path, world: Path, *more: str, paper: Path = PAPER) -> list[str]:
     return [
         *("--paper", str(paper), "--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
-        *("--tracking-uri", fake.prepared(where), "--device", "cpu"),
+        *("--tracking-uri", fake.prepared(where), "--device", "cpu", "--seeds", "1"),
         *more,
     ]
 

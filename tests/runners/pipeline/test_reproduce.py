@@ -23,7 +23,7 @@ from tests.reports import fake
 def _job(where: Path, world: Path, brief: Path, *more: str) -> list[str]:
     return [
         *("--paper", str(brief), "--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
-        *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu"),
+        *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu", "--seeds", "1"),
         *more,
     ]
 

@@ -42,7 +42,7 @@ def _command(where: Path, pairs: Path, *more: str) -> list[str]:
     return [
         *("--paper", str(PAPERS / "brief"), "--dataset", "ilids", "--data-root", str(pairs)),
         *("--work", str(where / "runs"), "--out", str(where / "out"), "--device", "cpu", "--controls", "none"),
-        *("--tracking-uri", fake.prepared(where), "--budget", "quick", *more),
+        *("--tracking-uri", fake.prepared(where), "--budget", "quick", "--seeds", "1", *more),
     ]
 
 

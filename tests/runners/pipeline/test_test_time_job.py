@@ -17,7 +17,7 @@ from tests.reports import fake
 def _job(where: Path, world: Path, paper: str | Path, *more: str) -> list[str]:
     return [
         *("--paper", str(paper), "--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
-        *("--tracking-uri", fake.prepared(where), "--device", "cpu"),
+        *("--tracking-uri", fake.prepared(where), "--device", "cpu", "--seeds", "1"),
         *more,
     ]
 

@@ -43,7 +43,7 @@ def test_packed_and_decoded_frames_give_the_same_bits(
             pack.write(datasets.load("synthwalk", world), world / "pack", progress=False)
         ended = main(
             [
-                *("--paper", str(PAPERS / "brief"), "--arms", "baseline", "--controls", "none"),
+                *("--paper", str(PAPERS / "brief"), "--arms", "baseline", "--controls", "none", "--seeds", "1"),
                 *("--data-root", str(world), "--work", str(where / "runs"), "--out", str(where / "out")),
                 *("--tracking-uri", f"sqlite:///{where / 'mlflow.db'}", "--device", "cpu", "--decoded-limit", limit),
             ]
