@@ -23,6 +23,7 @@ class _Judged(TypedDict):
     fingerprint: str
     protocol: _Rules
     command: str
+    head_seed: NotRequired[int]
 
 
 def of_step(folder: Path, share: RankShare = ALONE) -> DescriptorTable:
@@ -34,6 +35,11 @@ def of_step(folder: Path, share: RankShare = ALONE) -> DescriptorTable:
     result = read_json(folder / "result.json")
     remedy = f"remove the folder {folder} and run again what made it."
     check_form(result, _Judged, str(folder / "result.json"), remedy)
+    if result.get("head_seed"):
+        raise RunError(
+            f"{folder} is of head seed {result['head_seed']}, and descriptors are kept of head seed 0 alone; name the "
+            "run of that one."
+        )
     if not (folder / HEADLINE).is_dir():
         raise RunError(
             f"{folder} holds no {HEADLINE}: it was recorded by an earlier version; run again: {result['command']}"

@@ -12,6 +12,8 @@ import pytest
 from reports.sections.results import tables
 from reports.store.jobs import load_all
 from runners import compare, reproduce
+from runners.errors import RunError
+from runners.evaluation import recorded_descriptors
 from runners.pipeline import job as pipeline_job
 from runners.plan.step_store import read_json
 from tests.places import PAPERS
@@ -83,6 +85,15 @@ def test_of_a_further_head_the_accuracy_alone_is_kept(finished: Path) -> None:
     assert read_json(folders["gltr", 0, 1] / "strips.json")["rows"] == []
     assert "head_seed" not in read_json(folders["gltr", 0, 0] / "result.json")
     assert len(list((finished / "runs/steps/examine").glob("*/examined.json"))) == 2  # costs of two arms
+
+
+def test_descriptors_of_a_further_head_are_asked_for_in_vain_and_the_sentence_says_where_there_are_some(
+    finished: Path,
+) -> None:
+    folders = _folders(finished)
+    assert recorded_descriptors.of_step(folders["gltr", 0, 0]) is not None
+    with pytest.raises(RunError, match="is of head seed 2, and descriptors are kept of head seed 0 alone"):
+        recorded_descriptors.of_step(folders["gltr", 0, 2])
 
 
 def _names(folder: Path) -> set[str]:
