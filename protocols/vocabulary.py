@@ -56,14 +56,22 @@ WHO: tuple[Who, ...] = get_args(Who)
 REFERENCES: tuple[Reference, ...] = get_args(Reference)
 """Whose maps are held against true masks: the arm's, and for reference its own untrained and a prior on the centre."""
 
-Control = Literal["shuffled", "mlp", "uniform"]
-CONTROLS: tuple[Control, ...] = get_args(Control)
-"""What is trained beside an arm to tell where its gain comes from."""
+CauseControl = Literal["shuffled", "mlp", "uniform"]
+CONTROLS: tuple[CauseControl, ...] = get_args(CauseControl)
+"""What is trained, or tested in another way, beside an arm to tell where its gain comes from."""
 
 Oracle = Literal["true-visibility", "true-masks", "true-masks-and-things", "true-attributes", "true-gait"]
 ORACLES: tuple[Oracle, ...] = get_args(Oracle)
 """Controls that know the truth of a drawn data set: frames weighted by their true visible share, features pooled under
 the true mask of the person (and of what the person carries), true attributes or true gait joined to the descriptor."""
+
+UntrainedControl = Literal[Oracle, "shuffled-labels"]
+UNTRAINED_CONTROLS: tuple[UntrainedControl, ...] = get_args(UntrainedControl)
+"""Controls that train nothing and score an arm's own network once more: the oracles, and the arm's descriptors with
+people permuted among the test tracklets, which must come out at chance."""
+
+Control = Literal[CauseControl, UntrainedControl]
+"""Everything that stands beside an arm; see `CONTROLS` and `UNTRAINED_CONTROLS`."""
 
 Mechanism = Literal["frame-weights", "masks", "motion", "video", "repair", "attributes"]
 MECHANISMS: tuple[Mechanism, ...] = get_args(Mechanism)
