@@ -157,7 +157,11 @@ class DataRecord(TypedDict):
 
 
 class ResultRecord(TypedDict):
-    """``result.json``: one arm, one seed; of a data set with several divisions one of them, named by ``split``."""
+    """``result.json``: one arm, one seed; of a data set with several divisions one of them, named by ``split``.
+
+    ``permutation_change`` is the largest relative change of a descriptor when its frames are permuted, recorded of arms
+    that claim to use time; ``order_blind`` says that it is no more than rounding.
+    """
 
     schema: int
     paper: str
@@ -186,6 +190,8 @@ class ResultRecord(TypedDict):
     command: str
     precision: NotRequired[str]
     fed: NotRequired[str]
+    order_blind: NotRequired[bool]
+    permutation_change: NotRequired[float]
     split: NotRequired[SplitRecord]
     data: NotRequired[DataRecord]
     hidden_by: NotRequired[str]

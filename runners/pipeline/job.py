@@ -29,6 +29,7 @@ from runners.derived_data.pseudo_labels import Labelled
 from runners.errors import ArmRejected, RunError
 from runners.evaluation import encode, encode_variants, score
 from runners.evaluation.descriptor_set import Tracklets
+from runners.evaluation.permutation import order_record
 from runners.evaluation.saved_descriptors import SCRATCH, keep
 from runners.evaluation.score_variants import save_choices, score_variants
 from runners.pipeline.data_versions import DataVersions
@@ -275,6 +276,7 @@ class Job:
                 "fingerprint": step.fingerprint,
                 "precision": last.precision,
                 "fed": encoded.fed,
+                **(order_record(method, inputs, last.seed) if run.arm.temporal and run.control is None else {}),
                 **({"labels": last.labels.name} if last.labels else {}),
                 "data": {
                     "train": run.trained_on,
