@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.ledger.columns import columns_table
+from reports.ledger.columns_table import columns_table
 from reports.ledger.ledger import build_ledger
 from reports.page import paper_page
 from reports.sections import discovery

@@ -8,7 +8,7 @@ from protocols.vocabulary import GAINS, Gain
 from reports import html
 from reports.ledger import forest_plot, sanity
 from reports.ledger.claim import Claim
-from reports.ledger.columns import columns_table
+from reports.ledger.columns_table import columns_table
 from reports.ledger.ledger import Ledger
 from reports.page_caveats import unverified
 from reports.sections.discovery import sections
@@ -93,7 +93,7 @@ def _verdict(given: SectionInput) -> dict[str, Any]:
 
 
 def _can_tell(given: SectionInput) -> dict[str, Any]:
-    return {"checks": given.ledger.checks, "told": sanity.in_words(given.ledger.checks)}
+    return {"checks": given.ledger.checks, "summary": sanity.in_words(given.ledger.checks)}
 
 
 def _again(given: SectionInput) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a report must admit: everything that the recorded runs do not show."""
 
-from reports.ledger.cause import NOT_RUN
+from reports.ledger.columns.cause import NOT_RUN
 from reports.ledger.ledger import Ledger
 from reports.schema.controls import CONTROL_LABELS
 from reports.sections.discovery import caveats

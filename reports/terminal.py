@@ -8,7 +8,7 @@ from typing import Any
 
 from protocols.vocabulary import GAINS
 from reports.ledger import sanity
-from reports.ledger.gain import gain_in
+from reports.ledger.columns.gain import gain_in
 from reports.ledger.mask_measures import slug_of
 from reports.render.table import Column, Estimate, Row, Table, shown
 

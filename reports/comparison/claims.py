@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from protocols.vocabulary import GAINS
-from reports.ledger.cause import CAUSE_NAMES, CauseAnswer, CauseName
 from reports.ledger.claim import Claim
+from reports.ledger.columns.cause import CAUSE_NAMES, CauseAnswer, CauseName
 from reports.ledger.ledger import SYNTHETIC, Ledger, build_ledger, made_under
 from reports.render.estimate import estimate
 from reports.render.table import Estimate
@@ -43,16 +43,16 @@ KEYS: dict[str, str] = {
     "made_under": "protocol that the claim is made under; null where the card names none",
     "published": "published margins: data set, margin in points; where they stand is source",
     "status": "judged; not judged: the job ran, but not what this claim needs; not run: no job under its protocol",
-    "gain": "reproduced, not reproduced, undecided, from difference alone; null unless judged",
+    "gain": "reproduced, not reproduced, undecided, from difference alone; null unless measured",
     "gain_why": "why it is undecided, where that is not the interval; else empty",
-    "p_holm": "p of difference after Holm's correction over the claims of the job; null unless judged",
-    "gain_holm": "the gain at the corrected level; null unless judged",
+    "p_holm": "p of difference after Holm's correction over the claims of the job; null unless measured",
+    "gain_holm": "the gain at the corrected level; null unless measured",
     "causes": "order, capacity, weights -> control, answer (supported, not supported, undecided, cannot apply, not "
     "run), why, difference (arm minus control) or null",
     "headroom": "list: mechanism, oracle, label, difference (oracle minus against) or null, share that the arm gets or "
     "null, why",
     "power": "detectable: smallest gain found with a chance of 80 %; margin; seeds_for_margin, seeds_for_quarter: "
-    "training seeds that find the published margin or a quarter of it, or 'no number'; why; null unless judged",
+    "training seeds that find the published margin or a quarter of it, or 'no number'; why; null unless measured",
     "reason": "the four columns in one sentence, or why there are none",
     "difference": "arm minus against: mean, low, high (95 %), p, seeds, queries, identities, run_ids; or null",
     "colour": "accuracy of colours alone on the claim's metric in percent: mean, low, high, run_ids; or null",

@@ -8,7 +8,7 @@ from protocols.vocabulary import GAINS
 from reports import html
 from reports.comparison.claims import KEYS, SCHEMA, Judged, command, counts, headline, run_ids
 from reports.ledger import forest_plot
-from reports.ledger.cause import CAUSE_NAMES, CONTROL_OF
+from reports.ledger.columns.cause import CAUSE_NAMES, CONTROL_OF
 from reports.ledger.difference import Difference
 from reports.ledger.ledger import SYNTHETIC, rule_of
 from reports.render.table import Cell, Column, Estimate, Row, Table

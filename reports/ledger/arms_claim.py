@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reports.ledger.cause import causes
 from reports.ledger.claim import Claim
+from reports.ledger.columns.cause import causes
+from reports.ledger.columns.gain import FEWEST_SEEDS, ONE_SEED, gain_of
+from reports.ledger.columns.headroom import headrooms
+from reports.ledger.columns.power import power_of
 from reports.ledger.difference import difference_of, pair, published_margin
-from reports.ledger.gain import FEWEST_SEEDS, ONE_SEED, gain_of
-from reports.ledger.headroom import headrooms
 from reports.ledger.holm import Trial
-from reports.ledger.power import power_of
 from reports.schema.metrics import METRIC_LABELS, split_metric
 from reports.store.job import Job
 

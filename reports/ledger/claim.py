@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from protocols.vocabulary import Gain, Mechanism
-from reports.ledger.cause import CauseAnswer
+from reports.ledger.columns.cause import CauseAnswer
+from reports.ledger.columns.headroom import Headroom
+from reports.ledger.columns.power import NOTHING_MEASURED, Power
 from reports.ledger.difference import Difference
-from reports.ledger.headroom import Headroom
-from reports.ledger.power import NOTHING_MEASURED, Power
 
 
 @dataclass(frozen=True, slots=True)

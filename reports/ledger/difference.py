@@ -84,7 +84,14 @@ def pair(arm: Group, opponent: Group, metric: str, other_metric: str = "") -> Pa
 def difference_of(
     pairing: Pairing, interval: Interval, arm: Group, opponent: Group, margin: float | None
 ) -> Difference:
-    """What a pairing of two groups gave."""
+    """What a pairing of two groups gave.
+
+    Args:
+        pairing: both sides.
+        interval: of their difference.
+        arm, opponent: the groups.
+        margin: published, in points, which says what gain is too small to matter.
+    """
     return Difference(
         against=opponent.name,
         label=opponent.label,

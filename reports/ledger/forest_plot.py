@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.ledger.claim import Claim
-from reports.ledger.columns import in_short
+from reports.ledger.columns_table import in_short
 from reports.ledger.difference import Difference
 from reports.ledger.ledger import Ledger
 from reports.render.table import Column, number

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from protocols.statistics.multiple_comparisons import MOST_RESAMPLES, RESAMPLES_A_PAIR, holm, holm_levels
 from reports.ledger.claim import Claim
+from reports.ledger.columns.gain import FEWEST_SEEDS, gain_of
 from reports.ledger.difference import RESAMPLES, Pairing
-from reports.ledger.gain import FEWEST_SEEDS, gain_of
 from reports.ledger.wording import in_words
 
 LEVEL = 0.05

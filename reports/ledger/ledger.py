@@ -1,4 +1,4 @@
-"""The claims ledger: each claim of a paper, what it published, what was measured, and four columns that answer it.
+"""The claims ledger: each claim of a paper, what it published, what was measured, and its four columns.
 
 A claim says that one arm beats another on a metric.  The measured difference is paired over queries and pooled
 over seeds, with a 95 % interval from resampled identities (and seeds).  *Gain* follows from it alone; *cause* from the
@@ -18,9 +18,10 @@ from typing import Any
 
 from protocols.vocabulary import REFERENCES
 from reports.errors import ReportError
-from reports.ledger import cause, gain, headroom, mask_measures, power
+from reports.ledger import mask_measures
 from reports.ledger.arms_claim import arms_trial
 from reports.ledger.claim import Claim
+from reports.ledger.columns import cause, gain, headroom, power
 from reports.ledger.holm import Trial, corrected
 from reports.ledger.mask_claim import mask_trial
 from reports.ledger.sanity import SanityCheck, sanity_checks

@@ -7,10 +7,10 @@ from reports.errors import ReportError
 from reports.ledger import mask_measures
 from reports.ledger.arms_claim import not_run
 from reports.ledger.claim import Claim
+from reports.ledger.columns.gain import FEWEST_SEEDS, OF_VERDICT, ONE_SEED
+from reports.ledger.columns.power import power_of
 from reports.ledger.difference import Difference
-from reports.ledger.gain import FEWEST_SEEDS, OF_VERDICT, ONE_SEED
 from reports.ledger.holm import Trial
-from reports.ledger.power import power_of
 from reports.ledger.wording import of_mask
 from reports.records.masks import KIND as MASKS
 from reports.store.arm import Group

@@ -5,9 +5,9 @@ from typing import Literal
 
 from protocols.ranking.chance import expected_at_random
 from protocols.vocabulary import ORACLES
+from reports.ledger.columns.gain import FEWEST_SEEDS, OF_VERDICT, ONE_SEED
+from reports.ledger.columns.headroom import NO_TRUTH, NOT_RUN, TWINS, twins
 from reports.ledger.difference import Difference, compare
-from reports.ledger.gain import FEWEST_SEEDS, OF_VERDICT, ONE_SEED
-from reports.ledger.headroom import NO_TRUTH, NOT_RUN, TWINS, twins
 from reports.ledger.wording import signed
 from reports.render.estimate import estimate
 from reports.schema.controls import CONTROL_LABELS

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reports.ledger import mask_measures
-from reports.ledger.cause import ASKED, NOT_RUN
-from reports.ledger.gain import ONE_SEED
-from reports.ledger.power import NO_NUMBER, shown_seeds
+from reports.ledger.columns.cause import ASKED, NOT_RUN
+from reports.ledger.columns.gain import ONE_SEED
+from reports.ledger.columns.power import NO_NUMBER, shown_seeds
 
 if TYPE_CHECKING:
     from protocols.vocabulary import Gain
-    from reports.ledger.cause import CauseAnswer
     from reports.ledger.claim import Claim
+    from reports.ledger.columns.cause import CauseAnswer
+    from reports.ledger.columns.headroom import Headroom
+    from reports.ledger.columns.power import Power
     from reports.ledger.difference import Difference
-    from reports.ledger.headroom import Headroom
-    from reports.ledger.power import Power
 
 
 def in_words(claim: Claim, measured: str = "") -> str:

@@ -6,8 +6,8 @@ A tag a column and claim, so that a filter finds them: ``tags.`gain/gltr-beats-b
 from collections.abc import Mapping
 from typing import Any
 
-from reports.ledger.gain import gain_in
-from reports.ledger.power import Power
+from reports.ledger.columns.gain import gain_in
+from reports.ledger.columns.power import Power
 from reports.ledger.wording import power_in_short, signed
 
 LONGEST = 500  # characters of a tag

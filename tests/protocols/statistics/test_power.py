@@ -93,9 +93,7 @@ def test_the_parts_of_an_interval_are_those_that_were_drawn() -> None:
     assert np.mean([one.mixed for one in found]) == pytest.approx(both, rel=0.05)
     assert np.mean([one.between_seeds for one in found]) == pytest.approx(0.25 / SEEDS + both, rel=0.15)
     scaled = found[0].scaled(100)
-    assert (scaled.between_people, scaled.mixed) == pytest.approx(
-        (1e4 * found[0].between_people, 1e4 * found[0].mixed)
-    )
+    assert (scaled.between_people, scaled.mixed) == pytest.approx((1e4 * found[0].between_people, 1e4 * found[0].mixed))
 
 
 def test_one_seed_says_nothing_of_others() -> None:

@@ -7,8 +7,8 @@ reaches, that share people's and queries' difficulty; the arm's own training noi
 import numpy as np
 
 from reports.ledger.claim import Claim
+from reports.ledger.columns.gain import OF_VERDICT
 from reports.ledger.difference import compare
-from reports.ledger.gain import OF_VERDICT
 from reports.store.arm import Group
 from reports.store.job import Job
 from tests.reports.ledger.constant_groups import answered, constant_group

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from protocols.vocabulary import Cause, CauseControl, Gain
+from reports.ledger.columns.gain import FEWEST_SEEDS, OF_VERDICT, ONE_SEED
 from reports.ledger.difference import Difference, compare
-from reports.ledger.gain import FEWEST_SEEDS, OF_VERDICT, ONE_SEED
 from reports.store.arm import Group
 from reports.store.job import Job
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from reports.ledger.cause import CAUSE_NAMES
 from reports.ledger.claim import Claim
-from reports.ledger.power import shown_seeds
+from reports.ledger.columns.cause import CAUSE_NAMES
+from reports.ledger.columns.power import shown_seeds
 from reports.ledger.wording import causes_in_short, headroom_in_short, power_in_short
 from reports.render.table import Cell, Column, Estimate, Row, Table
 

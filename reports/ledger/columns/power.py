@@ -5,7 +5,7 @@ from typing import Literal
 
 from protocols.statistics import SMALLEST_SHARE, Interval
 from protocols.statistics.power import seeds_needed, smallest_gain
-from reports.ledger.gain import FEWEST_SEEDS, ONE_SEED
+from reports.ledger.columns.gain import FEWEST_SEEDS, ONE_SEED
 
 NO_NUMBER: Literal["no number"] = "no number"
 Seeds = int | Literal["no number"] | None
