@@ -74,7 +74,9 @@ class Ledger:
                 writer.writerow(start | {"against": claim.against, "role": "gain", "answer": claim.gain})
             else:
                 writer.writerows(start | one for one in _of_differences(claim))
-            unmeasured = [(one.name, one.control, one.answer, one.why) for one in claim.causes if not one.difference]
+            unmeasured: list[tuple[str, str, str, str]] = [
+                (one.name, one.control, one.answer, one.why) for one in claim.causes if not one.difference
+            ]
             unmeasured += [("headroom", one.oracle, "", one.why) for one in claim.headroom if not one.difference]
             for role, control, answer, why in unmeasured:
                 writer.writerow(start | {"role": role, "control": control, "answer": answer, "why": why})

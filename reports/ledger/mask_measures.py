@@ -125,7 +125,14 @@ def compared(group: Group, name: str, measure: str, against: str) -> MaskCompari
 
 
 def pairing(group: Group, name: str, measure: str, against: str) -> Pairing | None:
-    """Both sides of `compared`, the better the higher; ``None`` where it is."""
+    """Both sides of `compared`, the better the higher; ``None`` where it is.
+
+    Args:
+        group: an arm with all its seeds.
+        name: of the map.
+        measure: name of the measure.
+        against: the reference, ``untrained`` or ``centre``.
+    """
     ours, theirs = (pooled(group, name, measure, who) for who in ("trained", against))
     if ours is None or theirs is None:
         return None

@@ -54,9 +54,8 @@ def power_of(interval: Interval, margin: float | None) -> Power:
         return Power(detectable, margin, why=ONE_SEED)
     if margin is None:
         return Power(detectable)
-    return Power(
-        detectable, margin, *(seeds_needed(interval, part * margin) or NO_NUMBER for part in (1, SMALLEST_SHARE))
-    )
+    seeds, quarter = (seeds_needed(interval, part * margin) or NO_NUMBER for part in (1, SMALLEST_SHARE))
+    return Power(detectable, margin, seeds, quarter)
 
 
 def shown_seeds(seeds: Seeds) -> str:
