@@ -51,7 +51,7 @@ def build(
         slices: attributes of the queries to show accuracy by, such as ``backpack``.
 
     Returns:
-        Plain data: folder, files, parent run id, verdicts and tables.
+        Plain data: folder, files, parent run id, gains and tables.
 
     Raises:
         ReportError: bad input, an attribute that was not recorded, missing artifacts, or a folder that cannot be
@@ -118,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--out", type=Path, help="folder to write; default: report/<paper>-<dataset>-<protocol>, with --all: out"
     )
-    found.add_argument("--json", action="store_true", help="print verdicts, tables and files as JSON")
+    found.add_argument("--json", action="store_true", help="print gains, tables and files as JSON")
     return found
 
 
@@ -139,8 +139,8 @@ def _one(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(done, indent=1))
         return 0
-    for claim, verdict in done["verdicts"].items():
-        print(f"{verdict:<14} {claim}")
+    for claim, gain in done["gains"].items():
+        print(f"{gain:<16} {claim}")
     print(f"\nwrote {done['folder']}/index.html and {len(done['files']) - 1} files beside it")
     return 0
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.ledger.columns_table import columns_table
 from reports.ledger.ledger import build_ledger
 from reports.page import paper_page
 from reports.sections import discovery
@@ -38,7 +39,8 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     first = job.any_result
     name = f"{first['paper']}-{first['dataset']['name']}-{first['protocol']['name']}"
     starts = starts_by_run([job])
-    made = [with_starts(table, starts) for table in (*discovery.tables(given), runs(job))]
+    found = [*discovery.tables(given), columns_table(ledger.claims), runs(job)]
+    made = [with_starts(table, starts) for table in found if table.rows]
     files: dict[str, str] = {"index.html": paper_page(job, ledger, wanted, pages)}
     for table in made:
         files[f"{table.name}.csv"] = table.as_csv()
@@ -51,7 +53,7 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     facts = {
         "experiment": job.experiment,
         "parent_id": job.parent_id,
-        "verdicts": {claim.id: claim.verdict for claim in ledger.claims},
+        "gains": {claim.id: claim.gain for claim in ledger.claims},
         "ledger": ledger.as_dict(),
         "tables": {table.name: table.as_dict() for table in made},
         **discovery.facts(given),

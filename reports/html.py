@@ -17,7 +17,13 @@ from reports.store.job import Job
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("sort.js", "reveal.js")
-SYMBOLS = {"holds": "✓", "does not hold": "✗", "cannot tell": "?"}
+SYMBOLS = {
+    **dict.fromkeys(("holds", "reproduced", "supported", "passed"), "✓"),
+    **dict.fromkeys(("does not hold", "not reproduced", "not supported", "failed"), "✗"),
+    **dict.fromkeys(("cannot tell", "undecided"), "?"),
+    **dict.fromkeys(("cannot apply", "not run"), "–"),
+}
+"""Before the answer to a question."""
 
 
 @dataclass(frozen=True, slots=True)

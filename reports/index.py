@@ -45,7 +45,7 @@ def index_page(
         "index.html.j2",
         title="Overview",
         kind="reports",
-        heading="Which published gains hold",
+        heading="Which published gains are reproduced",
         subtitle=headline(claims),
         origins=origins,
         facts=facts(across),
@@ -154,7 +154,7 @@ def _job(job: Job, ledger: Ledger, href: str) -> dict[str, Any]:
 def _about(name: str) -> str:
     return {
         "Claims": "every claim of every paper: published margin, measured margin against the baseline and each "
-        "control, and a verdict; also as JSON and CSV",
+        "control, with gain, cause, headroom and power; also as JSON and CSV",
         "Protocols": "the same descriptors counted in every published way: how many points are the protocol's alone",
         "Cost": "operations, parameters, time and memory of every arm",
     }.get(name, "")

@@ -4,9 +4,11 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from protocols.vocabulary import VERDICTS
+from protocols.vocabulary import GAINS, Gain
 from reports import html
-from reports.ledger import forest_plot
+from reports.ledger import forest_plot, sanity
+from reports.ledger.claim import Claim
+from reports.ledger.columns_table import columns_table
 from reports.ledger.ledger import Ledger
 from reports.page_caveats import unverified
 from reports.sections.discovery import sections
@@ -45,7 +47,7 @@ def paper_page(
             shown.append((section, html.fragment(section, origins, {**shared, **found})))
     return html.render(
         "paper.html.j2",
-        title=f"{job.card['title']}: what holds on {tables.dataset_label(job.any_result['dataset']['name'])}",
+        title=f"{job.card['title']}: what is reproduced on {tables.dataset_label(job.any_result['dataset']['name'])}",
         kind="reproduction report",
         heading=job.card["title"],
         subtitle=_citation(job.card),
@@ -76,7 +78,7 @@ def _verdict(given: SectionInput) -> dict[str, Any]:
         "any_bars": any(one.bars for one in claims if one.claim.unit == "points"),
         "any_claimed": any(bar.claimed for one in claims for bar in one.bars),
         "any_band": any(bar.band for one in claims for bar in one.bars),
-        "any_aside": any(bar.aside for one in claims for bar in one.bars),
+        "columns": columns_table(ledger.claims).visible(),
         "claimed_on": ", ".join(dict.fromkeys(tables.dataset_label(name) for name in datasets)),
         "claimed_metrics": _either(list(dict.fromkeys(claim.metric_label for claim in in_points))),
         "of_masks": (max(one.queries for one in of_masks), max(one.identities for one in of_masks))
@@ -89,6 +91,10 @@ def _verdict(given: SectionInput) -> dict[str, Any]:
             "heads": max(len(group.head_seeds) for group in job.arms()),
         },
     }
+
+
+def _can_tell(given: SectionInput) -> dict[str, Any]:
+    return {"checks": given.ledger.checks, "summary": sanity.in_words(given.ledger.checks)}
 
 
 def _again(given: SectionInput) -> dict[str, Any]:
@@ -108,27 +114,26 @@ def headline(ledger: Ledger) -> str:
         return "None of the paper's claims was judged; each says why below."
     if not total:
         return f"The card makes no claim under {ledger.protocol}; the measurements stand for themselves."
-    counts = {which: sum(claim.verdict == which for claim in ledger.measured()) for which in VERDICTS}
-    noun = "claims" if total == len(ledger.claims) else "judged claims"
+    counts: dict[Gain, int] = {which: sum(claim.gain == which for claim in ledger.measured()) for which in GAINS}
+    noun = "claimed gains" if total == len(ledger.claims) else "claimed gains that were measured"
     if total == 1:
-        return (
-            f"The paper's claim {ledger.measured()[0].verdict} on {where}."
-            if counts["cannot tell"] == 0
-            else (f"Whether the paper's claim holds on {where} cannot be told yet.")
-        )
-    parts = []
-    if counts["holds"]:
-        parts.append(f"{_word(counts['holds'])} of {_word(total)} {noun} {_verb(counts['holds'], 'hold')}")
-    if counts["does not hold"]:
-        verb = "does not hold" if counts["does not hold"] == 1 else "do not hold"
-        parts.append(f"{_word(counts['does not hold'])} {verb}" if parts else
-                     f"{_word(counts['does not hold'])} of {_word(total)} {noun} {verb}")  # fmt: skip
-    if counts["cannot tell"]:
-        if not parts:
-            return f"None of the {_word(total)} {noun} can be told apart from no effect yet on {where}."
-        parts.append(f"{_word(counts['cannot tell'])} cannot be told yet")
+        [claim] = ledger.measured()
+        return f"On {where}, the paper's claim is {claim.gain}{_one_seed([claim])}."
+    if counts["undecided"] == total:
+        return f"On {where}, all {_word(total)} {noun} are undecided{_one_seed(ledger.measured())}."
+    parts = [
+        (f"{_word(count)} of {_word(total)} {noun}" if not index else _word(count))
+        + f" {'is' if count == 1 else 'are'} {which}"
+        for index, (which, count) in enumerate((which, count) for which, count in counts.items() if count)
+    ]
     text = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"On {where}, {text}."
+
+
+def _one_seed(claims: Sequence[Claim]) -> str:
+    """The reason, where it is the same for all."""
+    reasons = {claim.gain_why for claim in claims}
+    return f": {reasons.pop()}" if len(reasons) == 1 and "" not in reasons else ""
 
 
 def build_command(job: Job, wanted: Sequence[str] = ()) -> str:
@@ -190,12 +195,9 @@ def _word(count: int) -> str:
     return NUMBER_WORDS[count] if count < len(NUMBER_WORDS) else str(count)
 
 
-def _verb(count: int, verb: str) -> str:
-    return f"{verb}s" if count == 1 else verb
-
-
 FRAME = (
     Section("verdict", "Verdict", _verdict, 10, "verdict.html.j2"),
+    Section("can-tell", "Can this run tell?", _can_tell, 15, "can_tell.html.j2"),
     Section(
         "environment",
         "Environment",

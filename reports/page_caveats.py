@@ -1,7 +1,8 @@
 """What a report must admit: everything that the recorded runs do not show."""
 
+from reports.ledger.columns.cause import NOT_RUN
 from reports.ledger.ledger import Ledger
-from reports.schema.controls import CONTROL_LABELS, TEMPORAL_CONTROLS
+from reports.schema.controls import CONTROL_LABELS
 from reports.sections.discovery import caveats
 from reports.sections.interface import SectionInput
 from reports.sections.results import splits
@@ -51,8 +52,7 @@ def _scope(job: Job, ledger: Ledger) -> list[str]:
     found += caveats(SectionInput(job, ledger))
     for claim in ledger.claims:
         if claim.temporal and claim.difference is not None:
-            ran = {one.control for one in claim.controls}
-            absent = [CONTROL_LABELS[name] for name in TEMPORAL_CONTROLS[:2] if name not in ran]
+            absent = [CONTROL_LABELS[one.control] for one in claim.causes if one.answer == NOT_RUN]
             if absent:
                 found.append(f"Claim {claim.id} against its control with {' and '.join(absent)}, which was not run.")
     if not any(group.control == "colour" for group in job.groups):

@@ -1,4 +1,4 @@
-"""What the main job prints at its end: the results table, the sides of images and videos, then the verdicts."""
+"""What the main job prints at its end: the results table, the sides of images and videos, then the claims."""
 
 import shutil
 import textwrap
@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from protocols.vocabulary import VERDICTS
+from protocols.vocabulary import GAINS
+from reports.ledger import sanity
+from reports.ledger.columns.gain import gain_in
 from reports.ledger.mask_measures import slug_of
 from reports.render.table import Column, Estimate, Row, Table, shown
 
@@ -47,7 +49,7 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
         lines += ["", *repair(built, width)]
     for name in built.get("slices") or ():
         lines += ["", *by_attribute(Table.from_dict(built["tables"][f"slices_{slug_of(name)}"]), width)]
-    lines += ["", *verdicts(built["ledger"], width), "", f"Page: {built['folder']}/index.html"]
+    lines += ["", *claims(built["ledger"], width), "", f"Page: {built['folder']}/index.html"]
     if "tracking" in built:
         lines.append(f"Runs: {built['experiment']}, parent {built['parent_id']}, in {built['tracking']}")
     return "\n".join(lines)
@@ -114,23 +116,34 @@ def matrix(table: Table, width: int = WIDEST) -> list[str]:
     return lines
 
 
-def verdicts(ledger: Mapping[str, Any], width: int = WIDEST) -> list[str]:
-    """Lines with each judged claim, and how many were not judged."""
-    margin = max(len(verdict) for verdict in VERDICTS) + 2
+def claims(ledger: Mapping[str, Any], width: int = WIDEST) -> list[str]:
+    """Lines with each claim, its gain first and its four columns in words, and how many claims were not judged.
+
+    Args:
+        ledger: as in ``ledger.json``, also one from before there were gains.
+        width: of the lines in characters.
+    """
+    margin = max(len(gain) for gain in GAINS) + 2
     measured = [claim for claim in ledger["claims"] if claim["difference"] is not None]
     lines = []
     for claim in measured:
         text = f"{claim['text']} {claim['words']}"
         lines += textwrap.wrap(
-            text, width, initial_indent=f"{claim['verdict'].upper():<{margin}}", subsequent_indent=" " * margin
+            text, width, initial_indent=f"{gain_in(claim).upper():<{margin}}", subsequent_indent=" " * margin
         )
     reasons = Counter(_reason(claim["words"]) for claim in ledger["claims"] if claim["difference"] is None)
     lines += [line for text, count in reasons.items() for line in _apart("NOT JUDGED", margin, width, count, text)]
     under = Counter(f"made under {claim['protocol']}." for claim in ledger["elsewhere"])
     lines += [line for text, count in under.items() for line in _apart("ELSEWHERE", margin, width, count, text)]
+    if ledger.get("checks"):
+        lines += ["", *textwrap.wrap(f"Can this run tell? {sanity.in_words(_checks(ledger))}", width)]
     if ledger["note"]:
         lines += ["", *textwrap.wrap(ledger["note"], width)]
     return lines
+
+
+def _checks(ledger: Mapping[str, Any]) -> tuple[sanity.SanityCheck, ...]:
+    return tuple(sanity.SanityCheck(**{**one, "run_ids": tuple(one["run_ids"])}) for one in ledger["checks"])
 
 
 def _reason(words: str) -> str:

@@ -1,4 +1,4 @@
-"""The main job: train a paper's arms, score them under one protocol, record, report, and print the verdicts."""
+"""The main job: train a paper's arms, score them under one protocol, record, report, and print its claims."""
 
 import argparse
 import json
@@ -10,14 +10,12 @@ from typing import Any
 
 import methods
 from datasets.repaired import names as repairer_names
-from protocols.vocabulary import Verdict
+from protocols.vocabulary import GAINS
 from runners.cli import listing
 from runners.cli.exit_codes import guarded
 from runners.cli.options import add_data, add_places, add_repair, add_training
 from runners.errors import RunError
 from runners.pipeline.request import Request, check
-
-_COUNTED: tuple[Verdict, ...] = ("holds", "cannot tell", "does not hold")
 
 EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr                    the default: SynthWalk, minutes on two cores
@@ -134,7 +132,7 @@ def run(request: Request, options: argparse.Namespace, out: Path) -> dict[str, A
     store.finish(parent, {})  # the page says when the job ended
     slices = tuple(options.slice)
     made = build.build(recorded.experiment, parent=parent, tracking_uri=store.uri, out=out, slices=slices)
-    counts: dict[str, int] = {v: list(made["verdicts"].values()).count(v) for v in _COUNTED}
+    counts: dict[str, int] = {gain: list(made["gains"].values()).count(gain) for gain in GAINS}
     store.attach_report(parent, made["ledger"], out, counts, made["files"])
     return {**made, "tracking": shown(store.uri)}
 
@@ -149,7 +147,7 @@ def _folder(request: Request, options: argparse.Namespace) -> Path:
 
 
 def show(finished: dict[str, Any]) -> None:
-    """Print tables and verdicts."""
+    """Print tables and claims."""
     from reports import terminal
 
     print(terminal.page(finished))

@@ -45,6 +45,7 @@ def test_cards_name_the_accuracies_sides_and_masks_that_are_measured() -> None:
     assert methods.cards.validation.METRICS == vocabulary.ACCURACIES
     assert methods.cards.validation.SIDES == vocabulary.SIDES
     assert methods.cards.validation.MASK_MEASURES == masks.MEASURES
+    assert get_args(methods.cards.card.Mechanism) == vocabulary.MECHANISMS
     assert get_args(methods.cards.recipe.Precision) == ("auto", *vocabulary.ARITHMETICS)
 
 
@@ -61,7 +62,8 @@ def test_every_repairer_without_learning_has_a_label() -> None:
 
 
 def test_every_word_has_a_label() -> None:
-    assert set(controls.CONTROL_LABELS) == set(controls.CONTROLS) == {*get_args(Control), "colour"}
+    assert set(controls.CONTROL_LABELS) == set(controls.CONTROLS)
+    assert set(controls.CONTROLS) == {*get_args(vocabulary.Control), "colour"}
     assert get_args(Control) == (*vocabulary.CONTROLS, *vocabulary.UNTRAINED_CONTROLS)
     assert set(test_time_tables.FAMILIES) == set(vocabulary.FAMILIES)
     assert set(test_time_tables.REST) == {"", *vocabulary.RESTS}

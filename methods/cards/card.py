@@ -21,6 +21,7 @@ from .schema import convert, fill
 CARD_FILE = "paper.toml"
 
 Role = Literal["baseline", "proposed", "ablation", "repairer", "labeller"]
+Mechanism = Literal["frame-weights", "masks", "motion", "video", "repair", "attributes"]
 ANNOTATED = "annotated"
 SERVING: tuple[Role, ...] = ("repairer", "labeller")
 """Roles of arms that work for others and are never judged themselves."""
@@ -154,6 +155,8 @@ class Claim:
             is claimed to be better.
         temporal: the arm must beat its controls too.
         published: margins; none for what a paper only shows.
+        mechanism: what the gain is said to come from, one word or a list; a perfect version of it shows how much there
+            is to gain on data whose truth is known. Not of claims about equality or about where a network looks.
     """
 
     id: str
@@ -166,6 +169,7 @@ class Claim:
     temporal: bool = False
     within: float = 0.0
     published: tuple[Margin, ...] = ()
+    mechanism: tuple[Mechanism, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,8 @@ def _items(value: Any, item: Any, where: str) -> list[Any]:
         return list(value)
     if isinstance(value, str) and item is int:  # arm texts use the comma between options
         return [part for part in value.strip("()").replace(",", "-").split("-") if part.strip()]
+    if isinstance(value, str) and get_origin(item) is Literal:  # one word is a list of one
+        return [value]
     raise MethodError(f"{where} = {_shown(value)} is not accepted: expected a list, each {describe(item)}")
 
 

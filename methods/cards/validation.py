@@ -12,12 +12,13 @@ from typing import Any
 
 from methods.errors import MethodError, unknown
 
-from .card import ANNOTATED, CARD_FILE, ArmCard, Card
+from .card import ANNOTATED, CARD_FILE, ArmCard, Card, Claim
 from .options import Choices
 from .recipe import PROFILES
 
 METRICS = ("mAP", "rank1", "rank5", "rank10", "rank20")
 SIDES = ("I2V", "I2I", "V2V", "V2I")  # query and gallery as one image or as a video
+VIDEOS = "V2V"
 MASK_MEASURES = (
     "auc", "iou", "person", "bag", "background", "occluder",
     "person_density", "bag_density", "background_density", "occluder_density",
@@ -142,6 +143,7 @@ def _check_claims(card: Card, where: str) -> None:
         for name in (claim.arm,) if of_mask else (claim.arm, claim.against):
             if name not in card.arms:
                 raise MethodError(f"{place}: {unknown('arm', name, card.arms)}")
+        _check_mechanism(claim, of_mask, place)
         if claim.within < 0:
             raise MethodError(f"{place}: within = {claim.within} is a number of points, 0 or more")
         if claim.arm == claim.against:
@@ -151,6 +153,24 @@ def _check_claims(card: Card, where: str) -> None:
         elif claim.metric.rpartition("/")[2] not in MASK_MEASURES or not claim.metric.rpartition("/")[0]:
             measures = [f"<map>/{measure}" for measure in MASK_MEASURES]
             raise MethodError(f"{place}: {unknown('measure of a mask', claim.metric, measures)}")
+
+
+def _check_mechanism(claim: Claim, of_mask: bool, place: str) -> None:
+    """What a gain comes from: of claims that there is one, each word once, and a video beside an image."""
+    if not claim.mechanism:
+        return
+    if of_mask or claim.within:
+        what = "where a network looks" if of_mask else "equality"
+        raise MethodError(f"{place}: mechanism says what a gain comes from, and a claim about {what} claims none")
+    if len(set(claim.mechanism)) < len(claim.mechanism):
+        raise MethodError(f"{place}: mechanism = {list(claim.mechanism)} names something twice; name each once")
+    side = claim.metric.rpartition("/")[0]
+    if "video" in claim.mechanism and (not side or side == VIDEOS):
+        sides = [one for one in SIDES if one != VIDEOS]
+        raise MethodError(
+            f"{place}: mechanism 'video' is about images that learn from videos, so the metric needs a side with an "
+            f"image ({', '.join(sides)}), not {claim.metric}"
+        )
 
 
 def _check_metric(metric: str, place: str) -> None:

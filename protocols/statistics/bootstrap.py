@@ -62,6 +62,10 @@ class Interval:
             interval excludes 0, up to the resolution of the resamples.
         level: e.g. 0.95.
         seeds, clusters: what was resampled.
+        between_people, between_seeds: estimated variances of the mean from either, as the interval's Student's t takes
+            them; `between_seeds` is 0 for one seed.
+        mixed: what of `between_people` is a person's luck with one training, and shrinks with more seeds; 0 for one.
+        freedom: degrees of freedom of `between_seeds`; 0 for one seed.
     """
 
     mean: float
@@ -72,6 +76,10 @@ class Interval:
     level: float = 0.95
     seeds: int = 1
     clusters: int = 1
+    between_people: float = 0.0
+    between_seeds: float = 0.0
+    mixed: float = 0.0
+    freedom: int = 0
 
     def scaled(self, factor: float) -> Interval:
         """The same in another unit, e.g. `scaled(100)` from fractions to percent.
@@ -81,9 +89,11 @@ class Interval:
         """
         if not factor > 0:
             raise ProtocolError(f"an interval can be scaled by a positive factor only, not {factor}")
-        return Interval(
-            self.mean * factor, self.low * factor, self.high * factor, self.standard_error * factor, self.p,
-            self.level, self.seeds, self.clusters,
+        square = factor**2
+        return replace(
+            self, mean=self.mean * factor, low=self.low * factor, high=self.high * factor,
+            standard_error=self.standard_error * factor, between_people=self.between_people * square,
+            between_seeds=self.between_seeds * square, mixed=self.mixed * square,
         )  # fmt: skip
 
 
@@ -234,6 +244,7 @@ def _interval(
     heads = heads - heads.mean(axis=1, keepdims=True)  # [S, K] how far each head's mean lies from its trunk's
     found = _variances(excess, sizes, heads)
     stretch = _student_stretch(found, len(sizes), level)
+    parts = _parts(found, excess, sizes)
     shared = excess.mean(axis=0)
     excess = shared + found.trunk_scale(len(table)) * (excess - shared)
     excess *= math.sqrt(len(sizes) / max(len(sizes) - 1, 1))
@@ -251,7 +262,7 @@ def _interval(
         below = int((mean + spread <= slack).sum())
         above = int((mean + spread >= -slack).sum())
         p = min(1.0, 2 * (min(below, above) + 1) / (resamples + 1))
-    return Interval(mean, low, high, float(deviations.std(ddof=1)), p, level, len(table), len(sizes))
+    return Interval(mean, low, high, float(deviations.std(ddof=1)), p, level, len(table), len(sizes), *parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,3 +309,21 @@ def _student_stretch(found: _Variances, people: int, level: float) -> float:
     from scipy.special import ndtri, stdtrit
 
     return float(stdtrit(freedom, upper) / ndtri(upper))
+
+
+def _parts(found: _Variances, excess: Floats, sizes: Floats) -> tuple[float, float, float, int]:
+    """Variances of the mean between people and between seeds as in `_student_stretch`, what both share, freedom."""
+    mixed = min(_mixed(excess, sizes), found.people) if len(excess) > 1 else 0.0
+    return found.people, found.seeds, mixed, found.freedom
+
+
+def _mixed(excess: Floats, sizes: Floats) -> float:
+    """What luck of single people with single trainings adds to the variance between people; [S, C], two seeds or more.
+
+    The mean square of what is left of each person's share after that of the person and that of the training.
+    """
+    seeds, people = excess.shape
+    share = excess / sizes.sum()
+    of_seed = share.sum(axis=1, keepdims=True)
+    rest = share - share.mean(axis=0) - (of_seed - of_seed.mean()) * sizes / sizes.sum()
+    return people * float((rest**2).sum()) / ((seeds - 1) * max(people - 1, 1)) / seeds

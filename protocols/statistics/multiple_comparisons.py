@@ -144,6 +144,27 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(out.tolist())
 
 
+def holm_levels(p_values: Sequence[float], level: float = 0.05) -> tuple[float, ...]:
+    """The level at which Holm's procedure tests each p-value, in the order given.
+
+    The k-th smallest of n is tested at level / (n - k + 1) until the first one fails; those behind it, which are not
+    tested any more, have the level of that one. So a p-value lies below its level exactly where `holm` puts it below
+    `level`, and an interval at one minus that level excludes 0 there.
+
+    Raises:
+        ProtocolError: a value outside of [0, 1].
+    """
+    corrected = holm(p_values)
+    order = np.argsort(np.asarray(p_values, dtype=np.float64), kind="stable")
+    found, number, failed, at = [0.0] * len(corrected), len(corrected), False, level
+    for place, index in enumerate(order.tolist()):
+        if not failed:
+            at = level / (number - place)
+            failed = corrected[index] >= level
+        found[index] = at
+    return tuple(found)
+
+
 def _of_seeds(row: RankedRow, seeds: tuple[int, ...]) -> NDArray[np.float64]:
     return row.values[[row.seeds.index(seed) for seed in seeds]]
 

@@ -1,8 +1,8 @@
-"""Every claim of every paper, as judged by the ledger of each job that ran it: one list for people and for programs.
+"""Every claim of every paper, as answered by the ledger of each job that ran it: one list for people and programs.
 
-Nothing is judged here: verdicts, differences and words are those of `reports.ledger.ledger`.  A claim has one entry
-for each job that could judge it (another protocol, data set, profile or budget is another job), and one entry
-without a verdict where no job did.
+No claim is judged here: gains, causes, headroom, power, differences and words are those of `reports.ledger.ledger`.
+A claim has one entry for each job that could judge it (another protocol, data set, profile or budget is another job),
+and one entry without an answer where no job did.
 """
 
 import csv
@@ -13,17 +13,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from protocols.vocabulary import VERDICTS
-from reports.ledger.difference import Difference
-from reports.ledger.ledger import SYNTHETIC, Claim, Ledger, build_ledger, made_under
+from protocols.vocabulary import GAINS
+from reports.ledger.claim import Claim
+from reports.ledger.columns.cause import CAUSE_NAMES, CauseAnswer, CauseName
+from reports.ledger.ledger import SYNTHETIC, Ledger, build_ledger, made_under
 from reports.render.estimate import estimate
 from reports.render.table import Estimate
-from reports.schema.controls import TEMPORAL_CONTROLS
 from reports.sections.results.tables import dataset_label
 from reports.store.job import Job
 from reports.store.jobs import Across, paper_of
 
-SCHEMA = 1
+SCHEMA = 2  # 1 had one verdict in place of gain, causes, headroom and power
 Status = Literal["judged", "not judged", "not run"]
 
 KEYS: dict[str, str] = {
@@ -37,35 +37,44 @@ KEYS: dict[str, str] = {
     "against_label": "its name for people",
     "metric": "mAP, rank1 ..., after a side such as I2V/ where images meet videos; or <map>/<measure> of a mask",
     "unit": "of all differences: points (of percent), or that of a mask's measure",
-    "temporal": "true: a claim about time, which must beat its controls too",
+    "temporal": "true: a claim about time, which has to answer for order and capacity",
+    "mechanism": "what the card says that the gain comes from",
     "within": "points that still count as equal, for a claim of equality; else 0",
     "made_under": "protocol that the claim is made under; null where the card names none",
     "published": "published margins: data set, margin in points; where they stand is source",
     "status": "judged; not judged: the job ran, but not what this claim needs; not run: no job under its protocol",
-    "verdict": "holds, does not hold, cannot tell; null unless judged",
-    "reason": "the verdict in plain words, or why there is none",
-    "difference": "arm minus against: mean, low, high (95 %), p, seeds, queries, identities, verdict, run_ids; or null",
-    "controls": "control (shuffled, mlp, uniform) -> difference to it, with decides: whether it counts for the verdict",
+    "gain": "reproduced, not reproduced, undecided, from difference alone; null unless measured",
+    "gain_why": "why it is undecided, where that is not the interval; else empty",
+    "p_holm": "p of difference after Holm's correction over the claims of the job; null unless measured",
+    "gain_holm": "the gain at the corrected level; null unless measured",
+    "causes": "order, capacity, weights -> control, answer (supported, not supported, undecided, cannot apply, not "
+    "run), why, difference (arm minus control) or null",
+    "headroom": "list: mechanism, oracle, label, difference (oracle minus against) or null, share that the arm gets or "
+    "null, why",
+    "power": "detectable: smallest gain found with a chance of 80 %; margin; seeds_for_margin, seeds_for_quarter: "
+    "training seeds that find the published margin or a quarter of it, or 'no number'; why; null unless measured",
+    "reason": "the four columns in one sentence, or why there are none",
+    "difference": "arm minus against: mean, low, high (95 %), p, seeds, queries, identities, run_ids; or null",
     "colour": "accuracy of colours alone on the claim's metric in percent: mean, low, high, run_ids; or null",
     "also_run_under": "protocols under which this paper was run too, where this claim is not made and not judged",
     "dataset": "name of the data set; null unless run",
     "dataset_fingerprint": "of the data; null unless run",
-    "synthetic": "whether the data are drawn: then the verdict is about them, see note; null unless run",
+    "synthetic": "whether the data are drawn: then the answers are about them, see note; null unless run",
     "protocol": "protocol that judged, with its version as in rgb-snippets v1; null unless run",
     "profile": "embedded or paper; null unless run",
     "budget": "full or quick; null unless run",
     "seeds": "seeds that were compared",
     "experiment": "MLflow experiment; null unless run",
     "parent_id": "MLflow parent run of the job; null unless run",
-    "run_ids": "MLflow runs behind difference, controls and colour",
+    "run_ids": "MLflow runs behind difference, causes, headroom and colour",
     "command": "command that makes the job again; null unless run",
-    "note": "a sentence that belongs to every verdict of this entry; empty where none does",
+    "note": "a sentence that belongs to every answer of this entry; empty where none does",
 }
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One claim in one job; or, without a job, one that no job has a verdict on."""
+    """One claim in one job; or, without a job, one that no job answers."""
 
     paper: str
     card: Mapping[str, Any]
@@ -83,24 +92,18 @@ class Judged:
         return str(self.plain.get("id", "?"))
 
     @property
-    def verdict(self) -> str | None:
+    def gain(self) -> str | None:
         """The ledger's, where something was measured."""
-        return self.claim.verdict if self.claim and self.status == "judged" else None
+        return self.claim.gain if self.claim and self.status == "judged" else None
 
     @property
     def key(self) -> str:
         """Unique on a page: claim and job."""
         return f"{self.paper}-{self.id}" + (f"-{self.job.parent_id[:8]}" if self.job else "")
 
-    def control(self, name: str) -> tuple[Difference, bool] | None:
-        """The difference to a control and whether it decides; ``None`` where it was not recorded."""
-        if self.claim is None:
-            return None
-        for found, decides in ((self.claim.controls, True), (self.claim.beside, False)):
-            for one in found:
-                if one.control == name:
-                    return one, decides
-        return None
+    def cause(self, name: CauseName) -> CauseAnswer | None:
+        """What was found of one cause; ``None`` where nothing asks for it."""
+        return next((one for one in self.claim.causes if one.name == name), None) if self.claim else None
 
     def colour(self) -> tuple[Estimate, tuple[str, ...]] | None:
         """What colours alone reach on the claim's metric, with the runs."""
@@ -170,11 +173,11 @@ def _protocol(job: Job) -> str:
 
 
 def counts(found: Iterable[Judged]) -> dict[str, dict[str, int]]:
-    """Paper -> verdict, or status where there is none -> number of entries; every paper has every key."""
+    """Paper -> gain, or status where there is none -> number of entries; every paper has every key."""
     out: dict[str, dict[str, int]] = {}
     for one in found:
-        row = out.setdefault(one.paper, {key: 0 for key in (*VERDICTS, "not judged", "not run")})
-        row[one.verdict or one.status] += 1
+        row = out.setdefault(one.paper, {key: 0 for key in (*GAINS, "not judged", "not run")})
+        row[one.gain or one.status] += 1
     return out
 
 
@@ -194,12 +197,9 @@ def as_dict(one: Judged) -> dict[str, Any]:
     claim, job = one.claim, one.job
     colour = one.colour()
     first = job.any_result if job else None
-    controls = {}
-    for name in TEMPORAL_CONTROLS:
-        control = one.control(name)
-        if control:
-            controls[name] = _difference(control[0]) | {"decides": control[1]}
-    difference = _difference(claim.difference) if claim and claim.difference else None
+    answered = claim.as_dict() if claim and claim.difference else None
+    difference = _difference(answered["difference"]) if answered else None
+    causes = {cause["name"]: _within(cause) for cause in answered["causes"]} if answered else {}
     arms = one.card["arms"]
     values: dict[str, Any] = {
         "paper": one.paper,
@@ -213,14 +213,20 @@ def as_dict(one: Judged) -> dict[str, Any]:
         "metric": str(one.plain.get("metric", "rank1")),
         "unit": claim.unit if claim else "points",
         "temporal": bool(one.plain.get("temporal", False)),
+        "mechanism": list(one.plain.get("mechanism") or ()),
         "within": float(one.plain.get("within") or 0.0),
         "made_under": made_under(dict(one.card), dict(one.plain)) or None,
         "published": [dict(row) for row in one.plain.get("published") or ()],
         "status": one.status,
-        "verdict": one.verdict,
+        "gain": one.gain,
+        "gain_why": answered["gain_why"] if answered else "",
+        "p_holm": answered["p_holm"] if answered else None,
+        "gain_holm": answered["gain_holm"] if answered else None,
+        "causes": causes,
+        "headroom": [_within(found) for found in answered["headroom"]] if answered else [],
+        "power": answered["power"] if answered else None,
         "reason": one.reason,
         "difference": difference,
-        "controls": controls,
         "colour": {**colour[0].as_dict(), "run_ids": list(colour[1])} if colour else None,
         "also_run_under": list(one.elsewhere),
         "dataset": first["dataset"]["name"] if first else None,
@@ -248,25 +254,32 @@ def run_ids(one: Judged) -> tuple[str, ...]:
     """Runs behind the numbers of an entry, each once."""
     if one.claim is None:
         return ()
-    found = [one.claim.difference, *one.claim.controls, *one.claim.beside]
-    ids = [run for difference in found if difference for run in difference.run_ids]
+    ids = [run for _, _, difference in one.claim.differences() for run in difference.run_ids]
     colour = one.colour()
     return tuple(dict.fromkeys([*ids, *(colour[1] if colour else ())]))
 
 
-def _difference(one: Difference) -> dict[str, Any]:
-    return {
-        "mean": one.mean, "low": one.low, "high": one.high, "p": one.p, "seeds": list(one.seeds),
-        "queries": one.queries, "identities": one.identities, "verdict": one.verdict, "run_ids": list(one.run_ids),
-    }  # fmt: skip
+def _difference(plain: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("mean", "low", "high", "p", "seeds", "queries", "identities", "run_ids")
+    return {key: list(plain[key]) if isinstance(plain[key], tuple) else plain[key] for key in keys}
+
+
+def _within(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A cause or an oracle with its difference in short."""
+    return {**plain, "difference": _difference(plain["difference"]) if plain["difference"] else None}
 
 
 CSV_COLUMNS = (
-    "paper", "claim", "status", "verdict", "dataset", "protocol", "profile", "budget", "metric", "unit", "arm",
-    "against", "published_margin", "source", "difference", "low", "high", "p", "seeds",
-    "shuffled", "shuffled_low", "shuffled_high", "mlp", "mlp_low", "mlp_high", "uniform", "uniform_low", "uniform_high",
-    "colour", "colour_low", "colour_high", "temporal", "within", "text", "reason", "parent_id", "run_ids", "command",
+    "paper", "claim", "status", "gain", "p_holm", "gain_holm", "dataset", "protocol", "profile", "budget", "metric",
+    "unit", "arm", "against", "published_margin", "source", "difference", "low", "high", "p", "seeds",
+    *(f"{name}{end}" for name in CAUSE_NAMES for end in ("", "_low", "_high", "_answer")),
+    "mechanism", "oracle", "headroom", "headroom_low", "headroom_high", "share", "detectable", "seeds_for_margin",
+    "seeds_for_quarter", "colour", "colour_low", "colour_high", "temporal", "within", "text", "reason", "parent_id",
+    "run_ids", "command",
 )  # fmt: skip
+
+
+SEEDS = ("seeds_for_margin", "seeds_for_quarter")
 
 
 def as_csv(found: Sequence[Judged]) -> str:
@@ -281,12 +294,19 @@ def as_csv(found: Sequence[Judged]) -> str:
         row |= {"published_margin": margins, "run_ids": " ".join(plain["run_ids"])}
         row |= {
             "seeds": " ".join(map(str, plain["seeds"])),
+            "mechanism": " ".join(plain["mechanism"]),
+            "headroom": "",
             "difference": "",
             "temporal": str(plain["temporal"]).lower(),
         }
         row |= _ends("difference", plain["difference"], plain=True)
-        for name in TEMPORAL_CONTROLS:
-            row |= _ends(name, plain["controls"].get(name))
+        for name, cause in plain["causes"].items():
+            row |= {f"{name}_answer": cause["answer"], **_ends(name, cause["difference"])}
+        for oracle in [one for one in plain["headroom"] if one["difference"]][:1]:  # JSON has all of them
+            share = "" if oracle["share"] is None else repr(oracle["share"])
+            row |= {"oracle": oracle["oracle"], "share": share, **_ends("headroom", oracle["difference"])}
+        power = plain["power"] or {}
+        row |= {key: power[key] for key in ("detectable", *SEEDS) if power.get(key) is not None}
         row |= _ends("colour", plain["colour"])
         writer.writerow(row)
     return text.getvalue()
@@ -303,16 +323,12 @@ def _ends(name: str, found: Mapping[str, Any] | None, plain: bool = False) -> di
 
 def headline(found: Sequence[Judged]) -> str:
     """The state of all claims in two sentences."""
-    decided = [one for one in found if one.verdict]
+    decided = [one for one in found if one.gain]
     papers = len({one.paper for one in found})
     total = f"{len({(one.paper, one.id) for one in found})} claims of {papers} {'paper' if papers == 1 else 'papers'}"
     if not decided:
         return f"None of {total} was judged."
-    tally = Counter(str(one.verdict) for one in decided)
-    verbs = {"holds": "hold", "does not hold": "do not hold", "cannot tell": "cannot be told yet"}
-    ones = {"holds": "holds", "does not hold": "does not hold", "cannot tell": "cannot be told yet"}
-    parts = [
-        f"{tally[which]} {ones[which] if tally[which] == 1 else verbs[which]}" for which in VERDICTS if tally[which]
-    ]
+    tally = Counter(str(one.gain) for one in decided)
+    parts = [f"{tally[which]} {which}" for which in GAINS if tally[which]]
     where = sorted({dataset_label(one.job.any_result["dataset"]["name"]) for one in decided if one.job})
-    return f"Of {total}, {len(decided)} verdicts were reached on {' and '.join(where)}: {', '.join(parts)}."
+    return f"Of {total}, {len(decided)} gains were measured on {' and '.join(where)}: {', '.join(parts)}."

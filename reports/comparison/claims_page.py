@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocols.vocabulary import VERDICTS
+from protocols.vocabulary import GAINS
 from reports import html
 from reports.comparison.claims import KEYS, SCHEMA, Judged, command, counts, headline, run_ids
 from reports.ledger import forest_plot
+from reports.ledger.columns.cause import CAUSE_NAMES, CONTROL_OF
 from reports.ledger.difference import Difference
-from reports.ledger.ledger import RULE, SYNTHETIC
+from reports.ledger.ledger import SYNTHETIC, rule_of
 from reports.render.table import Cell, Column, Estimate, Row, Table
-from reports.schema.controls import CONTROL_LABELS, TEMPORAL_CONTROLS
+from reports.schema.controls import CONTROL_LABELS
 from reports.schema.metrics import METRIC_LABELS
 from reports.sections.results.tables import dataset_label, split_count
 from reports.store.job import Job
@@ -62,7 +63,7 @@ def claims_page(
         "claims.html.j2",
         title="Claims of all papers",
         kind="claims ledger",
-        heading="Which published claims hold",
+        heading="Which published gains are reproduced",
         subtitle=headline(found),
         origins=origins,
         facts=_facts(found, jobs),
@@ -72,9 +73,9 @@ def claims_page(
         skip="Skip to the overview",
         note=SYNTHETIC if any(job.synthetic for job in across.jobs) else "",
         overview=lines,
-        columns=(*VERDICTS, *OPEN),
+        columns=(*GAINS, *OPEN),
         tables=[table.visible() for table in tables(found)],
-        rule=RULE,
+        rule=rule_of([one.claim for one in found if one.claim]),
         papers=[_paper(line.name, found, by_id, paper_pages) for line in lines],
         keys=KEYS,
         schema=SCHEMA,
@@ -87,7 +88,7 @@ def _facts(found: Sequence[Judged], jobs: Sequence[str]) -> list[tuple[str, str]
     return [
         ("Papers", str(len({one.paper for one in found}))),
         ("Claims", str(len({(one.paper, one.id) for one in found}))),
-        ("Verdicts", str(sum(one.verdict is not None for one in found))),
+        ("Answered", str(sum(one.gain is not None for one in found))),
         ("Jobs", str(len(jobs))),
     ]
 
@@ -116,14 +117,15 @@ def tables(found: Sequence[Judged]) -> list[Table]:
 
 def _table(name: str, caption: str, found: Sequence[Judged], decimals: int) -> Table:
     points = name == "claims_table"
-    ran = {key for key in TEMPORAL_CONTROLS if any(one.control(key) for one in found)}
+    ran = [name for name in CAUSE_NAMES if any(one.cause(name) for one in found)]
     group = "Measured difference, points" if points else "Measured difference"
     measured = {"difference": "baseline" if points else "reference"}
-    measured |= {key: CONTROL_LABELS[key] for key in TEMPORAL_CONTROLS if key in ran}
+    measured |= {name: f"{name}: {CONTROL_LABELS[CONTROL_OF[name]]}" for name in ran}
     columns = (
         Column("claim", "Claim"),
         Column("paper", "Paper"),
-        Column("verdict", "Verdict"),
+        Column("gain", "Gain"),
+        Column("gain_holm", "Gain by Holm"),
         Column("metric", "Metric"),
         *([] if points else [Column("unit", "Unit")]),
         Column("published", "Published margin"),
@@ -142,30 +144,34 @@ def _table(name: str, caption: str, found: Sequence[Judged], decimals: int) -> T
         values: dict[str, Cell] = {
             "claim": str(one.plain.get("text", one.id)),
             "paper": one.paper,
-            "verdict": one.verdict or one.status,
+            "gain": one.gain or one.status,
+            "gain_holm": one.claim.gain_holm if one.claim and one.gain else None,
             "metric": one.claim.metric_label if one.claim else METRIC_LABELS.get(str(one.plain.get("metric", "rank1"))),
             "unit": one.claim.unit if one.claim else None,
             "published": published(one),
-            "difference": _estimate(one.claim.difference, True) if one.claim and one.claim.difference else None,
+            "difference": _estimate(one.claim.difference, one.claim.gain)
+            if one.claim and one.claim.difference
+            else None,
             "seeds": len(one.claim.difference.seeds) if one.claim and one.claim.difference else None,
             "under": under(one.job) if one.job else None,
             "reason": one.reason,
             "command": command(one.job) if one.job else None,
         }
         for key in ran:
-            control = one.control(key)
-            values[key] = _estimate(*control) if control else None
+            cause = one.cause(key)
+            if cause is not None:
+                values[key] = _estimate(cause.difference, cause.answer) if cause.difference else cause.answer
         colour = one.colour()
-        values["colour"] = colour[0] if colour and one.verdict else None
-        kind = one.verdict.replace(" ", "-") if one.verdict else "few"
+        values["colour"] = colour[0] if colour and one.gain else None
+        kind = one.gain.replace(" ", "-") if one.gain else "few"
         cells = tuple(values.get(column.key) for column in columns)
         rows.append(Row(cells, kind, run_ids(one), href=f"#claim-{one.key}"))
     return Table(name, caption, columns, tuple(rows))
 
 
-def _estimate(difference: Difference, decides: bool) -> Estimate:
-    """With its verdict where it decides; a control that stands beside has none."""
-    return Estimate(difference.mean, difference.low, difference.high, difference.verdict if decides else "")
+def _estimate(difference: Difference, answer: str) -> Estimate:
+    """With what it answers."""
+    return Estimate(difference.mean, difference.low, difference.high, answer)
 
 
 def published(one: Judged) -> str | None:
@@ -207,10 +213,9 @@ def _paper(
             "parent": parent,
             "command": command(job),
             "note": ledger.note if ledger else "",
-            "judged": [(one, bars[one.id], run_ids(one), _colour(one)) for one in here if one.verdict],
-            "open": [one for one in here if not one.verdict],
+            "judged": [(one, bars[one.id], run_ids(one), _colour(one)) for one in here if one.gain],
+            "open": [one for one in here if not one.gain],
             "any_band": any(bar.band for one in bars.values() for bar in one.bars),
-            "any_aside": any(bar.aside for one in bars.values() for bar in one.bars),
             "any_mask": any(one.claim.unit != "points" for one in bars.values()),
         })  # fmt: skip
     card = own[0].card

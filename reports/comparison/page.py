@@ -213,7 +213,7 @@ def bars(one: ComparisonTable) -> list[Bar]:
             label=label, verdict=gain.verdict, mean=mean, range=between,
             spoken=f"{label} minus {gain.label}: {points}, 95 % interval {between}, {verdicts[gain.verdict]}",
             zero=at(0.0), left=at(gain.low), width=round(at(gain.high) - at(gain.low), 2), dot=at(gain.mean),
-            claimed=(), aside=False,
+            claimed=(),
         ))  # fmt: skip
     return found
 

@@ -1,4 +1,4 @@
-"""Forest plots of the claims: every difference with its interval on a scale of its own unit.
+"""Forest plots of the claims: the gain and its causes, each difference with its interval on a scale of its own unit.
 
 Points of percent, AUC and densities never share a scale: a bar of one drawn on the scale of another would lie.
 """
@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.ledger.claim import Claim
+from reports.ledger.columns_table import in_short
 from reports.ledger.difference import Difference
-from reports.ledger.ledger import Claim, Ledger
+from reports.ledger.ledger import Ledger
 from reports.render.table import Column, number
 
 _PAD = 0.06  # of the scale's width, free at each end
@@ -16,7 +18,7 @@ _PAD = 0.06  # of the scale's width, free at each end
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a claim's forest plot; positions in percent of the track. ``aside`` rows decide nothing.
+    """One row of a claim's forest plot; positions in percent of the track. ``verdict`` is the answer that it gives.
 
     ``band`` is where the interval of a claim of equality has to lie: its left end and its width.
     """
@@ -31,17 +33,20 @@ class Bar:
     width: float
     dot: float
     claimed: tuple[float, ...]
-    aside: bool
     band: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """A claim with its bars; ``ends`` say where its scale begins and ends, for scales that the page does not share."""
+    """A claim with its bars and its four columns in short.
+
+    ``ends`` say where its scale begins and ends, for scales that the page does not share.
+    """
 
     claim: Claim
     bars: tuple[Bar, ...]
     ends: tuple[str, str] | None
+    columns: tuple[tuple[str, str], ...]
 
 
 def forests(ledger: Ledger) -> list[Forest]:
@@ -52,7 +57,7 @@ def forests(ledger: Ledger) -> list[Forest]:
         column = _column(claim.unit)
         low, high = scales[claim.unit]
         ends = None if claim.unit == "points" else (number(low, column), number(high, column))
-        found.append(Forest(claim, tuple(_bars(claim, (low, high), ledger.dataset)), ends))
+        found.append(Forest(claim, tuple(_bars(claim, (low, high), ledger.dataset)), ends, in_short(claim)))
     return found
 
 
@@ -61,7 +66,7 @@ def scale(ledger: Ledger, unit: str) -> tuple[float, float]:
     ends = [0.0]
     for claim in ledger.measured():
         if claim.unit == unit:
-            for one in _differences(claim):
+            for _, one in _differences(claim):
                 ends += [one.low, one.high]
             ends += [float(row["margin"]) for row in margins(claim, ledger.dataset)]
             ends += [-claim.within, claim.within]
@@ -78,8 +83,9 @@ def margins(claim: Claim, dataset: str) -> list[dict[str, Any]]:
     return same or [row for row in claim.published if row["dataset"] == "mars"] or list(claim.published)
 
 
-def _differences(claim: Claim) -> list[Difference]:
-    return [one for one in (claim.difference, *claim.controls, *claim.beside) if one is not None]
+def _differences(claim: Claim) -> list[tuple[str, Difference]]:
+    """The gain and its causes with their answers; what oracles gain would leave nothing of the scale."""
+    return [(answer, one) for role, answer, one in claim.differences() if role != "headroom"]
 
 
 def _column(unit: str) -> Column:
@@ -88,10 +94,13 @@ def _column(unit: str) -> Column:
 
 def _bars(claim: Claim, ends: tuple[float, float], dataset: str) -> list[Bar]:
     published = [float(row["margin"]) for row in margins(claim, dataset)]
-    return [_bar(claim, one, ends, published if index == 0 else []) for index, one in enumerate(_differences(claim))]
+    return [
+        _bar(claim, answer, one, ends, published if index == 0 else [])
+        for index, (answer, one) in enumerate(_differences(claim))
+    ]
 
 
-def _bar(claim: Claim, one: Difference, ends: tuple[float, float], published: Sequence[float]) -> Bar:
+def _bar(claim: Claim, answer: str, one: Difference, ends: tuple[float, float], published: Sequence[float]) -> Bar:
     low, high = ends
 
     def at(value: float) -> float:
@@ -104,7 +113,7 @@ def _bar(claim: Claim, one: Difference, ends: tuple[float, float], published: Se
     spoken = f"{claim.arm_label} minus {one.label}: {mean} {unit}{claim.metric_label}, 95 % interval {between}"
     return Bar(
         label=f"vs {label}",
-        verdict=one.verdict,
+        verdict=answer,
         mean=mean,
         range=between,
         spoken=f"{spoken}; within {claim.within:g} counts as equal" if claim.within else spoken,
@@ -113,6 +122,5 @@ def _bar(claim: Claim, one: Difference, ends: tuple[float, float], published: Se
         width=round(at(one.high) - at(one.low), 2),
         dot=at(one.mean),
         claimed=tuple(at(margin) for margin in published),
-        aside=one in claim.beside,
         band=(at(-claim.within), round(at(claim.within) - at(-claim.within), 2)) if claim.within else None,
     )

@@ -15,6 +15,7 @@ from protocols.ground_truth.masks import MEASURES, REGIONS, average, compare
 from protocols.statistics import Interval, verdict
 from protocols.statistics.tracklet_means import Average
 from protocols.vocabulary import REFERENCES, SIDES, WHO, Verdict
+from reports.ledger.difference import Pairing
 from reports.records.masks import KIND as MASKS
 from reports.records.masks import Explanation
 from reports.render.table import Cell, Column, Estimate, Row, Table
@@ -121,6 +122,24 @@ def compared(group: Group, name: str, measure: str, against: str) -> MaskCompari
         tracklets=found.difference.tracklets,
         people=len(np.unique(who[kept])),
     )
+
+
+def pairing(group: Group, name: str, measure: str, against: str) -> Pairing | None:
+    """Both sides of `compared`, the better the higher; ``None`` where it is.
+
+    Args:
+        group: an arm with all its seeds.
+        name: of the map.
+        measure: name of the measure.
+        against: the reference, ``untrained`` or ``centre``.
+    """
+    ours, theirs = (pooled(group, name, measure, who) for who in ("trained", against))
+    if ours is None or theirs is None:
+        return None
+    kept = np.isfinite(ours - theirs).all(axis=0)
+    sides = (theirs, ours) if measure in LESS_IS_BETTER else (ours, theirs)
+    seeds = tuple(dict.fromkeys(run.seed for run in explained(group)))
+    return Pairing(sides[0][:, kept], sides[1][:, kept], people(group)[kept], seeds)
 
 
 def accuracy(group: Group) -> Table:

@@ -1,4 +1,4 @@
-"""The reason of a verdict in plain English, for somebody who reads nothing else."""
+"""The four columns of a claim as one sentence, for somebody who reads nothing else."""
 
 from __future__ import annotations
 
@@ -6,58 +6,43 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reports.ledger import mask_measures
-from reports.schema.controls import CONTROL_LABELS
+from reports.ledger.columns.cause import ASKED, NOT_RUN
+from reports.ledger.columns.gain import ONE_SEED
+from reports.ledger.columns.power import NO_NUMBER, shown_seeds
 
 if TYPE_CHECKING:
-    from protocols.vocabulary import Verdict
+    from protocols.vocabulary import Gain
+    from reports.ledger.claim import Claim
+    from reports.ledger.columns.cause import CauseAnswer
+    from reports.ledger.columns.headroom import Headroom
+    from reports.ledger.columns.power import Power
     from reports.ledger.difference import Difference
 
 
-def about_arms(
-    outcome: Verdict,
-    difference: Difference,
-    controls: Sequence[Difference],
-    beside: Sequence[Difference],
-    temporal: bool,
-    metric_label: str,
-) -> str:
-    """A claim that one arm is more accurate than another.
+def in_words(claim: Claim, measured: str = "") -> str:
+    """What was measured, and each column that has something to say.
 
     Args:
-        outcome: the claim's verdict.
-        difference: in points, with its interval.
-        controls: differences that a claim about time depends on.
-        beside: differences that are said and decide nothing.
-        temporal: whether the claim is about time.
-        metric_label: as in "rank-1".
+        claim: with a difference and its four columns.
+        measured: how the measurement reads, where it is none of points.
     """
-    first = f"Measured {_points(difference)} of {metric_label} {_range(difference)} against {difference.label}."
-    if difference.verdict == "does not hold":
-        if difference.low == difference.high == 0:
-            return f"{first} The two score the same."
-        first += " It is worse." if difference.high < 0 else " That is no gain worth the name."
-        return " ".join([first, *(_aside(one) for one in beside)])
-    if difference.verdict == "cannot tell":
-        first += " Both no gain and a real one fit this interval."
-    if temporal:
-        return f"{first} {_about_time(outcome, controls)}"
-    return " ".join([first, *(_aside(one) for one in beside)])
+    difference = claim.difference
+    assert difference is not None  # a claim without one says why
+    if not measured:
+        measured = (
+            f"Measured {_points(difference)} of {claim.metric_label} {_range(difference)} against {difference.label}"
+        )
+    parts = [
+        f"{measured}: {_gain(claim, difference)}",
+        *_causes(claim.causes, bool(claim.gain_why)),
+        *(_headroom(one) for one in claim.headroom),
+        _power(claim.power, claim.unit),
+    ]
+    return f"{'; '.join(part for part in parts if part)}."
 
 
-def about_equality(difference: Difference, within: float, metric_label: str) -> str:
-    """A claim that two arms differ by no more than some points."""
-    first = f"Measured {_points(difference)} of {metric_label} {_range(difference)} against {difference.label}."
-    equal = f"{within:g} {'point' if within == 1 else 'points'}"
-    if difference.verdict == "holds":
-        return f"{first} All of the interval lies within {equal} of zero, which count as equal."
-    if difference.verdict == "does not hold":
-        worse = "worse" if difference.mean < 0 else "better"
-        return f"{first} All of the interval lies {equal} or more from zero: it is {worse}, not equal."
-    return f"{first} The interval reaches beyond {equal} from zero, so equal and not equal both fit."
-
-
-def about_mask(found: mask_measures.MaskComparison, measure: str, label: str, against: str) -> str:
-    """A claim that a mask lies better on the truth than one that knows less.
+def of_mask(found: mask_measures.MaskComparison, measure: str, label: str, against: str) -> str:
+    """How a mask lies on the truth, beside one that knows less.
 
     Args:
         found: the comparison.
@@ -68,17 +53,11 @@ def about_mask(found: mask_measures.MaskComparison, measure: str, label: str, ag
     mean, low, high = (signed(value, 3) for value in (
         found.difference.mean, found.difference.low, found.difference.high
     ))  # fmt: skip
-    less = measure in mask_measures.LESS_IS_BETTER
-    text = (
-        f"Measured {mean} in {label} ({low} to {high}) against {against}: {found.trained:.3f} against "
-        f"{found.reference:.3f}" + (", and less is better." if less else ".")
+    better = ", and less is better" if measure in mask_measures.LESS_IS_BETTER else ""
+    return (
+        f"Measured {mean} in {label} ({low} to {high}) against {against}, {found.trained:.3f} against "
+        f"{found.reference:.3f}{better}"
     )
-    if found.verdict == "holds":
-        return text
-    if found.verdict == "cannot tell":
-        return f"{text} Both no gain and a real one fit this interval."
-    worse = found.difference.low > 0 if less else found.difference.high < 0
-    return f"{text} {'It is worse.' if worse else 'That is no gain.'}"
 
 
 def signed(value: float, decimals: int = 1) -> str:
@@ -86,33 +65,120 @@ def signed(value: float, decimals: int = 1) -> str:
     return f"{value:+.{decimals}f}".replace("-", "\u2212")
 
 
-def _about_time(outcome: Verdict, controls: Sequence[Difference]) -> str:
-    """What the controls of a claim about time say."""
-    lost = [one for one in controls if one.verdict == "does not hold"]
-    unclear = [one for one in controls if one.verdict == "cannot tell"]
-    if not controls:
-        return "No control was run, so nothing shows that time made the difference; add --controls all."
-    if lost:
-        return f"It does not beat {_names(lost)}, so time is not what helps."
-    if unclear:
-        return f"Whether it beats {_names(unclear)} cannot be told yet."
-    return f"It also beats {_names(controls)}" + (", so time is used." if outcome == "holds" else ".")
+def causes_in_short(causes: Sequence[CauseAnswer]) -> str:
+    """``order not supported, capacity undecided``; empty without any."""
+    return ", ".join(f"{one.name} {one.answer}" for one in causes)
 
 
-def _aside(one: Difference) -> str:
-    """What a control says that decides nothing: the arm against itself with uniform weights."""
-    says = {
-        "holds": "so the learnt weights help it",
-        "does not hold": "so the learnt weights do not help it",
-        "cannot tell": "so whether the learnt weights help it cannot be told yet",
-    }[one.verdict]
-    return f"Against itself with uniform weights: {_points(one)} {_range(one)}, {says}. This decides nothing here."
+def headroom_in_short(headroom: Sequence[Headroom]) -> str:
+    """``true gait +17.0 (+12.0 to +21.0), share 4 %``, several after one another; the reason where there is none."""
+    return "; ".join(
+        f"{one.label} {signed(one.difference.mean)} {_range(one.difference)}"
+        + (f", share {100 * one.share:.0f} %" if one.share is not None else ", no share")
+        if one.difference
+        else f"{one.label}: {one.why}"
+        for one in headroom
+    )
 
 
-def _names(differences: Sequence[Difference]) -> str:
-    names = [CONTROL_LABELS.get(str(one.control), one.label) for one in differences]
-    shown = [f"its control with {name}" if index == 0 else name for index, name in enumerate(names)]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+def power_in_short(power: Power, unit: str = "points") -> str:
+    """``finds 1.3; published 13.0 needs 2 seeds, a quarter of it 5``; the reason where it is not decided."""
+    found = [] if power.detectable is None else [f"finds {power.detectable:.{1 if unit == 'points' else 3}f}"]
+    if power.seeds_for_margin is not None and power.margin is not None:
+        found.append(
+            f"published {power.margin:.1f} needs {shown_seeds(power.seeds_for_margin)} seeds, a quarter of it "
+            f"{shown_seeds(power.seeds_for_quarter)}"
+        )
+    return "; ".join([*found, *([f"undecided: {power.why}"] if power.why else [])])
+
+
+def _gain(claim: Claim, difference: Difference) -> str:
+    if claim.gain_why:
+        return f"the gain is undecided, for {claim.gain_why}"
+    said = _equal(claim.gain, difference, claim.within) if claim.within else _plain_gain(claim, difference)
+    if claim.gain_holm != claim.gain:
+        return f"{said} (undecided after Holm's correction over the claims of the page)"
+    return said
+
+
+def _plain_gain(claim: Claim, difference: Difference) -> str:
+    if claim.gain == "reproduced":
+        return "the gain is reproduced"
+    if claim.gain == "undecided":
+        return "the gain is undecided, as both none and a real one fit this interval"
+    less = claim.unit != "points" and claim.metric.rpartition("/")[2] in mask_measures.LESS_IS_BETTER
+    if difference.low == difference.high == 0:
+        why = "the two score the same"
+    elif difference.low > 0 if less else difference.high < 0:
+        why = "it is worse"
+    else:
+        why = "what there is is no gain worth the name"
+    return f"the gain is not reproduced, {why}"
+
+
+def _equal(gain: Gain, difference: Difference, within: float) -> str:
+    """A claim that two arms differ by no more than some points."""
+    equal = f"{within:g} {'point' if within == 1 else 'points'}"
+    if gain == "reproduced":
+        return (
+            f"that they are equal is reproduced, all of the interval lies within {equal} of zero, which count as equal"
+        )
+    if gain == "not reproduced":
+        worse = "worse" if difference.mean < 0 else "better"
+        return (
+            f"that they are equal is not reproduced, all of the interval lies {equal} or more from zero: it is "
+            f"{worse}, not equal"
+        )
+    return (
+        f"that they are equal is undecided, the interval reaches beyond {equal} from zero, so equal and not equal "
+        "both fit"
+    )
+
+
+def _causes(causes: Sequence[CauseAnswer], one_seed: bool) -> list[str]:
+    said = []
+    for one in causes:
+        if one.answer == NOT_RUN:
+            said.append(f"as a cause, {one.name} was not asked, for {one.why}; add --controls all")
+        elif one.answer == "cannot apply":
+            said.append(f"{one.name} cannot be a cause, for {one.why}")
+        elif one.difference is not None:
+            against = f"{_points(one.difference)} {_range(one.difference)} against {ASKED[one.name]}"
+            known = not one.why or (one_seed and one.why == ONE_SEED)  # said once is enough
+            said.append(f"as a cause, {one.name} is {one.answer} ({against}{'' if known else f', {one.why}'})")
+    return said
+
+
+def _headroom(one: Headroom) -> str:
+    if one.difference is None:
+        return f"its headroom by {one.label} is not known ({one.why})"
+    gains = f"a perfect version ({one.label}) gains {_points(one.difference)} {_range(one.difference)}"
+    if one.share is None:
+        return f"{gains}, {one.why}"
+    return f"{gains}, of which it gets {100 * one.share:.0f} %"
+
+
+def _power(power: Power, unit: str) -> str:
+    if power.detectable is None:
+        return ""
+    of = "points" if unit == "points" else unit
+    size = f"{power.detectable:.{1 if unit == 'points' else 3}f} {of}"
+    if power.why:
+        return f"power is undecided too, these very networks would have shown {size}"
+    found = f"a gain of {size} would have been found"
+    return f"{found}, {_seeds(power)}" if power.margin is not None and power.seeds_for_margin is not None else found
+
+
+def _seeds(power: Power) -> str:
+    """How many seeds the published margin takes, and a quarter of it."""
+    margin = f"the published {power.margin:.1f} points"
+    none = "no number of seeds on these people suffices for"
+    if power.seeds_for_margin == NO_NUMBER:
+        return f"and {none} {margin}"
+    if power.seeds_for_quarter == NO_NUMBER:
+        return f"{margin} take {shown_seeds(power.seeds_for_margin)} seeds, and {none} a quarter of them"
+    quarter = shown_seeds(power.seeds_for_quarter)
+    return f"{margin} take {shown_seeds(power.seeds_for_margin)} seeds, a quarter of them {quarter}"
 
 
 def _range(difference: Difference) -> str:

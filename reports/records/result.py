@@ -190,6 +190,8 @@ class ResultRecord(TypedDict):
 
     ``start`` is what its first stage began with; records of before starts were recorded have none.
     ``head_seed`` is that of a further head on the trunk of the seed; the first, and an arm without heads, have none.
+    ``permutation_change`` is the largest relative change of a descriptor when its frames are permuted, recorded of arms
+    that claim to use time; ``order_blind`` says that it is no more than rounding.
     """
 
     schema: int
@@ -221,6 +223,8 @@ class ResultRecord(TypedDict):
     head_seed: NotRequired[int]
     precision: NotRequired[str]
     fed: NotRequired[str]
+    order_blind: NotRequired[bool]
+    permutation_change: NotRequired[float]
     split: NotRequired[SplitRecord]
     data: NotRequired[DataRecord]
     hidden_by: NotRequired[str]

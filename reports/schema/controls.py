@@ -13,8 +13,6 @@ TEMPORAL_CONTROLS = vocabulary.CONTROLS
 ORACLES = vocabulary.ORACLES
 UNTRAINED_CONTROLS = vocabulary.UNTRAINED_CONTROLS
 CONTROLS: tuple[Control, ...] = (*TEMPORAL_CONTROLS, *UNTRAINED_CONTROLS, "colour")
-ASIDE_CONTROLS: tuple[Control, ...] = ("uniform",)
-"""They say something about an arm that does not claim to use time, but decide nothing."""
 
 CONTROL_LABELS: dict[str, str] = {
     "shuffled": "shuffled frames",

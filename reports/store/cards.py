@@ -7,6 +7,7 @@ the typed card of the methods floor (``key``, ``title`` ... at the top, arms as 
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
+from protocols.vocabulary import Mechanism
 from reports.schema.json_form import Known
 
 PAPER_KEYS = ("key", "title", "authors", "venue", "year", "pages", "arxiv", "doi", "code", "code_licence")
@@ -67,6 +68,7 @@ class ClaimForm(TypedDict):
     temporal: NotRequired[bool]
     within: NotRequired[float]
     published: NotRequired[list[MarginForm]]
+    mechanism: NotRequired[list[Mechanism]]
 
 
 class CardForm(TypedDict):

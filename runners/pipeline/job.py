@@ -29,6 +29,7 @@ from runners.derived_data.pseudo_labels import Labelled
 from runners.errors import ArmRejected, RunError
 from runners.evaluation import encode, encode_variants, score
 from runners.evaluation.descriptor_set import Tracklets
+from runners.evaluation.permutation import order_record
 from runners.evaluation.saved_descriptors import SCRATCH, drop_scratch, keep
 from runners.evaluation.score_variants import save_choices, score_variants
 from runners.pipeline.admitted_starts import start_checks
@@ -298,6 +299,7 @@ class Job:
             "admission": {**examined["admission"], "checks": checks},
             "stages": stage.stage_records(last, self.steps),
             "fed": encoded.fed,
+            **(order_record(method, inputs, last.seed) if run.arm.temporal and run.control is None and first else {}),
         }
         self._write(folder, scores, encoded, store.lengths, about)
 

@@ -34,7 +34,7 @@ from reports.store.reader import artifact_names, counting
 from reports.store.sqlite_file import BUSY_SECONDS
 from runners.errors import RunError
 from runners.progress import note
-from runners.tracking import connect, tags_and_metrics
+from runners.tracking import claims, connect, tags_and_metrics
 from runners.tracking.artifacts import both_files, child_files, child_pictures, json_bytes
 from runners.tracking.optional_parts import Parts, kind_of_jobs, metrics_of
 from runners.tracking.runs import Runs, children_of, cleaned
@@ -242,7 +242,8 @@ class Store(Runs):
                 "status": "finished",
                 "seeds": " ".join(map(str, seeds)),
                 "head_seeds": " ".join(map(str, head_seeds)),
-                "mlflow.note.content": tags_and_metrics.parent_note(self._card(parent), summary, ledger),
+                "mlflow.note.content": claims.parent_note(self._card(parent), summary, ledger),
+                **claims.claim_tags(ledger or {}),
             }
             finals = [(name, value, 0) for name, value in metrics.items()]
             self.log(parent, metrics=self._new(self.client.get_run(parent), finals), tags=tags)
@@ -271,8 +272,8 @@ class Store(Runs):
         with self._alone():
             self._files(parent, {"ledger.json": json_bytes(ledger)})
             self._upload_report(parent, Path(report), names)
-            note = tags_and_metrics.parent_note(self._card(parent), summary or {}, ledger)
-            self.log(parent, tags={"mlflow.note.content": note})
+            note = claims.parent_note(self._card(parent), summary or {}, ledger)
+            self.log(parent, tags={"mlflow.note.content": note, **claims.claim_tags(ledger)})
 
     def attach(self, parent: str, name: str, value: Recorded) -> None:
         """Add what was recorded of a whole job; the same once is enough.

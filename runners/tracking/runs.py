@@ -163,7 +163,9 @@ class Runs:
         points = [Metric(name, value, now, step) for name, value, step in metrics]
         values = [Param(name, value) for name, value in cleaned(params or {}).items()]
         new_tags = [RunTag(name, value) for name, value in cleaned(tags or {}).items()]
-        self.client.log_batch(run_id, points[: BATCH - 200], values[:100], new_tags)
+        self.client.log_batch(run_id, points[: BATCH - 200], values[:100], new_tags[:100])
+        for start in range(100, len(new_tags), 100):
+            self.client.log_batch(run_id, tags=new_tags[start : start + 100])
         for start in range(100, len(values), 100):
             self.client.log_batch(run_id, params=values[start : start + 100])
         for start in range(BATCH - 200, len(points), BATCH):

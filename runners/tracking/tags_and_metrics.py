@@ -336,14 +336,3 @@ def _of_head(result: Mapping[str, Any]) -> str:
 def _of_split(result: Mapping[str, Any]) -> str:
     """Which division of the data, where there are several."""
     return f", split {result['split']['number']} of 0 to {result['split']['of'] - 1}," if "split" in result else ""
-
-
-def parent_note(card: Mapping[str, Any], summary: Mapping[str, Any], ledger: Mapping[str, Any] | None) -> str:
-    """The parent's description: the verdicts first."""
-    lines = [f"**{card.get('title', card.get('key', ''))}**", ""]
-    for claim in (ledger or {}).get("claims", []):
-        lines.append(f"- **{claim['verdict']}**: {claim['text']} {claim['words']}")
-    for key, value in summary.items():
-        if isinstance(value, str | int | float):
-            lines.append(f"- {key}: {value}")
-    return "\n".join([*lines, "", "Open the artifact `report/index.html` for the page."])

@@ -12,6 +12,7 @@ import pytest
 import reports
 from reports.build import build
 from reports.build import main as build_command
+from reports.terminal import claims as claims_in_terminal
 from tests.historic_results.export import INDEX, LEDGER, PATH, TEXT, export
 from tests.historic_results.rebuild import Rebuilt, read_record, rebuild
 
@@ -92,7 +93,10 @@ def has_row(found: list[str], arm: Mapping[str, Any], *words: str) -> bool:
 
 
 def measured(ledger: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a ledger what was measured and concluded, without its sentences and run ids."""
+    """Of a ledger what was measured, without its sentences, run ids and what was concluded from it.
+
+    A ledger from before there were causes lists the controls of claims about time alone as such, others beside them.
+    """
 
     def numbers(one: Mapping[str, Any] | None) -> dict[str, Any] | None:
         if one is None:
@@ -101,10 +105,14 @@ def measured(ledger: Mapping[str, Any]) -> dict[str, Any]:
         kept = {name: one[name] for name in names}
         return {name: pytest.approx(value, abs=1e-6) if type(value) is float else value for name, value in kept.items()}
 
-    return {
-        claim["id"]: (claim["verdict"], numbers(claim["difference"]), [numbers(one) for one in claim["controls"]])
-        for claim in ledger["claims"]
-    }
+    found = {}
+    for claim in ledger["claims"]:
+        if "causes" in claim:
+            controls = [one["difference"] for one in claim["causes"] if one["difference"]]
+        else:
+            controls = [*claim["controls"], *claim["beside"]]
+        found[claim["id"]] = numbers(claim["difference"]), {one["control"]: numbers(one) for one in controls}
+    return found
 
 
 def test_records_lie_here() -> None:
@@ -129,12 +137,29 @@ def test_every_arm_loads_with_the_numbers_of_its_time(folder: Path, stores: Stor
 
 
 @each_paper
-def test_the_ledger_reaches_the_verdicts_of_its_time(folder: Path, jobs: Callable[[Path], Any]) -> None:
+def test_the_ledger_measures_what_it_did_and_one_seed_decides_nothing(
+    folder: Path, jobs: Callable[[Path], Any]
+) -> None:
     recorded = json.loads((folder / LEDGER).read_text(encoding="utf-8"))
     out, told = jobs(folder)
-    assert told["verdicts"] == {claim["id"]: claim["verdict"] for claim in recorded["claims"]}
     assert json.loads((out / LEDGER).read_text(encoding="utf-8"))["paper"] == recorded["paper"]
-    assert measured(told["ledger"]) == measured(recorded)
+    now, before = measured(told["ledger"]), measured(recorded)
+    assert {name: one[0] for name, one in now.items()} == {name: one[0] for name, one in before.items()}
+    for name, (_, controls) in before.items():
+        assert {control: now[name][1][control] for control in controls} == controls
+    seeds = {arm["seed"] for arm in index_of(folder)["arms"]}
+    if len(seeds) == 1:  # as all records of 0.1.0
+        assert set(told["gains"].values()) == {"undecided"}
+
+
+@each_paper
+def test_a_recorded_ledger_is_still_read_with_the_verdicts_of_its_time(folder: Path) -> None:
+    recorded = json.loads((folder / LEDGER).read_text(encoding="utf-8"))
+    lines = claims_in_terminal(recorded)
+    judged = [claim for claim in recorded["claims"] if claim["difference"]]
+    for verdict in {claim["verdict"] for claim in judged}:
+        expected = sum(claim["verdict"] == verdict for claim in judged)
+        assert sum(line.startswith(f"{verdict.upper()}  ") for line in lines) == expected
 
 
 @each_paper
@@ -156,7 +181,7 @@ def test_the_pages_across_papers_show_the_job(folder: Path, suites: Callable[[Pa
     claims = rows(out / "claims.html")
     for claim in json.loads((folder / LEDGER).read_text(encoding="utf-8"))["claims"]:
         if claim["difference"]:  # one whose arms were not run stands there as such
-            assert any(claim["text"] in row and claim["verdict"] in row for row in claims), claim["id"]
+            assert any(claim["text"] in row and "undecided" in row for row in claims), claim["id"]
     conventions = (out / "protocols.html").read_text(encoding="utf-8")
     assert index["experiment"].rpartition("/")[2] in conventions
     [page] = out.glob(f"papers/{index['paper']}-*/index.html")

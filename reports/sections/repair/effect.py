@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from protocols.ground_truth.occlusion import SLICES, slice_of
 from protocols.statistics import clustered_bootstrap, paired_difference, verdict
-from reports.ledger.difference import FEWEST_PEOPLE, Difference
-from reports.ledger.ledger import compare
+from reports.ledger.difference import FEWEST_PEOPLE, Difference, compare
 from reports.ledger.mask_measures import slug_of
 from reports.ledger.wording import signed
 from reports.records.per_query import counted

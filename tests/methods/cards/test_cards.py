@@ -243,3 +243,35 @@ def test_claims_about_masks(folder: Path, against: str, metric: str, message: st
     else:
         with pytest.raises(methods.MethodError, match=message):
             methods.paper(folder)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ('mechanism = "motion"', ("motion",)),
+        ('mechanism = ["motion", "frame-weights"]', ("motion", "frame-weights")),
+        ('metric = "I2V/mAP"\nmechanism = "video"', ("video",)),
+        ('mechanism = "frame-weigths"', "unknown value 'frame-weigths': did you mean 'frame-weights'"),
+        ('mechanism = ["motion", "motion"]', "names something twice"),
+        ('mechanism = "motion"\nwithin = 0.5', "a claim about equality claims none"),
+        ('mechanism = "video"', "the metric needs a side with an image .I2V, I2I, V2I., not mAP"),
+        ('metric = "V2V/mAP"\nmechanism = "video"', "not V2V/mAP"),
+        (
+            'metric = "m/auc"\nagainst = "centre"\nmechanism = "masks"',
+            "a claim about where a network looks claims none",
+        ),
+    ],
+)
+def test_a_claim_names_what_its_gain_comes_from(folder: Path, lines: str, expected: tuple[str, ...] | str) -> None:
+    path = folder / "paper.toml"
+    before, claims, after = path.read_text().partition("[[claims]]")
+    for line in lines.split("\n"):
+        key = line.partition(" = ")[0]
+        after, replaced = re.subn(rf"(?m)^{key} = .*$", line, after, count=1)
+        after = after if replaced else f"\n{line}{after}"
+    path.write_text(before + claims + after)
+    if isinstance(expected, tuple):
+        assert methods.paper(folder).claims[0].mechanism == expected
+    else:
+        with pytest.raises(methods.MethodError, match=expected):
+            methods.paper(folder)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from protocols.errors import ProtocolError
-from protocols.statistics.multiple_comparisons import RankedRow, holm, standing
+from protocols.statistics.multiple_comparisons import RankedRow, holm, holm_levels, standing
 
 PEOPLE = np.repeat(np.arange(40), 3)
 
@@ -88,3 +88,25 @@ def test_the_order_of_rows_does_not_matter():
 def test_bad_tables_are_refused(rows, word):
     with pytest.raises(ProtocolError, match=word):
         standing(rows)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "levels"),
+    [
+        ((0.01,), (0.05,)),
+        ((0.04, 0.01, 0.02), (0.05, 0.05 / 3, 0.05 / 2)),
+        ((0.03, 0.5, 0.001), (0.05 / 2, 0.05 / 2, 0.05 / 3)),  # 0.03 fails, and what follows is not tested any more
+    ],
+)
+def test_levels_of_holm_are_those_at_which_his_procedure_tests(
+    p_values: tuple[float, ...], levels: tuple[float, ...]
+) -> None:
+    assert holm_levels(p_values) == pytest.approx(levels)
+
+
+def test_a_p_lies_below_its_level_where_its_correction_lies_below_all() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        p_values = rng.uniform(size=8) ** 4
+        below = [p < level for p, level in zip(p_values, holm_levels(p_values), strict=True)]
+        assert below == [p < 0.05 for p in holm(p_values)]

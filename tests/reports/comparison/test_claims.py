@@ -64,7 +64,7 @@ def test_a_claim_is_judged_where_it_is_made_and_named_where_it_is_not(found: tup
     assert snippets.job.any_result["protocol"]["name"] == "rgb-snippets"
     assert snippets.elsewhere == ("res50-rgb-single-pass v1",)
     (abroad,) = [one for one in found if (one.paper, one.id) == ("alpha", "abroad")]
-    assert (abroad.status, abroad.verdict) == ("not run", None)
+    assert (abroad.status, abroad.gain) == ("not run", None)
     assert "image-to-video-ilids" in abroad.reason
 
 
@@ -82,16 +82,21 @@ def test_a_claim_without_a_protocol_is_judged_under_each_that_was_run(uri: str) 
     assert all(not one.elsewhere for one in found)
 
 
-def test_a_claim_about_time_without_its_controls_cannot_be_told(found: tuple[Judged, ...]) -> None:
-    verdicts = {one.job.any_result["budget"]: one.verdict for one in found if one.id == "beats" and one.job
-                and one.paper == "alpha"}  # fmt: skip
-    assert verdicts == {"full": "holds", "quick": "cannot tell"}
+def test_one_seed_is_undecided_and_controls_that_were_not_run_are_named(found: tuple[Judged, ...]) -> None:
+    beats = {one.job.any_result["budget"]: one for one in found if one.id == "beats" and one.job
+             and one.paper == "alpha"}  # fmt: skip
+    assert {budget: one.gain for budget, one in beats.items()} == {"full": "reproduced", "quick": "undecided"}
+    answers = {budget: {one.name: one.answer for one in beats[budget].claim.causes} for budget in beats}
+    assert answers == {
+        "full": {"order": "supported", "capacity": "supported", "weights": "supported"},
+        "quick": {"order": "not run", "capacity": "not run"},
+    }
 
 
 def test_json_has_the_promised_keys_and_agrees_with_each_papers_own_ledger(
     across: Across, plain: dict[str, object]
 ) -> None:
-    assert plain["schema"] == SCHEMA == 1
+    assert plain["schema"] == SCHEMA == 2
     assert plain["keys"] == KEYS
     rows = plain["claims"]
     assert isinstance(rows, list)
@@ -104,20 +109,24 @@ def test_json_has_the_promised_keys_and_agrees_with_each_papers_own_ledger(
             row = by_job[job.parent_id, own["id"]]
             assert row["reason"] == own["words"]
             if own["difference"] is None:
-                assert (row["status"], row["verdict"], row["difference"]) == ("not judged", None, None)
+                assert (row["status"], row["gain"], row["power"], row["difference"]) == ("not judged", None, None, None)
                 continue
-            assert (row["status"], row["verdict"]) == ("judged", own["verdict"])
+            assert (row["status"], row["gain"], row["p_holm"]) == ("judged", own["gain"], own["p_holm"])
+            assert (row["gain_holm"], row["power"]) == (own["gain_holm"], own["power"])
             for key in ("mean", "low", "high", "p", "seeds", "queries", "run_ids"):
                 assert row["difference"][key] == own["difference"][key]
-            assert [one["mean"] for one in row["controls"].values()] == [
-                one["mean"] for one in (*own["controls"], *own["beside"])
-            ]
+            assert list(row["causes"]) == [one["name"] for one in own["causes"]]
+            for one in own["causes"]:
+                cause = row["causes"][one["name"]]
+                assert (cause["answer"], cause["why"]) == (one["answer"], one["why"])
+                assert (cause["difference"] or {}).get("mean") == (one["difference"] or {}).get("mean")
 
 
 def test_keys_are_never_lost_within_a_schema(plain: dict[str, object]) -> None:
     promised = {
         "paper", "claim", "text", "source", "arm", "against", "metric", "unit", "temporal", "within", "made_under",
-        "published", "status", "verdict", "reason", "difference", "controls", "colour", "dataset", "protocol",
+        "published", "status", "gain", "gain_why", "p_holm", "gain_holm", "causes", "headroom", "power", "mechanism",
+        "reason", "difference", "colour", "dataset", "protocol",
         "profile", "budget", "seeds", "experiment", "parent_id", "run_ids", "command", "note", "synthetic",
         "also_run_under",
     }  # fmt: skip
@@ -131,8 +140,9 @@ def test_differences_are_those_of_the_drawn_queries(plain: dict[str, object]) ->
     expected = fake_many.mean_difference(0.9, 0.0, "alpha", "alpha", "mean", (0, 1))
     assert row["difference"]["mean"] == pytest.approx(expected)
     assert row["seeds"] == [0, 1]
-    assert set(row["controls"]) == {"shuffled", "mlp", "uniform"}
-    assert all(one["decides"] for one in row["controls"].values())
+    assert {name: cause["control"] for name, cause in row["causes"].items()} == {
+        "order": "shuffled", "capacity": "mlp", "weights": "uniform",
+    }  # fmt: skip
     assert row["colour"]["mean"] == pytest.approx(
         fake_many.fake.per_query(-1.6, 0, "colour")["average_precision"].mean()
     )
@@ -149,12 +159,15 @@ def test_csv_has_the_same_rows_and_numbers(found: tuple[Judged, ...], plain: dic
     assert len(rows) == len(told)
     for row, one in zip(rows, told, strict=True):
         assert tuple(row) == CSV_COLUMNS
-        assert (row["paper"], row["claim"], row["verdict"]) == (one["paper"], one["claim"], one["verdict"] or "")
+        assert (row["paper"], row["claim"], row["gain"]) == (one["paper"], one["claim"], one["gain"] or "")
         if one["difference"]:
             assert float(row["difference"]) == one["difference"]["mean"]
             assert float(row["low"]) == one["difference"]["low"]
-        for name, control in one["controls"].items():
-            assert float(row[f"{name}_high"]) == control["high"]
+            assert float(row["detectable"]) == one["power"]["detectable"]
+        for name, cause in one["causes"].items():
+            assert row[f"{name}_answer"] == cause["answer"]
+            if cause["difference"]:
+                assert float(row[f"{name}_high"]) == cause["difference"]["high"]
 
 
 def test_the_page_shows_what_the_json_says(page: str, plain: dict[str, object], found: tuple[Judged, ...]) -> None:

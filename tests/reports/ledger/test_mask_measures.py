@@ -17,9 +17,9 @@ from reports import terminal
 from reports.build import write
 from reports.errors import ReportError
 from reports.ledger import mask_measures
+from reports.ledger.claim import Claim
 from reports.ledger.forest_plot import forests, scale
-from reports.ledger.ledger import Claim, build_ledger
-from reports.ledger.wording import about_mask
+from reports.ledger.ledger import build_ledger, judge_claim
 from reports.page import paper_page
 from reports.records.masks import KIND, Explanation
 from reports.render.table import Estimate, shown
@@ -82,23 +82,26 @@ def test_less_is_better_on_what_is_not_the_person(measure: str) -> None:
 
 @pytest.mark.parametrize(
     ("measure", "shift", "end"),
-    [("auc", -0.1, "It is worse."), ("occluder", 0.1, "It is worse."), ("occluder", 0.0, "That is no gain."),
-     ("occluder", -0.1, "and less is better."), ("auc", 0.1, "against 0.300.")],
+    [("auc", -0.1, "not reproduced, it is worse;"), ("occluder", 0.1, "not reproduced, it is worse;"),
+     ("occluder", 0.0, "the two score the same;"), ("occluder", -0.1, "and less is better: the gain is reproduced;"),
+     ("auc", 0.1, "against 0.300: the gain is reproduced;")],
 )  # fmt: skip
-def test_words_know_which_side_is_better(measure: str, shift: float, end: str) -> None:
+def test_words_know_which_side_is_better(cosam_job: Job, measure: str, shift: float, end: str) -> None:
     base = [0.2, 0.3, 0.4]
     rows = {f"m/{measure}/trained": [value + shift for value in base], f"m/{measure}/centre": base}
-    found = mask_measures.compared(explained([1, 2, 3], rows), "m", measure, "centre")
-    assert found is not None
-    assert about_mask(found, measure, f"m {measure}", "the centre prior").endswith(end)
+    group = dataclasses.replace(explained([1, 2, 3], rows, rows), name="cosam")
+    job = dataclasses.replace(cosam_job, groups=(group,))
+    claim = judge_claim(job, fake_cosam.mask_claim("x", f"m/{measure}", "centre", "X."))
+    assert end in claim.words
+    assert (claim.gain == "reproduced") is ("is reproduced" in end)
 
 
 def test_verdicts_find_the_effects_that_were_put_in(cosam_job: Job) -> None:
     ledger = build_ledger(cosam_job)
     found = {claim.id: claim for claim in ledger.claims}
-    assert {key: claim.verdict for key, claim in found.items()} == {
-        "cosam-beats-baseline": "holds", "finds-the-person": "holds", "learns-to": "holds",
-        "early-too": "cannot tell", "sees-bags": "holds", "third": "cannot tell",
+    assert {key: claim.gain for key, claim in found.items()} == {
+        "cosam-beats-baseline": "reproduced", "finds-the-person": "reproduced", "learns-to": "reproduced",
+        "early-too": "undecided", "sees-bags": "reproduced", "third": "undecided",
     }  # fmt: skip
     deep = found["finds-the-person"].difference
     assert deep is not None
@@ -128,7 +131,7 @@ def test_without_an_explanation_nothing_is_judged_and_the_reason_is_told(cosam_j
     of_masks = [claim for claim in ledger.claims if claim.unit != "points"]
     assert len(of_masks) == 5
     for claim in of_masks:
-        assert (claim.verdict, claim.difference) == ("cannot tell", None)
+        assert (claim.gain, claim.difference) == ("undecided", None)
         assert "no run of COSAM recorded where it looks" in claim.words
     page = paper_page(job, ledger)
     assert 'id="masks"' not in page
@@ -155,8 +158,7 @@ def test_bars_of_one_unit_share_a_scale_and_others_have_their_own(cosam_job: Job
     assert low < 0 < high < 0.5
     for one in found.values():
         low, high = scale(ledger, one.claim.unit)
-        for bar, measured in zip(one.bars, (one.claim.difference, *one.claim.beside), strict=True):
-            assert measured is not None
+        for bar, (_, _, measured) in zip(one.bars, one.claim.differences(), strict=True):
             assert low + bar.dot / 100 * (high - low) == pytest.approx(measured.mean, abs=2e-4 * (high - low))
     spoken = found["finds-the-person"].bars[0].spoken
     assert "points" not in spoken and "AUC" in spoken
@@ -170,23 +172,24 @@ def with_uniform(job: Job, **claim: Any) -> Claim:
     return build_ledger(dataclasses.replace(job, card=card)).claims[0]
 
 
-def test_uniform_weights_stand_beside_a_claim_and_decide_only_one_about_time(cosam_job: Job) -> None:
+def test_uniform_weights_answer_for_a_cause_and_not_for_the_gain(cosam_job: Job) -> None:
     claim = with_uniform(cosam_job)
-    assert claim.controls == () and [one.control for one in claim.beside] == ["uniform"]
-    assert "uniform weights" in claim.words and "decides nothing" in claim.words and "time" not in claim.words
+    assert [(one.name, one.control, one.answer) for one in claim.causes] == [("weights", "uniform", "supported")]
+    assert "weights is supported" in claim.words and "uniform weights" in claim.words
     alone = dataclasses.replace(
         cosam_job, groups=tuple(group for group in cosam_job.groups if group.control != "uniform")
     )
-    assert with_uniform(alone).verdict == claim.verdict == "holds"
-    assert with_uniform(alone).beside == ()
-    as_good = dataclasses.replace(  # the control is as good as the arm: it would defeat a claim about time
+    assert with_uniform(alone).gain == claim.gain == "reproduced"
+    assert with_uniform(alone).causes == ()
+    as_good = dataclasses.replace(  # the control is as good as the arm
         cosam_job, groups=tuple(same_as_arm(group, cosam_job.by_name["cosam"]) for group in cosam_job.groups)
     )
-    assert with_uniform(as_good).verdict == "holds"
-    assert "do not help" in with_uniform(as_good).words
+    assert with_uniform(as_good).gain == "reproduced"
     temporal = with_uniform(as_good, temporal=True)
-    assert (temporal.verdict, temporal.beside) == ("does not hold", ())
-    assert "time is not what helps" in temporal.words
+    assert temporal.gain == "reproduced"
+    assert [(one.name, one.answer) for one in temporal.causes] == [
+        ("order", "not run"), ("capacity", "not run"), ("weights", "not supported"),
+    ]  # fmt: skip
 
 
 def same_as_arm(group: Group, arm: Group) -> Group:
@@ -225,12 +228,12 @@ def test_ledger_files_give_unit_and_role(cosam_job: Job) -> None:
     ledger = build_ledger(cosam_job)
     rows = list(csv.DictReader(io.StringIO(ledger.as_csv())))
     assert [(row["claim"], row["unit"], row["role"]) for row in rows[:3]] == [
-        ("cosam-beats-baseline", "points", "decides"), ("cosam-beats-baseline", "points", "beside"),
-        ("finds-the-person", "AUC", "decides"),
+        ("cosam-beats-baseline", "points", "gain"), ("cosam-beats-baseline", "points", "weights"),
+        ("finds-the-person", "AUC", "gain"),
     ]  # fmt: skip
     assert rows[-1]["claim"] == "third" and rows[-1]["difference"] == "" and None not in rows[-1].values()
     plain = json.loads(json.dumps(ledger.as_dict(), allow_nan=False))
-    assert plain["claims"][1]["unit"] == "AUC" and plain["claims"][0]["beside"][0]["control"] == "uniform"
+    assert plain["claims"][1]["unit"] == "AUC" and plain["claims"][0]["causes"][0]["control"] == "uniform"
 
 
 def test_page_terminal_and_files_show_where_it_looks(cosam_job: Job, tmp_path: Path) -> None:
@@ -254,15 +257,15 @@ def test_page_terminal_and_files_show_where_it_looks(cosam_job: Job, tmp_path: P
     assert "1 is a mask that is blind to the region" in page and "people stand in the middle" in page
     assert "background:#2a9d8f" in page
     text = terminal.page(built, width=100)
-    assert "HOLDS          Its deeper mask finds the person. Measured +0.2" in text
-    assert "NOT JUDGED     1 more claim, because the runs of COSAM recorded no map cosam3" in text
+    assert "REPRODUCED      Its deeper mask finds the person. Measured +0.2" in text
+    assert "NOT JUDGED      1 more claim, because the runs of COSAM recorded no map cosam3" in text
     assert "snippets of 4 frames, the last one looped" in page  # what each arm was fed
 
 
 def test_the_terminal_counts_claims_whose_arms_were_not_run_in_one_line(cosam_job: Job) -> None:
     job = dataclasses.replace(cosam_job, groups=cosam_job.groups[:2])  # without COSAM and its control
-    lines = terminal.verdicts(build_ledger(job).as_dict())
-    assert lines[0] == "NOT JUDGED     6 more claims, whose arms were not run."
+    lines = terminal.claims(build_ledger(job).as_dict())
+    assert lines[0] == "NOT JUDGED      6 more claims, whose arms were not run."
 
 
 def test_a_true_explanation_passes() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.vocabulary import Verdict
+from protocols.vocabulary import Gain
 from reports import terminal
 from reports.build import main, write
 from reports.errors import ReportError
@@ -140,8 +140,12 @@ def test_csv_and_latex_of_every_table_hold_the_values_of_the_json(job: Job, tmp_
         for written, true in zip(rows, table["rows"], strict=True):
             for key, value in true.items():
                 if isinstance(value, dict):
-                    assert [float(written[key + end]) for end in ("", "_low", "_high")] == list(value.values())
-                    assert f"{value['mean']:.1f} {{\\scriptsize [{value['low']:.1f}, {value['high']:.1f}]}}" in latex
+                    ends = [value[end] for end in ("mean", "low", "high")]
+                    assert [float(written[key + end]) for end in ("", "_low", "_high")] == ends
+                    said = f", {value['verdict']}" if "verdict" in value else ""
+                    sign = "+" if said else ""  # a difference
+                    mean, low, high = (f"{end:{sign}.1f}".replace("-", "$-$") for end in ends)
+                    assert f"{mean} {{\\scriptsize [{low}, {high}]{said}}}" in latex
                 elif isinstance(value, float):
                     assert float(written[key]) == value
 
@@ -183,10 +187,8 @@ def test_claims_whose_arms_were_not_run_are_listed_apart(job: Job) -> None:
     ledger = build_ledger(more)
     page = paper_page(more, ledger)
     assert "1 more claim of the paper, not judged here" in page
-    assert (
-        headline(ledger)
-        == "On SynthWalk, two of four judged claims hold, one does not hold and one cannot be told yet."
-    )
+    counted = "two of four claimed gains that were measured are reproduced, one is not reproduced and one is undecided"
+    assert headline(ledger) == f"On SynthWalk, {counted}."
     nothing = dataclasses.replace(ledger, claims=ledger.claims[-1:])
     assert "None of the paper's claims was judged" in headline(nothing)
 
@@ -196,7 +198,7 @@ def test_the_terminal_shows_what_the_page_shows(job: Job, tmp_path: Path) -> Non
     text = terminal.page(built, width=100)
     table = results(job).only(terminal.COLUMNS)
     assert table.as_text() in text
-    assert "DOES NOT HOLD  Temporal self-attention alone beats averaging frames." in text
+    assert "NOT REPRODUCED  Temporal self-attention alone beats averaging frames." in text
     assert "SynthWalk, the drawn data set" in text
     assert max(len(line) for line in text[len(table.as_text()) :].splitlines() if "index.html" not in line) <= 100
 
@@ -221,20 +223,31 @@ def test_a_job_without_strips_conventions_and_cost_still_gives_a_page(job: Job) 
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "sentence"),
+    ("gains", "sentence"),
     [
-        (["holds"], "The paper's claim holds on SynthWalk."),
-        (["cannot tell"], "Whether the paper's claim holds on SynthWalk cannot be told yet."),
-        (["holds", "holds"], "On SynthWalk, two of two claims hold."),
-        (["does not hold"] * 3, "On SynthWalk, three of three claims do not hold."),
-        (["holds", "does not hold"], "On SynthWalk, one of two claims holds and one does not hold."),
-        (["cannot tell"] * 2, "None of the two claims can be told apart from no effect yet on SynthWalk."),
+        (["reproduced"], "On SynthWalk, the paper's claim is reproduced."),
+        (["undecided"], "On SynthWalk, the paper's claim is undecided."),
+        (["reproduced", "reproduced"], "On SynthWalk, two of two claimed gains are reproduced."),
+        (["not reproduced"] * 3, "On SynthWalk, three of three claimed gains are not reproduced."),
+        (
+            ["reproduced", "not reproduced"],
+            "On SynthWalk, one of two claimed gains is reproduced and one is not reproduced.",
+        ),
+        (["undecided"] * 2, "On SynthWalk, all two claimed gains are undecided."),
     ],
 )
-def test_the_headline_counts_verdicts(job: Job, verdicts: list[Verdict], sentence: str) -> None:
+def test_the_headline_counts_gains(job: Job, gains: list[Gain], sentence: str) -> None:
     ledger = build_ledger(job)
-    claims = tuple(dataclasses.replace(ledger.claims[0], verdict=verdict) for verdict in verdicts)
+    claims = tuple(dataclasses.replace(ledger.claims[0], gain=gain) for gain in gains)
     assert headline(dataclasses.replace(ledger, claims=claims)) == sentence
+
+
+def test_one_seed_is_the_headline_where_it_is_all_that_there_is(job: Job) -> None:
+    single = tuple(dataclasses.replace(group, runs=group.runs[:1]) for group in job.groups)
+    ledger = build_ledger(dataclasses.replace(job, groups=single))
+    assert headline(ledger) == (
+        "On SynthWalk, all four claimed gains are undecided: one seed says nothing of training noise; run --seeds 3."
+    )
 
 
 def test_command_builds_prints_json_and_answers_bad_input(
@@ -243,7 +256,7 @@ def test_command_builds_prints_json_and_answers_bad_input(
     arguments = ["--experiment", EXPERIMENT, "--tracking-uri", recorded, "--out", str(tmp_path / "out")]
     assert main([*arguments, "--paper", "gltr", "--json"]) == 0
     done = json.loads(capsys.readouterr().out)
-    assert done["verdicts"]["gltr-beats-baseline"] == "holds"
+    assert done["gains"]["gltr-beats-baseline"] == "reproduced"
     assert (tmp_path / "out" / "index.html").is_file()
 
     assert main(["--experiment", "reid/synthwalk/res50", "--tracking-uri", recorded]) == 2

@@ -45,7 +45,7 @@ def test_plain_data_for_a_terminal_name_tables_claims_and_pages(built: tuple[Pat
     assert told["index"] == str(out / "index.html")
     assert [len(table["rows"]) for table in told["comparison"]["tables"]] == [5, 3, 3]
     assert told["comparison"]["tables"][0]["rank"]["alpha/alpha"] == 1
-    assert told["claims"]["counts"]["alpha"]["holds"] == 2
+    assert told["claims"]["counts"]["alpha"]["reproduced"] == 1  # the others have one seed
     assert (told["runs"], told["jobs"], told["left_out"]) == (22, 4, {"unfinished": 1})
     assert (out / "notes.txt").read_text() == "of somebody else"
 

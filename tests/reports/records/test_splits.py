@@ -12,7 +12,8 @@ from reports import build
 from reports.comparison import groups
 from reports.compose import compose
 from reports.errors import NothingToReport, ReportError
-from reports.ledger.ledger import build_ledger, compare
+from reports.ledger.difference import compare
+from reports.ledger.ledger import build_ledger
 from reports.records import attributes, test_time
 from reports.records import splits as records_splits
 from reports.records.attributes import KIND, Attributes

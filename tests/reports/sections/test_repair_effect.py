@@ -218,9 +218,9 @@ def test_the_effects_that_were_put_in_are_found(vrstc_job: Job) -> None:
     first, _ = effect.what_can_be_shown(vrstc_job, tuple(found.values()))
     share = 100 * both["stcnet-gen"].mean / both["oracle"].mean
     assert f"STCnet gets {share:.0f} %" in first and "Blur loses" in first
-    claims = {claim.id: claim.verdict for claim in build_ledger(vrstc_job).claims}
-    assert claims["repair-helps"] == "holds" and claims["encoder-adds-nothing"] == "holds"
-    assert claims["spa-is-enough"] == "does not hold"
+    claims = {claim.id: claim.gain for claim in build_ledger(vrstc_job).claims}
+    assert claims["repair-helps"] == "reproduced" and claims["encoder-adds-nothing"] == "reproduced"
+    assert claims["spa-is-enough"] == "not reproduced"
 
 
 def test_labels_come_from_the_run_the_suite_or_the_card_and_keep_options(vrstc_job: Job) -> None:

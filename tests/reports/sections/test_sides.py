@@ -184,8 +184,8 @@ def test_published_numbers_of_the_headline_side_stand_in_the_results(tkp_job: Jo
 def test_claims_are_judged_on_their_own_side(tkp_job: Job) -> None:
     ledger = build_ledger(tkp_job)
     found = {claim.id: claim for claim in ledger.claims}
-    assert {key: claim.verdict for key, claim in found.items()} == {
-        "tkp-beats-baseline": "holds", "tkp-helps-images": "holds", "tkp-keeps-videos": "cannot tell",
+    assert {key: claim.gain for key, claim in found.items()} == {
+        "tkp-beats-baseline": "reproduced", "tkp-helps-images": "reproduced", "tkp-keeps-videos": "undecided",
     }  # fmt: skip
     images = found["tkp-helps-images"].difference
     assert images is not None
@@ -213,7 +213,7 @@ def test_an_arm_without_a_side_leaves_its_claims_unjudged_and_its_cells_empty(tk
     groups = tuple(bare(group, "V2V") if group.name == "baseline" else group for group in tkp_job.groups)
     job = dataclasses.replace(tkp_job, groups=groups)
     claim = next(one for one in build_ledger(job).claims if one.id == "tkp-keeps-videos")
-    assert (claim.verdict, claim.difference) == ("cannot tell", None)
+    assert (claim.gain, claim.difference) == ("undecided", None)
     assert "Two networks recorded no result on the side V2V" in claim.words
     table = sides.matrix(job)
     row = next(row for row in table.rows if row.cells[0] == "Two networks")

@@ -128,7 +128,7 @@ def test_a_second_start_makes_nothing_new(
     after = {file: file.stat().st_mtime_ns for file in (finished / "runs/steps").rglob("*.json")}
     assert after == before
     told = json.loads(captured.out)
-    assert set(told["verdicts"]) == {"gltr-over-baseline"}
+    assert set(told["gains"]) == {"gltr-over-baseline"}
     rows = {row["arm"]: row["mAP"]["mean"] for row in told["tables"]["results"]["rows"]}
     assert rows["GLTR"] == pytest.approx(_results(finished)["gltr+None 0"]["metrics"]["mAP"])
 

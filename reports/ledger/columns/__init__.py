@@ -1,0 +1,1 @@
+"""The four columns of a claim: gain, cause, headroom, power."""
