@@ -299,7 +299,7 @@ class Job:
             "admission": {**examined["admission"], "checks": checks},
             "stages": stage.stage_records(last, self.steps),
             "fed": encoded.fed,
-            **(order_record(method, inputs, last.seed) if run.arm.temporal and run.control is None and first else {}),
+            **(order_record(method, inputs, last.seed) if run.arm.temporal and run.control is None else {}),
         }
         self._write(folder, scores, encoded, store.lengths, about)
 
