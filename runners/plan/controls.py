@@ -68,8 +68,8 @@ def untrained_controls(
     Args:
         card: the paper.
         arms: that are run.
-        wanted: as in `controls_for`; ``all`` are all that there are, ``default`` those that are
-            not `ON_REQUEST`.
+        wanted: as in `controls_for`; ``all`` are all that there are, ``default`` those that are not
+            `ON_REQUEST`.
         truth: whether the truth of the data is known; without it there are no oracles.
 
     Raises:
@@ -77,7 +77,9 @@ def untrained_controls(
         NotPossible: oracles were named, and nothing is known of the data.
     """
     names, words = named_controls(wanted), _words(wanted)
-    left_out = {("none",): UNTRAINED_CONTROLS, ("default",): ON_REQUEST}.get(words, ())
+    left_out: tuple[UntrainedControl, ...] = ()
+    if len(words) == 1:
+        left_out = {"none": UNTRAINED_CONTROLS, "default": ON_REQUEST}.get(words[0], ())
     chosen = tuple(c for c in UNTRAINED_CONTROLS if c not in left_out and (not names or c in names))
     if not truth:
         oracles = [c for c in chosen if c in ORACLES]
