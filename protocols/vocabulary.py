@@ -60,10 +60,13 @@ CauseControl = Literal["shuffled", "mlp", "uniform"]
 CONTROLS: tuple[CauseControl, ...] = get_args(CauseControl)
 """What is trained, or tested in another way, beside an arm to tell where its gain comes from."""
 
-Oracle = Literal["true-visibility", "true-masks", "true-masks-and-things", "true-attributes", "true-gait"]
+Oracle = Literal[
+    "true-visibility", "true-masks", "true-masks-and-things", "true-mask-pooling", "true-attributes", "true-gait"
+]
 ORACLES: tuple[Oracle, ...] = get_args(Oracle)
-"""Controls that know the truth of a drawn data set: frames weighted by their true visible share, features pooled under
-the true mask of the person (and of what the person carries), true attributes or true gait joined to the descriptor."""
+"""Controls that know the truth of a drawn data set: frames weighted by their true visible share, frames painted outside
+the true mask of the person (and of what the person carries), the last map pooled under it, true attributes or true gait
+joined to the descriptor."""
 
 UntrainedControl = Literal[Oracle, "shuffled-labels"]
 UNTRAINED_CONTROLS: tuple[UntrainedControl, ...] = get_args(UntrainedControl)

@@ -21,6 +21,7 @@ CONTROL_LABELS: dict[str, str] = {
     "true-visibility": "true visible share",
     "true-masks": "true masks",
     "true-masks-and-things": "true masks and things carried",
+    "true-mask-pooling": "true masks, last map",
     "true-attributes": "true attributes",
     "true-gait": "true gait",
     "shuffled-labels": "shuffled labels",

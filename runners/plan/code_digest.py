@@ -104,7 +104,8 @@ _FIXED: Mapping[str, Kind] = {
             "runners.training.stage",
         )
     ),
-    "masked": Kind(("runners.oracles.mask_features", "datasets.frames.open", "datasets.frames.shared")),
+    "masked": Kind(("runners.oracles.true_mask_pooling", "datasets.frames.open", "datasets.frames.shared")),
+    "painted": Kind(("runners.oracles.painted_frames", "datasets.frames.open", "datasets.frames.shared")),
     "start": Kind(("runners.pretraining.train", "runners.training.loop")),
     "examine": Kind(("protocols.admission", "protocols.cost.measure", "runners.training.stage")),
     "judge": Kind(("runners.pipeline.job", "runners.evaluation.score", "runners.pipeline.ground_truth")),

@@ -11,6 +11,9 @@ from runners.errors import NotPossible, RunError
 CHOICES = ("none", "default", "all")
 """What may stand for controls, in place of their names."""
 
+ON_REQUEST: tuple[UntrainedControl, ...] = ("true-masks-and-things",)
+"""Left out by default: a pass of the trunk for a second answer to a question that another control answers."""
+
 
 def controls_for(arm: Arm, wanted: str | Sequence[str]) -> tuple[Control, ...]:
     """Controls of causes that apply to an arm: all to one that claims to use time, uniform weights to any that attends.
@@ -65,7 +68,8 @@ def untrained_controls(
     Args:
         card: the paper.
         arms: that are run.
-        wanted: as in `controls_for`; ``default`` and ``all`` are all that there are.
+        wanted: as in `controls_for`; ``all`` are all that there are, ``default`` those that are not
+            `ON_REQUEST`.
         truth: whether the truth of the data is known; without it there are no oracles.
 
     Raises:
@@ -73,7 +77,10 @@ def untrained_controls(
         NotPossible: oracles were named, and nothing is known of the data.
     """
     names, words = named_controls(wanted), _words(wanted)
-    chosen = tuple(c for c in UNTRAINED_CONTROLS if words != ("none",) and (not names or c in names))
+    left_out: tuple[UntrainedControl, ...] = ()
+    if len(words) == 1:
+        left_out = {"none": UNTRAINED_CONTROLS, "default": ON_REQUEST}.get(words[0], ())
+    chosen = tuple(c for c in UNTRAINED_CONTROLS if c not in left_out and (not names or c in names))
     if not truth:
         oracles = [c for c in chosen if c in ORACLES]
         if names and oracles:

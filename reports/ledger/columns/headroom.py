@@ -19,7 +19,9 @@ ORACLES_OF: dict[Mechanism, tuple[Oracle, ...]] = {
     "motion": ("true-gait",),
     "attributes": ("true-attributes",),
 }
-"""Controls that are a perfect version of a mechanism; repair has the unoccluded twins, images have the videos."""
+"""Controls that are a perfect version of a mechanism; repair has the unoccluded twins, images have the videos.
+
+The last map pooled under true masks is none of masks: by then most of the frame is mixed into each of its places."""
 
 VIDEOS = "V2V"
 TWINS = "unoccluded twins"

@@ -35,10 +35,12 @@ def colour(job: Job, values: list[float]) -> Group:
     return group(job, "colour", values, (0,), control="colour", label="Stripe colours")
 
 
-def oracle(job: Job, gain: float, swing: float = 0.0, seeds: tuple[int, ...] = (0, 1)) -> Group:
+def oracle(
+    job: Job, gain: float, swing: float = 0.0, seeds: tuple[int, ...] = (0, 1), control: str = "true-gait"
+) -> Group:
     values = [value + gain + sign * swing for value, sign in zip(BASE, (1, -1) * 40, strict=True)]
-    facts = {"arm": "baseline", "label": "Baseline", "control": "true-gait", "of": "baseline"}
-    return group(job, "baseline-true-gait", values, seeds, **facts)
+    facts = {"arm": "baseline", "label": "Baseline", "control": control, "of": "baseline"}
+    return group(job, f"baseline-{control}", values, seeds, **facts)
 
 
 def dealt(job: Job, values: list[float]) -> Group:
@@ -53,6 +55,13 @@ def test_all_controls_that_come_out_as_they_have_to_pass(job: Job) -> None:
     }  # fmt: skip
     assert "All 3 controls" in in_words(tuple(found.values()))
     assert "a random order 2.1 %" in found["Baseline, shuffled labels"].words  # 5 of 500
+
+
+def test_of_true_masks_on_the_last_map_nothing_is_expected(job: Job) -> None:
+    pooling, masks = (oracle(job, -3, control=name) for name in ("true-mask-pooling", "true-masks"))
+    found = checks(job, baseline(job), pooling, masks)
+    assert "Baseline, true masks, last map" not in found
+    assert found["Baseline, true masks"].answer == "failed"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ from tests.reports import fake
 from tests.reports.conftest import EXPERIMENT
 
 GAINS = {
-    "true-visibility": 0.3, "true-masks": 0.1, "true-masks-and-things": 0.12, "true-attributes": 1.2, "true-gait": 0.9,
+    "true-visibility": 0.3, "true-masks": 0.1, "true-masks-and-things": 0.12, "true-mask-pooling": 0.0,
+    "true-attributes": 1.2, "true-gait": 0.9,
     "shuffled-labels": -3.0,
 }  # fmt: skip
 
@@ -88,7 +89,7 @@ def test_they_are_no_rows_of_results_no_arms_and_no_controls_of_a_claim(job_with
     assert len(labels) == len(UNTRAINED_CONTROLS) and not labels & set(map(str, plain.column("arm")))
     assert {group.name for group in job.arms()} == {"baseline", "dtp", "tsa", "gltr"}
     ledger = build_ledger(job)
-    ran = {one.control for claim in ledger.claims for one in (*claim.controls, *claim.beside)}
+    ran = {one.control for claim in ledger.claims for one in claim.causes}
     assert not ran & set(UNTRAINED_CONTROLS)
     found, _ = strata(load_all(uri))
     assert not [entry for one in found for entry in one.every if entry.group.control in UNTRAINED_CONTROLS]

@@ -12,7 +12,7 @@ import methods
 import protocols
 from methods.interface import MapsThenFrames
 from runners.evaluation.encode import EncodedTestSet
-from runners.oracles import mask_features
+from runners.oracles import true_mask_pooling
 from runners.oracles.true_visibility import POWER, RULE, weights_of
 from runners.oracles.weighted_mean import encode_weighted, refused
 from tests.narrow import narrowed
@@ -129,8 +129,8 @@ def test_networks_that_average_frames_are_told_from_others_by_what_they_do() -> 
             network = methods.arm(name, paper).build(5, (64, 32)).eval()
             found = refused(network)
             assert (words in found) if words else not found, (paper, name, found)
-            assert bool(mask_features.refused(network)) == bool(words or not isinstance(network, MapsThenFrames))
+            assert bool(true_mask_pooling.refused(network)) == bool(words or not isinstance(network, MapsThenFrames))
     assert "more over time" in refused(seeded())
     torch.manual_seed(0)
     assert not refused(Averages().eval())
-    assert "one map" in mask_features.refused(Averages().eval())
+    assert "one map" in true_mask_pooling.refused(Averages().eval())

@@ -54,7 +54,7 @@ def test_a_method_without_an_image_network_is_judged_on_every_side(
 def test_oracles_are_scored_on_every_side_and_again_from_what_they_leave(
     tmp_path: Path, tiny_world: Path, brief: Path
 ) -> None:
-    named = ("true-visibility", "true-masks", "true-gait", "shuffled-labels")
+    named = ("true-visibility", "true-masks", "true-mask-pooling", "true-gait", "shuffled-labels")
     more = ("--protocol", "image-to-video", "--arms", "baseline", "--controls", *named)
     assert main(_job(tmp_path, tiny_world, brief, *more)) == 0
     found = {}

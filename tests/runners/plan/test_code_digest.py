@@ -116,10 +116,12 @@ MUST_NOT = {
 
 
 def test_a_constant_of_an_oracle_is_another_result_of_that_oracle_alone() -> None:
+    painted = {"painted", "true-masks", "true-masks-and-things"}
     for name, old, new, kinds in (
         ("true_visibility", "POWER = 16", "POWER = 8", {"true-visibility"}),
         ("true_gait", "WEIGHT = 0.2", "WEIGHT = 0.1", {"true-gait"}),
-        ("mask_features", "(truth.occluders == 0)", "True", {"masked", "true-masks", "true-masks-and-things"}),
+        ("visible_masks", "(truth.occluders == 0)", "True", {"masked", "true-mask-pooling", *painted}),
+        ("painted_frames", "] = 1.0", "] = 0.5", painted),
     ):
         text = (HOUSE / f"runners/oracles/{name}.py").read_text()
         assert old in text
