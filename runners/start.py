@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_training(action: argparse.ArgumentParser) -> None:
     action.add_argument("--depth", type=int, default=50, help="of the ResNet, 50 (default) or 18")
     action.add_argument(
-        "--frames", type=int, metavar="N", help="seen in all (default: the recipe's, 160,000 at depth 50)"
+        "--frames", type=int, metavar="N", help="seen in all (default: the recipe's, 140,000 at depth 50)"
     )
     action.add_argument("--seed", type=int, default=0, help="of the training (default 0)")
     action.add_argument("--device", default="auto", help="auto, cpu or cuda")
