@@ -145,7 +145,8 @@ def plan_start(
     if depth not in recipe.depths:
         known = ", ".join(map(str, recipe.depths))
         raise RunError(f"--depth {depth}: expected one of {known}, which {RECIPE_FILE.name} has a length for.")
-    least = recipe.stage.sampler.ids * recipe.stage.sampler.tracklets
+    sampler = recipe.stage.sampler
+    least = sampler.batch or sampler.ids * sampler.tracklets
     wanted = recipe.depths[depth] if frames is None else frames
     if wanted < least:
         raise RunError(f"--frames {wanted}: expected at least one batch, {least}.")

@@ -255,7 +255,7 @@ def test_files_and_terminal_hold_the_same(built: tuple[dict[str, Any], Path]) ->
     assert sum(row["arm"] == "not run" for row in rows) == 8
     text = terminal.page(done, width=110)
     head = text.splitlines()[0].split()
-    assert head[:5] == ["Arm", "Trained", "on", "Tested", "on"]
+    assert head[:6] == ["Arm", "Start", "Trained", "on", "Tested", "on"]
     assert "points of mAP" in text.partition("to win when training and test data are repaired")[0]
     lines = text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("There are"))

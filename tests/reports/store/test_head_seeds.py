@@ -8,7 +8,7 @@ import pytest
 
 from protocols.statistics import paired_difference
 from reports.errors import ReportError
-from reports.ledger.ledger import compare
+from reports.ledger.difference import compare
 from reports.records.result_checks import check_result
 from reports.render.table import Estimate
 from reports.sections.repair.effect import Slice, within

@@ -197,7 +197,7 @@ def test_bad_input_is_one_sentence(
 def test_the_recipe_is_what_the_shipped_starts_were_trained_by() -> None:
     """Worked values: length, batch and losses at the beginning, where nothing is known of 4,000 people."""
     recipe = read_start_recipe()
-    assert recipe.depths == {50: 160_000, 18: 100_000}
-    assert recipe.stage.sampler.ids * recipe.stage.sampler.tracklets == 64
+    assert recipe.depths == {50: 140_000, 18: 100_000}
+    assert (recipe.stage.sampler.batch, dict(recipe.stage.losses)) == (64, {"cross_entropy": 1.0})
     people = sum(synthwalk.preset(name).train_ids for name in recipe.worlds)
     assert math.log(people) == pytest.approx(8.294, abs=1e-3)
