@@ -6,10 +6,10 @@ its traceback, with a line that says where to report it.
 
 import codecs
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final, TextIO
 
 BAD_INPUT: Final = 2
@@ -147,7 +147,7 @@ def prepare_output() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None or getattr(stream, "closed", False):
-            nowhere = Path(os.devnull).open("w", encoding="utf-8", errors="reproid")  # noqa: SIM115 - it is stdout from here on
+            nowhere = io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8", errors="reproid")
             setattr(sys, name, nowhere)
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="reproid")

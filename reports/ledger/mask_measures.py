@@ -104,10 +104,10 @@ def compared(group: Group, name: str, measure: str, against: str) -> MaskCompari
         measure: name of the measure.
         against: the reference, ``untrained`` or ``centre``.
     """
-    ours, theirs = (pooled(group, name, measure, who) for who in ("trained", against))
-    if ours is None or theirs is None:
+    sides = _sides(group, name, measure, against)
+    if sides is None:
         return None
-    who = people(group)
+    (ours, theirs), who = sides, people(group)
     found = compare(measure, ours, theirs, who)
     interval = found.difference.interval
     if interval is None:
@@ -133,13 +133,22 @@ def pairing(group: Group, name: str, measure: str, against: str) -> Pairing | No
         measure: name of the measure.
         against: the reference, ``untrained`` or ``centre``.
     """
-    ours, theirs = (pooled(group, name, measure, who) for who in ("trained", against))
-    if ours is None or theirs is None:
+    sides = _sides(group, name, measure, against)
+    if sides is None:
         return None
+    ours, theirs = sides
     kept = np.isfinite(ours - theirs).all(axis=0)
-    sides = (theirs, ours) if measure in LESS_IS_BETTER else (ours, theirs)
+    better, worse = (theirs, ours) if measure in LESS_IS_BETTER else (ours, theirs)
     seeds = tuple(dict.fromkeys(run.seed for run in explained(group)))
-    return Pairing(sides[0][:, kept], sides[1][:, kept], people(group)[kept], seeds)
+    return Pairing(better[:, kept], worse[:, kept], people(group)[kept], seeds)
+
+
+def _sides(
+    group: Group, name: str, measure: str, against: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """``[S, N]`` values of the trained map and of the reference; ``None`` where one was not recorded."""
+    ours, theirs = (pooled(group, name, measure, who) for who in ("trained", against))
+    return None if ours is None or theirs is None else (ours, theirs)
 
 
 def accuracy(group: Group) -> Table:

@@ -3,6 +3,7 @@
 import html
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,6 +127,7 @@ def test_a_record_says_what_was_known_or_is_refused() -> None:
     arrays = fake.per_query(0.0, 0, "x")
     good = result("true-gait", 0, arrays)
     check_result(good)
-    for bad in ({"words": "x"}, {**good["knows"], "without_truth": "none"}):  # type: ignore[dict-item]
+    wrong: tuple[dict[str, Any], ...] = ({"words": "x"}, {**good["knows"], "without_truth": "none"})
+    for bad in wrong:
         with pytest.raises(Exception, match="knows"):
             check_result(good | {"knows": bad})

@@ -1,6 +1,7 @@
 """People permuted among test tracklets: the task stays what it was, and what is left is chance."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def made(queries_in_gallery: bool = True) -> Split:
             first.setdefault((person, camera), row)
     query = np.array(sorted(first.values()))
     gallery = np.arange(len(test)) if queries_in_gallery else np.setdiff1d(np.arange(len(test)), query)
-    return Split("made", None, (), tracklets, query, gallery, "0" * 32, "1", False)  # type: ignore[arg-type]
+    return Split("made", Path("nowhere"), (), tracklets, query, gallery, "0" * 32, "1", False)
 
 
 def ranked(descriptors: np.ndarray, split: Split) -> Ranking:
