@@ -15,18 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import reader_of
 from datasets.frames.decoded import FrameStore
-from datasets.images import decode
 from datasets.images.transforms import CAFFE_BGR_MEAN, IMAGENET_MEAN, Normalisation
 from methods.interface import FrameThenTime
 from runners.evaluation.encode import TestInputs
 from runners.evaluation.encode_variants import encode_under_protocol
 from runners.oracles.interface import OracleAnswer, OracleInput
-from runners.oracles.visible_masks import Mask, VisibleMasks
-from runners.plan.code_digest import code_digest
+from runners.oracles.visible_masks import Mask, VisibleMasks, pass_inputs
 from runners.plan.step_store import Step, read_json, write_json
-from runners.training.frame_features import extract_frame_features, probe_digest
+from runners.training.frame_features import extract_frame_features
 from runners.training.stage import load_features
 
 Pixels = NDArray[np.uint8]
@@ -115,18 +112,7 @@ def _without(masks: VisibleMasks, store: FrameStore) -> dict[str, int]:
 def _features(network: FrameThenTime, given: OracleInput, inputs: TestInputs, store: FrameStore, mask: Mask) -> Path:
     """The folder of a finished pass over painted frames: ``[F, d]``, and how many frames show nobody."""
     split, steps = given.data.raw, given.data.steps
-    inputs_of_step = {
-        "network": probe_digest(network, store.size, inputs.normalise, inputs.device, inputs.precision),
-        "data": split.fingerprint,
-        "mask": mask,
-        "size": list(store.size),
-        "normalise": inputs.normalise,
-        "precision": inputs.precision,
-        "resize": store.resize,
-        "crop": store.crop,
-        "decoder": decode.version(),
-        "code": code_digest("painted", modules=[reader_of(split.name)]),
-    }
+    inputs_of_step = pass_inputs("painted", network, inputs, store, split) | {"mask": mask}
     step = Step("painted", f"frame features of the test half, painted around the {mask}", inputs_of_step)
     if not steps.done(step):
         with steps.running(step) as folder:

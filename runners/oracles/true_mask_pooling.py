@@ -13,21 +13,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from datasets import reader_of
 from datasets.frames.decoded import FrameStore
-from datasets.images import decode
 from datasets.images.transforms import to_tensor
 from datasets.tracklet import Split
 from methods.interface import FrameThenTime, MapsThenFrames
 from runners.evaluation.encode import TestInputs
 from runners.oracles import weighted_mean
 from runners.oracles.interface import OracleAnswer, OracleInput, OracleRule
-from runners.oracles.visible_masks import VisibleMasks
-from runners.plan.code_digest import code_digest
+from runners.oracles.visible_masks import VisibleMasks, pass_inputs
 from runners.plan.row_spans import Spans
 from runners.plan.step_store import Step, read_json, write_json
 from runners.progress import step_bar
-from runners.training.frame_features import frames_per_batch, probe_digest
+from runners.training.frame_features import frames_per_batch
 from runners.training.sources import autocast, laid_out, mixed
 from runners.training.stage import load_features
 
@@ -62,17 +59,7 @@ def _pooled(network: nn.Module, given: OracleInput, inputs: TestInputs) -> Path:
     """The folder of a finished pass: frame features ``[F, d]`` under the mask, and how many tracklets show none."""
     split, steps, store = given.data.raw, given.data.steps, inputs.store
     assert isinstance(network, FrameThenTime) and isinstance(store, FrameStore)  # see `refused`; the raw test half
-    inputs_of_step = {
-        "network": probe_digest(network, store.size, inputs.normalise, inputs.device, inputs.precision),
-        "data": split.fingerprint,
-        "size": list(store.size),
-        "normalise": inputs.normalise,
-        "precision": inputs.precision,
-        "resize": store.resize,
-        "crop": store.crop,
-        "decoder": decode.version(),
-        "code": code_digest("masked", modules=[reader_of(split.name)]),
-    }
+    inputs_of_step = pass_inputs("masked", network, inputs, store, split)
     step = Step("masked", "frame features of the test half, maps under true masks", inputs_of_step)
     if not steps.done(step):
         with steps.running(step) as folder:

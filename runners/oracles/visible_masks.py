@@ -2,15 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import reader_of
+from datasets.frames.decoded import FrameStore
+from datasets.images import decode
 from datasets.synthwalk.truth import Truth
 from datasets.tracklet import Split
+from methods.interface import FrameThenTime
+from runners.evaluation.encode import TestInputs
 from runners.ground_truth.scenes import BAGS
 from runners.oracles.interface import truth_of
+from runners.plan.code_digest import code_digest
+from runners.training.frame_features import probe_digest
 
 Floats64 = NDArray[np.float64]
 Mask = Literal["person", "person and things"]
@@ -21,6 +28,31 @@ def seen_mask(truth: Truth, mask: Mask) -> NDArray[np.bool_]:
     """What can be seen of the person, or of the person with what is carried: ``[T, H, W]``."""
     seen = (truth.labels > 0) & (truth.occluders == 0)
     return seen & ~np.isin(truth.labels, BAGS) if mask == "person" else seen
+
+
+def pass_inputs(
+    kind: str, network: FrameThenTime, inputs: TestInputs, store: FrameStore, split: Split
+) -> dict[str, Any]:
+    """What decides a pass of a frame network over the test half under masks.
+
+    Args:
+        kind: of the step, whose code counts.
+        network: in eval mode.
+        inputs: how frames reach it.
+        store: of the test half.
+        split: whose test half.
+    """
+    return {
+        "network": probe_digest(network, store.size, inputs.normalise, inputs.device, inputs.precision),
+        "data": split.fingerprint,
+        "size": list(store.size),
+        "normalise": inputs.normalise,
+        "precision": inputs.precision,
+        "resize": store.resize,
+        "crop": store.crop,
+        "decoder": decode.version(),
+        "code": code_digest(kind, modules=[reader_of(split.name)]),
+    }
 
 
 @dataclass(frozen=True)

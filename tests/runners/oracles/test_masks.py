@@ -161,8 +161,7 @@ def even_masks(monkeypatch: pytest.MonkeyPatch, level: bool) -> None:
         return np.full(truth.labels.shape, level)
 
     monkeypatch.setattr(visible_masks, "seen_mask", even)
-    for one in (painted_frames, true_mask_pooling):
-        monkeypatch.setattr(one, "code_digest", lambda *_, **__: f"even {level}")
+    monkeypatch.setattr(visible_masks, "code_digest", lambda kind, **_: f"even {kind} {level}")
 
 
 @pytest.mark.parametrize("name", ["rgb-single-pass", "rgb-snippets", "snippet-vs-full", "image-to-video"])
