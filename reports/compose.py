@@ -10,9 +10,9 @@ from reports.ledger.ledger import build_ledger
 from reports.page import paper_page
 from reports.sections import discovery
 from reports.sections.interface import SectionInput
+from reports.sections.results.provenance import runs
 from reports.sections.results.slices import find
 from reports.sections.results.start_column import starts_by_run, with_starts
-from reports.sections.results.tables import runs
 from reports.store.job import Job
 
 

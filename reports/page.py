@@ -13,7 +13,7 @@ from reports.ledger.ledger import Ledger
 from reports.page_caveats import unverified
 from reports.sections.discovery import sections
 from reports.sections.interface import Section, SectionInput
-from reports.sections.results import slices, splits, tables
+from reports.sections.results import provenance, slices, splits, tables
 from reports.store.job import Job
 
 NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -102,7 +102,7 @@ def _again(given: SectionInput) -> dict[str, Any]:
     return {
         "command": job.tags.get("command", job.any_result["command"]),
         "build_command": build_command(job, [one.attribute["name"] for one in given.slices]),
-        "runs": tables.runs(job),
+        "runs": provenance.runs(job),
     }
 
 

@@ -4,15 +4,15 @@ from typing import Any
 
 from reports.render.table import Table
 from reports.sections.interface import Section, SectionInput
-from reports.sections.results import tables
+from reports.sections.results import provenance
 
 
 def _show(given: SectionInput) -> dict[str, Any]:
-    return {"stages": tables.stages(given.job).visible(), "admission": tables.admission(given.job)}
+    return {"stages": provenance.stages(given.job).visible(), "admission": provenance.admission(given.job)}
 
 
 def _tables(given: SectionInput) -> list[Table]:
-    return [tables.stages(given.job), tables.admission(given.job)]
+    return [provenance.stages(given.job), provenance.admission(given.job)]
 
 
 SECTIONS = (Section("training", "Training", _show, 150, "training.html.j2", _tables),)

@@ -17,7 +17,7 @@ from reports.page import paper_page
 from reports.records.result_checks import check_result
 from reports.render.table import Estimate
 from reports.schema.controls import CONTROL_LABELS
-from reports.sections.results import oracles, tables
+from reports.sections.results import oracles, provenance, tables
 from reports.store.job import Job
 from reports.store.jobs import load_all
 from reports.store.read_job import load_job
@@ -101,7 +101,7 @@ def test_the_rest_of_the_page_is_that_of_a_job_without_them(job_with_oracles: Jo
     store = open_store(fake.fresh(tmp_path / "plain"))
     fake.write(store, seeds=2)
     without = load_job(open_reader(store.uri), EXPERIMENT)
-    for made in (tables.results, tables.stages, tables.admission):
+    for made in (tables.results, provenance.stages, provenance.admission):
         one, other = made(job_with_oracles), made(without)
         assert [row.cells for row in one.rows] == [row.cells for row in other.rows]
         assert one.notes == other.notes

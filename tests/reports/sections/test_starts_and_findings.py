@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from reports.page_caveats import unverified
-from reports.sections.results import tables
+from reports.sections.results import provenance, tables
 from reports.sections.results.start_column import starts_by_run, with_starts
 from reports.store.arm import NOT_RECORDED, ArmRun, Group
 from reports.store.job import Job
@@ -65,7 +65,7 @@ def test_a_finding_stands_below_its_row_and_under_what_was_not_verified(job: Job
 
 def test_files_of_every_other_table_get_the_column_from_the_runs_of_their_rows(job: Job) -> None:
     starts = starts_by_run([job])
-    made = with_starts(tables.runs(job), starts)
+    made = with_starts(provenance.runs(job), starts)
     assert set(made.column("start")) == {"some-start", "scratch", NOT_RECORDED, None}
     assert "start" not in [column.key for column in made.visible().columns]
     assert with_starts(made, starts) is made

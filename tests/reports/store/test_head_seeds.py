@@ -12,7 +12,7 @@ from reports.ledger.difference import compare
 from reports.records.result_checks import check_result
 from reports.render.table import Estimate
 from reports.sections.repair.effect import Slice, within
-from reports.sections.results import tables
+from reports.sections.results import provenance, tables
 from reports.store.arm import Group
 from reports.store.job import Job
 from reports.store.read_job import load_job
@@ -76,7 +76,7 @@ def test_tables_count_trunks_and_heads_and_list_every_run(headed: Job) -> None:
     means = headed.by_name["gltr"].values("mAP").mean(axis=2)
     assert rows["GLTR"]["std_mAP"] == pytest.approx(means.mean(axis=1).std(ddof=1))
     assert rows["GLTR"]["std_heads_mAP"] == pytest.approx(np.sqrt(means.var(axis=1, ddof=1).mean()))
-    runs = tables.runs(headed)
+    runs = provenance.runs(headed)
     assert sorted(zip(runs.column("seed"), runs.column("head"), strict=True)) == sorted(
         [*BALANCED, (0, 0), (1, 0), (2, 0)]
     )
