@@ -20,7 +20,8 @@ from runners.pipeline.selection import main_arms
 
 if TYPE_CHECKING:
     from runners.cli.live_table import Key, Scoreboard
-    from runners.pipeline.job import Job, Outcome
+    from runners.pipeline.job import Job
+    from runners.pipeline.result_files import Outcome
 
 PROTOCOLS = ("rgb-single-pass", "rgb-snippets")
 EXAMPLES = """examples:

@@ -4,72 +4,40 @@ Nothing here knows MLflow or reports; it yields results in the form that both re
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from datasets.attributes import Annotation
 from datasets.frames.open import DECODED_LIMIT
 from datasets.frames.subset import Frames
 from datasets.tracklet import Split
-from files.formats.arrays import load_npz
 from methods.arms import Arm
 from methods.interface import Attends
 from protocols.interface import Protocol
-from protocols.test_time.inputs import snippet_length
-from reports.records.interface import Recorded
 from reports.schema.vocabulary import RAW
 from runners.derived_data import pseudo_labels
 from runners.derived_data.annotations import AnnotatedSplit
 from runners.derived_data.pseudo_labels import Labelled
-from runners.errors import ArmRejected, RunError
-from runners.evaluation import encode, encode_variants, score
-from runners.evaluation.descriptor_set import Tracklets
+from runners.errors import ArmRejected
+from runners.evaluation import encode_variants, score
 from runners.evaluation.permutation import order_record
-from runners.evaluation.saved_descriptors import SCRATCH, drop_scratch, keep
+from runners.evaluation.saved_descriptors import SCRATCH
 from runners.evaluation.score_variants import save_choices, score_variants
 from runners.pipeline.admitted_starts import start_checks
 from runners.pipeline.data_versions import DataVersions
-from runners.pipeline.ground_truth import GroundTruthChecks, records_in
+from runners.pipeline.examination import examine
+from runners.pipeline.ground_truth import GroundTruthChecks
+from runners.pipeline.result_files import Outcome, ResultFiles, load_outcome
 from runners.pipeline.test_inputs import test_inputs_of
 from runners.pipeline.untrained import Untrained, trains_nothing
-from runners.plan.environment import describe
 from runners.plan.plan import card_of, has_head, labels_of, plan_data, plan_stages, with_attribute_groups
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
-from runners.plan.result_steps import colour_step, examine_step, score_step
-from runners.plan.splits import about_split, dataset_record
-from runners.plan.step_store import Step, StepStore, canonical_json, read_json, write_bytes, write_json
+from runners.plan.result_steps import colour_step, score_step
+from runners.plan.step_store import Step, StepStore, canonical_json
 from runners.progress import note
 from runners.training import stage
-
-SCHEMA = 1
-COST_LENGTHS = (8, 64)
-COST_SECONDS = 4.0  # at most, where nothing settles sooner
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One recorded result, as it lies on disk.
-
-    Attributes:
-        result: the record (``reports.records.result.ResultRecord``).
-        per_query: arrays by name.
-        strips: pictures of what was retrieved.
-        train_log: rows of the training curve.
-        fresh: whether it was made now, not found.
-        records: what stands beside the result, by the name of its kind (`reports.records`).
-    """
-
-    result: dict[str, Any]
-    per_query: dict[str, NDArray[Any]]
-    strips: dict[str, Any]
-    train_log: list[dict[str, Any]]
-    fresh: bool
-    records: Mapping[str, Recorded] = field(default_factory=dict)
 
 
 @dataclass
@@ -89,6 +57,7 @@ class Job:
     versions: DataVersions = field(init=False)
     truth: GroundTruthChecks = field(init=False)
     untrained: Untrained = field(init=False)
+    files: ResultFiles = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
 
     def __post_init__(self) -> None:
@@ -102,6 +71,7 @@ class Job:
         )  # fmt: skip
         self.truth = GroundTruthChecks(self.versions, self.config)
         self.untrained = Untrained(self.versions, self.protocol)
+        self.files = ResultFiles(self.config, self.protocol, self.command, self.split, self.annotation, self.truth)
 
     def possible(self, runs: Iterable[ArmRun]) -> list[ArmRun]:
         """Those that can be asked for here: all but controls that train nothing and miss the truth, or a network."""
@@ -220,7 +190,7 @@ class Job:
         step, fresh = self.scored(run, seed, head_seed)
         self.versions.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = [] if trains_nothing(run) else stage.training_log(last, self.steps)
-        return self._load(step, log, fresh)
+        return load_outcome(self.steps.folder(step), log, fresh)
 
     def _arm(self, run: ArmRun, seed: int, measured: set[str]) -> Outcome:
         last, tested = self._plan(run, seed)
@@ -228,47 +198,7 @@ class Job:
         return replace(found, records={**found.records, **self.truth.answers(run, last, tested, measured)})
 
     def _examine(self, run: ArmRun, size: tuple[int, int]) -> dict[str, Any]:
-        """Admission and cost of an arm, before anything is trained for it; its controls share them.
-
-        Raises:
-            ArmRejected: by the protocol.
-        """
-        from protocols.cost import measure
-
-        measured = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
-        step = examine_step(run, size, self.protocol.as_dict(), self.config, measured)
-        if not self.steps.done(step):
-            note(f"examine {run.arm.text}: admission to {self.protocol.name}, operations, latency ...")
-            began = time.monotonic()
-            plain = ArmRun(run.arm)
-            method = stage.build_method(plain, self.split.num_train_ids, 0, size, self.config.device, "fp32").eval()
-            admission = self.protocol.admit(method, size)
-            if not admission.admitted:
-                reason = "; ".join(admission.reasons)
-                raise ArmRejected(
-                    f"{self.protocol.name} does not admit {run.arm.text} ({reason}); nothing was trained for it. "
-                    "Leave the arm out, or score it under another protocol.",
-                    reason,
-                )
-            with self.steps.running(step) as folder:
-                if folder is None:
-                    return self._examined(step)
-                found_cost = measure.measure(
-                    method,
-                    size,
-                    lengths=COST_LENGTHS,
-                    device=self.config.device,
-                    budget_s=COST_SECONDS,
-                    snippet=snippet_length(self.protocol.feed),
-                )
-                examined = {"admission": admission.as_dict(), "cost": found_cost.as_dict()}
-                write_json(folder / "examined.json", examined)
-            note(f"examine {run.arm.text}: admitted ({time.monotonic() - began:.0f} s)")
-        return self._examined(step)
-
-    def _examined(self, step: Step) -> dict[str, Any]:
-        found: dict[str, Any] = read_json(self.steps.folder(step) / "examined.json")
-        return found
+        return examine(run, size, self.protocol, self.config, self.steps)
 
     def _score(
         self,
@@ -301,7 +231,7 @@ class Job:
             "fed": encoded.fed,
             **(order_record(method, inputs, last.seed) if run.arm.temporal and run.control is None else {}),
         }
-        self._write(folder, scores, encoded, store.lengths, about)
+        self.files.write(folder, scores, encoded, store.lengths, about)
 
     def _score_untrained(
         self,
@@ -333,7 +263,7 @@ class Job:
                 "without_truth": found.without_truth,
             },
         }
-        self._write(folder, scores, found.encoded, store.lengths, about, found.split)
+        self.files.write(folder, scores, found.encoded, store.lengths, about, found.split)
 
     def _note_scores(self, run: ArmRun, last: PlannedStage, scores: score.Scores, began: float) -> None:
         note(
@@ -375,10 +305,10 @@ class Job:
             store = self.versions.raw_store("test", size)
             with self.steps.running(step) as folder:
                 if folder is None:
-                    return self._load(step, [], fresh=False)
+                    return load_outcome(self.steps.folder(step), [], fresh=False)
                 encoded = score.colour_described(store, self.protocol)
                 scores = score.score_test_set(encoded, self.split, self.protocol, store)
-                self._write(
+                self.files.write(
                     folder,
                     scores,
                     encoded,
@@ -400,63 +330,7 @@ class Job:
                         "fingerprint": step.fingerprint,
                     },
                 )
-        return self._load(step, [], fresh)
-
-    def _write(
-        self,
-        folder: Path,
-        scores: score.Scores,
-        encoded: encode.EncodedTestSet,
-        lengths: NDArray[np.int64],
-        about: dict[str, Any],
-        scored_as: Split | None = None,
-    ) -> None:
-        result = {
-            "schema": SCHEMA,
-            "paper": self.config.card.key,
-            "profile": self.config.profile,
-            "budget": self.config.budget,
-            "protocol": self.protocol.as_dict(),
-            "dataset": dataset_record(self.split),
-            **about_split(self.split),
-            "metrics": scores.metrics,
-            "intervals": scores.intervals,
-            "conventions": scores.conventions,
-            "ledger": scores.ledger,
-            "slices": scores.slices,
-            **({"sides": scores.sides, "variants": scores.variants} if scores.sides else {}),
-            "environment": {**describe(), "runtime": dict(self.config.runtime)},
-            "command": self.command,
-            **about,
-        }
-        per_query = dict(scores.per_query)
-        hidden = self.truth.hidden_shares(about["seed"]) if self.protocol.repairs else None
-        if hidden is not None:
-            per_query["hidden"] = hidden.shares[self.split.query_index]
-            result["hidden_by"] = hidden.by
-        if self.annotation is not None:
-            codes = self.annotation.codes_of(self.split.query)
-            asked = self.annotation.attributes
-            per_query |= {f"attribute/{one.name}": codes[:, place] for place, one in enumerate(asked)}
-            result["annotation"] = {
-                "name": self.annotation.name,
-                "queries": len(codes),
-                "joined": int((codes >= 0).any(axis=1).sum()),
-                "attributes": [asdict(one) for one in asked],
-                "notices": list(self.annotation.notices),
-            }
-        write_bytes(folder / "per_query.npz", score.to_npz(per_query))
-        write_json(folder / "strips.json", scores.strips)
-        if not about.get("head_seed"):
-            keep(folder, encoded, Tracklets.of(scored_as or self.split, lengths), result)
-        drop_scratch(folder)
-        write_json(folder / "result.json", result)
-
-    def _load(self, step: Step, log: list[dict[str, Any]], fresh: bool) -> Outcome:
-        folder = self.steps.folder(step)
-        arrays = load_npz(folder / "per_query.npz", error=RunError, remedy=stage.AGAIN)
-        result, strips = read_json(folder / "result.json"), read_json(folder / "strips.json")
-        return Outcome(result, arrays, strips, log, fresh, records_in(folder))
+        return load_outcome(self.steps.folder(step), [], fresh)
 
 
 def _signature(run: ArmRun) -> str:

@@ -14,8 +14,9 @@ from runners.errors import NotPossible
 from runners.evaluation.score import check_answers
 from runners.pipeline.admitted_starts import refuse_reserved
 from runners.pipeline.configuration import config_of
-from runners.pipeline.job import Job, Outcome
+from runners.pipeline.job import Job
 from runners.pipeline.request import Request, check_slices
+from runners.pipeline.result_files import Outcome
 from runners.plan.environment import choose_device, command_line, describe
 from runners.plan.splits import check_divisions, dataset_of_job
 from runners.plan.step_store import StepStore

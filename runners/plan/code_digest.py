@@ -107,7 +107,7 @@ _FIXED: Mapping[str, Kind] = {
     "masked": Kind(("runners.oracles.true_mask_pooling", "datasets.frames.open", "datasets.frames.shared")),
     "painted": Kind(("runners.oracles.painted_frames", "datasets.frames.open", "datasets.frames.shared")),
     "start": Kind(("runners.pretraining.train", "runners.training.loop")),
-    "examine": Kind(("protocols.admission", "protocols.cost.measure", "runners.training.stage")),
+    "examine": Kind(("runners.pipeline.examination", "protocols.admission", "protocols.cost.measure")),
     "judge": Kind(("runners.pipeline.job", "runners.evaluation.score", "runners.pipeline.ground_truth")),
 }
 

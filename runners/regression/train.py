@@ -32,7 +32,8 @@ from reports.schema.metrics import split_metric
 from runners.derived_data.annotations import find_annotation
 from runners.errors import NotPossible, RunError, TrainingFailed
 from runners.pipeline.configuration import config_of
-from runners.pipeline.job import Job, Outcome
+from runners.pipeline.job import Job
+from runners.pipeline.result_files import Outcome
 from runners.plan.plan import plan_stages
 from runners.plan.plan_types import ArmRun
 from runners.plan.step_store import StepStore

@@ -10,15 +10,15 @@ from torch import nn
 
 from datasets import synthwalk
 from protocols.cost import measure
-from runners.pipeline import job
+from runners.pipeline import examination
 from runners.tracking.mlflow_writer import Store, open_store
 from tests.narrow import FULL, model, narrowed
 from tests.places import PAPERS
 from tests.reports import fake
 
 SHIPPED = {
-    "runners.pipeline.job.COST_SECONDS": job.COST_SECONDS,
-    "runners.pipeline.job.COST_LENGTHS": job.COST_LENGTHS,
+    "runners.pipeline.examination.COST_SECONDS": examination.COST_SECONDS,
+    "runners.pipeline.examination.COST_LENGTHS": examination.COST_LENGTHS,
     "protocols.cost.measure.bare_trunk": measure.bare_trunk,
     "torchvision.models.get_model": FULL,
 }
@@ -35,8 +35,8 @@ def tiny_world(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
 def short_timing() -> Iterator[None]:
     """Latency of networks that learn nothing is nobody's business here; measuring it well has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "COST_SECONDS", 0.05)
-        patch.setattr(job, "COST_LENGTHS", (2, 8))
+        patch.setattr(examination, "COST_SECONDS", 0.05)
+        patch.setattr(examination, "COST_LENGTHS", (2, 8))
         patch.setattr(measure, "bare_trunk", beside)
         yield
 

@@ -19,7 +19,7 @@ from protocols.ranking import average_splits, rank_features
 from reports.store.reader import open_reader
 from runners.errors import NotPossible, RunError
 from runners.evaluation.descriptor_set import read
-from runners.pipeline import job
+from runners.pipeline import examination
 from runners.plan.splits import check_divisions, check_protocol, choose_splits, dataset_of_job
 from runners.plan.step_store import read_json
 from runners.reproduce import main
@@ -51,7 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, pairs: Path) -> Iterator[
     """A job on three of ten divisions; the frames come from camera 1 as whole tracklets."""
     where = tmp_path_factory.mktemp("divided")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "COST_SECONDS", 0.05)
+        patch.setattr(examination, "COST_SECONDS", 0.05)
         assert main(_command(where, pairs, "--splits", "0-1", "5")) == 0
         yield where
 

@@ -1,5 +1,6 @@
 """What really ran while steps were made lies in what their digests cover: no static reading is taken on trust."""
 
+import inspect
 import os
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 import datasets
 import methods
 import protocols
-from runners.pipeline import job as jobs
+from runners.pipeline import examination
 from runners.pipeline.job import Job
 from runners.plan.code_digest import BY_FINGERPRINT, DECIDES_NOTHING, KINDS, closure
 from runners.plan.import_closure import HOUSE, ROOTS, Sources
@@ -36,8 +37,8 @@ class Watch:
         self.code[self.kinds[-1]].add(frame.f_code)
 
     def files(self, *kinds: str) -> set[str]:
-        """Files in which a function was called; the body of a module is none."""
-        called = (code for kind in kinds for code in self.code[kind])
+        """Files in which a function was called; the body of a module or a class, which an import runs, is none."""
+        called = (code for kind in kinds for code in self.code[kind] if code.co_flags & inspect.CO_OPTIMIZED)
         return {code.co_filename for code in called if code.co_name not in NO_FUNCTION}
 
     @contextmanager
@@ -90,7 +91,7 @@ def test_all_that_ran_is_covered(
         runtime={},
     )
     protocol = protocols.load("rgb-single-pass")
-    monkeypatch.setattr(jobs, "COST_LENGTHS", (2,))
+    monkeypatch.setattr(examination, "COST_LENGTHS", (2,))
     monkeypatch.setattr(StepStore, "running", running)
     job = Job(config, split, protocol, StepStore(tmp_path), tmp_path, "test")
     with watch.watching():

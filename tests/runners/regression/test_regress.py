@@ -15,7 +15,7 @@ import torch
 from datasets.sampling import clips
 from runners import regress
 from runners.evaluation import encode
-from runners.pipeline import job
+from runners.pipeline import examination
 from runners.regression import run
 from runners.regression.baseline import Ratio, read_baseline
 from runners.regression.matrix import read_matrix
@@ -43,7 +43,7 @@ def steady() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         fixed = {"latency": Ratio(1.2, 1.1, 1.3), "throughput": Ratio(1.1, 1.0, 1.2)}
         patch.setattr(run, "ratios", lambda *_args, **_named: fixed)
-        patch.setattr(job, "COST_LENGTHS", (2, 4))
+        patch.setattr(examination, "COST_LENGTHS", (2, 4))
         yield
     torch.set_num_threads(threads)
 

@@ -1,0 +1,64 @@
+"""Admission and cost of an arm, asked before anything is trained for it."""
+
+import time
+from typing import Any
+
+from protocols.interface import Protocol
+from protocols.test_time.inputs import snippet_length
+from runners.errors import ArmRejected
+from runners.plan.plan_types import ArmRun, JobConfig
+from runners.plan.result_steps import examine_step
+from runners.plan.step_store import StepStore, read_json, write_json
+from runners.progress import note
+from runners.training.stage import build_method
+
+COST_LENGTHS = (8, 64)
+COST_SECONDS = 4.0  # at most, where nothing settles sooner
+_FILE = "examined.json"
+
+
+def examine(
+    run: ArmRun, size: tuple[int, int], protocol: Protocol, config: JobConfig, steps: StepStore
+) -> dict[str, Any]:
+    """What the protocol looked at, and what the network costs; an arm's controls share it.
+
+    Args:
+        run: the arm, or one of its controls.
+        size: (height, width) of frames.
+        protocol: that admits it.
+        config: of the job.
+        steps: where it is kept.
+
+    Raises:
+        ArmRejected: by the protocol.
+    """
+    from protocols.cost import measure
+
+    measured = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
+    step = examine_step(run, size, protocol.as_dict(), config, measured)
+    if not steps.done(step):
+        note(f"examine {run.arm.text}: admission to {protocol.name}, operations, latency ...")
+        began = time.monotonic()
+        method = build_method(ArmRun(run.arm), config.num_ids, 0, size, config.device, "fp32").eval()
+        admission = protocol.admit(method, size)
+        if not admission.admitted:
+            reason = "; ".join(admission.reasons)
+            raise ArmRejected(
+                f"{protocol.name} does not admit {run.arm.text} ({reason}); nothing was trained for it. "
+                "Leave the arm out, or score it under another protocol.",
+                reason,
+            )
+        with steps.running(step) as folder:
+            if folder is not None:
+                cost = measure.measure(
+                    method,
+                    size,
+                    lengths=COST_LENGTHS,
+                    device=config.device,
+                    budget_s=COST_SECONDS,
+                    snippet=snippet_length(protocol.feed),
+                )
+                write_json(folder / _FILE, {"admission": admission.as_dict(), "cost": cost.as_dict()})
+        note(f"examine {run.arm.text}: admitted ({time.monotonic() - began:.0f} s)")
+    found: dict[str, Any] = read_json(steps.folder(step) / _FILE)
+    return found
