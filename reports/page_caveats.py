@@ -32,7 +32,7 @@ def _data(job: Job) -> list[str]:
             f"The published recipe at full size: this is the {first['profile']} profile, with {height}×{width} "
             "pixels and a shortened training."
         )
-    if first["budget"] != "full":
+    if first["budget"] == "quick":
         found.append(f"The full budget: this is a first look with budget {first['budget']}; expect wider margins.")
     return found
 

@@ -211,7 +211,12 @@ def _transfer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="HxW", help="image size; default: the recipe's")
     parser.add_argument("--seed", type=int, default=0, help="of the training (default 0)")
     parser.add_argument("--profile", choices=PROFILES, default="embedded", help="how it is trained")
-    parser.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipe's short length")
+    parser.add_argument(
+        "--budget",
+        choices=("full", "quick", "long"),
+        default="full",
+        help="lengths of the recipes: quick is short; long takes hours on two cores",
+    )
     add_precision(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")

@@ -53,7 +53,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--size", metavar="HxW", help="image size of the networks; default: their recipes'")
     p.add_argument("--seed", type=int, default=0, help="of networks that have to be trained (default 0)")
     p.add_argument("--profile", choices=PROFILES, default="embedded", help="how they are trained")
-    p.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipes' short lengths")
+    p.add_argument(
+        "--budget",
+        choices=("full", "quick", "long"),
+        default="full",
+        help="lengths of the recipes: quick is short; long takes hours on two cores",
+    )
     add_precision(p)
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     p.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")

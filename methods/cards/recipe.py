@@ -199,6 +199,7 @@ class Stage:
             then half of every batch is of each (attribute transfer).
         normalise: ``imagenet`` mean and deviation, or ``bgr-mean`` (BGR order, mean subtracted).
         quick: the length under the quick budget.
+        long: the length under the long budget, in which the paper's mechanism has what it needs: hours on two cores.
         head: trained anew for each head seed on the same trunk; the stages before it are of the trunk seed. It starts
             from other weights, and whatever follows it in its recipe is a head stage too.
     """
@@ -221,6 +222,7 @@ class Stage:
     normalise: Literal["imagenet", "bgr-mean"] = "imagenet"
     schedule: Schedule = Schedule()
     quick: Length | None = None
+    long: Length | None = None
     head: bool = False
 
     def __post_init__(self) -> None:

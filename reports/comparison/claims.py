@@ -62,7 +62,7 @@ KEYS: dict[str, str] = {
     "synthetic": "whether the data are drawn: then the answers are about them, see note; null unless run",
     "protocol": "protocol that judged, with its version as in rgb-snippets v1; null unless run",
     "profile": "embedded or paper; null unless run",
-    "budget": "full or quick; null unless run",
+    "budget": "full, quick or long; null unless run",
     "seeds": "seeds that were compared",
     "experiment": "MLflow experiment; null unless run",
     "parent_id": "MLflow parent run of the job; null unless run",

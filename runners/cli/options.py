@@ -50,7 +50,12 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         default="embedded",
         help="embedded: minutes on a CPU; paper: the published recipe",
     )
-    group.add_argument("--budget", choices=("full", "quick"), default="full", help="quick: the recipes' short lengths")
+    group.add_argument(
+        "--budget",
+        choices=("full", "quick", "long"),
+        default="full",
+        help="lengths of the recipes: quick is short; long takes hours on two cores",
+    )
     group.add_argument(
         "--pretrained",
         choices=("card", "synthwalk", "imagenet", "none"),

@@ -11,11 +11,12 @@ from runners.plan.stage_length import length_of
 
 def adapted(stage: Stage, config: JobConfig) -> Stage:
     """A stage of a card with the length and the plain start that the job gives it."""
-    if config.budget == "quick" and stage.quick is not None:
-        stage = replace(stage, length=stage.quick)
+    other = {"full": None, "quick": stage.quick, "long": stage.long}[config.budget]
+    if other is not None:
+        stage = replace(stage, length=other)
     if stage.start in PLAIN_STARTS:
         stage = replace(stage, start=_plain_start(stage, config))
-    return shortened(replace(stage, quick=None), config.lengths)
+    return shortened(replace(stage, quick=None, long=None), config.lengths)
 
 
 def _plain_start(stage: Stage, config: JobConfig) -> str:

@@ -189,7 +189,7 @@ def _stage(
     scores = plan_scores(seed, config) if stage.seen == "unoccluded" else None
     starts = starts_for(run, config) if stage.start == "synthwalk" else {}
     inputs = {
-        "stage": {name: value for name, value in dataclasses.asdict(stage).items() if name != "head"},
+        "stage": {name: value for name, value in dataclasses.asdict(stage).items() if name not in ("head", "long")},
         "method": run.arm.method,
         "settings": run.arm.settings(),
         "control": control,

@@ -18,7 +18,7 @@ from runners.plan.data_names import RepairerText
 from runners.plan.environment import Precision
 from runners.plan.step_store import Step
 
-Budget = Literal["full", "quick"]
+Budget = Literal["full", "quick", "long"]
 Start = Literal["card", "synthwalk", "imagenet", "none"]
 
 
@@ -48,7 +48,7 @@ class JobConfig:
     Attributes:
         card: the paper's card.
         profile: ``embedded`` or ``paper``.
-        budget: ``full``, or ``quick`` for the short lengths of the recipes.
+        budget: ``full``, or ``quick`` and ``long`` for the other lengths of the recipes.
         pretrained: ``card`` follows the recipe; the others replace what it starts from.
         size: (height, width), or None for the recipe's.
         num_ids: training identities.

@@ -86,7 +86,7 @@ class Store(Runs):
             profile: ``"embedded"`` or ``"paper"``.
             command: the command line that makes the job again.
             environment: machine, libraries, ``code_sha``, ``dirty``, ``device``; plain data.
-            budget: ``"full"`` or ``"quick"``.
+            budget: ``"full"``, ``"quick"`` or ``"long"``.
 
         Returns:
             The parent's run id.
