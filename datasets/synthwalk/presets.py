@@ -183,7 +183,25 @@ _START = World(  # of training people, many and seen briefly; the test half is s
 )
 
 PRESETS: dict[str, World] = {
-    "embedded": World(),
+    "embedded": World(
+        name="embedded-2",
+        train_ids=600,
+        test_ids=160,
+        distractors=20,
+        junk=8,
+        cameras_per_person=((2, 0.6), (3, 0.4)),
+        second_tracklet=0.0,
+        length_median=12.0,
+        length_spread=0.45,
+        length_min=4,
+        length_max=40,
+        train_cameras_per_person=((2, 1.0),),
+        train_length_median=7.0,
+        occluded_share=0.6,
+        crowd_share=0.2,
+        loose_boxes=0.15,
+    ),
+    "embedded-1": World(),
     "tiny": World(
         name="tiny",
         train_ids=8,
