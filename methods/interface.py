@@ -250,3 +250,15 @@ class Explains(Protocol):
         Others are masks ``[B, T, h, w]`` in [0, 1].
         """
         ...
+
+
+@runtime_checkable
+class ExplainsFeatures(Protocol):
+    """A `FrameThenTime` method whose `Explains` needs no more of a frame than its features.
+
+    It spares a pass of the frame network. ``explain`` must equal ``explain_features`` of ``frame_features``.
+    """
+
+    def explain_features(self, features: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """As `Explains.explain`, from frame features ``[B, T, d]``."""
+        ...

@@ -170,11 +170,15 @@ class WeighingADFD(ADFD):
         self.uniform = on
 
     def explain(self, clips: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """As `explain_features`, from clips ``[B, T, 3, H, W]``."""
+        return self.explain_features(self._frames(clips, mask), mask)
+
+    def explain_features(self, features: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Weights ``[B, T]``: ``frames``, the mean over groups, and ``frames/1``, ``frames/2``, ... of each group.
 
         Where a frame has one weight, ``frames`` stands alone.
         """
-        weights = self.frame_weights(self.cut(self._frames(clips, mask), mask), mask)
+        weights = self.frame_weights(self.cut(features, mask), mask)
         assert weights is not None  # such an ADFD is not made without
         of_groups = enumerate(weights.unbind(dim=2), start=1) if self.options.weights == "segment" else ()
         return {"frames": weights.mean(dim=2), **{f"frames/{k}": each for k, each in of_groups}}

@@ -125,8 +125,12 @@ class PlainAttention(PlainNetwork):
         _attended(self.temporal).uniform = on
 
     def explain(self, clips: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """As `explain_features`, from clips ``[B, T, 3, H, W]``."""
+        return self.explain_features(self._frames(clips, mask)[0], mask)
+
+    def explain_features(self, features: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """``frames``: TA's weights ``[B, T]``."""
-        return {"frames": _attended(self.temporal).weights(self._frames(clips, mask)[0], mask)}
+        return {"frames": _attended(self.temporal).weights(features, mask)}
 
 
 class CosamNetwork(Network):

@@ -207,6 +207,10 @@ class AttentiveGLTR(GLTR):
         self._attention().uniform = on
 
     def explain(self, clips: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """As `explain_features`, from clips ``[B, T, 3, H, W]``."""
+        return self.explain_features(self._frames(clips, mask), mask)
+
+    def explain_features(self, features: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """``frames``: the attention that each frame receives, averaged over the real frames that give it.
 
         Rows sum to 1. With ``softmax_axis = query`` every frame gives away the same, so the weights are
@@ -214,7 +218,7 @@ class AttentiveGLTR(GLTR):
         """
         attention = self._attention()
         assert isinstance(self.temporal, GlobalLocalHead)  # as it has attention
-        x = self.temporal.local(self._frames(clips, mask), mask)
+        x = self.temporal.local(features, mask)
         return {"frames": masked_mean(attention.weights(x, mask), mask)}
 
     def _attention(self) -> SelfAttention:

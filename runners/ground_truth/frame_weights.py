@@ -14,7 +14,7 @@ from datasets.images.transforms import Normalisation, to_tensor
 from datasets.sampling.snippets import snippets
 from datasets.synthwalk.truth import load_truth
 from datasets.tracklet import Split, Tracklet
-from methods.interface import Explains, FixedClip
+from methods.interface import Explains, ExplainsFeatures, FixedClip, FrameThenTime
 from protocols.errors import ProtocolError
 from protocols.ground_truth import frame_weights
 from runners.errors import RunError
@@ -26,6 +26,8 @@ from runners.plan.plan_types import ArmRun, JobConfig, PlannedStage
 from runners.plan.result_steps import weights_step
 from runners.plan.step_store import Step
 from runners.progress import note, step_bar
+from runners.training import stage
+from runners.training.frame_features import Floats as Features
 from runners.training.frame_features import frames_per_batch
 from runners.training.sources import autocast
 
@@ -89,6 +91,7 @@ def weigh(
     device: str,
     precision: Precision,
     names: Sequence[str] = (),
+    features: Features | None = None,
 ) -> Weighed | None:
     """Hold every weighting of frames that a method shows against the truth, on the test half; None if it shows none.
 
@@ -102,6 +105,7 @@ def weigh(
         device: such as ``cpu``.
         precision: as at test.
         names: of the groups behind the maps ``frames/1``, ``frames/2``, ...; a map keeps its number without.
+        features: ``[F, d]`` of all frames of the store, for an `ExplainsFeatures`, in place of their pixels.
 
     Raises:
         RunError: weights that are no weights of the real frames, naming the map and the tracklet.
@@ -109,7 +113,7 @@ def weigh(
     assert isinstance(network, Explains)  # asked for no other method
     length = network.clip_length if isinstance(network, FixedClip) else None
     found = tracklet_visibility(split, length)
-    weights = _weights(network, found, store, normalise, device, precision)
+    weights = _weights(network, found, store, normalise, device, precision, features)
     if not weights:
         return None
     weights = {_named(name, names): each for name, each in weights.items()}
@@ -186,6 +190,7 @@ def _weights(
     normalise: Normalisation,
     device: str,
     precision: Precision,
+    features: Features | None,
 ) -> dict[str, list[Floats]]:
     """Weights by map, of each tracklet ``[T]``; tracklets of like length go together."""
     lengths = np.array([len(one.frames) for one in found])
@@ -195,11 +200,16 @@ def _weights(
             some = [found[row] for row in batch]
             longest = int(lengths[batch].max())
             places = [np.minimum(np.arange(longest), len(one.frames) - 1) for one in some]  # padding: the last frame
-            pixels = np.stack([store.clip(one.row, one.frames[at]) for one, at in zip(some, places, strict=True)])
-            clips = to_tensor(torch.from_numpy(pixels).to(device), normalise)  # [B, T, 3, H, W]
             mask = torch.from_numpy(np.arange(longest) < lengths[batch, None]).to(device)
-            with autocast(device, precision):
-                maps = network.explain(clips, mask)
+            if features is not None and isinstance(network, ExplainsFeatures):
+                rows = np.stack([store.offsets[one.row] + one.frames[at] for one, at in zip(some, places, strict=True)])
+                with autocast(device, "tf32" if precision == "tf32" else "fp32"):  # as arms are aggregated
+                    maps = network.explain_features(torch.from_numpy(features[rows]).to(device), mask)
+            else:
+                pixels = np.stack([store.clip(one.row, one.frames[at]) for one, at in zip(some, places, strict=True)])
+                clips = to_tensor(torch.from_numpy(pixels).to(device), normalise)  # [B, T, 3, H, W]
+                with autocast(device, precision):
+                    maps = network.explain(clips, mask)
             shown = {name: each for name, each in maps.items() if name == MEAN_MAP or name.startswith(f"{MEAN_MAP}/")}
             for name, values in shown.items():
                 if values.shape != mask.shape:
@@ -272,14 +282,22 @@ def _measure(given: MeasurementInput) -> Weighed | None:
     if not isinstance(trained, Explains):
         return None
     data, last = given.data, given.last
+    store = data.raw_store("test", last.size, last.crop, last.resize)
+    features = None
+    if isinstance(trained, FrameThenTime) and isinstance(trained, ExplainsFeatures):  # extracted to score the arm
+        file = stage.frame_features(
+            trained, "test", data.raw, store, last.stage.normalise, data.steps, data.device, last.precision
+        )
+        features = stage.load_features(file)
     return weigh(
         trained,
         data.raw,
-        data.raw_store("test", last.size, last.crop, last.resize),
+        store,
         normalise=last.stage.normalise,
         device=data.device,
         precision=last.precision,
         names=[group.name for group in last.labels.groups] if last.labels else [],
+        features=features,
     )
 
 

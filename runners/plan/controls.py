@@ -11,8 +11,8 @@ from runners.errors import NotPossible, RunError
 CHOICES = ("none", "default", "all")
 """What may stand for controls, in place of their names."""
 
-ON_REQUEST: tuple[UntrainedControl, ...] = ("true-masks-and-things",)
-"""Left out by default: a pass of the trunk for a second answer to a question that another control answers."""
+ON_REQUEST: tuple[UntrainedControl, ...] = ("true-masks-and-things", "true-mask-pooling")
+"""Left out by default: a pass of the trunk for a second answer to a question that `true-masks` answers."""
 
 
 def controls_for(arm: Arm, wanted: str | Sequence[str]) -> tuple[Control, ...]:

@@ -16,6 +16,7 @@ from methods.cosam.aggregation import AttentivePool
 from methods.interface import (
     Attends,
     Explains,
+    ExplainsFeatures,
     FixedClip,
     FrameThenTime,
     ImageAndVideo,
@@ -290,6 +291,23 @@ def test_what_a_stage_starts_from_fits(case: Case) -> None:
             source = stage.source_of(name)
             if source is not None:
                 assert start[source].shape == value.shape, name
+
+
+@of_the_network
+@torch.no_grad()
+def test_weights_of_frames_follow_from_their_features_where_frames_are_encoded_alone(case: Case) -> None:
+    network = case.network
+    both = isinstance(network, Explains) and isinstance(network, FrameThenTime)
+    assert isinstance(network, ExplainsFeatures) == both, "a pass of the trunk is spared wherever it can be"
+    if not (isinstance(network, ExplainsFeatures) and isinstance(network, Explains)):
+        return
+    assert isinstance(network, FrameThenTime)
+    features = torch.full((*case.mask.shape, network.frame_dim), float("nan"))
+    features[case.mask] = network.frame_features(case.clips[case.mask])
+    expected, found = network.explain(case.clips, case.mask), network.explain_features(features, case.mask)
+    assert list(found) == list(expected)
+    for name, weights in found.items():
+        torch.testing.assert_close(weights, expected[name])
 
 
 @of_the_network

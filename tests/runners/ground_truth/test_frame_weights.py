@@ -124,6 +124,35 @@ def test_the_opposite_has_correlation_minus_1_and_loses(
     assert by_measure(found)["gain"]["high"] < 0
 
 
+class KnowsFeatures(Knows):
+    """The same, told each frame's share as its feature: its pixels are never asked for."""
+
+    def explain(self, clips: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        raise AssertionError("the features were known")
+
+    def explain_features(self, features: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        weights = (0.1 + features[..., 0]) * mask
+        return {"frames": weights / weights.sum(dim=1, keepdim=True)}
+
+
+def test_features_that_are_known_take_the_place_of_pixels(
+    split: Split, store: FrameStore, shares: dict[bytes, float]
+) -> None:
+    visible = np.concatenate([np.nan_to_num(load_truth(split.root, t.key).visible) for t in split.test])
+    features = visible[:, None].astype(np.float32)
+    found = weigh(
+        KnowsFeatures("visible", shares), split, store, normalise="half", device="cpu", precision="fp32",
+        features=features,
+    )  # fmt: skip
+    expected = weighed(Knows("visible", shares), split, store)
+    assert found is not None
+    for name, values in expected.arrays.items():
+        if name in ("person", "key"):
+            np.testing.assert_array_equal(found.arrays[name], values)
+        else:
+            np.testing.assert_allclose(found.arrays[name], values, atol=1e-4)
+
+
 def test_equal_weights_have_0_in_both(split: Split, store: FrameStore, shares: dict[bytes, float]) -> None:
     found = weighed(Knows("uniform", shares), split, store)
     known = found.arrays["frames/correlation"][np.isfinite(found.arrays["frames/correlation"])]
