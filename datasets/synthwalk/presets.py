@@ -141,6 +141,16 @@ def _problems(world: World) -> list[str]:
         found.append(f"distractors and junk must lie between 0 and {MAX_PERSON}")
     if not 0.0 <= world.loose_boxes <= 1.0:
         found.append(f"loose_boxes is {world.loose_boxes}, but boxes are loosened by 0 to 1")
+    if world.style in styles.STYLES:
+        dyes_of = styles.STYLES[world.style].dyes
+        found += [
+            f"{name} is {number}, but the style {world.style} has dyes for {least} to {len(dyes)}"
+            for name, number, least, dyes in (
+                ("top_colours", world.top_colours, 2, dyes_of.tops),
+                ("bottom_colours", world.bottom_colours, 1, dyes_of.bottoms),
+            )
+            if not least <= number <= len(dyes)
+        ]
     if world.lookalike_largest < 2:
         found.append("lookalike_largest is below 2, and one identity alone looks like nobody else")
     return found
@@ -186,15 +196,17 @@ PRESETS: dict[str, World] = {
     "embedded": World(
         name="embedded-2",
         train_ids=600,
-        test_ids=160,
+        test_ids=120,
         distractors=20,
         junk=8,
-        cameras_per_person=((2, 0.6), (3, 0.4)),
+        cameras_per_person=((3, 0.5), (4, 0.5)),
         second_tracklet=0.0,
-        length_median=12.0,
+        length_median=10.0,
         length_spread=0.45,
         length_min=4,
-        length_max=40,
+        length_max=32,
+        motion_share=0.2,
+        lookalike_share=0.3,
         train_cameras_per_person=((2, 1.0),),
         train_length_median=7.0,
         occluded_share=0.6,

@@ -24,7 +24,7 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         help="shuffled time and a per-frame MLP for arms that claim to use time, uniform weights for those that "
         "attend: all for the proposed arm and shuffled time for others (default), all for every arm, or none. With "
         "default and all, also what trains nothing: oracles of the baseline where the truth is known (masks of things "
-        "carried with all alone), and its shuffled labels. Or by name: "
+        "carried, and pooling of the last map, with all alone), and its shuffled labels. Or by name: "
         f"{', '.join((*CONTROLS, *UNTRAINED_CONTROLS))}",
     )
     group.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds, pooled (default %(default)s)")

@@ -37,6 +37,8 @@ def test_what_keeps_its_default_is_no_part_of_the_parameters() -> None:
     ("wrong", "told"),
     [
         ({"train_length_median": 40.0}, "lengths of the train half must satisfy"),
+        ({"top_colours": 11}, r"top_colours is 11, but the style street has dyes for 2 to \d+"),
+        ({"bottom_colours": 0}, "bottom_colours is 0"),
         ({"train_cameras_per_person": ((2, 0.5),)}, "of the train half must add up to 1"),
         ({"train_cameras_per_person": ((4, 1.0),)}, "of the train half asks for more than the 3 cameras"),
         ({"cameras_per_person": ()}, "of the test half must add up to 1"),
