@@ -174,7 +174,7 @@ def test_bad_parameters_end_with_one_sentence(change: dict[str, object], sentenc
 
 
 def test_unknown_presets_and_parameters_name_what_there_is() -> None:
-    with pytest.raises(DataError, match="embedded, tiny, mars-size"):
+    with pytest.raises(DataError, match="embedded, embedded-1, tiny, mars-size"):
         presets.preset("huge")
     with pytest.raises(DataError, match="no parameter 'hight'"):
         presets.preset("tiny", hight=64)
