@@ -156,9 +156,10 @@ def _facts(job: Job) -> list[tuple[str, str]]:
     heads = max(len(group.head_seeds) for group in job.arms())
     dataset, protocol = first["dataset"], first["protocol"]
     drawn = ", drawn" if dataset["synthetic"] else ""
+    version = f", renderer {dataset['version']}" if dataset.get("world") else f" {dataset['version']}"
     computed = list(dict.fromkeys(group.precision for group in job.groups if group.precision))
     return [
-        ("Data set", f"{tables.dataset_label(dataset['name'])} {dataset['version']}{drawn}"),
+        ("Data set", f"{tables.data_label(dataset)}{version}{drawn}"),
         ("Protocol", f"{protocol['name']} v{protocol['version']}"),
         ("Profile", first["profile"] + ("" if first["budget"] == "full" else f", {first['budget']} budget")),
         ("Frames", "×".join(map(str, first["size"]))),

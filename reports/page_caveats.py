@@ -30,7 +30,7 @@ def _data(job: Job) -> list[str]:
         height, width = first["size"]
         found.append(
             f"The published recipe at full size: this is the {first['profile']} profile, with {height}×{width} "
-            "pixels and a shortened training."
+            f"pixels and {'another' if first['budget'] == 'long' else 'a shortened'} training."
         )
     if first["budget"] == "quick":
         found.append(f"The full budget: this is a first look with budget {first['budget']}; expect wider margins.")

@@ -21,6 +21,7 @@ class Provenance:
         seed: of a SynthWalk world, from which its people are drawn whatever they wear; None where nothing was drawn, or
             nothing says so any more.
         style: of a SynthWalk world; empty where there is none.
+        world: what a SynthWalk world is called, such as ``embedded-2``; empty where there is none.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Provenance:
     content: str = ""
     seed: int | None = None
     style: str = ""
+    world: str = ""
 
 
 def provenance_of(split: Split) -> Provenance:
@@ -38,7 +40,7 @@ def provenance_of(split: Split) -> Provenance:
         DataError: a manifest is damaged.
     """
     prints = [split.fingerprint]
-    seed, style = None, ""
+    seed, style, world = None, "", ""
     if split.root.is_dir():
         if (split.root / REPAIRED).is_file():
             source = _read(split, str(REPAIRED)).get("source")
@@ -49,9 +51,10 @@ def provenance_of(split: Split) -> Provenance:
                 stored = _read(split, str(manifest))
                 parameters = stored.get("parameters")
                 seed = stored["seed"] if type(stored.get("seed")) is int else None
-                style = str(parameters.get("style", "street")) if isinstance(parameters, dict) else ""
+                if isinstance(parameters, dict):
+                    style, world = str(parameters.get("style", "street")), str(parameters.get("name", ""))
                 break
-    return Provenance(split.name, split.version, tuple(prints), split.content, seed, style)
+    return Provenance(split.name, split.version, tuple(prints), split.content, seed, style, world)
 
 
 def _read(split: Split, name: str) -> dict[str, Any]:

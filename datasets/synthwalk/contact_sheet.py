@@ -43,8 +43,10 @@ def contact_sheet(root: Path) -> Bytes:
         for person in filter(by_person.get, pair):
             longest = max(by_person[person], key=len)
             rows.append([_frame(split, longest, t % len(longest)) for t in range(COLUMNS)])
-    several = [tracks for person, tracks in by_person.items() if person > 0 and len(tracks) >= 4]
-    rows.append([_clearest(split, tracklet) for tracks in several[:5] for tracklet in tracks[:4]][:COLUMNS])
+    people = [tracks for person, tracks in by_person.items() if person > 0]
+    views = min(4, max(map(len, people), default=1))
+    several = [tracks[:views] for tracks in people if len(tracks) >= views]
+    rows.append([_clearest(split, tracklet) for tracks in several[: COLUMNS // views] for tracklet in tracks])
     alike = [member for group in groups["lookalike"] for member in group if member in by_person]
     rows.append([_clearest(split, by_person[member][0]) for member in alike[:COLUMNS]])
     rows += _occluded(split)

@@ -29,10 +29,13 @@ HALVES: tuple[Half, ...] = get_args(Half)
 class World:
     """All parameters of a SynthWalk world. Two worlds that compare equal render to the same bytes.
 
+    The defaults are SynthWalk 1, preset ``embedded-1``; the default world of the suite is the preset ``embedded``.
     Lengths are frames, shares and probabilities lie in [0, 1].
 
     Attributes:
-        name: what the preset is called; part of the manifest.
+        name: what the world is called, in its manifest, in records of it and in the name of its folder. The presets
+            ``embedded`` and ``embedded-1`` are worlds called ``embedded-2`` and ``embedded``, so what is recorded of
+            the two stays apart.
         version: of the renderer; only the current `VERSION` can be rendered.
         seed: of everything random. Seeds from 101 on served for tuning, those of `RESERVED_FOR_START` serve for
             starting weights; the default 1 never did.
@@ -264,9 +267,9 @@ PRESETS: dict[str, World] = {
     "start-street": replace(_START, name="start-street", seed=901, style="street"),
     "start-hall": replace(_START, name="start-hall", seed=902, style="hall"),
 }
-"""Ready-made worlds: the default; one of seconds for tests; one with the counts of MARS; one in another style, of many
-different people seen briefly, from which attributes are learned that are then transferred (its test half are the people
-held out); and two that starting weights are trained on."""
+"""Ready-made worlds: the default, SynthWalk 2; the default before it, SynthWalk 1; one of seconds for tests; one with
+the counts of MARS; one in another style, of many different people seen briefly, from which attributes are learned that
+are then transferred (its test half are the people held out); and two that starting weights are trained on."""
 
 
 def preset(name: str, **changes: Any) -> World:

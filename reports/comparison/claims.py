@@ -19,7 +19,7 @@ from reports.ledger.columns.cause import CAUSE_NAMES, CauseAnswer, CauseName
 from reports.ledger.ledger import SYNTHETIC, Ledger, build_ledger, made_under
 from reports.render.estimate import estimate
 from reports.render.table import Estimate
-from reports.sections.results.tables import dataset_label
+from reports.sections.results.tables import data_label
 from reports.store.job import Job
 from reports.store.jobs import Across, paper_of
 
@@ -330,5 +330,5 @@ def headline(found: Sequence[Judged]) -> str:
         return f"None of {total} was judged."
     tally = Counter(str(one.gain) for one in decided)
     parts = [f"{tally[which]} {which}" for which in GAINS if tally[which]]
-    where = sorted({dataset_label(one.job.any_result["dataset"]["name"]) for one in decided if one.job})
+    where = sorted({data_label(one.job.any_result["dataset"]) for one in decided if one.job})
     return f"Of {total}, {len(decided)} gains were measured on {' and '.join(where)}: {', '.join(parts)}."

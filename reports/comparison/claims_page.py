@@ -14,7 +14,7 @@ from reports.ledger.ledger import SYNTHETIC, rule_of
 from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.controls import CONTROL_LABELS
 from reports.schema.metrics import METRIC_LABELS
-from reports.sections.results.tables import dataset_label, split_count
+from reports.sections.results.tables import data_label, dataset_label, split_count
 from reports.store.job import Job
 from reports.store.jobs import Across
 
@@ -194,7 +194,7 @@ def under(job: Job) -> str:
     budget = "" if first["budget"] == "full" else f", {first['budget']}"
     protocol = f"{first['protocol']['name']} v{first['protocol']['version']}"
     splits = f" ({split_count(job)})" if job.splits else ""
-    return f"{dataset_label(first['dataset']['name'])}{splits}, {protocol}, {first['profile']}{budget}"
+    return f"{data_label(first['dataset'])}{splits}, {protocol}, {first['profile']}{budget}"
 
 
 def _paper(

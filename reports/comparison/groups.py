@@ -115,8 +115,8 @@ class Stratum:
 
     @property
     def dataset_label(self) -> str:
-        """Name of the data set as its authors write it."""
-        return tables.dataset_label(self.any_result["dataset"]["name"])
+        """Name of the data set as its authors write it, with the world where one was drawn."""
+        return tables.data_label(self.any_result["dataset"])
 
     @property
     def synthetic(self) -> bool:

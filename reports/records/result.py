@@ -45,13 +45,14 @@ class ProtocolRecord(TypedDict):
 
 
 class DatasetRecord(TypedDict):
-    """Which data: ``fingerprint`` is the 32 hex digits of the manifest."""
+    """Which data: ``fingerprint`` is the 32 hex digits of the manifest, ``world`` what a drawn world is called."""
 
     name: str
     version: str
     fingerprint: str
     synthetic: bool
     counts: dict[str, int]
+    world: NotRequired[str]
 
 
 class SideRecord(TypedDict):

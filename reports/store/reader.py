@@ -36,7 +36,7 @@ NOISY = {
     "mlflow.store.db.utils": logging.CRITICAL,
     "mlflow.tracking.fluent": logging.WARNING,
 }
-TAGS = ("paper", "arm", "control", "of", "seed", "head_seed", "split", "method", "profile", "budget", "start",
+TAGS = ("paper", "arm", "control", "of", "seed", "head_seed", "split", "world", "method", "profile", "budget", "start",
         "trained_on", "tested_on", "code_sha", "device", "fingerprint")  # fmt: skip
 
 

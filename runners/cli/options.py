@@ -61,7 +61,7 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         choices=("card", "synthwalk", "imagenet", "none"),
         default="card",
         help="starting weights: as the recipe says (default); synthwalk, those of this suite (docs/start.md); "
-        "imagenet, through torchvision; or none, from scratch",
+        "imagenet, through torchvision; or none, initial values",
     )
     group.add_argument(
         "--start",

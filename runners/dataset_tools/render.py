@@ -14,8 +14,9 @@ protocols and your own code can be tried end to end without anybody's pictures. 
 A folder that holds the same set already is left as it is; a run that was cut off leaves nothing half-written.
 
 examples:
-  # the default world at 64x32, in the layout of MARS
+  # the default world (SynthWalk 2) at 64x32, in the layout of MARS; the one that was the default before (SynthWalk 1)
   python -m runners.data render data/synthwalk
+  python -m runners.data render data/synthwalk-1 --preset embedded-1
 
   # another seed and size, fewer people
   python -m runners.data render /tmp/walk --preset tiny --seed 7 --size 128x64 --set test_ids=20

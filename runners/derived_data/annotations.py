@@ -8,6 +8,7 @@ from datasets import attributes
 from datasets.attributes import Annotation, rap
 from datasets.synthwalk.truth import read_json
 from datasets.tracklet import Split
+from runners.derived_data.load import folder_name
 from runners.errors import RunError
 from runners.plan.plan_types import Annotated
 from runners.progress import note
@@ -104,7 +105,7 @@ def _rendered(size: tuple[int, int]) -> Path:
     from datasets.synthwalk.presets import PRESETS
 
     world = replace(PRESETS[WORLD], height=size[0], width=size[1])
-    folder = Path("data") / f"synthwalk-{WORLD}-v{world.version}-{size[0]}x{size[1]}"
+    folder = Path("data") / folder_name(world)
     if not folder.exists():
         note(f"rendering another world, with other people and in another style, into {folder}")
     return synthwalk.render(world, folder)

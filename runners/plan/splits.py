@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import datasets
+from datasets.files.provenance import provenance_of
 from datasets.tracklet import Split
 from protocols.interface import Protocol
 from reports.records.splits import dataset_of_all
@@ -99,13 +100,19 @@ def about_split(split: Split) -> dict[str, Any]:
 
 
 def dataset_record(split: Split) -> dict[str, Any]:
-    """A data set, or one division of it, as results name it."""
+    """A data set, or one division of it, as results name it; of SynthWalk, which world it is too.
+
+    Raises:
+        DataError: the manifest in its folder is damaged.
+    """
+    world = provenance_of(split).world
     return {
         "name": split.name,
         "version": split.version,
         "fingerprint": split.fingerprint,
         "synthetic": split.synthetic,
         "counts": split.counts(),
+        **({"world": world} if world else {}),
     }
 
 

@@ -69,6 +69,7 @@ def common_tags(
     return {
         "dataset": str(dataset["name"]),
         "dataset_version": str(dataset.get("version", "")),
+        **({"world": str(dataset["world"])} if dataset.get("world") else {}),
         "protocol": str(protocol["name"]),
         "protocol_version": str(protocol["version"]),
         "code_sha": str(environment.get("code_sha") or "unknown"),
@@ -311,7 +312,7 @@ def child_note(result: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             f"{what}, seed {result['seed']}{_of_head(result)}, on "
-            f"{dataset['name']} {dataset['version']}{_of_split(result)} under "
+            f"{dataset['name']} {dataset['version']}{_of_world(dataset)}{_of_split(result)} under "
             f"`{protocol['name']}` v{protocol['version']} ({protocol['metric']} distance, "
             f"{protocol['gallery']} gallery, {protocol['ap']} AP).",
             "",
@@ -331,6 +332,11 @@ def child_note(result: Mapping[str, Any]) -> str:
 def _of_head(result: Mapping[str, Any]) -> str:
     """Which head on the trunk of the seed, where it is a further one."""
     return f", head {result['head_seed']}" if result.get("head_seed") else ""
+
+
+def _of_world(dataset: Mapping[str, Any]) -> str:
+    """Which world, where one was drawn."""
+    return f" (world {dataset['world']})" if dataset.get("world") else ""
 
 
 def _of_split(result: Mapping[str, Any]) -> str:

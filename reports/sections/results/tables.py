@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from protocols.vocabulary import WITH_INTERVALS
@@ -42,11 +42,21 @@ def dataset_label(name: str) -> str:
     return DATASET_LABELS.get(name, name)
 
 
+def data_label(dataset: Mapping[str, Any]) -> str:
+    """A recorded data set with the world where one was drawn: ``SynthWalk (embedded-2)``.
+
+    Args:
+        dataset: ``dataset`` of a result record; those of before had no ``world``.
+    """
+    world = f" ({dataset['world']})" if dataset.get("world") else ""
+    return f"{dataset_label(dataset['name'])}{world}"
+
+
 def scored_under(job: Job) -> str:
     """For a caption: data set and protocol, without which a number is none."""
     first = job.any_result
     protocol = first["protocol"]
-    return f"{dataset_label(first['dataset']['name'])}, {protocol['name']} v{protocol['version']}"
+    return f"{data_label(first['dataset'])}, {protocol['name']} v{protocol['version']}"
 
 
 def results(job: Job) -> Table:
@@ -94,7 +104,8 @@ def results(job: Job) -> Table:
     keys = [column.key for column in columns]
     rows = tuple(_result_row(job, group, one, keys, reported) for group, one in zip(job.in_results, timed, strict=True))
     measured = f"{protocol['name']} v{protocol['version']}: {describe_protocol(protocol)}"
-    notes = [f"Measured on {dataset_label(here)} under {measured}. Ranges: 95 % intervals, identities resampled."]
+    drawn = data_label(job.any_result["dataset"])
+    notes = [f"Measured on {drawn} under {measured}. Ranges: 95 % intervals, identities resampled."]
     if heads:
         trunks, each = len(heads[0].seeds), len(heads[0].head_seeds)
         notes.append(

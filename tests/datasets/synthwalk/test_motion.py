@@ -9,7 +9,10 @@ from datasets.synthwalk.world import gait, people, population, skeleton
 from datasets.synthwalk.world.gait import Style, Tempo
 from tests.datasets.synthwalk import motion_probe
 
-TUNING = presets.preset("embedded", seed=101)
+TUNING = presets.preset("embedded-1", seed=101)
+"""Of SynthWalk 1: many of its tracklets hold windows of 16 frames. SynthWalk 2 draws its twins by the same code and has
+two short tracklets a person in training; leaving out a camera then leaves so little of the twin that is asked for that
+features of pure noise reach .39, not .50."""
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +21,12 @@ def crowd() -> population.Population:
     return population.populate(TUNING)
 
 
-def test_both_halves_have_motion_only_twins(crowd: population.Population) -> None:
-    for half, count in (("train", 108), ("test", 100)):
-        members = [who for who in crowd.identities if who.half == half and who.kind == "motion"]
+@pytest.mark.parametrize("name", ["embedded", "embedded-1"])
+def test_both_halves_have_motion_only_twins(name: str) -> None:
+    world = presets.preset(name, seed=101)
+    people = population.populate(world).identities
+    for half, count in (("train", world.train_ids), ("test", world.test_ids)):
+        members = [who for who in people if who.half == half and who.kind == "motion"]
         assert 0.24 <= len(members) / count <= 0.31
 
 

@@ -28,7 +28,10 @@ BEFORE_THERE_WERE_STYLES = {
     "fingerprint": "d40b93f0032a354b2046e5e2f091c654",
     "fingerprint of the default world": "912cfca4cac2c78c832957a318395d64",
 }
-"""Of the renderer of version 1, with the JPEG encoder simplejpeg 1.9.0."""
+"""Of the renderer of version 1, with the JPEG encoder simplejpeg 1.9.0. The default world was SynthWalk 1."""
+
+DEFAULTS = {"embedded": "abdf9e8b0dfe510ab1ac4ca0080a2852", "embedded-1": "9bbd983ec4d705fbf51814b27927242c"}
+"""Fingerprints of SynthWalk 2 and 1 of the renderer of version 2, with the same encoder."""
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +63,10 @@ def test_the_street_has_the_pixels_that_it_had(shots: dict[str, dict[str, trackl
 
 def test_the_street_has_the_fingerprint_that_it_had_but_for_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presets, "encoder", lambda: "simplejpeg 1.9.0")
-    first, default = replace(STREET, version="1"), replace(presets.preset("embedded"), version="1")
+    first, default = replace(STREET, version="1"), replace(presets.preset("embedded-1"), version="1")
     assert presets.fingerprint(first) == BEFORE_THERE_WERE_STYLES["fingerprint"] != presets.fingerprint(STREET)
     assert presets.fingerprint(default) == BEFORE_THERE_WERE_STYLES["fingerprint of the default world"]
+    assert {name: presets.fingerprint(presets.preset(name)) for name in DEFAULTS} == DEFAULTS
     assert presets.fingerprint(HALL) != presets.fingerprint(STREET)
     assert presets.parameters(HALL) == {**presets.parameters(STREET), "style": "hall"}
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,7 +174,7 @@ def test_bad_parameters_end_with_one_sentence(change: dict[str, object], sentenc
 
 
 def test_unknown_presets_and_parameters_name_what_there_is() -> None:
-    with pytest.raises(DataError, match="embedded, tiny, mars-size"):
+    with pytest.raises(DataError, match="embedded, embedded-1, tiny, mars-size"):
         presets.preset("huge")
     with pytest.raises(DataError, match="no parameter 'hight'"):
         presets.preset("tiny", hight=64)
@@ -222,15 +223,38 @@ def test_killed_anywhere_nothing_readable_is_left(tmp_path: Path) -> None:
     assert datasets.load("synthwalk", target).counts()["train_ids"] == 4
 
 
-def test_presets_have_the_promised_sizes() -> None:
-    embedded = population.populate(presets.preset("embedded"))
-    frames = sum(track.length for track in embedded.tracks)
-    assert 20_000 <= frames <= 24_000
-    assert len({t.person for t in embedded.train}) == 108
-    lengths = np.array([track.length for track in embedded.tracks])
-    assert 16 <= np.median(lengths) <= 22
-    assert lengths.min() >= 3
-    assert lengths.max() <= 80
+@pytest.mark.parametrize(
+    ("name", "people", "tracklets", "frames", "medians", "queries"),
+    [
+        ("embedded", (600, 160), (1_200, 417), (9_435, 5_565), (7, 12), 389),
+        ("embedded-1", (108, 100), (451, 485), (10_666, 11_785), (18, 19), 314),
+    ],
+)
+def test_default_worlds_have_the_sizes_that_their_page_states(
+    name: str,
+    people: tuple[int, int],
+    tracklets: tuple[int, int],
+    frames: tuple[int, int],
+    medians: tuple[int, int],
+    queries: int,
+) -> None:
+    """Counts of the table in the page of SynthWalk."""
+    drawn = population.populate(presets.preset(name))
+    halves = (drawn.train, drawn.test)
+    assert tuple(len({t.person for t in half if t.person > 0}) for half in halves) == people
+    assert tuple(map(len, halves)) == tracklets
+    assert tuple(sum(t.length for t in half) for half in halves) == frames
+    assert tuple(np.median([t.length for t in half]) for half in halves) == medians
+    assert len(drawn.queries) == queries
+
+
+def test_in_the_default_world_a_training_person_is_seen_by_two_cameras_once_each() -> None:
+    drawn = population.populate(presets.preset("embedded"))
+    seen = Counter((t.person, t.camera) for t in drawn.train)
+    assert set(seen.values()) == {1}
+    assert set(Counter(person for person, _ in seen).values()) == {2}
+    most = Counter(t.person for t in drawn.test if t.person > 0).values()
+    assert set(most) == {2, 3}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import methods
-from methods.cards.recipe import PROFILES
+from methods.cards.recipe import PLAIN_STARTS, PROFILES
 
 CARD = methods.paper("adfd")
 NUMBERS = {(p.arm, p.dataset, p.metric, p.source): p.value for p in CARD.published}
@@ -97,9 +97,8 @@ def test_labels_of_table_4() -> None:
             assert set(stage.losses) == set(labeller.removeprefix("transfer-").split("-"))
             if stage.start.startswith("arm:"):
                 (first,) = CARD.recipe("transfer-start", profile).stages
-                assert (stage.start, first.start, first.domain) == ("arm:transfer-start", "scratch", "source"), (
-                    "a labeller has not learned from the target's people"
-                )
+                assert (stage.start, first.domain) == ("arm:transfer-start", "source")
+                assert first.start in PLAIN_STARTS, "a labeller has not learned from the target's people"
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -67,6 +67,15 @@ def test_a_single_difference_makes_two_tables(uri: str, what: str, changes: dict
     assert len(found) == 2, what
 
 
+def test_two_worlds_of_one_data_set_stand_in_two_tables_that_say_which(uri: str) -> None:
+    store = open_store(uri)
+    new = fake.DATASET | {"fingerprint": "e" * 32, "world": "embedded-2"}
+    fake_many.job(store, "alpha", {("mean", None, None): 0.0}, seeds={"mean": (0,)})
+    fake_many.job(store, "beta", {("start", None, None): 0.0}, seeds={"start": (0,)}, dataset=new)
+    found, _ = strata(load_all(uri))
+    assert sorted(one.title.split(",")[0] for one in found) == ["SynthWalk", "SynthWalk (embedded-2)"]
+
+
 def test_a_record_that_names_more_empty_facts_of_the_protocol_stays_in_its_table(uri: str) -> None:
     store = open_store(uri)
     fake_many.job(store, "alpha", {("mean", None, None): 0.0}, seeds={"mean": (0,)})
