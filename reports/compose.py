@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.ledger.columns_table import columns_table
-from reports.ledger.ledger import build_ledger
+from reports.ledger.ledger import SYNTHETIC, Ledger, build_ledger
 from reports.page import paper_page
+from reports.render.table import Table
 from reports.sections import discovery
 from reports.sections.interface import SectionInput
 from reports.sections.results.provenance import runs
@@ -48,6 +49,7 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     files |= {
         "ledger.json": json.dumps(ledger.as_dict(), indent=1, sort_keys=True, ensure_ascii=False) + "\n",
         "ledger.csv": ledger.as_csv(),
+        "summary.md": summary(job, ledger, made),
         "tables.json": json.dumps([table.as_dict() for table in made], indent=1, ensure_ascii=False) + "\n",
     }
     facts = {
@@ -59,3 +61,27 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
         **discovery.facts(given),
     }
     return Composed(name, files, facts)
+
+
+def summary(job: Job, ledger: Ledger, made: Sequence[Table]) -> str:
+    """The page in short, as Markdown for a README or a pull request: how it was made, arms, claims, what can be told.
+
+    Args:
+        job: what was recorded.
+        ledger: of the job.
+        made: its tables.
+    """
+    first = job.any_result
+    wanted = [table for table in made if table.name in _IN_SHORT]
+    parts = [f"## {first['paper']}, {ledger.dataset}, `{ledger.protocol}`", "", "```", str(first["command"]), "```", ""]
+    for table in wanted:
+        parts += [f"**{table.caption}**", "", table.as_markdown()]
+    if ledger.checks:
+        parts += ["**Can this run tell?**", ""]
+        parts += [f"- {one.name}: {one.answer}. {one.words}" for one in ledger.checks]
+        parts += [""]
+    parts += [ledger.rule, *([SYNTHETIC] if ledger.synthetic else []), ""]
+    return "\n".join(parts)
+
+
+_IN_SHORT = frozenset({"results", "sides", "four_columns"})

@@ -1,4 +1,4 @@
-"""One table, four outputs: plain data, CSV, LaTeX (booktabs) and text for a terminal.
+"""One table, five outputs: plain data, CSV, LaTeX (booktabs), Markdown, and text for a terminal.
 
 A cell is a text, a number, ``None`` (shown as a dash), an :class:`Estimate`, a number with its interval, or a
 :class:`Marked`, a number that does not hold as it stands.
@@ -212,6 +212,18 @@ class Table:
             lines += [_line(cells, widths, table.columns), *([f"  {row.note}"] if row.note else [])]
         return "\n".join(lines)
 
+    def as_markdown(self) -> str:
+        """A pipe table, for a README or a pull request; notes of a row stand in its first cell."""
+        table = self.visible()
+        lines = ["| " + " | ".join(_markdown(_title(column)) for column in table.columns) + " |"]
+        lines.append("|" + "|".join("---" if column.kind == "text" else "---:" for column in table.columns) + "|")
+        for row in table.rows:
+            cells = [_markdown(shown(column, cell)) for column, cell in zip(table.columns, row.cells, strict=True)]
+            if row.note:
+                cells[0] += f"<br>{_markdown(row.note)}"
+            lines.append("| " + " | ".join(cells) + " |")
+        return "\n".join([*lines, ""])
+
 
 def shown(column: Column, cell: Cell) -> str:
     """A cell as a reader sees it: rounded, with a true minus sign, a dash where there is nothing."""
@@ -287,6 +299,12 @@ def _latex_cell(column: Column, cell: Cell) -> str:
         verdict = f", {cell.verdict}" if cell.verdict else ""
         return f"{latex(number(cell.mean, column))} {{\\scriptsize [{low}, {high}]{verdict}}}"
     return latex(shown(column, cell))
+
+
+def _markdown(text: str) -> str:
+    """A text that a cell of a pipe table may hold: whatever Markdown or HTML would read as a sign is escaped."""
+    signs = {sign: f"\\{sign}" for sign in "\\|*_`~[]#"} | {"<": "&lt;", ">": "&gt;", "\n": " "}
+    return "".join(signs.get(character, character) for character in text)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:

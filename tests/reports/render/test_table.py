@@ -59,3 +59,13 @@ def test_text_is_aligned_and_shows_a_dash_for_nothing() -> None:
     assert "\u22120.2" in lines[2]
     assert lines[3].split() == ["colour", "–", "–", "1"]
     assert len({len(line) for line in lines[1:]}) == 1
+
+
+def test_markdown_has_a_cell_for_every_column_and_signs_are_text() -> None:
+    lines = TABLE.as_markdown().splitlines()
+    assert lines[0] == "| Arm | mAP (%) | Δ | Seeds |"
+    assert lines[1] == "|---|---:|---:|---:|"
+    assert lines[2] == "| gltr\\[tsa=off\\]\\_x | 12.3 \\[10.0, 14.7\\] | \u22120.2 | 3 |"
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {5}
+    odd = Table("t", "", (Column("a", "a|b"),), (Row(("<i>x|y</i>\nz",), note="*n*"),)).as_markdown()
+    assert odd.splitlines() == ["| a\\|b |", "|---|", "| &lt;i&gt;x\\|y&lt;/i&gt; z<br>\\*n\\* |"]
