@@ -104,9 +104,6 @@ class Optimizer:
 
     Attributes:
         decay_norm_and_bias: whether weight decay touches those too.
-        faster: modules, by dotted prefix, that learn at ``times`` the rate: layers that begin from nothing, beside a
-            trunk that begins from good weights.
-        times: see ``faster``.
         fused: all parameters in one pass (Adam and AdamW): the same update but for rounding. On two CPU cores a step of
             32 frames of 64x32 through a ResNet-18 takes a fifth less time.
     """
@@ -116,13 +113,9 @@ class Optimizer:
     weight_decay: float = 0.0
     momentum: float = 0.0
     decay_norm_and_bias: bool = True
-    faster: tuple[str, ...] = ()
-    times: float = 1.0
     fused: bool = False
 
     def __post_init__(self) -> None:
-        if self.times <= 0 or bool(self.faster) != (self.times != 1):
-            raise MethodError("faster names modules and times says how much faster they learn; give both or neither")
         if self.fused and self.kind == "sgd":
             raise MethodError("fused is for adam and adamw")
         if self.lr <= 0 or self.weight_decay < 0 or not 0 <= self.momentum < 1:

@@ -21,7 +21,7 @@ from runners.plan.environment import Precision
 from runners.progress import note, step_bar
 from runners.training import checkpoints
 from runners.training.batches import BatchStream, Picks
-from runners.training.optimizer import build_optimizer, learning_rate, milestone_steps, set_rate, set_trainable
+from runners.training.optimizer import build_optimizer, learning_rate, milestone_steps, set_trainable
 from runners.training.sources import Source
 
 LOG_ROWS = 60  # points of the training curve
@@ -212,7 +212,8 @@ def _update(state: _Progress, training: StageTraining, picks: Picks, batch: Tens
     for each in state.turns:
         if len(state.turns) > 1:
             set_trainable(state.method, each.turn.trains)
-        set_rate(each.optimizer, rate)
+        for group in each.optimizer.param_groups:
+            group["lr"] = rate
         torch.manual_seed(int(generator(training.seed, training.stage.name, "dropout", state.step).integers(2**62)))
         named = training.source.losses(state.method, batch, picks, tuple(each.turn.losses))
         total = sum(weight * named[name] for name, weight in each.turn.losses.items())

@@ -30,24 +30,20 @@ def set_trainable(method: nn.Module, prefixes: tuple[str, ...]) -> None:
 
 
 def build_optimizer(method: nn.Module, wanted: Optimizer) -> torch.optim.Optimizer:
-    """The optimiser over all parameters that require a gradient; ``times`` of a group is for `set_rate`."""
-    kinds: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in method.named_parameters():
-        if parameter.requires_grad:
-            decayed = wanted.decay_norm_and_bias or parameter.ndim > 1  # vectors: biases, scales of normalisation
-            times = wanted.times if trains(wanted.faster, name) else 1.0
-            kinds.setdefault((wanted.weight_decay if decayed else 0.0, times), []).append(parameter)
-    groups = [{"params": found, "weight_decay": decay, "times": times} for (decay, times), found in kinds.items()]
+    """The optimiser over all parameters that require a gradient."""
+    learning = [p for p in method.parameters() if p.requires_grad]
+    if wanted.decay_norm_and_bias:
+        groups = [{"params": learning, "weight_decay": wanted.weight_decay}]
+    else:  # vectors are biases and the scales of normalisation
+        groups = [
+            {"params": [p for p in learning if p.ndim > 1], "weight_decay": wanted.weight_decay},
+            {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+    groups = [group for group in groups if group["params"]]
     if wanted.kind == "sgd":
         return torch.optim.SGD(groups, lr=wanted.lr, momentum=wanted.momentum)
     kind = torch.optim.AdamW if wanted.kind == "adamw" else torch.optim.Adam
     return kind(groups, lr=wanted.lr, fused=wanted.fused)
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Let every group learn at a rate, or at its ``times`` that rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["times"]
 
 
 def learning_rate(peak: float, schedule: Schedule, step: int, total: int, milestones: list[int]) -> float:

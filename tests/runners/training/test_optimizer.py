@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from methods.cards.recipe import Optimizer, Schedule
-from methods.errors import MethodError
-from runners.training.optimizer import build_optimizer, learning_rate, set_rate, set_trainable
+from runners.training.optimizer import build_optimizer, learning_rate, set_trainable
 
 
 def test_step_schedule_divides_at_its_milestones() -> None:
@@ -49,23 +48,3 @@ def test_frozen_parts_keep_their_weights_and_statistics() -> None:
     assert net["trunk"].weight.grad is None
     assert all(p.grad is not None for p in net["head"].parameters())
     assert net["head"][1].num_batches_tracked == 1
-
-
-def test_named_modules_learn_at_a_multiple_of_the_rate_and_no_other() -> None:
-    net = nn.ModuleDict({"trunk": nn.Linear(3, 3), "neck": nn.BatchNorm1d(3), "necklace": nn.Linear(3, 2)})
-    wanted = Optimizer("sgd", 0.5, decay_norm_and_bias=False, faster=("neck",), times=10.0)
-    optimizer = build_optimizer(net, wanted)
-    before = {name: value.detach().clone() for name, value in net.named_parameters()}
-    set_rate(optimizer, 0.01)
-    for value in net.parameters():
-        value.grad = torch.ones_like(value)
-    optimizer.step()
-    for name, value in net.named_parameters():
-        step = 0.1 if name.startswith("neck.") else 0.01
-        torch.testing.assert_close(before[name] - value.detach(), torch.full_like(value, step))
-
-
-def test_a_multiple_for_nobody_and_modules_without_a_multiple_are_refused() -> None:
-    for wrong in ({"times": 10.0}, {"faster": ("neck",)}):
-        with pytest.raises(MethodError, match="give both or neither"):
-            Optimizer("sgd", 0.1, **wrong)
