@@ -64,7 +64,7 @@ def test_rows_that_two_tables_repeat_agree() -> None:
 
 
 def test_default_arms() -> None:
-    assert CARD.default_arms() == ("r50-tp", "cosam", "cosam3")
+    assert CARD.default_arms() == ("r50-tp", "cosam")
     assert CARD.arms["cosam"].role == "proposed"
     assert CARD.constraints.protocol == "rgb-snippets"
     assert not any(arm.temporal for arm in CARD.arms.values())  # co-segmentation is claimed, not order
@@ -107,7 +107,7 @@ def test_every_arm_trains_as_long_on_clips_in_the_embedded_profile() -> None:
     stages = [
         recipe.stages[0] for name, recipe in CARD.recipes["embedded"].items() if name not in ("start", "se-start")
     ]
-    assert len(stages) == 10
+    assert len(stages) == 11
     assert {stage.start for stage in stages} == {"arm:start", "arm:se-start"}
     like = {repr(dataclasses.replace(stage, start="scratch", clip=stages[0].clip, fresh=())) for stage in stages}
     assert len(like) == 1
