@@ -65,6 +65,12 @@ def signed(value: float, decimals: int = 1) -> str:
     return f"{value:+.{decimals}f}".replace("-", "\u2212")
 
 
+def _percent(share: float) -> str:
+    """``34 %``, with a true minus; what rounds to nothing has no sign."""
+    whole = round(100 * share)
+    return f"{whole:d} %".replace("-", "\u2212")
+
+
 def causes_in_short(causes: Sequence[CauseAnswer]) -> str:
     """``order not supported, capacity undecided``; empty without any."""
     return ", ".join(f"{one.name} {one.answer}" for one in causes)
@@ -74,7 +80,7 @@ def headroom_in_short(headroom: Sequence[Headroom]) -> str:
     """``true gait +17.0 (+12.0 to +21.0), share 4 %``, several after one another; the reason where there is none."""
     return "; ".join(
         f"{one.label} {signed(one.difference.mean)} {_range(one.difference)}"
-        + (f", share {100 * one.share:.0f} %" if one.share is not None else ", no share")
+        + (f", share {_percent(one.share)}" if one.share is not None else ", no share")
         if one.difference
         else f"{one.label}: {one.why}"
         for one in headroom
@@ -155,7 +161,7 @@ def _headroom(one: Headroom) -> str:
     gains = f"a perfect version ({one.label}) gains {_points(one.difference)} {_range(one.difference)}"
     if one.share is None:
         return f"{gains}, {one.why}"
-    return f"{gains}, of which it gets {100 * one.share:.0f} %"
+    return f"{gains}, of which it gets {_percent(one.share)}"
 
 
 def _power(power: Power, unit: str) -> str:

@@ -27,7 +27,7 @@ def test_both_halves_have_motion_only_twins(name: str) -> None:
     people = population.populate(world).identities
     for half, count in (("train", world.train_ids), ("test", world.test_ids)):
         members = [who for who in people if who.half == half and who.kind == "motion"]
-        assert 0.24 <= len(members) / count <= 0.31
+        assert world.motion_share - 0.04 <= len(members) / count <= world.motion_share + 0.03
 
 
 def test_twins_share_all_that_one_picture_shows(crowd: population.Population) -> None:

@@ -15,6 +15,7 @@ from datasets import attributes, synthwalk
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import to_tensor
 from protocols.vocabulary import UNTRAINED_CONTROLS
+from runners.plan.controls import ON_REQUEST
 from runners import attributes as command
 from runners.reproduce import main
 from tests.datasets.attributes import rap_folder
@@ -72,9 +73,7 @@ def test_all_parts_are_recorded_and_shown(job: Job) -> None:
     results = [json.loads((step / "result.json").read_text()) for step in job.steps("judge")]
     told = {r["arm"]: r.get("labels") for r in results if r["control"] is None}
     assert told == {"a": None, "f": "annotated", "f-told": "label"}
-    assert {r["control"] for r in results} == {None, "uniform", "colour", *UNTRAINED_CONTROLS} - {
-        "true-masks-and-things"
-    }
+    assert {r["control"] for r in results} == {None, "uniform", "colour", *UNTRAINED_CONTROLS} - {*ON_REQUEST}
     assert {r["of"] for r in results if r["control"] in UNTRAINED_CONTROLS} == {"a"}
 
 
