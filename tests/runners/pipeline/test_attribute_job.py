@@ -15,8 +15,8 @@ from datasets import attributes, synthwalk
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import to_tensor
 from protocols.vocabulary import UNTRAINED_CONTROLS
-from runners.plan.controls import ON_REQUEST
 from runners import attributes as command
+from runners.plan.controls import ON_REQUEST
 from runners.reproduce import main
 from tests.datasets.attributes import rap_folder
 from tests.places import PAPERS
