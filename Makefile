@@ -31,7 +31,7 @@ start: $(STAMP)  ## train starting weights on drawn people, hours on two cores, 
 list: $(STAMP)  ## list papers, arms and claims
 	$(PY) -m runners.reproduce --list
 
-test: $(STAMP)  ## all tests but the slow ones (under 10 minutes on two cores)
+test: $(STAMP)  ## all tests but the slow ones (13 minutes on two cores)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses=4 --dist loadfile $(ARGS)
 
 test-slow: $(STAMP)  ## the tests that train
@@ -41,7 +41,7 @@ N ?= 10000
 fuzz: $(STAMP)  ## N damaged inputs of every format through the commands: make fuzz N=10000
 	REPROID_FUZZ=$(N) OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses=4 tests/fuzz $(ARGS)
 
-regress: $(STAMP)  ## accuracy, cost and time against the stored baseline (12 minutes on two cores without bf16)
+regress: $(STAMP)  ## accuracy, cost and time against the stored baseline (7 minutes on two cores without bf16)
 	$(PY) -m runners.regress --baseline reports/baselines/embedded.json $(ARGS)
 
 lint: $(STAMP)  ## style, types, and the floors of the house
