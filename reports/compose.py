@@ -16,6 +16,9 @@ from reports.sections.results.slices import find
 from reports.sections.results.start_column import starts_by_run, with_starts
 from reports.store.job import Job
 
+_IN_SHORT = frozenset({"results", "sides", "four_columns"})
+"""Tables that stand in the summary."""
+
 
 @dataclass(frozen=True)
 class Composed:
@@ -82,6 +85,3 @@ def summary(job: Job, ledger: Ledger, made: Sequence[Table]) -> str:
         parts += [""]
     parts += [ledger.rule, *([SYNTHETIC] if ledger.synthetic else []), ""]
     return "\n".join(parts)
-
-
-_IN_SHORT = frozenset({"results", "sides", "four_columns"})

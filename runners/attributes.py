@@ -13,7 +13,7 @@ from datasets.attributes import GROUPS, Annotation, Attribute, Join, rap, synthw
 from datasets.tracklet import Split
 from methods.cards.recipe import PROFILES
 from runners.cli.exit_codes import guarded
-from runners.cli.options import add_precision
+from runners.cli.options import add_budget, add_precision
 
 DESCRIPTION = """\
 Attributes of people (hat, backpack, top color, ...): show an annotation and count how it joins with a data set, or make
@@ -211,12 +211,7 @@ def _transfer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="HxW", help="image size; default: the recipe's")
     parser.add_argument("--seed", type=int, default=0, help="of the training (default 0)")
     parser.add_argument("--profile", choices=PROFILES, default="embedded", help="how it is trained")
-    parser.add_argument(
-        "--budget",
-        choices=("full", "quick", "long"),
-        default="full",
-        help="lengths of the recipes: quick is short; long takes hours on two cores",
-    )
+    add_budget(parser)
     add_precision(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")

@@ -13,7 +13,7 @@ from datasets.repaired import names as repairer_names
 from files.formats import json as json_files
 from methods.cards.recipe import PROFILES
 from runners.cli.exit_codes import guarded
-from runners.cli.options import add_precision, chosen_precision
+from runners.cli.options import add_budget, add_precision, chosen_precision
 from runners.errors import NotPossible, RunError
 from runners.pipeline.request import MARS_LAYOUT
 from runners.pipeline.selection import choose_seeds, parse_size
@@ -53,12 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--size", metavar="HxW", help="image size of the networks; default: their recipes'")
     p.add_argument("--seed", type=int, default=0, help="of networks that have to be trained (default 0)")
     p.add_argument("--profile", choices=PROFILES, default="embedded", help="how they are trained")
-    p.add_argument(
-        "--budget",
-        choices=("full", "quick", "long"),
-        default="full",
-        help="lengths of the recipes: quick is short; long takes hours on two cores",
-    )
+    add_budget(p)
     add_precision(p)
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     p.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")

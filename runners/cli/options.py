@@ -50,12 +50,7 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         default="embedded",
         help="embedded: minutes on a CPU; paper: the published recipe",
     )
-    group.add_argument(
-        "--budget",
-        choices=("full", "quick", "long"),
-        default="full",
-        help="lengths of the recipes: quick is short; long takes hours on two cores",
-    )
+    add_budget(group)
     group.add_argument(
         "--pretrained",
         choices=("card", "synthwalk", "imagenet", "none"),
@@ -69,6 +64,16 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         help="starting weights of your own, .safetensors with their card .toml beside them: python -m runners.start",
     )
     add_precision(group)
+
+
+def add_budget(group: argparse._ActionsContainer) -> None:
+    """How long recipes train."""
+    group.add_argument(
+        "--budget",
+        choices=("full", "quick", "long"),
+        default="full",
+        help="lengths of the recipes: quick is short; long takes hours on two cores",
+    )
 
 
 def add_precision(group: argparse._ActionsContainer) -> None:
