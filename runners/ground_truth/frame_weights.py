@@ -201,7 +201,8 @@ def _weights(
             longest = int(lengths[batch].max())
             places = [np.minimum(np.arange(longest), len(one.frames) - 1) for one in some]  # padding: the last frame
             mask = torch.from_numpy(np.arange(longest) < lengths[batch, None]).to(device)
-            if features is not None and isinstance(network, ExplainsFeatures):
+            if features is not None:
+                assert isinstance(network, ExplainsFeatures)  # features are given for no other
                 rows = np.stack([store.offsets[one.row] + one.frames[at] for one, at in zip(some, places, strict=True)])
                 with autocast(device, "tf32" if precision == "tf32" else "fp32"):  # as arms are aggregated
                     maps = network.explain_features(torch.from_numpy(features[rows]).to(device), mask)
