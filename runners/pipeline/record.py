@@ -144,6 +144,7 @@ def record(
                     job.command,
                     {**describe(), "device": setting.device},
                     budget=setting.budget,
+                    changes=setting.changes,
                 )
             store.record_arm(
                 parent,

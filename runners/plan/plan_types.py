@@ -20,6 +20,7 @@ from runners.plan.step_store import Step
 
 Budget = Literal["full", "quick", "long"]
 Start = Literal["card", "synthwalk", "imagenet", "none"]
+DEFAULT_SCORER = "vrstc/baseline"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class JobConfig:
     reader: str
     device: str
     runtime: Mapping[str, Any]
-    scorer: str = "vrstc/baseline"
+    scorer: str = DEFAULT_SCORER
     annotation: Annotated | None = None
     source: Annotated | None = None
     lengths: float = 1.0
@@ -91,6 +92,19 @@ class JobConfig:
                 "This data set has no training tracklets, so no arm can be trained on it: add a part train, or score "
                 "descriptors made elsewhere with `python -m runners.evaluate --descriptors`."
             )
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """What options change for every arm of the job; results that differ in it are never seeds of one arm."""
+        own, size = self.own_start, self.size
+        found = {
+            "start": f"{own.name} {own.sha256[:12]}" if own else "",
+            "pretrained": "" if self.pretrained == "card" else self.pretrained,
+            "precision": self.precision or "",
+            "size": f"{size[0]}x{size[1]}" if size else "",
+            "scorer": "" if self.scorer == DEFAULT_SCORER else self.scorer,
+        }
+        return {name: value for name, value in found.items() if value}
 
 
 @dataclass(frozen=True)

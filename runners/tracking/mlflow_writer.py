@@ -75,6 +75,7 @@ class Store(Runs):
         environment: Mapping[str, Any],
         *,
         budget: str = "full",
+        changes: Mapping[str, str] | None = None,
     ) -> str:
         """Open the parent run of a job, or the one that an earlier start of the same job left.
 
@@ -87,6 +88,8 @@ class Store(Runs):
             command: the command line that makes the job again.
             environment: machine, libraries, ``code_sha``, ``dirty``, ``device``; plain data.
             budget: ``"full"``, ``"quick"`` or ``"long"``.
+            changes: what options change for every arm, such as ``{"pretrained": "none"}``: another job, whose arms are
+                not those of the plain one.
 
         Returns:
             The parent's run id.
@@ -94,7 +97,8 @@ class Store(Runs):
         plain = cards.normalise(card)
         paper = str(plain.get("key", "unknown"))
         identity = [paper, dataset["name"], dataset["fingerprint"], protocol["name"], protocol["version"]]
-        fingerprint = tags_and_metrics.digest([*identity, profile, budget])
+        changed = [f"{name} {value}" for name, value in sorted((changes or {}).items())]
+        fingerprint = tags_and_metrics.digest([*identity, profile, budget, *changed])
         tags = tags_and_metrics.parent_tags(paper, dataset, protocol, environment, profile, budget, command)
         tags["fingerprint"] = fingerprint
         with self._alone():
@@ -103,13 +107,14 @@ class Store(Runs):
             run = self._find(experiment, f"tags.kind = '{PARENT}' and tags.fingerprint = '{fingerprint}'")
             if run is None:
                 name = f"{paper} {profile}" + ("" if budget == "full" else f" {budget}")
+                name = ", ".join([name, *changed])
                 run = self.client.create_run(experiment, run_name=clean(name), tags=cleaned(tags))
             else:
                 self.client.update_run(run.info.run_id, status="RUNNING")
                 self.log(run.info.run_id, tags=tags)
             parent = str(run.info.run_id)
             self._params(run, {"paper": paper, "dataset": dataset["name"], "protocol": protocol["name"],
-                               "profile": profile, "budget": budget})  # fmt: skip
+                               "profile": profile, "budget": budget, **(changes or {})})  # fmt: skip
             self._input(run, dataset)
             files = {"card.json": json_bytes(plain), "environment.json": json_bytes(environment)}
             self._files(parent, files)

@@ -137,3 +137,9 @@ def test_a_pinned_matrix_shortens_every_stage_and_fixes_the_precision() -> None:
     assert (published.stage.schedule.milestones, published.stage.length.epochs) == ((5,), 10)
     with pytest.raises(RunError, match="expected a share above 0"):
         plan_stages(_run("gltr"), 0, _setting(lengths=0.0))
+
+
+def test_options_that_change_every_arm_are_told_and_others_are_not() -> None:
+    assert _setting().changes == _setting(budget="quick", device="cuda", profile="paper").changes == {}
+    changed = _setting(pretrained="none", precision="bf16", size=(128, 64), scorer="vrstc/nl")
+    assert changed.changes == {"pretrained": "none", "precision": "bf16", "size": "128x64", "scorer": "vrstc/nl"}

@@ -140,6 +140,27 @@ def test_arms_with_options_and_several_papers_in_one_experiment_keep_apart(store
     assert "mAP/gltr-tsa-off-branches-2" in store.client.get_run(parent).data.metrics
 
 
+def test_what_options_change_for_every_arm_makes_another_job(store: Store) -> None:
+    """Else seeds from two starts would be pooled as one arm."""
+
+    def begun(**changes: str) -> str:
+        return store.begin(fake.card(), fake.DATASET, fake.PROTOCOL, "embedded", "x", fake.ENVIRONMENT, changes=changes)
+
+    plain, scratch = begin(store), begun(pretrained="none")
+    assert begun() == plain  # as it was named before there were any
+    assert begun(pretrained="none") == scratch
+    assert len({plain, scratch, begun(pretrained="imagenet"), begun(precision="bf16")}) == 4
+    both = begun(precision="bf16", pretrained="none")
+    assert begun(pretrained="none", precision="bf16") == both  # in whatever order
+    run = store.client.get_run(both)
+    assert run.info.run_name == "gltr embedded, precision bf16, pretrained none"
+    assert run.data.params["pretrained"] == "none"
+    for seed in (0, 1, 2):
+        record(store, plain, seed)
+    record(store, scratch, 0)
+    assert [len(store.children(parent)) for parent in (plain, scratch)] == [3, 1]
+
+
 def test_the_cards_order_of_arms_survives(store: Store, tmp_path: Path) -> None:
     path = store.client.download_artifacts(begin(store), "card.json", str(tmp_path))
     assert list(json.loads(Path(path).read_text())["arms"]) == list(fake.card()["arms"])
