@@ -6,6 +6,7 @@ the paper; nothing here has a default that a paper would have to state.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +18,8 @@ from .schema import fill
 PROFILES = ("embedded", "paper")
 PLAIN_STARTS = ("scratch", "imagenet", "synthwalk")
 """What a stage may begin from that is no stage itself."""
+
+_BLOCK = re.compile(r"stem|layer[1-4](\.\d+)?")
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 Filter = Literal["bilinear", "bicubic", "opencv-linear"]
@@ -190,6 +193,9 @@ class Stage:
         takes: where the start calls a module otherwise: prefix here -> prefix there. One module of the start may fill
             several here (TKP: one trunk for its image and its video network).
         trains: module prefixes that learn; ``["*"]`` is all. The rest is frozen, BN statistics included.
+        frozen: the last block of every trunk that keeps the weights it starts from, batch statistics included: a
+            residual block (``layer4.1``), a stage (``layer3``) or the ``stem``. What a frame is up to there need be
+            computed but once for all seeds and arms. Empty freezes none, and so does a run without a start.
         data: ``frames`` (each image alone, as a clip of one frame) or ``clips``.
         losses: name -> weight; the names are those of the method.
         turns: in place of ``trains`` and ``losses``, where networks are trained in turns (adversaries are).
@@ -224,6 +230,7 @@ class Stage:
     quick: Length | None = None
     long: Length | None = None
     head: bool = False
+    frozen: str = ""
 
     def __post_init__(self) -> None:
         if (self.data == "clips") != (self.clip is not None):
@@ -247,6 +254,8 @@ class Stage:
                 f"head = true trains a head on a trunk that is there, but start = {self.start!r}; start from arm:<arm> "
                 "or stage:<name>"
             )
+        if self.frozen and not _BLOCK.fullmatch(self.frozen):
+            raise MethodError(f"frozen = {self.frozen!r} is no block of a trunk; write stem, layer3 or layer4.1")
         if self.takes and plain:
             raise MethodError(f"takes renames modules of a start, but start = {self.start!r} has none")
 

@@ -16,7 +16,7 @@ from ..layers.head import neck
 from ..layers.losses import batch_hard_triplet, compute_losses, cross_entropy
 from ..layers.packing import pack, unpack
 from ..layers.pooling import FramePool
-from ..layers.resnet import Trunk, weighted_average
+from ..layers.resnet import Trunk, up_to, weighted_average
 from .aggregation import HIDDEN, AttendedMean, AttentivePool, GlobalAverage, MeanOfLSTM
 from .cosegmentation import Cosam
 from .options import Options
@@ -44,6 +44,9 @@ class Network(nn.Module):
         self.cosam = nn.ModuleDict(
             {str(block): Cosam(channels >> (LAST_BLOCK - block), sizes[block], options) for block in options.placed}
         )
+        self._behind = {up_to(self.trunk, f"layer{block - 1}")[-1]: str(block) for block in options.placed}
+        if options.placed and isinstance(self.trunk, Trunk):
+            self.trunk.alone = next(iter(self._behind))  # the first COSAM looks at other frames
         self.pool: nn.Module
         self.temporal: nn.Module
         self.descriptor_dim = channels
@@ -77,12 +80,12 @@ class Network(nn.Module):
     def _frames(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """One vector a frame ``[B, T, d]``, and COSAM's spatial masks ``[B, T, h, w]`` by name."""
         seen = {}
-        maps = self.trunk.stem(pack(clips, mask))
-        stages = (self.trunk.layer1, self.trunk.layer2, self.trunk.layer3, self.trunk.layer4)
-        for block, stage in enumerate(stages, start=2):
-            maps = stage(maps)
-            if str(block) in self.cosam:
-                maps, spatial = cast(Cosam, self.cosam[str(block)]).with_mask(maps)
+        maps = pack(clips, mask)
+        for name, step in self.trunk.steps():
+            maps = step(maps)
+            if name in self._behind:
+                block = self._behind[name]
+                maps, spatial = cast(Cosam, self.cosam[block]).with_mask(maps)
                 seen[f"cosam{block}"] = unpack(spatial[:, 0], mask)
         return unpack(self.pool(maps), mask), seen
 
@@ -154,7 +157,8 @@ class CosamNetwork(Network):
         return seen
 
     def _frames(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        real, frames, size = bool(mask.all()), clips.shape[1], tuple(clips.shape[3:])
+        given = isinstance(self.trunk, Trunk) and self.trunk.given  # maps, of frames of the right size
+        real, frames, size = bool(mask.all()), clips.shape[1], self.frame_size if given else tuple(clips.shape[3:])
         if not real or frames != self.clip_length or size != self.frame_size:
             found = f"{frames} frames of {size[0]} x {size[1]}" + ("" if real else " with padding")
             raise MethodError(

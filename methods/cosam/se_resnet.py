@@ -6,7 +6,7 @@ Names are those of the published file, with ``layer0.conv1`` and ``layer0.bn1`` 
 26,039,024 parameters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from files.formats import checkpoint
-from methods.layers.resnet import fill_trunk
+from methods.layers.resnet import STEM, Maps, block_names, fill_trunk
 from methods.layers.state_dict import load_strict, state_of
 
 from ..errors import MethodError
@@ -99,9 +99,16 @@ class SEResNet(nn.Module):
         """``[N, 3, H, W]`` -> ``[N, 64, H / 4, W / 4]``, what layer1 reads."""
         return self.maxpool(self.relu(self.bn1(self.conv1(images))))
 
+    def steps(self) -> Iterator[tuple[str, Maps]]:
+        """The stem and all residual blocks in order, each with its name."""
+        for name in block_names(self):
+            yield name, self.stem if name == STEM else self.get_submodule(name)
+
     def forward(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, 2048, H / 16, W / 16]``, or ``/ 32`` with last stride 2."""
-        return self.layer4(self.layer3(self.layer2(self.layer1(self.stem(images)))))
+        for _, step in self.steps():
+            images = step(images)
+        return images
 
     def load_imagenet(self) -> None:
         """Fill with the ImageNet weights of Cadene's pretrained-models, from torch's folder of checkpoints.

@@ -6,7 +6,7 @@ the same placement.  All convolutions are per frame, so clips travel as the pack
 length a clip: padding is no query and no key, and no batch statistic knows of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import sqrt
 from typing import Any
@@ -17,10 +17,9 @@ from torch.nn import functional
 
 from ..errors import MethodError
 from .packing import pack, unpack
-from .resnet import Trunk
+from .resnet import STAGES, Trunk
 
 PLACES: Mapping[str, tuple[int, ...]] = {"layer2": (1, 3), "layer3": (1, 3, 5)}  # after these residual blocks, from 0
-STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 Attention = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
@@ -167,23 +166,21 @@ class NonLocalTrunk(nn.Module):
             width = _width(self.trunk.get_submodule(stage))
             blocks = {str(i): NonLocal(width, scale) for i in sorted(places[stage])}
             self.nonlocals[stage] = nn.ModuleDict(blocks)
+        self.trunk.alone = next(iter(self._blocks()), self.trunk.alone)  # the first one looks at other frames
 
     def forward(self, clips: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, 3, H, W]`` and ``[B, T]`` bool -> maps of the N real frames, ``[N, channels, h, w]``."""
         lengths = lengths_of(mask)
-        rows = self.trunk.stem(pack(clips, mask))
-        for residual, block in self._steps():
-            rows = residual(rows)
-            if block is not None:
-                rows = block.of_frames(rows, lengths)
+        rows, blocks = pack(clips, mask), self._blocks()
+        for name, step in self.trunk.steps():
+            rows = step(rows)
+            if name in blocks:
+                rows = blocks[name].of_frames(rows, lengths)
         return rows
 
-    def _steps(self) -> Iterator[tuple[nn.Module, NonLocal | None]]:
-        """Residual blocks in order, each with the non-local block that follows it."""
-        blocks = {name: block for name, block in self.nonlocals.named_modules() if isinstance(block, NonLocal)}
-        for stage in STAGES:
-            for name, residual in self.trunk.get_submodule(stage).named_children():
-                yield residual, blocks.get(f"{stage}.{name}")
+    def _blocks(self) -> dict[str, NonLocal]:
+        """Residual block -> the non-local one that follows it."""
+        return {name: block for name, block in self.nonlocals.named_modules() if isinstance(block, NonLocal)}
 
 
 def lengths_of(mask: Tensor) -> list[int]:

@@ -5,7 +5,8 @@ The parameters keep torchvision's flat names (``conv1``, ``bn1``, ``layer1.0.con
 checkpoints of the field map onto it.  ResNet-50 has 23,508,032 parameters here.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -18,6 +19,10 @@ from ..errors import MethodError
 from .state_dict import load_strict
 
 DEPTHS = (18, 34, 50, 101, 152)
+STEM = "stem"
+STAGES = ("layer1", "layer2", "layer3", "layer4")
+
+Maps = Callable[[Tensor], Tensor]
 
 
 class Trunk(nn.Module):
@@ -32,6 +37,12 @@ class Trunk(nn.Module):
 
     Attributes:
         channels: channels of the map, 2048 at depth 50.
+        kept: the last block that has its starting weights still, and will; empty where there is none. The runner
+            writes it (`keep_until`).
+        alone: the last block up to which a frame is encoded by this trunk alone. A network that puts something of its
+            own between blocks writes it.
+        given: the block whose maps ``forward`` takes in place of images; empty for images (`beginning_behind`).
+        entrance: what such maps pass through; it changes nothing, and can be watched.
     """
 
     def __init__(self, depth: int = 50, last_stride: Literal[1, 2] = 2, zero_init_residual: bool = True) -> None:
@@ -47,14 +58,28 @@ class Trunk(nn.Module):
         self.channels: int = net.fc.in_features
         if last_stride == 1:
             _unstride(self.layer4[0])
+        self.kept, self.given = "", ""
+        self.alone = block_names(self)[-1]
+        self.entrance = nn.Identity()
 
     def stem(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, 64, H / 4, W / 4]``, what layer1 reads."""
         return self.maxpool(self.relu(self.bn1(self.conv1(images))))
 
+    def steps(self) -> Iterator[tuple[str, Maps]]:
+        """The stem and all residual blocks in order, each with its name; behind `given`, that name and the entrance."""
+        names = block_names(self)
+        if self.given:
+            yield self.given, self.entrance
+            names = names[names.index(self.given) + 1 :]
+        for name in names:
+            yield name, self.stem if name == STEM else self.get_submodule(name)
+
     def forward(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, channels, H / 32, W / 32]``, or ``/ 16`` with last stride 1."""
-        return self.layer4(self.layer3(self.layer2(self.layer1(self.stem(images)))))
+        for _, step in self.steps():
+            images = step(images)
+        return images
 
     def load_imagenet(self) -> None:
         """Fill with torchvision's first ImageNet weights; errors as in the function of that name."""
@@ -74,6 +99,81 @@ def _unstride(block: BasicBlock | Bottleneck) -> None:
     strided.stride = (1, 1)
     if block.downsample is not None:
         block.downsample[0].stride = (1, 1)
+
+
+def block_names(trunk: nn.Module) -> list[str]:
+    """``stem``, ``layer1.0``, ``layer1.1`` and so on to the last residual block of a ResNet."""
+    stages = ((stage, trunk.get_submodule(stage)) for stage in STAGES)
+    return [STEM, *(f"{stage}.{number}" for stage, blocks in stages for number, _ in blocks.named_children())]
+
+
+def up_to(trunk: nn.Module, last: str) -> list[str]:
+    """Names of a ResNet's blocks up to one, or up to the last one of a stage such as ``layer3``.
+
+    Raises:
+        MethodError: it has no such block.
+    """
+    names = block_names(trunk)
+    ends = [place for place, name in enumerate(names) if name == last or name.startswith(f"{last}.")]
+    if not ends:
+        raise MethodError(f"a trunk has no block {last!r}; it has {', '.join((STEM, *STAGES))}, and {names[-1]} is one")
+    return names[: ends[-1] + 1]
+
+
+def frozen_modules(trunk: nn.Module, last: str) -> list[nn.Module]:
+    """The modules of a ResNet up to a block, see `up_to`; of the stem, its convolution and batch norm."""
+    own = {STEM: [trunk.get_submodule("conv1"), trunk.get_submodule("bn1")]}
+    return [module for name in up_to(trunk, last) for module in own.get(name) or [trunk.get_submodule(name)]]
+
+
+def keep_until(network: nn.Module, lasts: Sequence[str]) -> None:
+    """Tell all trunks of a network how far they have their starting weights.
+
+    Args:
+        network: of any kind.
+        lasts: the last frozen block of each training that it went through, see `up_to`; empty text where none was.
+    """
+    for trunk in (module for module in network.modules() if isinstance(module, Trunk)):
+        known = [up_to(trunk, last) if last else [""] for last in lasts]
+        trunk.kept = min(known, key=len, default=[""])[-1] if all(lasts) else ""
+
+
+def shared_block(network: nn.Module) -> str:
+    """The last block whose maps depend on the frame and the starting weights alone, in every trunk; "" for none.
+
+    Networks that were trained from the same start agree on what is before it, so that it need be computed but once.
+    """
+    trunks = [module for module in network.modules() if isinstance(module, Trunk)]
+    inside = {id(module) for trunk in trunks for module in trunk.modules()}
+    others = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Conv3d) and m.in_channels == 3]
+    if not trunks or any(id(module) not in inside for module in others):
+        return ""
+    if len({trunk.depth for trunk in trunks}) > 1 or not all(trunk.kept for trunk in trunks):
+        return ""
+    names = block_names(trunks[0])
+    return min((name for trunk in trunks for name in (trunk.kept, trunk.alone)), key=names.index)
+
+
+@contextmanager
+def beginning_behind(network: nn.Module, block: str) -> Iterator[None]:
+    """Inside, all trunks of a network take a block's maps ``[N, C, h, w]`` in place of images."""
+    trunks = [module for module in network.modules() if isinstance(module, Trunk)]
+    for trunk in trunks:
+        trunk.given = block
+    try:
+        yield
+    finally:
+        for trunk in trunks:
+            trunk.given = ""
+
+
+def maps_behind(trunk: Trunk, images: Tensor, block: str) -> Tensor:
+    """``[N, 3, H, W]`` -> maps ``[N, C, h, w]`` of a block that `block_names` lists."""
+    for name, step in trunk.steps():
+        images = step(images)
+        if name == block:
+            break
+    return images
 
 
 def global_average(maps: Tensor) -> Tensor:

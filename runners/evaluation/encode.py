@@ -6,6 +6,7 @@ images too. One extraction serves every side and both ways of averaging.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from datasets.images.transforms import Normalisation, to_tensor
 from datasets.sampling.clips import chunked
 from datasets.sampling.snippets import snippets as cut_tracklet
 from methods.interface import FixedClip, FrameThenTime, ImageAndVideo
+from methods.layers.resnet import beginning_behind
 from protocols.interface import Protocol
 from protocols.test_time.inputs import Chunks, Snippets, Variants, WholeSequence
 from protocols.test_time.variants import Choice
@@ -31,7 +33,7 @@ from runners.evaluation.clip_batches import in_batches
 from runners.evaluation.descriptor_set import Writer
 from runners.plan.environment import Precision
 from runners.progress import step_bar
-from runners.training.frame_features import Floats, frames_per_batch
+from runners.training.frame_features import Floats, TrunkMaps, frames_per_batch
 from runners.training.sources import autocast, laid_out
 
 Ints = NDArray[np.int64]
@@ -53,6 +55,7 @@ class TestInputs:
         orders: frame numbers of each tracklet in the order to feed them; the natural one if not given.
         passed: of known features, how many frames there are and how many were put through the trunk to get them; None
             where that was not counted.
+        given: maps of the trunk's frozen part, of all frames, in place of pixels; a `FrameThenTime` has features.
         scratch: folder of this very network and data, where clips are kept until the work is done, so that a run that
             is killed goes on; without one they are in memory only.
     """
@@ -66,6 +69,7 @@ class TestInputs:
     orders: Orders | None = None
     scratch: Path | None = None
     passed: tuple[int, int | None] | None = None
+    given: TrunkMaps | None = None
 
 
 @dataclass(frozen=True)
@@ -285,20 +289,23 @@ def frames_at_once(inputs: TestInputs) -> int:
     return _FEATURES_A_BATCH if inputs.features is not None else frames_per_batch(inputs.store.size)
 
 
-def pixels_ahead(inputs: TestInputs, rows: Sequence[Ints]) -> Iterator[NDArray[np.uint8] | None]:
-    """Frames by row, for each batch of rows; those that have to be decoded are decoded ahead of the network.
+def pixels_ahead(inputs: TestInputs, rows: Sequence[Ints]) -> Iterator[NDArray[Any] | None]:
+    """Frames or maps by row, for each batch of rows; frames to decode are decoded ahead of the network.
 
     None for every batch where features take the place of pixels.
     """
     if inputs.features is not None:
         return iter([None] * len(rows))
+    if inputs.given is not None:
+        maps = inputs.given.maps
+        return (maps[some] for some in rows)
     store = inputs.store
     threads = store.readers if isinstance(store, FrameStore) and store.on_demand else 0
     return ahead(store.gather, rows, threads)
 
 
 def encode_clips(
-    method: nn.Module, inputs: TestInputs, rows: Ints, mask: Tensor, pixels: NDArray[np.uint8] | None = None
+    method: nn.Module, inputs: TestInputs, rows: Ints, mask: Tensor, pixels: NDArray[Any] | None = None
 ) -> Tensor:
     """Frames by row ``[B, T]`` -> ``[B, D]``; ``pixels`` are those of the rows, where they were read before.
 
@@ -307,18 +314,25 @@ def encode_clips(
         inputs: where frames come from.
         rows: of the store, ``[B, T]``.
         mask: ``[B, T]``, true on real frames.
-        pixels: ``[B, T, H, W, 3]``, or None to read them here.
+        pixels: ``[B, T, H, W, 3]``, or maps ``[B, T, C, h, w]`` where ``inputs`` has them; None to read them here.
     """
     if isinstance(method, FrameThenTime):
         assert inputs.features is not None  # the job extracts them for every such method
         with autocast(inputs.device, "tf32" if inputs.precision == "tf32" else "fp32"):  # of float32 features
             return method.aggregate(torch.from_numpy(inputs.features[rows]).to(inputs.device), mask)
-    with autocast(inputs.device, inputs.precision):
+    with autocast(inputs.device, inputs.precision), _beginning(method, inputs):
         return torch.as_tensor(method(_pixels(inputs, rows, pixels), mask))
 
 
-def _pixels(inputs: TestInputs, rows: Ints, pixels: NDArray[np.uint8] | None = None) -> Tensor:
-    """Frames by row, normalised: ``[..., 3, H, W]``."""
+def _beginning(method: nn.Module, inputs: TestInputs) -> AbstractContextManager[None]:
+    """Where a network begins: at its images, or behind the block whose maps there are."""
+    return beginning_behind(method, inputs.given.block if inputs.given else "")
+
+
+def _pixels(inputs: TestInputs, rows: Ints, pixels: NDArray[Any] | None = None) -> Tensor:
+    """Frames by row, normalised: ``[..., 3, H, W]``; or the maps that are given in their place, ``[..., C, h, w]``."""
+    if inputs.given is not None:
+        return torch.from_numpy(inputs.given.maps[rows] if pixels is None else pixels).to(inputs.device)
     frames = torch.from_numpy(inputs.store.gather(rows) if pixels is None else pixels)
     return to_tensor(frames.to(inputs.device), inputs.normalise)
 
@@ -332,7 +346,7 @@ def _encode_images(method: nn.Module, inputs: TestInputs) -> tuple[Floats, str]:
         words = "image network"
 
         def run(batch: Ints) -> Tensor:
-            with autocast(inputs.device, inputs.precision):
+            with autocast(inputs.device, inputs.precision), _beginning(method, inputs):
                 return method.image_descriptor(laid_out(_pixels(inputs, batch), inputs.precision))
     else:
         times = method.clip_length if isinstance(method, FixedClip) else 1

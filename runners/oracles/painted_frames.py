@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import CAFFE_BGR_MEAN, IMAGENET_MEAN, Normalisation
@@ -22,9 +23,11 @@ from runners.evaluation.encode import TestInputs
 from runners.evaluation.encode_variants import encode_under_protocol
 from runners.oracles.interface import OracleAnswer, OracleInput
 from runners.oracles.visible_masks import Mask, VisibleMasks, pass_inputs
+from runners.plan.code_digest import code_digest
 from runners.plan.step_store import Step, read_json, write_json
-from runners.training.frame_features import extract_frame_features
+from runners.training.frame_features import TrunkMaps, extract_frame_features
 from runners.training.stage import load_features
+from runners.training.trunk_maps import trunk_maps
 
 Pixels = NDArray[np.uint8]
 FILE, WITHOUT = "features.npy", "without_person.json"
@@ -93,7 +96,8 @@ def answer(given: OracleInput, mask: Mask) -> OracleAnswer:
     else:
         masks = VisibleMasks.of(split, mask)
         without = _without(masks, store)
-        inputs = replace(inputs, store=PaintedFrames(store, masks, inputs.normalise))
+        painted = PaintedFrames(store, masks, inputs.normalise)
+        inputs = replace(inputs, store=painted, given=_maps(network, given, inputs, painted, mask))
     encoded = replace(encode_under_protocol(network, given.protocol, inputs, headline_only=True), by_variant=None)
     words = (
         f"all pixels but those of the {mask} that can be seen painted with the mean colour, {without['frames']:,} of "
@@ -119,13 +123,25 @@ def _features(network: FrameThenTime, given: OracleInput, inputs: TestInputs, st
             if folder is not None:
                 masks = VisibleMasks.of(split, mask)
                 write_json(folder / WITHOUT, _without(masks, store))
+                painted = PaintedFrames(store, masks, inputs.normalise)
                 extract_frame_features(
                     network,
-                    PaintedFrames(store, masks, inputs.normalise),
+                    painted,
                     inputs.normalise,
                     device=inputs.device,
                     precision=inputs.precision,
                     folder=folder,
                     title=f"extract {step.name}",
+                    given=_maps(network, given, inputs, painted, mask),
                 )
     return steps.folder(step)
+
+
+def _maps(
+    network: nn.Module, given: OracleInput, inputs: TestInputs, painted: PaintedFrames, mask: Mask
+) -> TrunkMaps | None:
+    """What the frozen part of the network's trunk makes of the painted frames."""
+    data, about = given.data, {"painted around": f"the {mask}", "painter": code_digest("painted")}
+    return trunk_maps(
+        network, "test", data.raw, painted, inputs.normalise, data.steps, inputs.device, inputs.precision, about
+    )

@@ -1,10 +1,12 @@
-"""What a trained arm is fed at test time: the test half's frames, or their features where frames are encoded alone."""
+"""What a trained arm is fed at test time: the test half's frames, their features where frames are encoded alone,
+or the maps of what is frozen in its trunk."""
 
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
+from datasets.frames.decoded import FrameStore
 from datasets.frames.subset import Frames, FrameSelection
 from datasets.seeding import generator
 from methods.interface import FrameThenTime
@@ -13,6 +15,7 @@ from runners.pipeline.data_versions import DataVersions
 from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage
 from runners.training import stage
 from runners.training.frame_features import trunk_frames_of
+from runners.training.trunk_maps import trunk_maps
 
 
 def test_inputs_of(
@@ -42,7 +45,7 @@ def test_inputs_of(
             generator(last.training_seed, "shuffled at test", t.key).permutation(int(n)).astype(np.int64)
             for t, n in zip(versions.raw.test, store.lengths, strict=True)
         ]
-    features, passed = None, None
+    features, passed, given = None, None, None
     if isinstance(method, FrameThenTime):
         selected = isinstance(store, FrameSelection)
         base = store.base if isinstance(store, FrameSelection) else store
@@ -52,5 +55,7 @@ def test_inputs_of(
         passed = len(features), trunk_frames_of(file)
         if isinstance(store, FrameSelection):
             features = features[store.rows]
+    elif isinstance(store, FrameStore) and tested.repairer is None:
+        given = trunk_maps(method, "test", versions.raw, store, normalise, versions.steps, device, last.precision)
     title = f"extract {run.text}, {last.seed_words}"
-    return TestInputs(store, features, normalise, device, last.precision, title, orders, scratch, passed)
+    return TestInputs(store, features, normalise, device, last.precision, title, orders, scratch, passed, given)

@@ -16,6 +16,8 @@ def adapted(stage: Stage, config: JobConfig) -> Stage:
         stage = replace(stage, length=other)
     if stage.start in PLAIN_STARTS:
         stage = replace(stage, start=_plain_start(stage, config))
+    if config.budget == "long" or (config.pretrained == "none" and config.own_start is None):
+        stage = replace(stage, frozen="")  # time to train end to end; or random weights, which are no start
     return shortened(replace(stage, quick=None, long=None), config.lengths)
 
 

@@ -1,6 +1,7 @@
 """How many frames really enter a network: counted where they do, not computed from what was planned.
 
-A hook on every convolution that takes three channels counts the images that reach it. A frame that enters two trunks
+A hook on every convolution that takes three channels counts the images that reach it, and one on the entrance of a
+trunk the maps that it is given in place of images. A frame that enters two trunks
 (an image network and a video network, say) counts twice, and so does one that enters the same trunk again.
 """
 
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
+
+from methods.layers.resnet import Trunk
 
 COLOURS = 3
 
@@ -34,7 +37,7 @@ class TrunkFrames:
     def _count(self, module: nn.Module, given: tuple[Any, ...]) -> None:
         images = given[0]
         assert isinstance(images, Tensor)  # a convolution takes nothing else
-        whole = images.ndim == (4 if isinstance(module, nn.Conv2d) else 5)  # without a batch it is one image or clip
+        whole = images.ndim == (5 if isinstance(module, nn.Conv3d) else 4)  # without a batch it is one image or clip
         batch = images.shape[0] if whole else 1
         times = images.shape[-3] if isinstance(module, nn.Conv3d) else 1
         self.seen += int(batch * times)
@@ -48,8 +51,9 @@ def counting_trunk_frames(method: nn.Module) -> Iterator[TrunkFrames]:
         for module in method.modules()
         if isinstance(module, nn.Conv2d | nn.Conv3d) and module.in_channels == COLOURS
     ]
+    behind = [module.entrance for module in method.modules() if isinstance(module, Trunk)]
     count = TrunkFrames(len(doors))
-    hooks = [door.register_forward_pre_hook(count._count) for door in doors]
+    hooks = [door.register_forward_pre_hook(count._count) for door in (*doors, *behind)]
     try:
         yield count
     finally:

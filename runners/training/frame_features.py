@@ -7,7 +7,9 @@ share one pass over the frames.
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import Normalisation, to_tensor
 from methods.interface import FrameThenTime
+from methods.layers.resnet import beginning_behind
 from runners.plan.environment import Precision
 from runners.plan.row_spans import Spans
 from runners.plan.step_store import read_json, write_json
@@ -29,6 +32,19 @@ _PROBE_IMAGES = 32
 _PIXELS_A_BATCH = 1 << 19  # 256 frames at 64x32, 16 at 256x128
 TRUNK_FRAMES = "trunk_frames.json"
 _BATCHES_A_NOTE = 64  # how often a pass writes down how far it is
+
+
+@dataclass(frozen=True)
+class TrunkMaps:
+    """What the frozen part of a trunk makes of frames (`runners.training.trunk_maps`).
+
+    Attributes:
+        block: whose maps they are, see `methods.layers.resnet.block_names`.
+        maps: ``[F, C, h, w]`` of all frames of a store, mapped, not loaded.
+    """
+
+    block: str
+    maps: Floats
 
 
 def frames_per_batch(size: tuple[int, int]) -> int:
@@ -62,6 +78,7 @@ def extract_frame_features(
     precision: Precision,
     folder: Path,
     title: str,
+    given: TrunkMaps | None = None,
 ) -> None:
     """Write ``features.npy`` ``[F, d]`` float32 of all frames of a store into ``folder``; resumes there.
 
@@ -79,6 +96,7 @@ def extract_frame_features(
         precision: of its numbers.
         folder: of the step, in the making.
         title: for the bar.
+        given: maps of the trunk's frozen part, in place of the store's pixels.
     """
     total = int(store.offsets[-1])
     batch = frames_per_batch(store.size)
@@ -87,9 +105,17 @@ def extract_frame_features(
     begin, before = spans.done, spans.trunk_frames or 0
     out = np.lib.format.open_memmap(target, mode="r+" if begin else "w+", dtype=np.float32, shape=shape)
     assert isinstance(method, nn.Module)  # every method is one
-    blocks = store.blocks(batch, begin)
-    done = begin
-    with step_bar(title, total, "frames", done=begin) as bar, counting_trunk_frames(method) as trunk:
+    blocks: Iterable[NDArray[Any]]
+    if given is None:
+        blocks = store.blocks(batch, begin)
+    else:
+        blocks = (given.maps[first : first + batch] for first in range(begin, total, batch))
+    done, behind = begin, given.block if given else ""
+    with (
+        step_bar(title, total, "frames", done=begin) as bar,
+        counting_trunk_frames(method) as trunk,
+        beginning_behind(method, behind),
+    ):
         for count, features in enumerate(_encoded(method, blocks, normalise, device, precision)):
             out[done : done + len(features)] = features
             done += len(features)
@@ -112,7 +138,7 @@ def _sum(before: int, now: int | None) -> int | None:
 
 def _encoded(
     method: FrameThenTime,
-    blocks: Iterable[NDArray[np.uint8]],
+    blocks: Iterable[NDArray[Any]],
     normalise: Normalisation,
     device: str,
     precision: Precision,
@@ -130,10 +156,10 @@ def _encoded(
 
 @torch.inference_mode()
 def _encode(
-    method: FrameThenTime, images: NDArray[np.uint8], normalise: Normalisation, device: str, precision: Precision
+    method: FrameThenTime, images: NDArray[Any], normalise: Normalisation, device: str, precision: Precision
 ) -> Tensor:
-    """uint8 ``[N, H, W, 3]`` -> ``[N, d]`` on the device."""
-    pixels = torch.from_numpy(images).to(device)
-    batch = to_tensor(pixels, normalise, channels_last=mixed(precision))
+    """Pixels, uint8 ``[N, H, W, 3]``, or maps of a trunk, float32 ``[N, C, h, w]`` -> ``[N, d]`` on the device."""
+    given = torch.from_numpy(np.array(images)).to(device)
+    batch = given if given.is_floating_point() else to_tensor(given, normalise, channels_last=mixed(precision))
     with autocast(device, precision):
         return method.frame_features(laid_out(batch, precision)).float()

@@ -149,7 +149,7 @@ class _Progress:
         """At the beginning, or where the checkpoint stands."""
         turns = []
         for turn in training.stage.all_turns:
-            set_trainable(method, turn.trains)
+            set_trainable(method, turn.trains, training.stage.frozen)
             turns.append(TurnOptimizer(turn, build_optimizer(method, training.stage.optimizer)))
         scaler = torch.amp.GradScaler(torch.device(training.device).type, enabled=training.precision == "fp16")
         found = cls(method, turns, scaler)
@@ -211,7 +211,7 @@ def _update(state: _Progress, training: StageTraining, picks: Picks, batch: Tens
     values: dict[str, float] = {"loss": 0.0}
     for each in state.turns:
         if len(state.turns) > 1:
-            set_trainable(state.method, each.turn.trains)
+            set_trainable(state.method, each.turn.trains, training.stage.frozen)
         for group in each.optimizer.param_groups:
             group["lr"] = rate
         torch.manual_seed(int(generator(training.seed, training.stage.name, "dropout", state.step).integers(2**62)))

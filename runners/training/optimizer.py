@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from methods.cards.recipe import Optimizer, Schedule
+from methods.layers.resnet import Trunk, frozen_modules
 from runners.training.batches import BatchStream
 
 _ONE_CYCLE_START = 25.0  # the first rate is the peak divided by this, as in torch's OneCycleLR
@@ -19,14 +20,26 @@ def trains(prefixes: tuple[str, ...], name: str) -> bool:
     return any(p in ("*", name) or name.startswith(p + ".") for p in prefixes)
 
 
-def set_trainable(method: nn.Module, prefixes: tuple[str, ...]) -> None:
-    """Put what a stage trains into training mode, and freeze the rest with its BN statistics."""
+def set_trainable(method: nn.Module, prefixes: tuple[str, ...], frozen: str = "") -> None:
+    """Put what a stage trains into training mode, and freeze the rest with its BN statistics.
+
+    Args:
+        method: the network.
+        prefixes: what learns, by the dotted names of modules.
+        frozen: of that, trunks stay as they are up to this block.
+
+    Raises:
+        MethodError: a trunk has no such block.
+    """
     method.train()
     for name, module in method.named_modules():
         if name:
             module.train(trains(prefixes, name))
     for name, parameter in method.named_parameters():
         parameter.requires_grad_(trains(prefixes, name))
+    for trunk in (module for module in method.modules() if frozen and isinstance(module, Trunk)):
+        for module in frozen_modules(trunk, frozen):
+            module.eval().requires_grad_(False)
 
 
 def build_optimizer(method: nn.Module, wanted: Optimizer) -> torch.optim.Optimizer:

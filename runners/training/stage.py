@@ -21,6 +21,7 @@ from files.formats import arrays, safetensors
 from methods.cards.recipe import Augment
 from methods.interface import FrameThenTime
 from methods.layers.per_frame_mlp import replace_temporal
+from methods.layers.resnet import keep_until, shared_block
 from runners.errors import RunError
 from runners.plan.code_digest import code_digest
 from runners.plan.environment import Precision
@@ -35,6 +36,7 @@ from runners.training.loop import StageTraining, train_stage
 from runners.training.optimizer import trains
 from runners.training.sources import FeatureSource, PixelSource, Source, Targets, mixed
 from runners.training.starting_weights import take_over
+from runners.training.trunk_maps import trunk_maps
 
 WEIGHTS = "weights.safetensors"
 AGAIN = "run again: what is damaged is made again"
@@ -168,7 +170,13 @@ def trained_method(planned: PlannedStage, num_ids: int, steps: StepStore, device
         raise RunError(
             f"{path} holds the weights of another network ({told}); remove the folder {path.parent} and run again."
         ) from error
+    keep_start(method, planned)
     return method.eval()
+
+
+def keep_start(method: nn.Module, planned: PlannedStage) -> None:
+    """Tell a network's trunks how far they still have the weights that the first of its stages began from."""
+    keep_until(method, [each.stage.frozen for each in planned.chain() if not each.stage.head])
 
 
 def save_weights(method: nn.Module, path: Path) -> None:
@@ -193,6 +201,7 @@ def choose_source(
         learning = [p for n, p in method.named_parameters() if any(trains(t.trains, n) for t in stage.all_turns)]
         if frame_network_is_frozen(method, learning, planned.size, device):
             method.eval()
+            keep_start(method, planned)
             features = frame_features(
                 method, "train", training_data.split, store, stage.normalise, steps, device, planned.precision
             )
@@ -263,6 +272,7 @@ def frame_features(
             "code": code_digest("features", modules=[reader_of(split.name)]),
             **({"crop": store.crop} if store.crop != 1 else {}),
             **({"counted": "trunk frames"} if part == "test" else {}),
+            **({"behind": behind} if (behind := shared_block(method)) else {}),
         },
     )
     if not steps.done(step):
@@ -276,6 +286,7 @@ def frame_features(
                     precision=precision,
                     folder=folder,
                     title=f"extract {step.name}",
+                    given=trunk_maps(method, part, split, store, normalise, steps, device, precision),
                 )
     return steps.folder(step) / "features.npy"
 
