@@ -88,7 +88,7 @@ class SideBySide:
             for job in self._jobs:
                 job.steps.waits = True
             threads = int(self._jobs[0].config.runtime["threads"])  # what was planned with
-            self._pool = Pool(self._workers, threads, _make, tuple(map(_Parts.of, self._jobs)))
+            self._pool = Pool(self._workers, threads, make, tuple(map(_Parts.of, self._jobs)))
         return self._pool
 
 
@@ -202,7 +202,7 @@ def _of_data(data: PlannedData) -> Iterator[Step | str]:
 _open: dict[int, Job] = {}  # the job that this worker has open, by its place
 
 
-def _make(parts: tuple[_Parts, ...], asked: _Asked) -> str:
+def make(parts: tuple[_Parts, ...], asked: _Asked) -> str:
     """Make a result in a worker; the fingerprint of its step."""
     if asked.place not in _open:
         _open.clear()  # one division is held at a time

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any, Final
 
+from tqdm import tqdm
+
 from runners.errors import RunError
 from runners.progress import note, shown_on
 from runners.workers.schedule import Schedule, Task, seconds_left
@@ -167,6 +169,7 @@ def _begin(sent: Queue, threads: int, given: object) -> None:
     """The first that a worker does."""
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a process that is ended leaves behind
     screen = SentScreen(sent, os.getpid())
     sys.stderr = SentLines(screen)
     _worker.update(screen=screen, threads=threads, given=given)

@@ -17,10 +17,11 @@ from typing import Any, Final
 from runners.progress import Bar, note, step_bar
 
 _SEND_SECONDS: Final = 0.2  # between two messages of one bar
+_LOOK_SECONDS: Final = 0.05  # between two looks at an empty queue
 _END_SECONDS: Final = 2.0  # for the last messages of a process that was ended
 
 Message = tuple[Any, ...]
-Queue = SimpleQueue[Message | None]
+Queue = SimpleQueue[Message]
 
 
 class SentScreen:
@@ -109,18 +110,22 @@ class DrawnScreen:
         self._queue = queue
         self._bars: dict[tuple[int, int], tuple[AbstractContextManager[Bar], Bar]] = {}
         self._said: set[str] = set()
+        self._closing = False
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=lambda: context.run(self._draw), name="bars of workers", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Draw what was sent until now, and end all bars; the workers have ended."""
-        self._queue.put(None)
+        self._closing = True
         self._thread.join(_END_SECONDS)  # a process that was killed may have left half a message
 
     def _draw(self) -> None:
-        while (message := self._queue.get()) is not None:
-            self._show(*message)
+        while not (self._queue.empty() and self._closing):
+            if self._queue.empty():
+                time.sleep(_LOOK_SECONDS)
+            else:
+                self._show(*self._queue.get())
         for name in list(self._bars):
             self._end(name, whole=False)
 
