@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import wait
 from typing import Any, Final
 
@@ -130,7 +131,10 @@ class Pool:
             self._began[task.key] = time.monotonic()
             with _no_interrupts():
                 future = self._executor.submit(_do, self._work, task.given)
-            future.add_done_callback(lambda done, task=task: self._ended.put((task, done)))
+            future.add_done_callback(partial(self._note_end, task))
+
+    def _note_end(self, task: Task, future: Future[Any]) -> None:
+        self._ended.put((task, future))  # and nothing else: the pool's own thread calls this
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:
