@@ -17,6 +17,7 @@ from runners.cli.options import add_data, add_places, add_repair, add_training
 from runners.errors import NotPossible, RunError
 from runners.pipeline.request import Request, check
 from runners.pipeline.selection import main_arms
+from runners.workers.number import choose_workers
 
 if TYPE_CHECKING:
     from runners.cli.live_table import Key, Scoreboard
@@ -181,7 +182,8 @@ def run(requests: Sequence[Request], options: argparse.Namespace) -> Compared:
         for divisions, request in jobs:
             if not request.runs:
                 continue
-            recorded = record(divisions, request, options.tracking_uri, lambda one: _show(board, one))
+            workers = choose_workers(options.workers, divisions[0].config.device)
+            recorded = record(divisions, request, options.tracking_uri, lambda one: _show(board, one), workers)
             recorded.store.finish(recorded.parent, {})
             parents.append(recorded.parent)
             tracking = recorded.store.uri

@@ -20,6 +20,10 @@ class ArmRejected(NotPossible):
         super().__init__(message)
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["ArmRejected"], tuple[str, str]]:
+        """As another process sends it."""
+        return type(self), (str(self), self.reason)
+
 
 class TrainingFailed(RuntimeError):
     """Training broke down; the message names the loss and the place (exit code 1)."""

@@ -16,6 +16,7 @@ from runners.cli.exit_codes import guarded
 from runners.cli.options import add_data, add_places, add_repair, add_training
 from runners.errors import RunError
 from runners.pipeline.request import Request, check
+from runners.workers.number import choose_workers
 
 EXAMPLES = """examples:
   python -m runners.reproduce --paper gltr                    the default: SynthWalk, minutes on two cores
@@ -127,7 +128,9 @@ def run(request: Request, options: argparse.Namespace, out: Path) -> dict[str, A
     from reports.store.uri import shown
     from runners.pipeline.record import prepare, record
 
-    recorded = record(prepare(request, options, options.slice), request, options.tracking_uri)
+    jobs = prepare(request, options, options.slice)
+    workers = choose_workers(options.workers, jobs[0].config.device)
+    recorded = record(jobs, request, options.tracking_uri, workers=workers)
     store, parent = recorded.store, recorded.parent
     store.finish(parent, {})  # the page says when the job ended
     slices = tuple(options.slice)

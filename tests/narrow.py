@@ -50,6 +50,9 @@ def narrowed() -> Iterator[None]:
         yield
 
 
+if __name__ == "__mp_main__":  # a worker of the command below
+    torchvision.models.get_model = model
+
 if __name__ == "__main__":
     from runners.reproduce import main
 

@@ -8,6 +8,7 @@ from methods.cards.recipe import PROFILES
 from methods.cards.recipe import Precision as Wanted
 from protocols.vocabulary import CONTROLS, UNTRAINED_CONTROLS
 from runners.errors import RunError
+from runners.workers.number import MOST_BY_DEFAULT
 
 if TYPE_CHECKING:
     from methods.starts.card import StartCard
@@ -187,6 +188,14 @@ def _gigabytes(text: str) -> int:
 def add_places(group: argparse._ArgumentGroup) -> None:
     """Where it runs, and where what is made goes."""
     group.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    group.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="how many processes train and score side by side, each with its share of the cores as threads (default: "
+        f"as many as there are cores, {MOST_BY_DEFAULT} at most; 1 on a GPU). Another number can mean other threads, "
+        "and so other last digits and steps of its own; 1 takes least memory, and is quicker for one arm with one seed",
+    )
     group.add_argument("--work", default="runs", metavar="FOLDER", help="finished steps (default %(default)s)")
     group.add_argument(
         "--tracking-uri", metavar="URI", help="MLflow; default MLFLOW_TRACKING_URI or sqlite:///mlflow.db"

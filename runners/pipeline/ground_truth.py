@@ -71,6 +71,12 @@ class GroundTruthChecks:
                 found[measurement.kind] = answer
         return found
 
+    def done(self, run: ArmRun, last: PlannedStage, tested: PlannedData) -> bool:
+        """Whether all that can be measured of an arm is there. Arguments as in `answers`."""
+        given = MeasurementInput(run, last, tested, self.config, self.versions, self.calls, self._kept)
+        planned = [measurement.planned(given) for measurement in measurements()]
+        return all(self.versions.steps.done(step) for step in planned if step is not None)
+
     def _once(self, step: Step, measurement: Measurement, given: MeasurementInput) -> Answer | None:
         """What is measured in a step, made if need be; None where there is no answer."""
         steps, (json_name, npz_name) = self.versions.steps, kinds()[measurement.kind].files

@@ -29,7 +29,7 @@ from runners.pipeline.admitted_starts import start_checks
 from runners.pipeline.data_versions import DataVersions
 from runners.pipeline.examination import examine
 from runners.pipeline.ground_truth import GroundTruthChecks
-from runners.pipeline.result_files import Outcome, ResultFiles, load_outcome
+from runners.pipeline.result_files import Ahead, Outcome, ResultFiles, Wanted, load_outcome
 from runners.pipeline.test_inputs import test_inputs_of
 from runners.pipeline.untrained import Untrained, trains_nothing
 from runners.plan.plan import card_of, has_head, labels_of, plan_data, plan_stages, with_attribute_groups
@@ -59,6 +59,7 @@ class Job:
     untrained: Untrained = field(init=False)
     files: ResultFiles = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
+    _size: tuple[int, int] = (0, 0)  # of the first run's frames, once runs are prepared
 
     def __post_init__(self) -> None:
         self._open()
@@ -84,33 +85,95 @@ class Job:
         run = with_attribute_groups(run, self.config)
         return self.untrained.impossible(run, plan_stages(run, 0, self.config)[-1].size)
 
-    def outcomes(self, runs: list[ArmRun], seeds: list[int], head_seeds: tuple[int, ...] = (0,)) -> Iterator[Outcome]:
+    def outcomes(
+        self,
+        runs: list[ArmRun],
+        seeds: list[int],
+        head_seeds: tuple[int, ...] = (0,),
+        ahead: Ahead | None = None,
+    ) -> Iterator[Outcome]:
         """Results of all runs and seeds, each made as soon as it is asked for; the colour row comes first.
 
         Every arm is examined before the first one is trained: one that the protocol rejects is named at once. Runs that
         are not `possible` are left out. Of each seed all arms come first with head seed 0, then their further heads on
         the same trunk.
+
+        Args:
+            runs: arms and controls.
+            seeds: of the trunks.
+            head_seeds: of the heads on each.
+            ahead: makes results before they are asked for; None for nobody.
         """
-        runs = [with_attribute_groups(run, self.config) for run in self.possible(runs)]
-        for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
-            self._bases.setdefault(_signature(run), run.name)
-        planned = (self._plan(run, seeds[0]) for run in runs)
-        self.truth.calls = any(data.scores for last, tested in planned for data in (last.data, tested))
+        runs = self.prepared(self.possible(runs), seeds[0])
         for run in runs:
-            self._start_checks(run, *self._plan(run, seeds[0]))
+            self._start_checks(run, *self.plan(run, seeds[0]))
         for run in runs:
             if not self.done(run, seeds[0]):
-                self._examine(run, self._plan(run, seeds[0])[0].size)
-        size = plan_stages(runs[0], seeds[0], self.config)[-1].size
-        yield self._colour(size, seeds[0])
+                self._examine(run, self.plan(run, seeds[0])[0].size)
+        wanted = list(self._wanted(runs, seeds, head_seeds))
+        if ahead is not None:
+            ahead.begin(wanted)
+        measured: dict[int, set[str]] = {}  # by seed: what is measured of data and not of an arm is measured once
+        for each in wanted:
+            made = ahead is not None and ahead.made(each)
+            found = self._outcome(each, measured.setdefault(each.seed, set()))
+            yield replace(found, fresh=found.fresh or made)
+
+    def prepared(self, runs: list[ArmRun], seed: int) -> list[ArmRun]:
+        """Runs as the job makes them, all known to one another: which are the same on other data, whether any repairs.
+
+        Args:
+            runs: that are `possible`.
+            seed: the job's first.
+        """
+        runs = [with_attribute_groups(run, self.config) for run in runs]
+        for run in sorted(runs, key=lambda one: (one.trained_on, one.tested_on) != (RAW, RAW)):
+            self._bases.setdefault(_signature(run), run.name)
+        self._size = plan_stages(runs[0], seed, self.config)[-1].size
+        planned = (self.plan(run, seed) for run in runs)
+        self.truth.calls = any(data.scores for last, tested in planned for data in (last.data, tested))
+        return runs
+
+    def _wanted(self, runs: list[ArmRun], seeds: list[int], head_seeds: tuple[int, ...]) -> Iterator[Wanted]:
+        yield Wanted(None, seeds[0])
         for seed in seeds:
-            measured: set[str] = set()  # what is measured of data and not of an arm is measured once
-            for run in runs:
-                yield self._arm(run, seed, measured)
+            yield from (Wanted(run, seed) for run in runs)
             for head_seed in head_seeds:
                 for run in runs:
                     if head_seed and head_seed in self.heads_of(run, head_seeds):
-                        yield self._result_of(run, seed, head_seed)
+                        yield Wanted(run, seed, head_seed)
+
+    def step_of(self, wanted: Wanted) -> Step:
+        """The step of a result."""
+        run, seed = wanted.run, wanted.seed
+        if run is None:
+            return colour_step(self._size, seed, self.protocol.as_dict(), self.config)
+        return self._score_step(run, seed, *self.plan(run, seed, wanted.head_seed))
+
+    def complete(self, wanted: Wanted) -> bool:
+        """Whether a result is there, with all that is measured of it against the truth."""
+        if not self.steps.done(self.step_of(wanted)):
+            return False
+        run = wanted.run
+        return run is None or wanted.head_seed > 0 or self.truth.done(run, *self.plan(run, wanted.seed))
+
+    def make(self, wanted: Wanted) -> Step:
+        """Make a result, and what is measured of it against the truth, as far as they are not there; its step."""
+        run, seed = wanted.run, wanted.seed
+        if run is None:
+            return self._coloured(seed)[0]
+        step, _ = self.scored(run, seed, wanted.head_seed)
+        if not wanted.head_seed:
+            self.truth.answers(run, *self.plan(run, seed), set())
+        return step
+
+    def _outcome(self, wanted: Wanted, measured: set[str]) -> Outcome:
+        if wanted.run is None:
+            step, fresh = self._coloured(wanted.seed)
+            return load_outcome(self.steps.folder(step), [], fresh)
+        if wanted.head_seed:
+            return self._result_of(wanted.run, wanted.seed, wanted.head_seed)
+        return self._arm(wanted.run, wanted.seed, measured)
 
     def heads_of(self, run: ArmRun, head_seeds: tuple[int, ...]) -> tuple[int, ...]:
         """The head seeds that an arm is trained with; the first alone where its recipe has no head stage."""
@@ -121,9 +184,9 @@ class Job:
         found = {}
         for run in (with_attribute_groups(run, self.config) for run in runs if run.control is None):
             try:
-                self._start_checks(run, *self._plan(run, seed))
+                self._start_checks(run, *self.plan(run, seed))
                 if not self.done(run, seed):
-                    self._examine(run, self._plan(run, seed)[0].size)
+                    self._examine(run, self.plan(run, seed)[0].size)
             except ArmRejected as error:
                 found[run.arm.text] = error.reason
         return found
@@ -131,7 +194,7 @@ class Job:
     def done(self, run: ArmRun, seed: int, head_seed: int = 0) -> bool:
         """Whether the result of an arm with one seed, and one head seed on its trunk, is there already."""
         run = with_attribute_groups(run, self.config)
-        return self.steps.done(self._score_step(run, seed, *self._plan(run, seed, head_seed)))
+        return self.steps.done(self._score_step(run, seed, *self.plan(run, seed, head_seed)))
 
     def _score_step(self, run: ArmRun, seed: int, last: PlannedStage, tested: PlannedData) -> Step:
         hidden = self.truth.hidden_by(seed) if self.protocol.repairs else None
@@ -159,7 +222,7 @@ class Job:
     def _start_checks(self, run: ArmRun, last: PlannedStage, tested: PlannedData) -> list[dict[str, Any]]:
         return start_checks(self.protocol, run, last, tested, self.split)
 
-    def _plan(self, run: ArmRun, seed: int, head_seed: int = 0) -> tuple[PlannedStage, PlannedData]:
+    def plan(self, run: ArmRun, seed: int, head_seed: int = 0) -> tuple[PlannedStage, PlannedData]:
         """An arm's last stage, and the data it is scored on, which are of the trunk's seed."""
         return plan_stages(run, seed, self.config, head_seed)[-1], plan_data(
             card_of(run, self.config), run.tested_on, seed, self.config
@@ -167,7 +230,7 @@ class Job:
 
     def scored(self, run: ArmRun, seed: int, head_seed: int = 0) -> tuple[Step, bool]:
         """Train and score an arm where that was not done before: the step of its result, and whether it is new."""
-        last, tested = self._plan(run, seed, head_seed)
+        last, tested = self.plan(run, seed, head_seed)
         step = self._score_step(run, seed, last, tested)
         fresh = not self.steps.done(step)
         if fresh:
@@ -186,14 +249,14 @@ class Job:
 
     def _result_of(self, run: ArmRun, seed: int, head_seed: int = 0) -> Outcome:
         """A result alone, which is all that there is of a further head."""
-        last, _ = self._plan(run, seed, head_seed)
+        last, _ = self.plan(run, seed, head_seed)
         step, fresh = self.scored(run, seed, head_seed)
         self.versions.train(last)  # a stage of a finished result may be damaged, and its curve is shown
         log = [] if trains_nothing(run) else stage.training_log(last, self.steps)
         return load_outcome(self.steps.folder(step), log, fresh)
 
     def _arm(self, run: ArmRun, seed: int, measured: set[str]) -> Outcome:
-        last, tested = self._plan(run, seed)
+        last, tested = self.plan(run, seed)
         found = self._result_of(run, seed)
         return replace(found, records={**found.records, **self.truth.answers(run, last, tested, measured)})
 
@@ -297,15 +360,15 @@ class Job:
             },
         }
 
-    def _colour(self, size: tuple[int, int], seed: int) -> Outcome:
-        """The sanity row: what the colour of clothes alone gets."""
-        step = colour_step(size, seed, self.protocol.as_dict(), self.config)
+    def _coloured(self, seed: int) -> tuple[Step, bool]:
+        """The sanity row, what the colour of clothes alone gets: its step, and whether it is new."""
+        step, size = self.step_of(Wanted(None, seed)), self._size
         fresh = not self.steps.done(step)
         if fresh:
             store = self.versions.raw_store("test", size)
             with self.steps.running(step) as folder:
                 if folder is None:
-                    return load_outcome(self.steps.folder(step), [], fresh=False)
+                    return step, False
                 encoded = score.colour_described(store, self.protocol)
                 scores = score.score_test_set(encoded, self.split, self.protocol, store)
                 self.files.write(
@@ -330,7 +393,7 @@ class Job:
                         "fingerprint": step.fingerprint,
                     },
                 )
-        return load_outcome(self.steps.folder(step), [], fresh)
+        return step, fresh
 
 
 def _signature(run: ArmRun) -> str:

@@ -17,12 +17,14 @@ from runners.pipeline.configuration import config_of
 from runners.pipeline.job import Job
 from runners.pipeline.request import Request, check_slices
 from runners.pipeline.result_files import Outcome
+from runners.pipeline.side_by_side import SideBySide
 from runners.plan.environment import choose_device, command_line, describe
 from runners.plan.splits import check_divisions, dataset_of_job
 from runners.plan.step_store import StepStore
 from runners.progress import note
 from runners.tracking import mlflow_writer
 from runners.tracking.tags_and_metrics import experiment_name
+from runners.workers.number import choose_workers, threads_of_each
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str]
         MethodError: the user's own starting weights have no card.
     """
     device = choose_device(options.device)  # before the data: a wrong word costs no minute
+    _set_threads(choose_workers(options.workers, device))
     chosen_precision(options, device)
     own_start(options)
     splits = [load_data(options.dataset, options.data_root, request.size, number) for number in request.splits]
@@ -74,6 +77,14 @@ def prepare(request: Request, options: argparse.Namespace, slices: Sequence[str]
         if reason:
             raise NotPossible(f"--controls {' '.join(request.named_controls)}: {reason}; leave {run.control} out.")
     return jobs
+
+
+def _set_threads(workers: int) -> None:
+    """Plan with the threads that each worker will have: they are in every fingerprint."""
+    import torch
+
+    if workers > 1:
+        torch.set_num_threads(threads_of_each(workers, torch.get_num_threads()))
 
 
 def _prepare(
@@ -115,6 +126,7 @@ def record(
     request: Request,
     tracking_uri: str | None,
     watch: Callable[[Outcome], Any] = lambda outcome: None,
+    workers: int = 1,
 ) -> Recorded:
     """Run what is missing and record everything; the parent run stays open for a report.
 
@@ -125,42 +137,44 @@ def record(
         request: the same one.
         tracking_uri: None for the default.
         watch: called with every outcome after it is recorded.
+        workers: processes that make results side by side; with one, this one makes them.
     """
     store = mlflow_writer.open_store(tracking_uri)
     setting = jobs[0].config
     data = dataset_of_job([job.split for job in jobs])
     parent: str | None = None
     made = found = 0
-    for place, job in enumerate(jobs, 1):
-        if len(jobs) > 1:
-            note(f"split {job.split.number}, {place} of {len(jobs)}")
-        for outcome in job.outcomes(request.runs, request.seeds, request.head_seeds):
-            if parent is None:
-                parent = store.begin(
-                    request.card.as_dict(),
-                    data,
-                    outcome.result["protocol"],
-                    setting.profile,
-                    job.command,
-                    {**describe(), "device": setting.device},
-                    budget=setting.budget,
-                    changes=setting.changes,
+    with SideBySide(jobs, workers) as side:
+        for place, job in enumerate(jobs, 1):
+            if len(jobs) > 1:
+                note(f"split {job.split.number}, {place} of {len(jobs)}")
+            for outcome in job.outcomes(request.runs, request.seeds, request.head_seeds, side.of(place - 1)):
+                if parent is None:
+                    parent = store.begin(
+                        request.card.as_dict(),
+                        data,
+                        outcome.result["protocol"],
+                        setting.profile,
+                        job.command,
+                        {**describe(), "device": setting.device},
+                        budget=setting.budget,
+                        changes=setting.changes,
+                    )
+                store.record_arm(
+                    parent,
+                    outcome.result,
+                    outcome.per_query,
+                    outcome.strips,
+                    outcome.train_log,
+                    outcome.records,
                 )
-            store.record_arm(
-                parent,
-                outcome.result,
-                outcome.per_query,
-                outcome.strips,
-                outcome.train_log,
-                outcome.records,
-            )
-            made, found = made + outcome.fresh, found + (not outcome.fresh)
-            watch(outcome)
-        if place == 1:
-            labelled = job.labelled(request.label_sources, request.seeds)
-            if labelled is not None and parent is not None:
-                store.attach(parent, "labels", labelled)
-        job.close()
+                made, found = made + outcome.fresh, found + (not outcome.fresh)
+                watch(outcome)
+            if place == 1:
+                labelled = job.labelled(request.label_sources, request.seeds)
+                if labelled is not None and parent is not None:
+                    store.attach(parent, "labels", labelled)
+            job.close()
     assert parent is not None  # there is always at least the colour row
     note(f"{made} results made now, the rest found in {request.work}")
     return Recorded(store, experiment_name(jobs[0].split.name, request.protocol.name), parent, made, found)

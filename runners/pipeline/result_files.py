@@ -1,6 +1,7 @@
 """The files of one recorded result: written when an arm was scored, read back as they are recorded."""
 
-from collections.abc import Mapping
+import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from runners.evaluation.encode import EncodedTestSet
 from runners.evaluation.saved_descriptors import drop_scratch, keep
 from runners.pipeline.ground_truth import GroundTruthChecks, records_in
 from runners.plan.environment import describe
-from runners.plan.plan_types import JobConfig
+from runners.plan.plan_types import ArmRun, JobConfig, seed_words
 from runners.plan.splits import about_split, dataset_record
 from runners.plan.step_store import read_json, write_bytes, write_json
 from runners.training.stage import AGAIN
@@ -46,6 +47,44 @@ class Outcome:
     train_log: list[dict[str, Any]]
     fresh: bool
     records: Mapping[str, Recorded] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One result of a job, as it is asked for.
+
+    Attributes:
+        run: the arm or its control; None for the colour row.
+        seed: of its trunk.
+        head_seed: of its head.
+    """
+
+    run: ArmRun | None
+    seed: int
+    head_seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """Unique in the job."""
+        return f"{self.run.text if self.run else 'colour'} {seed_words(self.seed, self.head_seed)}"
+
+
+class Ahead(typing.Protocol):
+    """Makes results of a job before they are asked for."""
+
+    def begin(self, wanted: Sequence[Wanted]) -> None:
+        """Begin; all arms are examined.
+
+        Args:
+            wanted: the job's results, in the order in which they will be asked for.
+        """
+
+    def made(self, wanted: Wanted) -> bool:
+        """Whether a result is made here, now that it is there; it is waited for.
+
+        Args:
+            wanted: the result; one that is not made here is loaded or made by who asks.
+        """
 
 
 @dataclass(frozen=True)

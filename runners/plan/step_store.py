@@ -56,10 +56,17 @@ class Step:
 
 
 class StepStore:
-    """All steps that were run from one working folder; what it says is done was checked once in its lifetime."""
+    """All steps that were run from one working folder; what it says is done was checked once in its lifetime.
+
+    Attributes:
+        root: their folder.
+        waits: a step that another process is at work on is waited for, and is no error: set where several processes
+            make one job.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root / "steps"
+        self.waits = False
         self._checked: dict[tuple[str, str], tuple[int, ...]] = {}  # step -> its record, as the disk names it
 
     def folder(self, step: Step) -> Path:
@@ -121,7 +128,11 @@ class StepStore:
                 "own with --work."
             )
 
-        with lock.held(locks / f"{step.kind}-{step.fingerprint}.lock", busy=busy):
+        def waiting(owner: str) -> None:
+            note(f"{step.kind} '{step.name}' is being made by another process ({owner}); waiting for it ...")
+
+        how = {"waiting": waiting} if self.waits else {"busy": busy}
+        with lock.held(locks / f"{step.kind}-{step.fingerprint}.lock", **how):
             yield
 
     def _done_or_set_aside(self, step: Step) -> bool:

@@ -12,6 +12,7 @@ from datasets import synthwalk
 from protocols.cost import measure
 from runners.pipeline import examination
 from runners.tracking.mlflow_writer import Store, open_store
+from runners.workers import number
 from tests.narrow import FULL, model, narrowed
 from tests.places import PAPERS
 from tests.reports import fake
@@ -19,6 +20,7 @@ from tests.reports import fake
 SHIPPED = {
     "runners.pipeline.examination.COST_SECONDS": examination.COST_SECONDS,
     "runners.pipeline.examination.COST_LENGTHS": examination.COST_LENGTHS,
+    "runners.workers.number.MOST_BY_DEFAULT": number.MOST_BY_DEFAULT,
     "protocols.cost.measure.bare_trunk": measure.bare_trunk,
     "torchvision.models.get_model": FULL,
 }
@@ -44,6 +46,14 @@ def short_timing() -> Iterator[None]:
 def beside(device: torch.device, kind: torch.dtype = torch.float32) -> nn.Module:
     """What networks are timed beside."""
     return model("resnet18", weights=None, num_classes=1).eval().requires_grad_(False).to(device, kind)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_process() -> Iterator[None]:
+    """Jobs are made in the process of the test, where all of this holds, unless ``--workers`` says otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(number, "MOST_BY_DEFAULT", 1)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="package")

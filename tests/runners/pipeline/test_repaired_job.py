@@ -197,7 +197,7 @@ def test_bad_input_ends_with_one_sentence(
 
 @pytest.mark.slow
 def test_killed_and_started_again_ends_with_the_same_numbers(finished: Path, tmp_path: Path, tiny_world: Path) -> None:
-    command = [sys.executable, "-m", "tests.narrow", *_job(tmp_path, tiny_world, *SCORER)]
+    command = [sys.executable, "-m", "tests.narrow", "--workers", "1", *_job(tmp_path, tiny_world, *SCORER)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(os.environ.get("OMP_NUM_THREADS", ""))}
     kills = 0
     for finished_steps in (1, 3, 5, 7, 9):  # by what is done, not by the clock

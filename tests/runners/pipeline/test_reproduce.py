@@ -235,7 +235,7 @@ def test_killed_and_started_again_ends_with_the_same_numbers(
     finished: Path, tiny_world: Path, brief: Path, tmp_path: Path
 ) -> None:
     """SIGKILL at six moments, each later than the one before; then to the end."""
-    command = [sys.executable, "-m", "tests.narrow", *_job(tmp_path, tiny_world, brief)]
+    command = [sys.executable, "-m", "tests.narrow", "--workers", "1", *_job(tmp_path, tiny_world, brief)]
     environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
     for seconds in (3, 6, 9, 12, 15, 18):
         started = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)

@@ -1,0 +1,1 @@
+"""Processes that make parts of one job side by side."""
