@@ -58,6 +58,7 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     facts = {
         "experiment": job.experiment,
         "parent_id": job.parent_id,
+        "changes": dict(job.changes),
         "gains": {claim.id: claim.gain for claim in ledger.claims},
         "ledger": ledger.as_dict(),
         "tables": {table.name: table.as_dict() for table in made},

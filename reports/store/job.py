@@ -28,6 +28,7 @@ class Job:
     experiment_id: str = ""  # of the store, for links to a tracking server
     cost: CostRecord | None = None  # of the paper's arms against frames and batch, measured by another command
     left_out: tuple[str, ...] = ()  # sentences on runs that could not be counted
+    changes: Mapping[str, str] = field(default_factory=dict)  # by options, for every arm; see `reports.store.variants`
 
     @cached_property
     def by_name(self) -> dict[str, Group]:

@@ -22,6 +22,7 @@ from reports.store.job import Job
 from reports.store.pooling import over_divisions, without_first_head
 from reports.store.reader import Reader, remedy_of
 from reports.store.uri import without_secrets
+from reports.store.variants import changes_of
 
 
 def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: str | None = None) -> Job:
@@ -77,6 +78,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
         experiment_id=str(run.info.experiment_id),
         cost=cost,
         left_out=left_out + headless + without,
+        changes={name: without_secrets(value) for name, value in changes_of(run).items()},
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from datasets.frames.open import DECODED_LIMIT
 from datasets.tracklet import Split
 from runners.cli.options import chosen_precision, own_start
-from runners.derived_data.annotations import find_annotation, find_source
+from runners.derived_data.annotations import find_annotation, find_source, named_by_user
 from runners.derived_data.load import load_data
 from runners.errors import NotPossible
 from runners.evaluation.score import check_answers
@@ -102,6 +102,7 @@ def _prepare(
         source=source,
         precision=chosen_precision(options, device),
         own_start=own_start(options),
+        named=named_by_user(split, annotation, options.attributes, options.source),
     )
     steps = StepStore(request.work)
     limit = DECODED_LIMIT if options.decoded_limit is None else options.decoded_limit
