@@ -26,7 +26,7 @@ from reports.store.variants import changes_of
 
 
 def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: str | None = None) -> Job:
-    """Read a job: the latest finished parent of the experiment, or the one that is named.
+    """Read a job: the latest finished parent of the experiment that is no variant, or the one that is named.
 
     Args:
         reader: an open store.
