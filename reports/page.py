@@ -14,8 +14,7 @@ from reports.page_caveats import unverified
 from reports.sections.discovery import sections
 from reports.sections.interface import Section, SectionInput
 from reports.sections.results import provenance, slices, splits, tables
-from reports.store.job import Job
-from reports.store.variants import in_words
+from reports.store.job import Job, in_words
 
 NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

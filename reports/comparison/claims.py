@@ -20,9 +20,8 @@ from reports.ledger.ledger import SYNTHETIC, Ledger, build_ledger, made_under
 from reports.render.estimate import estimate
 from reports.render.table import Estimate
 from reports.sections.results.tables import data_label
-from reports.store.job import Job
+from reports.store.job import Job, in_words
 from reports.store.jobs import Across, paper_of
-from reports.store.variants import in_words
 
 SCHEMA = 2  # 1 had one verdict in place of gain, causes, headroom and power
 Status = Literal["judged", "not judged", "not run"]

@@ -15,9 +15,8 @@ from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.controls import CONTROL_LABELS
 from reports.schema.metrics import METRIC_LABELS
 from reports.sections.results.tables import data_label, dataset_label, split_count
-from reports.store.job import Job
+from reports.store.job import Job, in_words
 from reports.store.jobs import Across
-from reports.store.variants import in_words
 
 OPEN = ("not judged", "not run")
 

@@ -19,9 +19,8 @@ from reports.schema.vocabulary import ORACLE
 from reports.sections.results import tables
 from reports.store import repairer_names
 from reports.store.arm import ArmRun, Group
-from reports.store.job import Job
+from reports.store.job import Job, in_words
 from reports.store.jobs import Across, paper_of
-from reports.store.variants import in_words
 
 
 @dataclass(frozen=True)

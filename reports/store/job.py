@@ -1,14 +1,23 @@
-"""One job as it was recorded: a parent run and the arms that its children trained and scored."""
+"""One job as it was recorded: a parent run and the arms that its children trained and scored.
+
+A variant is a job whose options changed what every arm starts from, computes in, sees or learns from.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reports.records.cost import CostRecord
 from reports.records.splits import one_match
 from reports.schema.controls import UNTRAINED_CONTROLS
 from reports.store.arm import Group
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+PLAIN_PARAMETERS = ("paper", "dataset", "protocol", "profile", "budget")
+"""What the parent run of every job has; its other parameters are what options changed."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Job:
     experiment_id: str = ""  # of the store, for links to a tracking server
     cost: CostRecord | None = None  # of the paper's arms against frames and batch, measured by another command
     left_out: tuple[str, ...] = ()  # sentences on runs that could not be counted
-    changes: Mapping[str, str] = field(default_factory=dict)  # by options, for every arm; see `reports.store.variants`
+    changes: Mapping[str, str] = field(default_factory=dict)  # by options, for every arm; see `changes_of`
 
     @cached_property
     def by_name(self) -> dict[str, Group]:
@@ -81,3 +90,17 @@ class Job:
     def controls_of(self, arm: str) -> tuple[Group, ...]:
         """The recorded controls of an arm."""
         return tuple(group for group in self.groups if group.control and group.first["of"] == arm)
+
+
+def changes_of(run: "Run") -> dict[str, str]:
+    """What options changed for every arm of a job, by the option's name; nothing of a plain job.
+
+    Args:
+        run: the job's parent run.
+    """
+    return {str(name): str(value) for name, value in sorted(run.data.params.items()) if name not in PLAIN_PARAMETERS}
+
+
+def in_words(changes: Mapping[str, str]) -> str:
+    """``precision bf16, pretrained none``; empty of a plain job."""
+    return ", ".join(f"{name} {value}" for name, value in sorted(changes.items()))

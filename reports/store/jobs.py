@@ -15,10 +15,9 @@ from reports.errors import NothingToReport, ReportError
 from reports.records import splits
 from reports.records.result import SCHEMA
 from reports.store import cards
-from reports.store.job import Job
+from reports.store.job import Job, changes_of, in_words
 from reports.store.read_job import load_job
 from reports.store.reader import Reader, open_reader
-from reports.store.variants import changes_of, in_words
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

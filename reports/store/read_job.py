@@ -18,11 +18,10 @@ from reports.store import cards
 from reports.store import cost as cost_store
 from reports.store.arm import ArmRun, Group
 from reports.store.consistency import check_alike
-from reports.store.job import Job
+from reports.store.job import Job, changes_of
 from reports.store.pooling import over_divisions, without_first_head
 from reports.store.reader import Reader, remedy_of
 from reports.store.uri import without_secrets
-from reports.store.variants import changes_of
 
 
 def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: str | None = None) -> Job:

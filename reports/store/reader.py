@@ -20,10 +20,10 @@ from files.formats import json as json_files
 from reports.errors import NothingToReport, ReportError
 from reports.records import kinds
 from reports.schema.vocabulary import BENCH, CHILD, PARENT
+from reports.store.job import changes_of, in_words
 from reports.store.requests import ask, check_answers
 from reports.store.sqlite_file import check_readable
 from reports.store.uri import artifact_folder, client_uri, error_sentence, shown, tracking_uri, without_secrets
-from reports.store.variants import changes_of, in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +184,7 @@ class Reader:
         """The parent run to report: the named one, else of plain jobs, or where there is none of variants, the latest.
 
         Finished ones come before others. A variant is a job whose options changed every arm, see
-        `reports.store.variants`.
+        `reports.store.job`.
 
         Raises:
             ReportError: no such paper or parent there.

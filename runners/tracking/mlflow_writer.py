@@ -30,9 +30,9 @@ from reports.records.result_checks import check_result
 from reports.schema.json_form import non_finite
 from reports.schema.vocabulary import PARENT
 from reports.store import cards
+from reports.store.job import in_words
 from reports.store.reader import artifact_names, counting
 from reports.store.sqlite_file import BUSY_SECONDS
-from reports.store.variants import in_words
 from runners.errors import RunError
 from runners.progress import note
 from runners.tracking import claims, connect, tags_and_metrics
