@@ -121,8 +121,8 @@ class Stratum:
 
     def label(self, entry: ComparedArm) -> str:
         """What a reader calls a row, with what options changed for it and not for all."""
-        told = entry.changes and not self.changes and entry.group.control != "colour"
-        return entry.group.label + (f" ({entry.changes})" if told else "")
+        differs = entry.changes and not self.changes and entry.group.control != "colour"
+        return entry.group.label + (f" ({entry.changes})" if differs else "")
 
     @property
     def splits(self) -> tuple[int, ...]:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from files.formats import json as json_files
+from reports.errors import ReportError
 from reports.records.cost import CostRecord
 from reports.records.splits import one_match
 from reports.schema.controls import UNTRAINED_CONTROLS
+from reports.schema.vocabulary import CONTROLS_LEFT_OUT
 from reports.store.arm import Group
 
 if TYPE_CHECKING:
@@ -87,9 +90,38 @@ class Job:
         """Whether any arm was trained or tested on data other than raw."""
         return any(group.data.repaired for group in self.groups)
 
+    @property
+    def controls_left_out(self) -> dict[str, str]:
+        """Controls that can show nothing of their arm and were not run, such as ``gltr+shuffled`` -> why.
+
+        Raises:
+            ReportError: the job's tag that names them is damaged.
+        """
+        named = named_left_out(self.tags, self.parent_id)
+        run = {f"{group.first['of']}+{group.control}" for group in self.groups if group.control}
+        return {control: why for control, why in named.items() if control not in run}
+
     def controls_of(self, arm: str) -> tuple[Group, ...]:
         """The recorded controls of an arm."""
         return tuple(group for group in self.groups if group.control and group.first["of"] == arm)
+
+
+def named_left_out(tags: Mapping[str, str], parent_id: str) -> dict[str, str]:
+    """Controls that a job named as left out, whenever that was, such as ``gltr+shuffled`` -> why.
+
+    Args:
+        tags: of its parent run.
+        parent_id: for the message.
+
+    Raises:
+        ReportError: the tag is no JSON object of texts.
+    """
+    name = f"the tag {CONTROLS_LEFT_OUT} of run {parent_id}"
+    remedy = "delete the tag and start the job again."
+    found = json_files.parse(tags.get(CONTROLS_LEFT_OUT, "{}"), name, ReportError, remedy)
+    if not isinstance(found, dict) or not all(isinstance(why, str) for why in found.values()):
+        raise ReportError(f"{name} is no JSON object of texts; {remedy}")
+    return found
 
 
 def changes_of(run: "Run") -> dict[str, str]:

@@ -107,7 +107,8 @@ def _prepare(
     steps = StepStore(request.work)
     limit = DECODED_LIMIT if options.decoded_limit is None else options.decoded_limit
     return Job(
-        setting, split, request.protocol, steps, request.work, command_line(), annotation, source, shared, limit
+        setting, split, request.protocol, steps, request.work, command_line(), annotation, source, shared, limit,
+        request.named_controls,
     )  # fmt: skip
 
 
@@ -130,6 +131,9 @@ def record(
     store = mlflow_writer.open_store(tracking_uri)
     setting = jobs[0].config
     data = dataset_of_job([job.split for job in jobs])
+    left_out = jobs[0].left_out(request.runs)
+    for text, reason in left_out.items():
+        note(f"{text} is left out: {reason}")
     parent: str | None = None
     made = found = 0
     for place, job in enumerate(jobs, 1):
@@ -147,6 +151,7 @@ def record(
                     budget=setting.budget,
                     changes=setting.changes,
                 )
+                store.name_left_out(parent, left_out)
             store.record_arm(
                 parent,
                 outcome.result,

@@ -161,3 +161,18 @@ def test_progress_is_told_of_every_job(many: tuple[str, dict[str, str]]) -> None
     told: list[tuple[int, int]] = []
     load_all(many[0], progress=lambda done, total, _: told.append((done, total)))
     assert told == [(place, 4) for place in range(5)]
+
+
+def test_a_damaged_tag_of_controls_that_were_left_out_is_refused_in_one_sentence(uri: str) -> None:
+    store = open_store(uri)
+    parent = _small(store)
+    store.name_left_out(parent, {"mean+shuffled": "why"})
+    store.name_left_out(parent, {"alpha+shuffled": "as well"})
+    store.name_left_out(parent, {})
+    (job,) = load_all(uri).jobs
+    assert job.controls_left_out == {"mean+shuffled": "why", "alpha+shuffled": "as well"}
+    for damaged in ("[1]", "{", '{"a": 1}'):
+        store.client.set_tag(parent, "controls_left_out", damaged)
+        (job,) = load_all(uri).jobs
+        with pytest.raises(ReportError, match=rf"controls_left_out of run {parent}.*delete the tag"):
+            dict(job.controls_left_out)
