@@ -44,7 +44,7 @@ def build(
 
     Args:
         experiment: e.g. ``reid/synthwalk/res50-rgb-single-pass``.
-        paper: report this paper's latest finished job; ``None``: the latest of all.
+        paper: report this paper's latest finished job that is no variant; ``None``: the latest such of all.
         parent: report this parent run (an id or its start).
         tracking_uri: ``None`` reads ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db`` here.
         out: the folder; default ``report/<paper>-<dataset>-<protocol>``.
@@ -105,7 +105,12 @@ def parser() -> argparse.ArgumentParser:
         "--paper", nargs="+", default=[], metavar="KEY", help="key of the paper; default: the latest finished job (all)"
     )
     found.add_argument(
-        "--parent", nargs="+", default=[], metavar="ID", help="run id of a job's parent run, or its first letters"
+        "--parent",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="run id of a job's parent run, or its first letters; so a variant (--pretrained, --size ...) is shown "
+        "where there is a plain job too",
     )
     found.add_argument("--tracking-uri", help="default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db here")
     found.add_argument(

@@ -8,6 +8,7 @@ from typing import Any
 from reports.ledger.columns_table import columns_table
 from reports.ledger.ledger import SYNTHETIC, Ledger, build_ledger
 from reports.page import paper_page
+from reports.page_caveats import left_out
 from reports.render.table import Table
 from reports.sections import discovery
 from reports.sections.interface import SectionInput
@@ -58,6 +59,8 @@ def compose(job: Job, slices: Sequence[str] = (), pages: Sequence[tuple[str, str
     facts = {
         "experiment": job.experiment,
         "parent_id": job.parent_id,
+        "changes": dict(job.changes),
+        "controls_left_out": job.controls_left_out,
         "gains": {claim.id: claim.gain for claim in ledger.claims},
         "ledger": ledger.as_dict(),
         "tables": {table.name: table.as_dict() for table in made},
@@ -83,5 +86,6 @@ def summary(job: Job, ledger: Ledger, made: Sequence[Table]) -> str:
         parts += ["**Can this run tell?**", ""]
         parts += [f"- {one.name}: {one.answer}. {one.words}" for one in ledger.checks]
         parts += [""]
+    parts += [*(f"{sentence}\n" for sentence in left_out(job))]
     parts += [ledger.rule, *([SYNTHETIC] if ledger.synthetic else []), ""]
     return "\n".join(parts)

@@ -14,7 +14,7 @@ from reports.page_caveats import unverified
 from reports.sections.discovery import sections
 from reports.sections.interface import Section, SectionInput
 from reports.sections.results import provenance, slices, splits, tables
-from reports.store.job import Job
+from reports.store.job import Job, in_words
 
 NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -162,6 +162,7 @@ def _facts(job: Job) -> list[tuple[str, str]]:
         ("Data set", f"{tables.data_label(dataset)}{version}{drawn}"),
         ("Protocol", f"{protocol['name']} v{protocol['version']}"),
         ("Profile", first["profile"] + ("" if first["budget"] == "full" else f", {first['budget']} budget")),
+        *([("Options", in_words(job.changes))] if job.changes else []),
         ("Frames", "×".join(map(str, first["size"]))),
         *([("Computed in", ", ".join(computed))] if computed else []),
         ("Seeds", ", ".join(map(str, seeds)) + (f", {heads} heads each" if heads > 1 else "")),

@@ -50,6 +50,7 @@ def _scope(job: Job, ledger: Ledger) -> list[str]:
         listed = ", ".join(f"{claim['id']} ({claim['protocol']})" for claim in ledger.elsewhere)
         found.append(f"Claims that are made under another protocol: {listed}.")
     found += caveats(SectionInput(job, ledger))
+    found += left_out(job)
     for claim in ledger.claims:
         if claim.temporal and claim.difference is not None:
             absent = [CONTROL_LABELS[one.control] for one in claim.causes if one.answer == NOT_RUN]
@@ -58,6 +59,13 @@ def _scope(job: Job, ledger: Ledger) -> list[str]:
     if not any(group.control == "colour" for group in job.groups):
         found.append("How far colour alone goes: the colour sanity row was not run.")
     return found
+
+
+def left_out(job: Job) -> list[str]:
+    """One sentence on the controls that can show nothing and were not run; none where there is no such control."""
+    listed = [f"{control} ({why})" for control, why in job.controls_left_out.items()]
+    noun = "control" if len(listed) == 1 else "controls"
+    return [f"{len(listed)} {noun} left out, which could show nothing: {'; '.join(listed)}."] if listed else []
 
 
 def _runs(job: Job) -> list[str]:

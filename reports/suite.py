@@ -48,7 +48,8 @@ def build_suite(
     Args:
         out: the folder; what else lies in it stays.
         tracking_uri: ``None`` reads ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db`` here.
-        parents: only these jobs (parent run ids); ``None``: the latest finished one of each kind.
+        parents: only these jobs (parent run ids); ``None``: the latest finished one of each kind, plain ones
+            before variants.
         papers: only jobs of these papers.
         experiments: only these experiments.
         arms: paper -> arms that the comparison shows; ``None``: all that were recorded.

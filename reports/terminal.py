@@ -49,6 +49,9 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
         lines += ["", *repair(built, width)]
     for name in built.get("slices") or ():
         lines += ["", *by_attribute(Table.from_dict(built["tables"][f"slices_{slug_of(name)}"]), width)]
+    controls = built.get("controls_left_out") or {}
+    for name, why in controls.items():
+        lines += ["", *textwrap.wrap(f"{name} is left out: {why}.", width)]
     lines += ["", *claims(built["ledger"], width), "", f"Page: {built['folder']}/index.html"]
     if "tracking" in built:
         lines.append(f"Runs: {built['experiment']}, parent {built['parent_id']}, in {built['tracking']}")

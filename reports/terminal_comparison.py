@@ -16,7 +16,8 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
     """The comparison in text.
 
     Args:
-        built: what ``reports.suite.build_suite`` gave, and ``turned_away``: rows with protocol, paper, arm, reason.
+        built: what ``reports.suite.build_suite`` gave, and ``turned_away``: rows with protocol, paper, arm, reason;
+            and ``controls_left_out``: with left_out, why.
         width: of the lines in characters; ``None``: the terminal's, at most 118.
     """
     width = width or min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
@@ -39,6 +40,9 @@ def page(built: Mapping[str, Any], width: int | None = None) -> str:
             start = f"  {row['protocol']}  {row['paper']}/{row['arm']}: "
             lines += textwrap.wrap(row["reason"], width, initial_indent=start, subsequent_indent="    ")
         lines.append("")
+    for row in built.get("controls_left_out") or ():
+        name = f"{row['protocol']}  {row['paper']}/{row['arm']}"
+        lines += [*textwrap.wrap(f"{name} is left out: {row['left_out']}.", width), ""]
     lines += textwrap.wrap(built["claims"]["headline"], width)
     folder = str(built["index"]).removesuffix("index.html")
     lines += ["", f"Pages: {built['index']}, {folder}comparison.html, {folder}claims.html, {folder}protocols.html"]

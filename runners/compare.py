@@ -148,7 +148,8 @@ class Compared:
     Attributes:
         parents: run ids of its jobs.
         tracking: where they are.
-        plan: a row for each arm and protocol: protocol, paper, arm, label, seeds, head_seeds, there, reason.
+        plan: a row for each arm and protocol: protocol, paper, arm, label, seeds, head_seeds, there, reason, and
+            left_out, why, of a control that can show nothing.
         arms: paper -> names of the arms that were compared.
     """
 
@@ -197,7 +198,7 @@ def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", 
 
     An arm that is rejected in one division of the data is in all: its network is asked, not its weights.
     """
-    possible = jobs[0].possible(request.runs)
+    possible, left_out = jobs[0].possible(request.runs), jobs[0].left_out(request.runs)
     refused = jobs[0].rejected(possible, request.seeds[0])
     for one in possible:
         key: Key = (request.protocol.name, request.card.key, one.text)
@@ -224,7 +225,12 @@ def _look_through(jobs: "Sequence[Job]", request: Request, board: "Scoreboard", 
                 **({"splits": list(request.splits)} if len(jobs) > 1 else {}),
             }
         )
-    return replace(request, runs=[one for one in possible if one.arm.text not in refused])
+    for one in request.runs:
+        if one.text in left_out:
+            row = {"protocol": request.protocol.name, "paper": request.card.key, "arm": one.text, "label": one.label}
+            counts = {"seeds": [], "head_seeds": [], "there": 0, "to_make": 0}
+            plan.append({**row, **counts, "reason": "", "left_out": left_out[one.text]})
+    return replace(request, runs=[one for one in request.runs if one.arm.text not in refused])
 
 
 def _show(board: "Scoreboard", outcome: "Outcome") -> None:
@@ -244,6 +250,7 @@ def _plan_text(compared: Compared) -> str:
     for row in compared.plan:
         there = f"{row['there']} of {row['there'] + row['to_make']} there"
         what = f"rejected: {row['reason']}" if row["reason"] else there
+        what = f"left out: {row['left_out']}" if row.get("left_out") else what
         lines.append(f"{row['protocol']:<24}{row['paper'] + '/' + row['arm']:<32}{what}")
     make = sum(row["to_make"] for row in compared.plan)
     lines.append(f"{make} results would be made, {sum(row['there'] for row in compared.plan)} are there.")
@@ -256,6 +263,7 @@ def show(compared: Compared, out: Path, options: argparse.Namespace) -> None:
 
     made = suite.build_suite(out, compared.tracking, compared.parents, arms=compared.arms)
     made["turned_away"] = [row for row in compared.plan if row["reason"]]
+    made["controls_left_out"] = [row for row in compared.plan if row.get("left_out")]
     if options.json:
         print(json.dumps(made, indent=1))
     else:

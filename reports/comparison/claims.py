@@ -20,7 +20,7 @@ from reports.ledger.ledger import SYNTHETIC, Ledger, build_ledger, made_under
 from reports.render.estimate import estimate
 from reports.render.table import Estimate
 from reports.sections.results.tables import data_label
-from reports.store.job import Job
+from reports.store.job import Job, in_words
 from reports.store.jobs import Across, paper_of
 
 SCHEMA = 2  # 1 had one verdict in place of gain, causes, headroom and power
@@ -63,6 +63,8 @@ KEYS: dict[str, str] = {
     "protocol": "protocol that judged, with its version as in rgb-snippets v1; null unless run",
     "profile": "embedded or paper; null unless run",
     "budget": "full, quick or long; null unless run",
+    "changes": "what options changed for every arm of the job, such as pretrained none; empty of a plain job; null "
+    "unless run",
     "seeds": "seeds that were compared",
     "experiment": "MLflow experiment; null unless run",
     "parent_id": "MLflow parent run of the job; null unless run",
@@ -235,6 +237,7 @@ def as_dict(one: Judged) -> dict[str, Any]:
         "protocol": _protocol(job) if job else None,
         "profile": first["profile"] if first else None,
         "budget": first["budget"] if first else None,
+        "changes": in_words(job.changes) if job else None,
         "seeds": difference["seeds"] if difference else [],
         "experiment": job.experiment if job else None,
         "parent_id": job.parent_id if job else None,
@@ -270,8 +273,8 @@ def _within(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 CSV_COLUMNS = (
-    "paper", "claim", "status", "gain", "p_holm", "gain_holm", "dataset", "protocol", "profile", "budget", "metric",
-    "unit", "arm", "against", "published_margin", "source", "difference", "low", "high", "p", "seeds",
+    "paper", "claim", "status", "gain", "p_holm", "gain_holm", "dataset", "protocol", "profile", "budget", "changes",
+    "metric", "unit", "arm", "against", "published_margin", "source", "difference", "low", "high", "p", "seeds",
     *(f"{name}{end}" for name in CAUSE_NAMES for end in ("", "_low", "_high", "_answer")),
     "mechanism", "oracle", "headroom", "headroom_low", "headroom_high", "share", "detectable", "seeds_for_margin",
     "seeds_for_quarter", "colour", "colour_low", "colour_high", "temporal", "within", "text", "reason", "parent_id",

@@ -15,7 +15,7 @@ from reports.render.table import Cell, Column, Estimate, Row, Table
 from reports.schema.controls import CONTROL_LABELS
 from reports.schema.metrics import METRIC_LABELS
 from reports.sections.results.tables import data_label, dataset_label, split_count
-from reports.store.job import Job
+from reports.store.job import Job, in_words
 from reports.store.jobs import Across
 
 OPEN = ("not judged", "not run")
@@ -189,12 +189,13 @@ def published(one: Judged) -> str | None:
 
 
 def under(job: Job) -> str:
-    """Data, protocol, profile and budget of a job, for a table."""
+    """Data, protocol, profile, budget and what options changed of a job, for a table."""
     first = job.any_result
     budget = "" if first["budget"] == "full" else f", {first['budget']}"
     protocol = f"{first['protocol']['name']} v{first['protocol']['version']}"
     splits = f" ({split_count(job)})" if job.splits else ""
-    return f"{data_label(first['dataset'])}{splits}, {protocol}, {first['profile']}{budget}"
+    changed = f", {in_words(job.changes)}" if job.changes else ""
+    return f"{data_label(first['dataset'])}{splits}, {protocol}, {first['profile']}{budget}{changed}"
 
 
 def _paper(

@@ -19,7 +19,7 @@ from reports.schema.vocabulary import ORACLE
 from reports.sections.results import tables
 from reports.store import repairer_names
 from reports.store.arm import ArmRun, Group
-from reports.store.job import Job
+from reports.store.job import Job, in_words
 from reports.store.jobs import Across, paper_of
 
 
@@ -32,8 +32,13 @@ class ComparedArm:
 
     @property
     def name(self) -> str:
-        """Unique in a stratum: ``gltr/tsa``."""
-        return f"{self.paper}/{self.group.name}"
+        """Unique in a stratum: ``gltr/tsa``, or ``gltr/tsa (pretrained none)`` of a variant."""
+        return f"{self.paper}/{self.group.name}" + (f" ({self.changes})" if self.changes else "")
+
+    @property
+    def changes(self) -> str:
+        """What options changed for every arm of its job; empty of a plain job."""
+        return in_words(self.job.changes)
 
     @property
     def paper(self) -> str:
@@ -109,6 +114,17 @@ class Stratum:
         return self.every[0].job.headline_metric
 
     @property
+    def changes(self) -> str:
+        """What options changed for all rows alike; empty where they did not."""
+        found = {entry.changes for entry in self.every}
+        return found.pop() if len(found) == 1 else ""
+
+    def label(self, entry: ComparedArm) -> str:
+        """What a reader calls a row, with what options changed for it and not for all."""
+        differs = entry.changes and not self.changes and entry.group.control != "colour"
+        return entry.group.label + (f" ({entry.changes})" if differs else "")
+
+    @property
     def splits(self) -> tuple[int, ...]:
         """The divisions of the data that all rows are means over; none where the data have one."""
         return self.every[0].job.splits
@@ -128,11 +144,12 @@ class Stratum:
         """``SynthWalk, rgb-snippets v1, embedded, 64×32``."""
         first = self.any_result
         budget = "" if first["budget"] == "full" else f", {first['budget']} budget"
+        changed = f", {self.changes}" if self.changes else ""
         size = "×".join(map(str, first["size"]))
         fed = f", fed as {self.shared['headline']}" if "headline" in self.shared else ""
         protocol = f"{self.protocol['name']} v{self.protocol['version']}{fed}"
         some = f", {tables.split_count(self.every[0].job)}" if self.splits else ""
-        return f"{self.dataset_label}{some}, {protocol}, {first['profile']} profile{budget}, {size}"
+        return f"{self.dataset_label}{some}, {protocol}, {first['profile']} profile{budget}{changed}, {size}"
 
     @cached_property
     def slug(self) -> str:

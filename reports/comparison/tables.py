@@ -99,9 +99,13 @@ def _table(stratum: Stratum, stood: Standing | None) -> Table:
     )
     by_name = {entry.name: entry for entry in stratum.entries}
     ranked = [by_name[name] for name in stood.order] if stood else []
-    rows = [_row(entry, timed[entry.name], stood.rank[entry.name], columns) for entry in ranked] if stood else []
-    rows += [replace(_row(one, timed[one.name], None, columns), kind="last truth") for one in stratum.truths]
-    rows += [replace(_row(one, timed[one.name], None, columns), kind="last colour") for one in stratum.colours]
+
+    def row(entry: ComparedArm, rank: int | None = None) -> Row:
+        return _row(stratum.label(entry), entry, timed[entry.name], rank, columns)
+
+    rows = [row(entry, stood.rank[entry.name]) for entry in ranked] if stood else []
+    rows += [replace(row(one), kind="last truth") for one in stratum.truths]
+    rows += [replace(row(one), kind="last colour") for one in stratum.colours]
     caption = stratum.title + (f", side {side}" if side else "")
     return Table(f"comparison_{stratum.slug}", caption, columns, tuple(rows), tuple(_notes(stratum, timed)))
 
@@ -123,10 +127,10 @@ def _accuracies(stratum: Stratum) -> list[Column]:
     return found
 
 
-def _row(entry: ComparedArm, time: times.Time | None, rank: int | None, columns: tuple[Column, ...]) -> Row:
+def _row(label: str, entry: ComparedArm, time: times.Time | None, rank: int | None, columns: tuple[Column, ...]) -> Row:
     cost = entry.group.first["cost"]
     values: dict[str, Cell] = {
-        "method": entry.group.label,
+        "method": label,
         "rank": rank,
         "paper": None if entry.group.control == "colour" else entry.paper,
         "venue": None if entry.group.control == "colour" else entry.venue,
@@ -222,9 +226,9 @@ def labels_of(stratum: Stratum) -> dict[str, str]:
     """Name of a row -> what a reader calls it; the paper stands beside it where two papers have the same label."""
     count: dict[str, int] = {}
     for entry in stratum.entries:
-        count[entry.group.label] = count.get(entry.group.label, 0) + 1
+        count[stratum.label(entry)] = count.get(stratum.label(entry), 0) + 1
     return {
-        entry.name: entry.group.label if count[entry.group.label] == 1 else f"{entry.group.label} ({entry.paper})"
+        entry.name: label if count[label := stratum.label(entry)] == 1 else f"{label} ({entry.paper})"
         for entry in stratum.entries
     }
 

@@ -12,6 +12,9 @@ BENCH: RunKind = "bench"
 RUN_KINDS: tuple[RunKind, ...] = get_args(RunKind)
 """Runs of the store by their tag ``kind``: a job, one arm of it with one seed, and a measurement of costs."""
 
+CONTROLS_LEFT_OUT = "controls_left_out"
+"""The tag of a job that names controls which it did not run, each with the reason, as a JSON object."""
+
 COST = "cost"
 """The ``kind`` of a file of costs."""
 

@@ -1,7 +1,7 @@
 """Many recorded jobs at once: what the reports across papers are made of, and what was left out of them.
 
-Of each experiment (data set and protocol), paper, profile and budget the latest finished job counts.  Everything else
-that was found is named with the reason why it does not count.
+Of each experiment (data set and protocol), paper, profile and budget the latest finished job counts, and one that no
+option changed before any variant.  Everything else that was found is named with the reason why it does not count.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from reports.errors import NothingToReport, ReportError
 from reports.records import splits
 from reports.records.result import SCHEMA
 from reports.store import cards
-from reports.store.job import Job
+from reports.store.job import Job, changes_of, in_words
 from reports.store.read_job import load_job
 from reports.store.reader import Reader, open_reader
 
@@ -26,6 +26,7 @@ PREFIX = "reid/"  # of the experiments that this suite writes; a shared server h
 REASONS = {
     "unfinished": "has not finished",
     "superseded": "a later job of the same experiment, paper, profile and budget counts",
+    "variant": "options changed every arm of it (--pretrained, --size ...); another job of its kind counts",
     "other schema": "was recorded by another version of Reproid",
     "incomplete": "cannot be read whole",
     "unfinished runs": "runs of a job that counts, which have not finished",
@@ -135,7 +136,7 @@ def load_all(
         progress(len(wanted), len(wanted), "")
     if not jobs:
         raise NothingToReport(_nothing(reader.uri, left_out))
-    jobs.sort(key=lambda job: (paper_of(job), job.experiment, job.any_result["profile"], job.any_result["budget"]))
+    jobs.sort(key=_order)
     return Across(
         uri=reader.uri,
         jobs=tuple(jobs),
@@ -143,6 +144,11 @@ def load_all(
         cards={} if parents else _cards(reader, jobs, known),
         chosen=bool(parents or papers or experiments),
     )
+
+
+def _order(job: Job) -> tuple[str, ...]:
+    first = job.any_result
+    return paper_of(job), job.experiment, str(first["profile"]), str(first["budget"]), in_words(job.changes)
 
 
 Found = list[tuple[str, "Run"]]
@@ -180,7 +186,7 @@ def _named(found: Found, parents: Sequence[str]) -> Found:
 
 
 def _latest(found: Found) -> tuple[Found, list[LeftOut]]:
-    """The latest finished job of each kind, of those over most splits of its data; the others with the reason."""
+    """The latest finished job of each kind, of plain ones over most splits of its data; the others with the reason."""
     kinds: dict[tuple[str, ...], Found] = {}
     left_out = []
     for experiment, run in found:
@@ -196,16 +202,27 @@ def _latest(found: Found) -> tuple[Found, list[LeftOut]]:
             kinds.setdefault(key, []).append((experiment, run))
     wanted: Found = []
     for same in kinds.values():
-        *older, latest = sorted(
-            same, key=lambda one: (_splits(one[1]), one[1].info.end_time or 0, one[1].info.start_time)
-        )
-        wanted.append(latest)
-        for experiment, run in older:
-            fewer = _splits(run) < _splits(latest[1])
-            reason = "a job over more splits of the data counts" if fewer else REASONS["superseded"]
-            why = f"{reason} (parent {latest[1].info.run_id[:8]})"
-            left_out.append(_left("superseded", experiment, run, why))
+        *others, (experiment, counts) = sorted(same, key=lambda one: _preferred(one[1]))
+        wanted.append((experiment, counts))
+        left_out += [_not_preferred(experiment, run, counts) for experiment, run in others]
     return wanted, left_out
+
+
+def _preferred(run: "Run") -> tuple[bool, int, int, int]:
+    """Rises with what counts of jobs of one kind."""
+    return not changes_of(run), _splits(run), run.info.end_time or 0, run.info.start_time
+
+
+def _not_preferred(experiment: str, run: "Run", counts: "Run") -> LeftOut:
+    """A job with the reason why another one of its kind counts."""
+    counting, changes = f"(parent {counts.info.run_id[:8]})", changes_of(run)
+    if changes != changes_of(counts):
+        than = f"another one ({in_words(changes_of(counts))})" if changes_of(counts) else "a plain job"
+        why = f"is a variant ({in_words(changes)}), and {than} counts {counting}; name it with --parent to see it"
+        return _left("variant", experiment, run, why)
+    fewer = _splits(run) < _splits(counts)
+    reason = "a job over more splits of the data counts" if fewer else REASONS["superseded"]
+    return _left("superseded", experiment, run, f"{reason} {counting}")
 
 
 def _splits(run: "Run") -> int:

@@ -18,14 +18,14 @@ from reports.store import cards
 from reports.store import cost as cost_store
 from reports.store.arm import ArmRun, Group
 from reports.store.consistency import check_alike
-from reports.store.job import Job
+from reports.store.job import Job, changes_of
 from reports.store.pooling import over_divisions, without_first_head
 from reports.store.reader import Reader, remedy_of
 from reports.store.uri import without_secrets
 
 
 def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: str | None = None) -> Job:
-    """Read a job: the latest finished parent of the experiment, or the one that is named.
+    """Read a job: the latest finished parent of the experiment that is no variant, or the one that is named.
 
     Args:
         reader: an open store.
@@ -77,6 +77,7 @@ def load_job(reader: Reader, experiment: str, paper: str | None = None, parent: 
         experiment_id=str(run.info.experiment_id),
         cost=cost,
         left_out=left_out + headless + without,
+        changes={name: without_secrets(value) for name, value in changes_of(run).items()},
     )
 
 

@@ -8,7 +8,7 @@ import datetime
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from files.formats import json as json_files
 from reports.errors import NothingToReport, ReportError
 from reports.records import kinds
 from reports.schema.vocabulary import BENCH, CHILD, PARENT
+from reports.store.job import changes_of, in_words
 from reports.store.requests import ask, check_answers
 from reports.store.sqlite_file import check_readable
 from reports.store.uri import artifact_folder, client_uri, error_sentence, shown, tracking_uri, without_secrets
@@ -75,9 +76,10 @@ def artifact_names() -> tuple[str, ...]:
 def load(experiment: str, tracking_uri: str | None = None) -> "pd.DataFrame":
     """Recorded results of an experiment as a frame, one row for each arm, seed and head seed.
 
-    Columns: ``run_id, parent_id, paper, arm, label, control, of, seed, ...`` from the run's tags, every metric
-    under its MLflow name (``test/mAP`` ... in percent), and ``artifact_uri``, where ``result.json`` and
-    ``per_query.npz`` lie; :meth:`Reader.folder` fetches them.
+    Columns: ``run_id, parent_id, changes`` (what options changed for every arm of its job; empty of a plain job),
+    ``paper, arm, label, control, of, seed, ...`` from the run's tags, every metric under its MLflow name
+    (``test/mAP`` ... in percent), and ``artifact_uri``, where ``result.json`` and ``per_query.npz`` lie;
+    :meth:`Reader.folder` fetches them.
 
     Raises:
         ReportError: an unknown experiment; the message lists near matches.
@@ -86,16 +88,20 @@ def load(experiment: str, tracking_uri: str | None = None) -> "pd.DataFrame":
     import pandas as pd
 
     reader = open_reader(tracking_uri)
-    rows = [_row(run) for run in reader.finished_children(experiment)]
+    changed = {str(run.info.run_id): in_words(changes_of(run)) for run in reader.jobs(experiment)}
+    rows = [_row(run, changed) for run in reader.finished_children(experiment)]
     if not rows:
         raise NothingToReport(f"experiment {experiment} has no finished arm yet; run `python -m runners.reproduce`.")
     frame = pd.DataFrame(rows)
-    return frame.sort_values(["paper", "arm", "control", "seed", "head_seed", "split", "run_id"], ignore_index=True)
+    return frame.sort_values(
+        ["paper", "changes", "arm", "control", "seed", "head_seed", "split", "run_id"], ignore_index=True
+    )
 
 
-def _row(run: "Run") -> dict[str, Any]:
+def _row(run: "Run", changed: Mapping[str, str]) -> dict[str, Any]:
     tags = run.data.tags
-    row: dict[str, Any] = {"run_id": run.info.run_id, "parent_id": tags.get("mlflow.parentRunId")}
+    parent = tags.get("mlflow.parentRunId")
+    row: dict[str, Any] = {"run_id": run.info.run_id, "parent_id": parent, "changes": changed.get(str(parent), "")}
     row |= {name: tags.get(name) for name in TAGS}
     row |= {name: number_tag(run, name) for name in ("seed", "head_seed", "split")}
     row["label"] = tags.get("label", tags.get("arm"))
@@ -175,7 +181,10 @@ class Reader:
         return sorted(runs, key=lambda run: (run.info.start_time, str(run.info.run_id)))
 
     def parent(self, experiment: str, paper: str | None = None, parent: str | None = None) -> "Run":
-        """The parent run to report: the named one, else the latest finished one, else the latest.
+        """The parent run to report: the named one, else of plain jobs, or where there is none of variants, the latest.
+
+        Finished ones come before others. A variant is a job whose options changed every arm, see
+        `reports.store.job`.
 
         Raises:
             ReportError: no such paper or parent there.
@@ -194,7 +203,12 @@ class Reader:
             if not runs:
                 hint = did_you_mean(paper, papers, cutoff=0.4) or f"there are {', '.join(papers)}."
                 raise ReportError(f"paper {paper!r} is not recorded in {experiment}; {hint}")
-        return max(runs, key=lambda run: (run.info.status == "FINISHED", run.info.end_time or 0, run.info.start_time))
+        return max(
+            runs,
+            key=lambda run: (
+                not changes_of(run), run.info.status == "FINISHED", run.info.end_time or 0, run.info.start_time,
+            ),
+        )  # fmt: skip
 
     def children(self, parent: "Run") -> "list[Run]":
         """The finished children that count, ordered by name."""

@@ -23,7 +23,8 @@ def add_training(group: argparse._ArgumentGroup) -> None:
         default=["default"],
         metavar="NAME",
         help="shuffled time and a per-frame MLP for arms that claim to use time, uniform weights for those that "
-        "attend: all for the proposed arm and shuffled time for others (default), all for every arm, or none. With "
+        "attend: all for the proposed arm and shuffled time for others (default), all for every arm, or none; shuffled "
+        "time of an arm that cannot depend on order is left out unless it is named. With "
         "default and all, also what trains nothing: oracles of the baseline where the truth is known (masks of things "
         "carried, and pooling of the last map, with all alone), and its shuffled labels. Or by name: "
         f"{', '.join((*CONTROLS, *UNTRAINED_CONTROLS))}",

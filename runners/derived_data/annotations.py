@@ -30,14 +30,15 @@ class AnnotatedSplit:
     annotation: Annotation
     name: str = ""
 
-    def planned(self) -> Annotated:
-        """As a plan needs it."""
+    def planned(self, named: bool = False) -> Annotated:
+        """As a plan needs it; ``named`` by the user, or what stands there by default."""
         return Annotated(
             self.split.fingerprint,
             self.annotation.name,
             self.annotation.fingerprint,
             self.annotation.groups,
             datasets.reader_of(self.split.name),
+            named,
         )
 
 
@@ -98,6 +99,23 @@ def find_source(folder: str | None, size: tuple[int, int], synthetic: bool) -> A
     world = told if isinstance(told, dict) else {}
     about = f"style {world.get('style', 'street')}, seed {world.get('seed', 'unknown')}"
     return AnnotatedSplit(split, found, f"SynthWalk ({about})")
+
+
+def named_by_user(split: Split, annotation: Annotation | None, file: str | None, folder: str | None) -> tuple[str, ...]:
+    """Which of ``annotation`` and ``source`` stand there because the user named them.
+
+    Args:
+        split: the data set.
+        annotation: from `find_annotation`.
+        file: what it was asked for; a file that says what the data set's own annotation says is no other one.
+        folder: what `find_source` was asked for.
+
+    Raises:
+        DataError: the annotation that the data set brings along is damaged.
+    """
+    own = attributes.own(split) if file is not None else None
+    other = annotation is not None and file is not None and (own is None or own.fingerprint != annotation.fingerprint)
+    return (*(("annotation",) if other else ()), *(("source",) if folder is not None else ()))
 
 
 def _rendered(size: tuple[int, int]) -> Path:

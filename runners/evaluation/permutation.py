@@ -13,10 +13,8 @@ from torch import nn
 
 from datasets.seeding import generator
 from methods.interface import FixedClip
+from protocols.order_dependence import ORDER_BLIND
 from runners.evaluation.encode import TestInputs, encode_clips
-
-ORDER_BLIND = 1e-5
-"""A relative change below which order makes no difference; sums in another order differ by about 1e-7."""
 
 TRACKLETS = 8
 PERMUTATIONS = 3

@@ -1,5 +1,7 @@
 """What all arms of a job share, from its card, its data and its device."""
 
+from collections.abc import Collection
+
 import datasets
 from datasets.attributes import Annotation
 from datasets.tracklet import Split
@@ -25,6 +27,7 @@ def config_of(
     lengths: float = JobConfig.lengths,
     precision: Precision | None = None,
     own_start: StartCard | None = None,
+    named: Collection[str] = (),
 ) -> JobConfig:
     """A job configuration; what is not given here is as `runners.plan.plan_types.JobConfig` says.
 
@@ -35,6 +38,7 @@ def config_of(
         profile, budget, pretrained, size, scorer, lengths, precision, own_start: see `JobConfig`.
         annotation: attributes of the people of the split.
         source: other data, from which label sources learn.
+        named: which of ``annotation`` and ``source`` the user named; the others stand there by default.
 
     Raises:
         RunError: there is nobody to train on.
@@ -51,8 +55,8 @@ def config_of(
         device=device,
         runtime=runtime(device),
         scorer=scorer,
-        annotation=AnnotatedSplit(split, annotation).planned() if annotation else None,
-        source=source.planned() if source else None,
+        annotation=AnnotatedSplit(split, annotation).planned("annotation" in named) if annotation else None,
+        source=source.planned("source" in named) if source else None,
         lengths=lengths,
         precision=precision,
         own_start=own_start,

@@ -1,9 +1,12 @@
-"""Admission and cost of an arm, asked before anything is trained for it."""
+"""Admission and cost of an arm, and whether it can depend on the order of frames, before anything is trained for it."""
 
 import time
 from typing import Any
 
+from torch import nn
+
 from protocols.interface import Protocol
+from protocols.order_dependence import order_change
 from protocols.test_time.inputs import snippet_length
 from runners.errors import ArmRejected
 from runners.plan.plan_types import ArmRun, JobConfig
@@ -22,6 +25,8 @@ def examine(
 ) -> dict[str, Any]:
     """What the protocol looked at, and what the network costs; an arm's controls share it.
 
+    Of an arm that claims to use time ``order`` holds ``change``, see `protocols.order_dependence.order_change`.
+
     Args:
         run: the arm, or one of its controls.
         size: (height, width) of frames.
@@ -34,12 +39,14 @@ def examine(
     """
     from protocols.cost import measure
 
-    measured = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
+    measured: dict[str, Any] = {"lengths": list(COST_LENGTHS), "seconds": COST_SECONDS}
+    if run.arm.temporal:
+        measured["order"] = True
     step = examine_step(run, size, protocol.as_dict(), config, measured)
     if not steps.done(step):
         note(f"examine {run.arm.text}: admission to {protocol.name}, operations, latency ...")
         began = time.monotonic()
-        method = build_method(ArmRun(run.arm), config.num_ids, 0, size, config.device, "fp32").eval()
+        method = _built(run, size, config)
         admission = protocol.admit(method, size)
         if not admission.admitted:
             reason = "; ".join(admission.reasons)
@@ -58,7 +65,15 @@ def examine(
                     budget_s=COST_SECONDS,
                     snippet=snippet_length(protocol.feed),
                 )
-                write_json(folder / _FILE, {"admission": admission.as_dict(), "cost": cost.as_dict()})
+                found = {"admission": admission.as_dict(), "cost": cost.as_dict()}
+                if run.arm.temporal:
+                    found["order"] = {"change": order_change(_built(run, size, config), size)}
+                write_json(folder / _FILE, found)
         note(f"examine {run.arm.text}: admitted ({time.monotonic() - began:.0f} s)")
-    found: dict[str, Any] = read_json(steps.folder(step) / _FILE)
-    return found
+    examined: dict[str, Any] = read_json(steps.folder(step) / _FILE)
+    return examined
+
+
+def _built(run: ArmRun, size: tuple[int, int], config: JobConfig) -> nn.Module:
+    """The arm's network with initial weights, in eval mode."""
+    return build_method(ArmRun(run.arm), config.num_ids, 0, size, config.device, "fp32").eval()

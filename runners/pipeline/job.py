@@ -16,6 +16,7 @@ from datasets.tracklet import Split
 from methods.arms import Arm
 from methods.interface import Attends
 from protocols.interface import Protocol
+from protocols.order_dependence import ORDER_BLIND
 from reports.schema.vocabulary import RAW
 from runners.derived_data import pseudo_labels
 from runners.derived_data.annotations import AnnotatedSplit
@@ -39,6 +40,8 @@ from runners.plan.step_store import Step, StepStore, canonical_json
 from runners.progress import note
 from runners.training import stage
 
+BLIND = "its descriptor does not depend on the order of frames"
+
 
 @dataclass
 class Job:
@@ -54,6 +57,7 @@ class Job:
     source: AnnotatedSplit | None = None
     shared: Split | None = None  # the division whose frames this one's are views of
     decoded_limit: int = DECODED_LIMIT
+    named_controls: tuple[str, ...] = ()  # that were asked for by name
     versions: DataVersions = field(init=False)
     truth: GroundTruthChecks = field(init=False)
     untrained: Untrained = field(init=False)
@@ -75,8 +79,36 @@ class Job:
         self.files = ResultFiles(self.config, self.protocol, self.command, self.split, self.annotation, self.truth)
 
     def possible(self, runs: Iterable[ArmRun]) -> list[ArmRun]:
-        """Those that can be asked for here: all but controls that train nothing and miss the truth, or a network."""
-        return [run for run in runs if not self.impossible(run)]
+        """Those that can be asked for here: all but controls that train nothing and miss the truth, or a network, and
+        those that are `left_out`.
+        """
+        runs = [run for run in runs if not self.impossible(run)]
+        left_out = self.left_out(runs)
+        return [run for run in runs if run.text not in left_out]
+
+    def left_out(self, runs: Iterable[ArmRun]) -> dict[str, str]:
+        """Controls that can show nothing of their arm, by their text, each with the reason: none that was named.
+
+        These are shuffled frames of an arm whose descriptor cannot depend on order, which is measured before anything
+        is trained. An arm that is rejected has no control left out; `rejected` names it.
+        """
+        found = {}
+        for run in runs:
+            if run.control == "shuffled" and run.control not in self.named_controls:
+                change = self._order_change(with_attribute_groups(run, self.config))
+                if change is not None and change < ORDER_BLIND:
+                    found[run.text] = f"{BLIND} (measured before training, {change:.0e})"
+        return found
+
+    def _order_change(self, run: ArmRun) -> float | None:
+        """See `protocols.order_dependence.order_change`; None of an arm that is rejected too."""
+        last, tested = self._plan(run, 0)
+        try:
+            self._start_checks(run, last, tested)
+            change: float | None = self._examine(run, last.size)["order"]["change"]
+        except ArmRejected:
+            return None
+        return change
 
     def impossible(self, run: ArmRun) -> str:
         """Why a run cannot be asked for here, in one sentence without its end; empty text where it can."""

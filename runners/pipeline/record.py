@@ -8,7 +8,7 @@ from typing import Any
 from datasets.frames.open import DECODED_LIMIT
 from datasets.tracklet import Split
 from runners.cli.options import chosen_precision, own_start
-from runners.derived_data.annotations import find_annotation, find_source
+from runners.derived_data.annotations import find_annotation, find_source, named_by_user
 from runners.derived_data.load import load_data
 from runners.errors import NotPossible
 from runners.evaluation.score import check_answers
@@ -113,11 +113,13 @@ def _prepare(
         source=source,
         precision=chosen_precision(options, device),
         own_start=own_start(options),
+        named=named_by_user(split, annotation, options.attributes, options.source),
     )
     steps = StepStore(request.work)
     limit = DECODED_LIMIT if options.decoded_limit is None else options.decoded_limit
     return Job(
-        setting, split, request.protocol, steps, request.work, command_line(), annotation, source, shared, limit
+        setting, split, request.protocol, steps, request.work, command_line(), annotation, source, shared, limit,
+        request.named_controls,
     )  # fmt: skip
 
 
@@ -142,6 +144,9 @@ def record(
     store = mlflow_writer.open_store(tracking_uri)
     setting = jobs[0].config
     data = dataset_of_job([job.split for job in jobs])
+    left_out = jobs[0].left_out(request.runs)
+    for text, reason in left_out.items():
+        note(f"{text} is left out: {reason}")
     parent: str | None = None
     made = found = 0
     with SideBySide(jobs, workers) as side:
@@ -160,6 +165,7 @@ def record(
                         budget=setting.budget,
                         changes=setting.changes,
                     )
+                    store.name_left_out(parent, left_out)
                 store.record_arm(
                     parent,
                     outcome.result,

@@ -1,5 +1,6 @@
 """What a plan is made of: values only, with every fingerprint known before anything is run."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -40,6 +41,13 @@ class Annotated:
     fingerprint: str
     groups: tuple[Group, ...]
     reader: str = ""
+    named: bool = False  # by the user, in place of what stands for it by default
+
+    @property
+    def identity(self) -> str:
+        """Its name and 12 hexadecimal digits over data and annotation; empty of what no user named."""
+        digest = hashlib.sha256(f"{self.data} {self.fingerprint}".encode()).hexdigest()
+        return f"{self.name} {digest[:12]}" if self.named else ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,8 @@ class JobConfig:
             "precision": self.precision or "",
             "size": f"{size[0]}x{size[1]}" if size else "",
             "scorer": "" if self.scorer == DEFAULT_SCORER else self.scorer,
+            "attributes": self.annotation.identity if self.annotation else "",
+            "source": self.source.identity if self.source else "",
         }
         return {name: value for name, value in found.items() if value}
 

@@ -30,6 +30,7 @@ from reports.records.result_checks import check_result
 from reports.schema.json_form import non_finite
 from reports.schema.vocabulary import PARENT
 from reports.store import cards
+from reports.store.job import in_words
 from reports.store.reader import artifact_names, counting
 from reports.store.sqlite_file import BUSY_SECONDS
 from runners.errors import RunError
@@ -96,9 +97,7 @@ class Store(Runs):
         """
         plain = cards.normalise(card)
         paper = str(plain.get("key", "unknown"))
-        identity = [paper, dataset["name"], dataset["fingerprint"], protocol["name"], protocol["version"]]
-        changed = [f"{name} {value}" for name, value in sorted((changes or {}).items())]
-        fingerprint = tags_and_metrics.digest([*identity, profile, budget, *changed])
+        fingerprint = tags_and_metrics.job_fingerprint(paper, dataset, protocol, profile, budget, changes or {})
         tags = tags_and_metrics.parent_tags(paper, dataset, protocol, environment, profile, budget, command)
         tags["fingerprint"] = fingerprint
         with self._alone():
@@ -107,7 +106,7 @@ class Store(Runs):
             run = self._find(experiment, f"tags.kind = '{PARENT}' and tags.fingerprint = '{fingerprint}'")
             if run is None:
                 name = f"{paper} {profile}" + ("" if budget == "full" else f" {budget}")
-                name = ", ".join([name, *changed])
+                name += f", {in_words(changes)}" if changes else ""
                 run = self.client.create_run(experiment, run_name=clean(name), tags=cleaned(tags))
             else:
                 self.client.update_run(run.info.run_id, status="RUNNING")

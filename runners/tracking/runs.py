@@ -7,6 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reports.errors import ReportError
+from reports.schema.vocabulary import CONTROLS_LEFT_OUT
+from reports.store.job import named_left_out
 from reports.store.uri import sqlite_file
 from runners.errors import RunError
 from runners.tracking import connect
@@ -140,6 +143,25 @@ class Runs:
     def _files(self, run_id: str, files: Mapping[str, bytes], below: str = "") -> None:
         """Artifacts by name, those that are not there yet; see `runners.tracking.upload`."""
         self.artifacts.write(run_id, files, below)
+
+    def name_left_out(self, parent: str, controls: Mapping[str, str]) -> None:
+        """Add to a job's tag which controls it did not run; those that an earlier start named stay.
+
+        Args:
+            parent: run id of the job.
+            controls: such as ``gltr+shuffled`` -> why.
+
+        Raises:
+            RunError: the tag is damaged.
+        """
+        if not controls:
+            return
+        try:
+            earlier = named_left_out(self.client.get_run(parent).data.tags, parent)
+        except ReportError as error:
+            raise RunError(str(error)) from None
+        whole = {**earlier, **controls}
+        self.log(parent, tags={CONTROLS_LEFT_OUT: json.dumps(whole, sort_keys=True)})
 
     def log(
         self,

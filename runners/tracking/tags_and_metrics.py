@@ -39,6 +39,28 @@ def digest(value: Any, length: int = 32) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
+def job_fingerprint(
+    paper: str,
+    dataset: Mapping[str, Any],
+    protocol: Mapping[str, Any],
+    profile: str,
+    budget: str,
+    changes: Mapping[str, str],
+) -> str:
+    """What a job is found again by: all that makes its results others than those of another job of the same arms.
+
+    Args:
+        paper: its key.
+        dataset, protocol: as in the result of an arm.
+        profile: of the recipes.
+        budget: which one, of the job.
+        changes: what options change for every arm; see `runners.plan.plan_types.JobConfig`.
+    """
+    identity = [paper, dataset["name"], dataset["fingerprint"], protocol["name"], protocol["version"]]
+    changed = [f"{name} {value}" for name, value in sorted(changes.items())]
+    return digest([*identity, profile, budget, *changed])
+
+
 def experiment_name(dataset: str, protocol: str) -> str:
     """One experiment holds only rows that may be compared."""
     return f"reid/{dataset}/{protocol}"

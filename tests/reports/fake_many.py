@@ -69,10 +69,25 @@ def card(paper: str, venue: str = "ICCV") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def begin(store: Any, paper: str, protocol: dict[str, Any], profile: str, budget: str, dataset: dict[str, Any]) -> str:
+def begin(
+    store: Any,
+    paper: str,
+    protocol: dict[str, Any],
+    profile: str,
+    budget: str,
+    dataset: dict[str, Any],
+    changes: dict[str, str] | None = None,
+) -> str:
     """Open a job; gives the parent's run id."""
     found: str = store.begin(
-        card(paper), dataset, protocol, profile, command(paper, protocol, budget), fake.ENVIRONMENT, budget=budget
+        card(paper),
+        dataset,
+        protocol,
+        profile,
+        command(paper, protocol, budget),
+        fake.ENVIRONMENT,
+        budget=budget,
+        changes=changes,
     )
     return found
 
@@ -95,6 +110,7 @@ def job(
     dataset: dict[str, Any] = fake.DATASET,
     finish: bool = True,
     more: dict[str, Any] | None = None,
+    changes: dict[str, str] | None = None,
 ) -> str:
     """Record one job through the real writer; gives the parent's run id.
 
@@ -106,8 +122,9 @@ def job(
         protocol, profile, budget, size, dataset: what strata differ by.
         finish: whether to close the job.
         more: keys of every result that replace others.
+        changes: what options change for every arm of a variant.
     """
-    parent = begin(store, paper, protocol, profile, budget, dataset)
+    parent = begin(store, paper, protocol, profile, budget, dataset, changes)
     for (arm, control, of), gain in effects.items():
         for seed in (seeds or {}).get(arm, (0,) if control == "colour" else (0, 1)):
             name = "colour" if control == "colour" else f"{paper}{arm}{control}"

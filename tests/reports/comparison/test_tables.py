@@ -97,6 +97,24 @@ def test_an_arm_whose_seeds_were_run_differently_is_refused_with_the_difference(
     assert "(size)" in sentence
 
 
+def test_a_variant_that_is_asked_for_stands_beside_the_plain_job_as_rows_of_their_own(uri: str) -> None:
+    store = open_store(uri)
+    effects = {("mean", None, None): 0.0, ("alpha", None, None): 0.9}
+    plain = fake_many.job(store, "alpha", effects)
+    variant = fake_many.job(store, "alpha", effects, changes={"pretrained": "none"})
+    (one,), _ = strata(load_all(uri, parents=[plain, variant]), {"alpha": ["alpha", "mean"]})
+    made = compare(one)
+    names = ["alpha/alpha", "alpha/alpha (pretrained none)", "alpha/mean", "alpha/mean (pretrained none)"]
+    assert sorted(entry.name for entry in one.entries) == names
+    assert made.standing is not None and sorted(made.standing.rank) == names
+    assert sorted(made.table.column("method")) == ["Alpha", "Alpha (pretrained none)", "Mean over frames",
+                                                   "Mean over frames (pretrained none)"]  # fmt: skip
+    assert "pretrained" not in one.title
+    (alone,), _ = strata(load_all(uri, parents=[variant]))
+    assert alone.title.endswith("embedded profile, pretrained none, 64×32")
+    assert sorted(compare(alone).table.column("method")) == ["Alpha", "Mean over frames"]
+
+
 def test_ranks_are_those_of_the_known_effects(field: ComparisonTable) -> None:
     assert field.standing is not None
     assert field.standing.rank["alpha/alpha"] == 1

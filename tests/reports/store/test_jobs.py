@@ -50,6 +50,33 @@ def test_the_later_of_two_jobs_of_a_kind_counts_and_the_earlier_is_superseded(ur
     assert later[:8] in left.why
 
 
+def test_a_plain_job_counts_before_a_later_variant_which_is_named_and_shown_when_asked_for(uri: str) -> None:
+    store = open_store(uri)
+    plain, variant = _small(store), _small(store, changes={"pretrained": "none"})
+    across = load_all(uri)
+    assert [job.parent_id for job in across.jobs] == [plain]
+    (left,) = across.left_out
+    assert (left.kind, left.parent_id) == ("variant", variant)
+    assert all(words in left.why for words in ("pretrained none", plain[:8], "--parent"))
+    asked = load_all(uri, parents=[variant, plain])
+    assert [(job.parent_id, dict(job.changes)) for job in asked.jobs] == [
+        (plain, {}), (variant, {"pretrained": "none"}),
+    ]  # fmt: skip
+
+
+def test_without_a_plain_job_the_latest_variant_counts_and_another_one_is_named(uri: str) -> None:
+    store = open_store(uri)
+    first, _, second = (_small(store, changes={"precision": one}) for one in ("bf16", "fp16", "bf16"))
+    assert first == second  # one job, started again
+    later = _small(store, changes={"size": "128x64"})
+    across = load_all(uri)
+    assert [job.parent_id for job in across.jobs] == [later]
+    assert across.counts() == {"variant": 2}
+    assert all("and another one (size 128x64) counts" in left.why for left in across.left_out)
+    _small(store, finish=False)  # a plain job that has not finished counts for nothing, as everywhere
+    assert [job.parent_id for job in load_all(uri).jobs] == [later]
+
+
 def test_a_job_of_another_schema_is_left_out_by_name(uri: str) -> None:
     store = open_store(uri)
     foreign, own = _small(store, budget="quick"), _small(store)
@@ -134,3 +161,18 @@ def test_progress_is_told_of_every_job(many: tuple[str, dict[str, str]]) -> None
     told: list[tuple[int, int]] = []
     load_all(many[0], progress=lambda done, total, _: told.append((done, total)))
     assert told == [(place, 4) for place in range(5)]
+
+
+def test_a_damaged_tag_of_controls_that_were_left_out_is_refused_in_one_sentence(uri: str) -> None:
+    store = open_store(uri)
+    parent = _small(store)
+    store.name_left_out(parent, {"mean+shuffled": "why"})
+    store.name_left_out(parent, {"alpha+shuffled": "as well"})
+    store.name_left_out(parent, {})
+    (job,) = load_all(uri).jobs
+    assert job.controls_left_out == {"mean+shuffled": "why", "alpha+shuffled": "as well"}
+    for damaged in ("[1]", "{", '{"a": 1}'):
+        store.client.set_tag(parent, "controls_left_out", damaged)
+        (job,) = load_all(uri).jobs
+        with pytest.raises(ReportError, match=rf"controls_left_out of run {parent}.*delete the tag"):
+            dict(job.controls_left_out)

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import reports
+from reports.compose import compose
 from reports.store.job import Job
 from reports.store.read_job import load_job
 from reports.store.reader import Reader, open_reader
 from runners.tracking.mlflow_writer import open_store
-from tests.reports import fake
+from tests.reports import fake, fake_many
 from tests.reports.conftest import EXPERIMENT
 
 
@@ -106,3 +107,30 @@ def test_the_typed_card_and_the_toml_tables_read_alike() -> None:
     one, other = normalise(tables), normalise(flat)
     assert list(one["arms"]) == list(other["arms"])
     assert (one["title"], one["claims"]) == (other["title"], other["claims"])
+
+
+def test_a_page_is_of_the_plain_job_unless_a_variant_is_named(uri: str) -> None:
+    store = open_store(uri)
+    few, seeds = {("mean", None, None): 0.0}, {"mean": (0,)}
+    plain = fake_many.job(store, "alpha", few, seeds=seeds)
+    variant = fake_many.job(store, "alpha", few, seeds=seeds, changes={"size": "128x64", "precision": "bf16"})
+    reader = open_reader(uri)
+    assert load_job(reader, EXPERIMENT).parent_id == load_job(reader, EXPERIMENT, "alpha").parent_id == plain
+    named = load_job(reader, EXPERIMENT, parent=variant[:12])
+    assert (named.parent_id, dict(named.changes)) == (variant, {"precision": "bf16", "size": "128x64"})
+    made = compose(named)
+    assert "<dt>Options</dt><dd>precision bf16, size 128x64</dd>" in made.files["index.html"]
+    assert made.facts["changes"] == named.changes
+    assert "<dt>Options</dt>" not in compose(load_job(reader, EXPERIMENT)).files["index.html"]
+    frame = reports.load(EXPERIMENT, uri)
+    assert list(zip(frame["parent_id"], frame["changes"], strict=True)) == [
+        (plain, ""), (variant, "precision bf16, size 128x64"),
+    ]  # fmt: skip
+
+
+def test_a_plain_job_that_still_runs_is_reported_before_a_finished_variant(uri: str) -> None:
+    store = open_store(uri)
+    few, seeds = {("mean", None, None): 0.0}, {"mean": (0,)}
+    fake_many.job(store, "alpha", few, seeds=seeds, changes={"pretrained": "none"})
+    plain = fake_many.job(store, "alpha", few, seeds=seeds, finish=False)
+    assert load_job(open_reader(uri), EXPERIMENT).parent_id == plain

@@ -10,8 +10,9 @@ from torch import nn
 import methods
 from datasets.frames.decoded import FrameStore
 from methods.layers.pooling import masked_mean
+from protocols.order_dependence import ORDER_BLIND
 from runners.evaluation.encode import TestInputs
-from runners.evaluation.permutation import ORDER_BLIND, order_record, permutation_change
+from runners.evaluation.permutation import order_record, permutation_change
 from runners.training.frame_features import extract_frame_features
 from tests.methods.cases import built
 from tests.runners.small import PixelsAndTime, Small, random_frames, seeded
