@@ -7,6 +7,7 @@ plain text, which `runners.plan.code_digest` reads without importing anything, a
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import nn
 
@@ -61,6 +62,10 @@ class OracleAnswer:
     split: Split | None = None
 
 
+Mask = Literal["person", "person and things"]
+"""What a true mask covers."""
+
+
 def any_network(network: nn.Module) -> str:
     """No network is refused."""
     return ""
@@ -81,12 +86,14 @@ class OracleRule:
         refused: why it cannot be asked of a network (on the CPU, in eval mode, with weights of no meaning); empty text
             where it can.
         needs_truth: only data whose truth is known have it.
+        painted: around what frames are painted before the network sees them; empty text for a rule that paints none.
     """
 
     control: UntrainedControl
     answer: Callable[[OracleInput], OracleAnswer]
     refused: Callable[[nn.Module], str] = frames_alone
     needs_truth: bool = True
+    painted: Mask | Literal[""] = ""
 
 
 def truth_of(split: Split, tracklet: Tracklet) -> Truth:

@@ -9,4 +9,4 @@ from runners.oracles.painted_frames import answer
 
 STEP = "true-masks"
 
-RULE = OracleRule("true-masks", lambda given: answer(given, "person"), any_network)
+RULE = OracleRule("true-masks", lambda given: answer(given, "person"), any_network, painted="person")

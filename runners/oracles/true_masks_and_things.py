@@ -5,4 +5,6 @@ from runners.oracles.painted_frames import answer
 
 STEP = "true-masks-and-things"
 
-RULE = OracleRule("true-masks-and-things", lambda given: answer(given, "person and things"), any_network)
+RULE = OracleRule(
+    "true-masks-and-things", lambda given: answer(given, "person and things"), any_network, painted="person and things"
+)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,11 @@ from datasets.tracklet import Split
 from methods.interface import FrameThenTime
 from runners.evaluation.encode import TestInputs
 from runners.ground_truth.scenes import BAGS
-from runners.oracles.interface import truth_of
+from runners.oracles.interface import Mask, truth_of
 from runners.plan.code_digest import code_digest
 from runners.training.frame_features import probe_digest
 
 Floats64 = NDArray[np.float64]
-Mask = Literal["person", "person and things"]
 _FRAMES_AT_ONCE = 4096
 
 

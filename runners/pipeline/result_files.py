@@ -69,6 +69,28 @@ class Wanted:
         return f"{self.run.text if self.run else 'colour'} {seed_words(self.seed, self.head_seed)}"
 
 
+@dataclass(frozen=True)
+class WantedMaps:
+    """Maps of the frozen part of a trunk, which results share; see `runners.training.trunk_maps`.
+
+    Attributes:
+        run: of an arm that shares them.
+        seed: any of the job's.
+        frames: ``train`` or ``test`` half, or around what the test half is painted.
+        network: which networks share them, and behind which block.
+    """
+
+    run: ArmRun
+    seed: int
+    frames: str
+    network: str
+
+    @property
+    def name(self) -> str:
+        """Unique in the job."""
+        return f"maps of {self.frames} behind {self.network}"
+
+
 class Ahead(typing.Protocol):
     """Makes results of a job before they are asked for."""
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from runners.errors import RunError
 from runners.pipeline.job import Job
-from runners.pipeline.result_files import Wanted
+from runners.pipeline.result_files import Wanted, WantedMaps
 from runners.pipeline.untrained import trains_nothing
 from runners.plan.environment import choose_device
 from runners.plan.plan import plan_scores
@@ -35,7 +35,7 @@ class _Asked:
     place: int
     runs: tuple[ArmRun, ...]
     seed: int
-    wanted: Wanted
+    wanted: Wanted | WantedMaps
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,16 @@ class JobAhead:
         if len(missing) < 2:
             return
         runs = tuple({each.run.text: each.run for each in wanted if each.run}.values())
-        tasks = []
+        tasks = [
+            Task(
+                maps.name,
+                frozenset([maps.name]),
+                "maps",
+                given=_Asked(self.place, runs, wanted[0].seed, maps),
+                result=False,
+            )
+            for maps in {maps.name: maps for each in missing for maps in job.maps_for(each)}.values()
+        ]
         for each in missing:
             self._new[each.name] = not job.steps.done(job.step_of(each))
             asked = _Asked(self.place, runs, wanted[0].seed, each)
@@ -168,6 +177,8 @@ def _needs(job: Job, wanted: Wanted) -> Iterator[str]:
             yield step
         elif not job.steps.done(step):
             yield step.fingerprint
+    for maps in job.maps_for(wanted):
+        yield maps.name
     for stage in last.chain():
         yield f"test half after {stage.step.fingerprint}"
     if job.protocol.repairs and job.truth.calls:
@@ -203,11 +214,14 @@ _open: dict[int, Job] = {}  # the job that this worker has open, by its place
 
 
 def make(parts: tuple[_Parts, ...], asked: _Asked) -> str:
-    """Make a result in a worker; the fingerprint of its step."""
+    """Make a result in a worker; the fingerprint of its step. Maps that results share have none to tell."""
     if asked.place not in _open:
         _open.clear()  # one division is held at a time
         job = Job(**parts[asked.place].values)
         choose_device(job.config.device)  # it sets how a GPU multiplies
         job.prepared(list(asked.runs), asked.seed)
         _open[asked.place] = job
+    if isinstance(asked.wanted, WantedMaps):
+        _open[asked.place].make_maps(asked.wanted)
+        return ""
     return _open[asked.place].make(asked.wanted).fingerprint

@@ -256,6 +256,7 @@ def frame_features(
         device: such as ``cpu``.
         precision: of the network.
     """
+    assert isinstance(method, nn.Module)  # every method is one
     answer = probe_digest(method, store.size, normalise, device, precision)
     step = Step(
         "features",

@@ -143,10 +143,11 @@ class Pool:
 
     def _say(self) -> None:
         schedule = self._schedule
-        total = schedule.done + len(schedule.running) + len(schedule.waiting)
+        waited_for = [task for task in (*schedule.running, *schedule.waiting) if task.result]
+        done, total = schedule.done, schedule.done + len(waited_for)
         left = seconds_left(schedule, self._took, self._workers)
-        words = "" if left is None or schedule.done == total else f", about {_time(left)} left"
-        note(f"{schedule.done} of {total} results{words}")
+        words = "" if left is None or done == total else f", about {_time(left)} left"
+        note(f"{done} of {total} results{words}")
 
 
 def _time(seconds: float) -> str:

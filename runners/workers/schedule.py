@@ -17,6 +17,7 @@ class Task:
         kind: tasks of one kind take about as long.
         first: somebody waits for it before all others.
         given: what the work on it is given.
+        result: whether somebody waits for what it gives, or it is only of use to other tasks.
     """
 
     key: Hashable
@@ -24,6 +25,7 @@ class Task:
     kind: Hashable = ""
     first: bool = False
     given: Any = field(default=None, compare=False)
+    result: bool = True
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Schedule:
     Attributes:
         waiting: in the order in which their results are wanted.
         running: given out.
-        done: how many have ended.
+        done: how many results are there.
     """
 
     waiting: list[Task]
@@ -64,7 +66,7 @@ class Schedule:
         """A running task is done, and with it all that it needs."""
         self.running.remove(task)
         self._made |= task.needs
-        self.done += 1
+        self.done += task.result
 
     def _waiting_for(self, task: Task) -> int:
         """How many others need one thing that it makes, at most."""
