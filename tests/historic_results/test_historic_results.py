@@ -127,6 +127,7 @@ def test_every_arm_loads_with_the_numbers_of_its_time(folder: Path, stores: Stor
     frame = frame[frame["parent_id"] == store.ids[index["parent"]]]
     loaded = {str(row["run_id"]): row for _, row in frame.iterrows()}
     assert set(loaded) == {store.ids[arm["run"]] for arm in index["arms"]}
+    assert set(frame["changes"]) == {""}  # a plain job, as it was before there were variants
     for arm in index["arms"]:
         row = loaded[store.ids[arm["run"]]]
         assert (row["label"], row["arm"], row["seed"], row["split"]) == tuple(
