@@ -1,10 +1,14 @@
 """Admission and cost of an arm, and whether it can depend on the order of frames, before anything is trained for it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 
+from files.cores import usable_cores
 from protocols.interface import Protocol
 from protocols.order_dependence import order_change
 from protocols.test_time.inputs import snippet_length
@@ -55,7 +59,7 @@ def examine(
                 "Leave the arm out, or score it under another protocol.",
                 reason,
             )
-        with steps.running(step) as folder:
+        with steps.running(step) as folder, _all_cores():
             if folder is not None:
                 cost = measure.measure(
                     method,
@@ -77,3 +81,14 @@ def examine(
 def _built(run: ArmRun, size: tuple[int, int], config: JobConfig) -> nn.Module:
     """The arm's network with initial weights, in eval mode."""
     return build_method(ArmRun(run.arm), config.num_ids, 0, size, config.device, "fp32").eval()
+
+
+@contextmanager
+def _all_cores() -> Iterator[None]:
+    """Nothing else runs while costs are measured, so a network has the whole machine, as it would have in use."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(threads, usable_cores()))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

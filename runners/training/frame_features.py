@@ -28,7 +28,7 @@ from runners.training.count_frames import counting_trunk_frames
 from runners.training.sources import autocast, laid_out, mixed
 
 Floats = NDArray[np.float32]
-_PROBE_IMAGES = 32
+_PROBE_IMAGES = 8
 _PIXELS_A_BATCH = 1 << 19  # 256 frames at 64x32, 16 at 256x128
 TRUNK_FRAMES = "trunk_frames.json"
 _BATCHES_A_NOTE = 64  # how often a pass writes down how far it is

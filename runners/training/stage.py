@@ -18,6 +18,7 @@ from datasets.images.transforms import Normalisation
 from datasets.seeding import generator
 from datasets.tracklet import Split
 from files.formats import arrays, safetensors
+from files.formats import json as json_files
 from methods.cards.recipe import Augment
 from methods.interface import FrameThenTime
 from methods.layers.per_frame_mlp import replace_temporal
@@ -39,6 +40,7 @@ from runners.training.starting_weights import take_over
 from runners.training.trunk_maps import trunk_maps
 
 WEIGHTS = "weights.safetensors"
+INHERITED = "inherited.json"
 AGAIN = "run again: what is damaged is made again"
 
 
@@ -107,7 +109,7 @@ def run_stage(planned: PlannedStage, training_data: TrainingData, steps: StepSto
         found = findings(log, named, planned.run.arm.settings().get("margin"))
         for finding in found:
             note(f"{training.title}: {finding}")
-        save_weights(method, folder / WEIGHTS)
+        _save(method, planned, steps, folder)
         write_json(folder / "log.json", log)
         write_json(
             folder / "stage.json",
@@ -179,9 +181,9 @@ def keep_start(method: nn.Module, planned: PlannedStage) -> None:
     keep_until(method, [each.stage.frozen for each in planned.chain() if not each.stage.head])
 
 
-def save_weights(method: nn.Module, path: Path) -> None:
+def save_weights(state: Mapping[str, Tensor], path: Path) -> None:
     """Write a state dict as safetensors."""
-    safetensors.save(method.state_dict(), path)
+    safetensors.save(state, path)
 
 
 def choose_source(
@@ -315,6 +317,30 @@ def training_log(planned: PlannedStage, steps: StepStore) -> list[dict[str, obje
     ]
 
 
+def _save(method: nn.Module, planned: PlannedStage, steps: StepStore, folder: Path) -> None:
+    """Write a stage's weights; of a head stage without what it left as it was in the stage that it starts from.
+
+    `INHERITED` names these entries, and what they are called there: many heads stand on one trunk.
+    """
+    own = method.state_dict()
+    earlier = _weights(planned.start, steps) if planned.start and planned.stage.head else {}
+    sources = {name: planned.stage.source_of(name) for name in own}
+    inherited = {
+        name: source
+        for name, source in sources.items()
+        if source in earlier and torch.equal(own[name].cpu(), earlier[source])
+    }
+    write_json(folder / INHERITED, inherited)
+    save_weights({name: value for name, value in own.items() if name not in inherited}, folder / WEIGHTS)
+
+
 def _weights(planned: PlannedStage, steps: StepStore) -> Mapping[str, Tensor]:
-    path = steps.folder(planned.step) / WEIGHTS
-    return safetensors.load(path, error=RunError, remedy=AGAIN)
+    """All entries of a finished stage's network."""
+    folder = steps.folder(planned.step)
+    own = safetensors.load(folder / WEIGHTS, error=RunError, remedy=AGAIN)
+    inherited = json_files.read_object(folder / INHERITED, error=RunError, remedy=AGAIN)
+    if not inherited:
+        return own
+    assert planned.start is not None  # it inherits from there
+    earlier = _weights(planned.start, steps)
+    return own | {name: earlier[str(source)] for name, source in inherited.items()}

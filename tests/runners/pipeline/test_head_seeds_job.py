@@ -182,3 +182,19 @@ def test_a_comparison_counts_heads_among_what_is_there(
     rows = {row["arm"]: row for row in json.loads(capsys.readouterr().out)}
     assert (rows["gltr"]["there"], rows["gltr"]["to_make"], rows["gltr"]["head_seeds"]) == (6, 4, [0, 1, 2, 3, 4])
     assert (rows["baseline"]["there"], rows["baseline"]["to_make"], rows["baseline"]["head_seeds"]) == (2, 0, [0])
+
+
+def test_a_head_is_written_without_the_trunk_that_it_stands_on_and_read_with_it(finished: Path) -> None:
+    from safetensors.torch import load_file
+
+    stages = finished / "runs/steps/stage"
+    kinds = {name: [f.parent for f in stages.glob("*/stage.json") if read_json(f)["name"] == name] for name in
+             ("frames", "head")}  # fmt: skip
+    for head in kinds["head"]:
+        own, inherited = load_file(head / "weights.safetensors"), read_json(head / "inherited.json")
+        assert own and not set(own) & set(inherited)
+        assert all(name.startswith(("temporal", "neck", "classifier")) for name in own)
+        trunks = [load_file(one / "weights.safetensors") for one in kinds["frames"]]
+        assert all(source in trunk for trunk in trunks for source in inherited.values())
+        assert any(name.startswith("trunk.layer4") for name in inherited)
+    assert all(read_json(one / "inherited.json") == {} for one in kinds["frames"])
