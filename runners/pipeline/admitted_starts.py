@@ -86,8 +86,8 @@ def _behind(last: PlannedStage, tested: PlannedData) -> Iterator[StartCard]:
         yield from _of_data(stage.data)
         if stage.scores:
             yield from _behind(stage.scores.scorer, stage.scores.scorer.data)
-        if stage.labels and stage.labels.labeller:
-            yield from _behind(stage.labels.labeller, stage.labels.labeller.data)
+        if stage.labels and (behind := stage.labels.labeller):
+            yield from _behind(behind, behind.data)
     yield from _of_data(tested)
 
 

@@ -105,7 +105,7 @@ class Ahead(typing.Protocol):
         """Whether a result is made here, now that it is there; it is waited for.
 
         Args:
-            wanted: the result; one that is not made here is loaded or made by who asks.
+            wanted: the result; one that is not made here is left to the job.
         """
 
 

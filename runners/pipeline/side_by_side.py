@@ -194,9 +194,10 @@ def _of_stage(last: PlannedStage) -> Iterator[Step | str]:
         if stage.scores:
             yield stage.scores.step
             yield from _of_stage(stage.scores.scorer)
-        if stage.labels and stage.labels.labeller and stage.labels.step:
+        if stage.labels and stage.labels.step:
             yield stage.labels.step
-            yield from _of_stage(stage.labels.labeller)
+        if stage.labels and (behind := stage.labels.labeller):
+            yield from _of_stage(behind)
 
 
 def _of_data(data: PlannedData) -> Iterator[Step | str]:
