@@ -324,11 +324,11 @@ def _save(method: nn.Module, planned: PlannedStage, steps: StepStore, folder: Pa
     """
     own = method.state_dict()
     earlier = _weights(planned.start, steps) if planned.start and planned.stage.head else {}
-    sources = {name: planned.stage.source_of(name) for name in own}
+    sources = ((name, planned.stage.source_of(name)) for name in own)
     inherited = {
         name: source
-        for name, source in sources.items()
-        if source in earlier and torch.equal(own[name].cpu(), earlier[source])
+        for name, source in sources
+        if source is not None and source in earlier and torch.equal(own[name].cpu(), earlier[source])
     }
     write_json(folder / INHERITED, inherited)
     save_weights({name: value for name, value in own.items() if name not in inherited}, folder / WEIGHTS)
