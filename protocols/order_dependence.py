@@ -19,7 +19,7 @@ ORDER_BLIND = 1e-5
 """A relative change below which order makes no difference; sums in another order differ by about 1e-7."""
 
 LENGTHS = (3, 8)
-MOVES = 3
+MOVES = 2
 MOVE = 0.2  # of a parameter's root mean square, or of what weights of its shape begin with
 FRAMES_COUNT = 1e-3
 """Other frames have to change a descriptor by this much, or the network tells nothing of their order either."""

@@ -5,6 +5,7 @@ then the same in every network that began from the same weights, so it is kept, 
 Which weights they are is told by what they make of fixed noise, so two networks share maps only if they agree on it.
 """
 
+import copy
 from collections.abc import Mapping
 from math import prod
 from typing import Any
@@ -36,6 +37,8 @@ class FrozenPart(nn.Module):
     def __init__(self, trunk: Trunk, block: str, size: tuple[int, int]) -> None:
         """Take the blocks of a trunk, in eval mode, for frames of a height and width."""
         super().__init__()
+        if next(trunk.parameters()).device.type == "cpu":
+            trunk = copy.deepcopy(trunk).to(memory_format=torch.channels_last)  # a fifth faster there
         self.trunk, self.block = trunk, block
         with torch.inference_mode():
             device = next(trunk.parameters()).device
@@ -45,7 +48,9 @@ class FrozenPart(nn.Module):
 
     def frame_features(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, C h w]``."""
-        return maps_behind(self.trunk, images, self.block).flatten(1)
+        if images.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
+        return maps_behind(self.trunk, images, self.block).contiguous().flatten(1)
 
     def aggregate(self, features: Tensor, mask: Tensor) -> Tensor:
         """No part of a trunk knows of time.
