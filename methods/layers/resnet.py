@@ -42,7 +42,7 @@ class Trunk(nn.Module):
         alone: the last block up to which a frame is encoded by this trunk alone. A network that puts something of its
             own between blocks writes it.
         given: the block whose maps ``forward`` takes in place of images; empty for images (`beginning_behind`).
-        entrance: what such maps pass through; it changes nothing, and can be watched.
+        entrance: what such maps pass through, unchanged.
     """
 
     def __init__(self, depth: int = 50, last_stride: Literal[1, 2] = 2, zero_init_residual: bool = True) -> None:

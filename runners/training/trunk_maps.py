@@ -2,7 +2,7 @@
 
 A recipe may freeze the first blocks of its trunk (`methods.cards.recipe.Stage.frozen`). What these make of a frame is
 then the same in every network that began from the same weights, so it is kept, and the networks go on from there.
-Which weights they are is told by what they make of fixed noise, so two networks share maps only if they agree on it.
+Which weights they are shows in what they make of fixed noise, so two networks share maps only if they agree on it.
 """
 
 import copy

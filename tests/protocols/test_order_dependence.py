@@ -1,4 +1,4 @@
-"""Whether order can change a descriptor, told from untrained networks: by their form, and on the arms of the papers."""
+"""Whether order can change a descriptor, as untrained networks show: by their form, and on the arms of the papers."""
 
 from collections.abc import Callable
 
