@@ -85,25 +85,29 @@ class StepStore:
             return False
         if self._damage(step) is None:
             return True
-        with self._held(step):
+        with self._held(step, self.waits):
             return self._done_or_set_aside(step)
 
     @contextmanager
-    def running(self, step: Step) -> Iterator[Path | None]:
+    def running(self, step: Step, *, waits: bool = False) -> Iterator[Path | None]:
         """Hand out the step's partial folder; on success move it into place whole.
 
         What an earlier, killed run left in the partial folder is still there.  On an error it stays for the
         next run.
 
+        Args:
+            step: to be made.
+            waits: wait for another process that is at work on it, as for a step that jobs share.
+
         Yields:
             The folder; None where the step turns out to be done, as another process has just finished it.
 
         Raises:
-            RunError: another process is at work on this very step.
+            RunError: another process is at work on this very step, where it is not waited for.
         """
         final = self.folder(step)
         final.parent.mkdir(parents=True, exist_ok=True)
-        with self._held(step):
+        with self._held(step, waits or self.waits):
             if self._done_or_set_aside(step):
                 yield None
                 return
@@ -117,7 +121,7 @@ class StepStore:
             self._checked[step.kind, step.fingerprint] = _named_by_disk(final / RECORD)
 
     @contextmanager
-    def _held(self, step: Step) -> Iterator[None]:
+    def _held(self, step: Step, waits: bool) -> Iterator[None]:
         """The step's lock; the file of it stays, beside all others of the store."""
         locks = self.root / "locks"
 
@@ -131,7 +135,7 @@ class StepStore:
         def waiting(owner: str) -> None:
             note(f"{step.kind} '{step.name}' is being made by another process ({owner}); waiting for it ...")
 
-        how = {"waiting": waiting} if self.waits else {"busy": busy}
+        how = {"waiting": waiting} if waits else {"busy": busy}
         with lock.held(locks / f"{step.kind}-{step.fingerprint}.lock", **how):
             yield
 

@@ -124,7 +124,7 @@ def trunk_maps(
         },
     )
     if not steps.done(step):
-        with steps.running(step) as folder:
+        with steps.running(step, waits=True) as folder:
             if folder is not None:
                 extract_frame_features(
                     first, store, normalise, device=device, precision=precision, folder=folder,

@@ -1,6 +1,10 @@
 """Maps of the frozen part of a trunk: made once, shared by networks that agree on them, and equal to pixels."""
 
+import multiprocessing
+import shutil
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ import datasets
 import methods
 from datasets.frames.decoded import FrameStore
 from datasets.tracklet import Split
+from files import lock as lock_files
 from methods.layers.resnet import Trunk, keep_until
 from runners.plan.step_store import StepStore
 from runners.training import trunk_maps as module
@@ -99,3 +104,28 @@ def test_two_trunks_that_disagree_share_nothing(store: FrameStore, tiny_world: P
     trunks = [one for one in network.modules() if isinstance(one, Trunk)]
     trunks[1].load_state_dict(trunks[0].state_dict())
     assert _maps(network, store, datasets.load("synthwalk", tiny_world), StepStore(tmp_path)) is not None
+
+
+def test_maps_that_another_process_makes_are_waited_for(
+    store: FrameStore, tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = datasets.load("synthwalk", tiny_world)
+    context = multiprocessing.get_context("spawn")
+    begun, end = context.Event(), context.Event()
+    _maps(_network(1), store, split, StepStore(tmp_path))
+    (made,) = (tmp_path / "steps" / "maps").iterdir()
+    lock = tmp_path / "steps" / "locks" / f"maps-{made.name}.lock"
+    shutil.rmtree(made)
+    other = context.Process(target=_hold, args=(lock, begun, end))
+    other.start()
+    assert begun.wait(60)
+    threading.Timer(3.0, end.set).start()
+    assert _maps(_network(1), store, split, StepStore(tmp_path)) is not None
+    other.join(60)
+    assert "is being made by another process" in " ".join(capsys.readouterr().err.split())
+
+
+def _hold(file: Path, begun: Any, end: Any) -> None:
+    with lock_files.held(file, busy=RuntimeError):
+        begun.set()
+        end.wait(60)
