@@ -131,10 +131,10 @@ def test_a_damaged_step_that_another_process_has_just_set_aside_is_not_done(
     _flip(store.folder(step) / "weights")
     held = StepStore._held
 
-    def late(self: StepStore, one: Step) -> AbstractContextManager[None]:
-        with held(store, one):
+    def late(self: StepStore, one: Step, waits: bool) -> AbstractContextManager[None]:
+        with held(store, one, waits):
             inventory.set_aside(store.folder(one))
-        return held(self, one)
+        return held(self, one, waits)
 
     monkeypatch.setattr(StepStore, "_held", late)
     assert not store.done(step)
