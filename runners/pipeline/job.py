@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from datasets.attributes import Annotation
 from datasets.frames.open import DECODED_LIMIT
@@ -15,7 +15,6 @@ from datasets.frames.subset import Frames
 from datasets.tracklet import Split
 from methods.arms import Arm
 from methods.interface import Attends
-from methods.layers.resnet import shared_block
 from protocols.interface import Protocol
 from protocols.order_dependence import ORDER_BLIND
 from reports.schema.vocabulary import RAW
@@ -27,13 +26,11 @@ from runners.evaluation import encode_variants, score
 from runners.evaluation.permutation import order_record
 from runners.evaluation.saved_descriptors import SCRATCH
 from runners.evaluation.score_variants import save_choices, score_variants
-from runners.oracles.discovery import rules
-from runners.oracles.painted_frames import painted_maps
 from runners.pipeline.admitted_starts import start_checks
 from runners.pipeline.data_versions import DataVersions
 from runners.pipeline.examination import examine
 from runners.pipeline.ground_truth import GroundTruthChecks
-from runners.pipeline.result_files import Ahead, Outcome, ResultFiles, Wanted, WantedMaps, load_outcome
+from runners.pipeline.result_files import Ahead, Outcome, ResultFiles, Wanted, load_outcome
 from runners.pipeline.test_inputs import test_inputs_of
 from runners.pipeline.untrained import Untrained, trains_nothing
 from runners.plan.plan import card_of, has_head, labels_of, plan_data, plan_stages, with_attribute_groups
@@ -42,8 +39,6 @@ from runners.plan.result_steps import colour_step, score_step
 from runners.plan.step_store import Step, StepStore, canonical_json
 from runners.progress import note
 from runners.training import stage
-from runners.training.start_maps import network_at_start
-from runners.training.trunk_maps import trunk_maps
 
 BLIND = "its descriptor does not depend on the order of frames"
 
@@ -68,7 +63,6 @@ class Job:
     untrained: Untrained = field(init=False)
     files: ResultFiles = field(init=False)
     _bases: dict[str, str] = field(default_factory=dict)  # what is the same network on other data -> its name
-    _frozen: dict[str, str] = field(default_factory=dict)  # arm -> what of it is frozen
     _size: tuple[int, int] = (0, 0)  # of the first run's frames, once runs are prepared
 
     def __post_init__(self) -> None:
@@ -204,49 +198,6 @@ class Job:
         if not wanted.head_seed:
             self.truth.answers(run, *self.plan(run, seed), set())
         return step
-
-    def maps_for(self, wanted: Wanted) -> Iterator[WantedMaps]:
-        """Maps of frozen trunks that a result rests on, each as the first of its kind; none where nothing is frozen.
-
-        Args:
-            wanted: the result.
-        """
-        run = wanted.run
-        if run is None:
-            return
-        last, tested = self.plan(run, wanted.seed)
-        shared = self._shared(run, last)
-        if not shared or tested.repairer is not None:
-            return
-        rule = rules().get(str(run.control))
-        painted = rule.painted if rule else ""
-        yield WantedMaps(run, wanted.seed, painted or "test", shared)
-        if self.heads_of(run, (0, 1)) == (0, 1) and last.data.repairer is None:
-            yield WantedMaps(run, wanted.seed, "train", shared)
-
-    def _shared(self, run: ArmRun, last: PlannedStage) -> str:
-        """Which networks share maps with an arm's, and behind which block; empty text for none."""
-        key = run.arm.text
-        if key not in self._frozen:
-            network = network_at_start(last, self.split.num_train_ids, "cpu")
-            starts = sorted(card.sha256 for card in last.chain()[0].starts.values())
-            self._frozen[key] = f"{shared_block(network)} of {starts}" if network else ""
-        return self._frozen[key]
-
-    def make_maps(self, wanted: WantedMaps) -> None:
-        """Make maps, as far as they are not there, from the starting weights alone."""
-        last, _ = self.plan(wanted.run, wanted.seed)
-        network = network_at_start(last, self.split.num_train_ids, self.config.device)
-        assert network is not None  # or nobody would want them
-        part: Literal["train", "test"] = "train" if wanted.frames == "train" else "test"
-        store = self.versions.raw_store(part, last.size, last.crop if part == "test" else 1.0, last.resize)
-        how = (store, last.stage.normalise, self.steps, self.config.device, last.precision)
-        if wanted.frames in ("train", "test"):
-            trunk_maps(network, part, self.split, *how)
-        else:
-            mask = rules()[str(wanted.run.control)].painted
-            assert mask  # the control paints
-            painted_maps(network, mask, self.split, *how)
 
     def _outcome(self, wanted: Wanted, measured: set[str]) -> Outcome:
         if wanted.run is None:

@@ -7,9 +7,12 @@ Which steps two results share is known from the plan, so no worker is given what
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+from methods.layers.resnet import shared_block
 from runners.errors import RunError
+from runners.oracles.discovery import rules
+from runners.oracles.painted_frames import painted_maps
 from runners.pipeline.job import Job
 from runners.pipeline.result_files import Wanted, WantedMaps
 from runners.pipeline.untrained import trains_nothing
@@ -17,6 +20,8 @@ from runners.plan.environment import choose_device
 from runners.plan.plan import plan_scores
 from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage
 from runners.plan.step_store import Step
+from runners.training.start_maps import network_at_start
+from runners.training.trunk_maps import trunk_maps
 from runners.workers.pool import Pool
 from runners.workers.schedule import Task
 
@@ -111,6 +116,7 @@ class JobAhead:
         if len(missing) < 2:
             return
         runs = tuple({each.run.text: each.run for each in wanted if each.run}.values())
+        known: dict[str, str] = {}
         tasks = [
             Task(
                 maps.name,
@@ -119,12 +125,12 @@ class JobAhead:
                 given=_Asked(self.place, runs, wanted[0].seed, maps),
                 result=False,
             )
-            for maps in {maps.name: maps for each in missing for maps in job.maps_for(each)}.values()
+            for maps in {maps.name: maps for each in missing for maps in maps_for(job, each, known)}.values()
         ]
         for each in missing:
             self._new[each.name] = not job.steps.done(job.step_of(each))
             asked = _Asked(self.place, runs, wanted[0].seed, each)
-            tasks.append(task_of(job, each, asked))
+            tasks.append(task_of(job, each, asked, known))
         self.side.pool().begin(tasks)
 
     def made(self, wanted: Wanted) -> bool:
@@ -147,19 +153,69 @@ class JobAhead:
         return self._new[wanted.name]
 
 
-def task_of(job: Job, wanted: Wanted, given: object = None) -> Task:
+def task_of(job: Job, wanted: Wanted, given: object = None, known: dict[str, str] | None = None) -> Task:
     """A result as a schedule needs it.
 
     Args:
         job: whose result it is, prepared.
         wanted: the result.
         given: to the worker.
+        known: arm -> what of it is frozen; filled here, so that it is found once.
     """
     kind = wanted.run.text if wanted.run else "colour", wanted.head_seed > 0
-    return Task(wanted.name, frozenset(_needs(job, wanted)), kind, wanted.run is None, given)
+    return Task(
+        wanted.name, frozenset(_needs(job, wanted, {} if known is None else known)), kind, wanted.run is None, given
+    )
 
 
-def _needs(job: Job, wanted: Wanted) -> Iterator[str]:
+def maps_for(job: Job, wanted: Wanted, known: dict[str, str]) -> Iterator[WantedMaps]:
+    """Maps of frozen trunks that a result rests on; none where nothing is frozen.
+
+    Args:
+        job: whose result it is, prepared.
+        wanted: the result.
+        known: arm -> what of it is frozen, filled here.
+    """
+    run = wanted.run
+    if run is None:
+        return
+    last, tested = job.plan(run, wanted.seed)
+    if run.arm.text not in known:
+        known[run.arm.text] = _shared(job, last)
+    shared = known[run.arm.text]
+    if not shared or tested.repairer is not None:
+        return
+    rule = rules().get(str(run.control))
+    painted = rule.painted if rule else ""
+    yield WantedMaps(run, wanted.seed, painted or "test", shared)
+    if job.heads_of(run, (0, 1)) == (0, 1) and last.data.repairer is None:
+        yield WantedMaps(run, wanted.seed, "train", shared)
+
+
+def _shared(job: Job, last: PlannedStage) -> str:
+    """Which networks share maps with an arm's, and behind which block; empty text for none."""
+    network = network_at_start(last, job.split.num_train_ids, "cpu")
+    starts = sorted(card.sha256 for card in last.chain()[0].starts.values())
+    return f"{shared_block(network)} of {starts}" if network else ""
+
+
+def make_maps(job: Job, wanted: WantedMaps) -> None:
+    """Make maps, as far as they are not there, from the starting weights alone."""
+    last, _ = job.plan(wanted.run, wanted.seed)
+    network = network_at_start(last, job.split.num_train_ids, job.config.device)
+    assert network is not None  # or nobody would want them
+    part: Literal["train", "test"] = "train" if wanted.frames == "train" else "test"
+    store = job.versions.raw_store(part, last.size, last.crop if part == "test" else 1.0, last.resize)
+    how = (store, last.stage.normalise, job.steps, job.config.device, last.precision)
+    if wanted.frames in ("train", "test"):
+        trunk_maps(network, part, job.split, *how)
+    else:
+        mask = rules()[str(wanted.run.control)].painted
+        assert mask  # the control paints
+        painted_maps(network, mask, job.split, *how)
+
+
+def _needs(job: Job, wanted: Wanted, known: dict[str, str]) -> Iterator[str]:
     """Names of all that is made for a result, if need be: itself, stages, data, and passes over frames.
 
     That two arms share a pass over the frames shows only once their networks are trained. Taken for one are passes that
@@ -177,7 +233,7 @@ def _needs(job: Job, wanted: Wanted) -> Iterator[str]:
             yield step
         elif not job.steps.done(step):
             yield step.fingerprint
-    for maps in job.maps_for(wanted):
+    for maps in maps_for(job, wanted, known):
         yield maps.name
     for stage in last.chain():
         yield f"test half after {stage.step.fingerprint}"
@@ -223,6 +279,6 @@ def make(parts: tuple[_Parts, ...], asked: _Asked) -> str:
         job.prepared(list(asked.runs), asked.seed)
         _open[asked.place] = job
     if isinstance(asked.wanted, WantedMaps):
-        _open[asked.place].make_maps(asked.wanted)
+        make_maps(_open[asked.place], asked.wanted)
         return ""
     return _open[asked.place].make(asked.wanted).fingerprint

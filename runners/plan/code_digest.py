@@ -85,7 +85,14 @@ class Kind:
 
 _FIXED: Mapping[str, Kind] = {
     "frames": Kind(("datasets.frames.decoded", "datasets.frames.decode_pool")),
-    "features": Kind(("runners.training.frame_features", "datasets.frames.open", "datasets.frames.shared")),
+    "features": Kind(
+        (
+            "runners.training.frame_features",
+            "runners.training.trunk_maps",
+            "datasets.frames.open",
+            "datasets.frames.shared",
+        )
+    ),
     "maps": Kind(("runners.training.trunk_maps", "datasets.frames.open", "datasets.frames.shared")),
     "stage": Kind(("runners.training.stage", "runners.training.loop", "runners.pipeline.data_versions")),
     "regions": Kind(("runners.derived_data.region_scores", "runners.pipeline.data_versions", "runners.training.stage")),

@@ -276,7 +276,7 @@ def test_two_papers_outside_with_folders_of_one_name_are_told_apart(tmp_path: Pa
 
 
 def test_an_unknown_kind_or_module_is_refused() -> None:
-    with pytest.raises(RunError, match="no kind of step called 'trian'; known: frames, features, stage"):
+    with pytest.raises(RunError, match="no kind of step called 'trian'; known: frames, features, maps, stage"):
         code_digest("trian")
     with pytest.raises(RunError, match=r"datasets\.readers\.gone: there is no such module"):
         code_digest("stage", modules=["datasets.readers.gone"])
