@@ -129,8 +129,8 @@ def test_uniform_weights_are_a_control_without_a_claim_about_time() -> None:
 def test_a_pinned_matrix_shortens_every_stage_and_fixes_the_precision() -> None:
     whole = plan_stages(_run("gltr"), 0, _setting())
     half = plan_stages(_run("gltr"), 0, _setting(lengths=0.5, precision="fp32"))
-    assert [(p.stage.length.frames, p.stage.length.steps) for p in whole] == [(1920, 0), (0, 100)]
-    assert [(p.stage.length.frames, p.stage.length.steps) for p in half] == [(960, 0), (0, 50)]
+    assert [(p.stage.length.frames, p.stage.length.steps) for p in whole] == [(1280, 0), (0, 100)]
+    assert [(p.stage.length.frames, p.stage.length.steps) for p in half] == [(640, 0), (0, 50)]
     assert {p.precision for p in half} == {"fp32"}
     assert {p.step.fingerprint for p in whole}.isdisjoint(p.step.fingerprint for p in half)
     published = plan_stages(_run("baseline"), 0, _setting(profile="paper", lengths=0.5))[0]
