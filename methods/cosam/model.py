@@ -81,7 +81,7 @@ class Network(nn.Module):
         """One vector a frame ``[B, T, d]``, and COSAM's spatial masks ``[B, T, h, w]`` by name."""
         seen = {}
         maps = pack(clips, mask)
-        for name, step in self.trunk.steps():
+        for name, step in self.trunk.parts():
             maps = step(maps)
             if name in self._behind:
                 block = self._behind[name]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from files.formats import checkpoint
-from methods.layers.resnet import STEM, Maps, block_names, fill_trunk
+from methods.layers.resnet import STEM, Maps, block_names, fill_trunk, whole_stages
 from methods.layers.state_dict import load_strict, state_of
 
 from ..errors import MethodError
@@ -104,10 +104,14 @@ class SEResNet(nn.Module):
         for name in block_names(self):
             yield name, self.stem if name == STEM else self.get_submodule(name)
 
+    def parts(self) -> Iterator[tuple[str, Maps]]:
+        """The stem and the stages in order, each with the name of its last block."""
+        yield from whole_stages(self, self.steps())
+
     def forward(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, 2048, H / 16, W / 16]``, or ``/ 32`` with last stride 2."""
-        for _, step in self.steps():
-            images = step(images)
+        for _, part in self.parts():
+            images = part(images)
         return images
 
     def load_imagenet(self) -> None:

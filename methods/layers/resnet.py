@@ -5,7 +5,7 @@ The parameters keep torchvision's flat names (``conv1``, ``bn1``, ``layer1.0.con
 checkpoints of the field map onto it.  ResNet-50 has 23,508,032 parameters here.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -75,10 +75,14 @@ class Trunk(nn.Module):
         for name in names:
             yield name, self.stem if name == STEM else self.get_submodule(name)
 
+    def parts(self) -> Iterator[tuple[str, Maps]]:
+        """As `steps`, with whole stages where they are run from their beginning; each by the name of its last block."""
+        yield from whole_stages(self, self.steps())
+
     def forward(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, channels, H / 32, W / 32]``, or ``/ 16`` with last stride 1."""
-        for _, step in self.steps():
-            images = step(images)
+        for _, part in self.parts():
+            images = part(images)
         return images
 
     def load_imagenet(self) -> None:
@@ -105,6 +109,21 @@ def block_names(trunk: nn.Module) -> list[str]:
     """``stem``, ``layer1.0``, ``layer1.1`` and so on to the last residual block of a ResNet."""
     stages = ((stage, trunk.get_submodule(stage)) for stage in STAGES)
     return [STEM, *(f"{stage}.{number}" for stage, blocks in stages for number, _ in blocks.named_children())]
+
+
+def whole_stages(trunk: nn.Module, steps: Iterable[tuple[str, Maps]]) -> Iterator[tuple[str, Maps]]:
+    """Steps of a ResNet with its own stages in place of all blocks of one, so that a hook sees a stage."""
+    waiting = list(steps)
+    while waiting:
+        name, step = waiting[0]
+        stage = name.partition(".")[0]
+        blocks = [one for one in block_names(trunk) if one.startswith(f"{stage}.")]
+        if blocks and [one for one, _ in waiting[: len(blocks)]] == blocks and step is trunk.get_submodule(name):
+            yield blocks[-1], trunk.get_submodule(stage)
+            waiting = waiting[len(blocks) :]
+        else:
+            yield name, step
+            waiting = waiting[1:]
 
 
 def up_to(trunk: nn.Module, last: str) -> list[str]:

@@ -63,6 +63,12 @@ class FrozenPart(nn.Module):
     def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Any) -> dict[str, Tensor]:
         """It is not trained.
 
+        Args:
+            features: none is looked at.
+            mask: nor this.
+            labels: nor these.
+            wanted: nor what is asked for.
+
         Raises:
             NotImplementedError: always.
         """

@@ -30,7 +30,7 @@ BEFORE_THERE_WERE_STYLES = {
 }
 """Of the renderer of version 1, with the JPEG encoder simplejpeg 1.9.0. The default world was SynthWalk 1."""
 
-DEFAULTS = {"embedded": "a5f7d6f0069672d7fd9fafb74ecaba4c", "embedded-1": "9bbd983ec4d705fbf51814b27927242c"}
+DEFAULTS = {"embedded": "dd0f7d7d36b7aac5a06f77736e9521cc", "embedded-1": "9bbd983ec4d705fbf51814b27927242c"}
 """Fingerprints of SynthWalk 2 and 1 of the renderer of version 2, with the same encoder."""
 
 

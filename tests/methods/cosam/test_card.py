@@ -103,13 +103,15 @@ def test_compared_arms_differ_in_nothing_but_cosam() -> None:
 
 
 def test_every_arm_trains_as_long_on_clips_in_the_embedded_profile() -> None:
-    """All but the clip's length and the trunk that they start from."""
+    """All but the clip's length, the trunk that they start from, and that a squeezed one has nothing to keep frozen."""
     stages = [
         recipe.stages[0] for name, recipe in CARD.recipes["embedded"].items() if name not in ("start", "se-start")
     ]
     assert len(stages) == 11
     assert {stage.start for stage in stages} == {"arm:start", "arm:se-start"}
-    like = {repr(dataclasses.replace(stage, start="scratch", clip=stages[0].clip, fresh=())) for stage in stages}
+    like = {
+        repr(dataclasses.replace(stage, start="scratch", clip=stages[0].clip, fresh=(), frozen="")) for stage in stages
+    }
     assert len(like) == 1
     for arm in CARD.arms:
         settings, recipe = methods.arm(arm, CARD).settings(), CARD.recipe(CARD.arms[arm].recipe, "embedded")
@@ -120,7 +122,11 @@ def test_every_arm_trains_as_long_on_clips_in_the_embedded_profile() -> None:
 
 
 def test_both_starts_are_the_same_stage() -> None:
-    assert CARD.recipe("start", "embedded") == CARD.recipe("se-start", "embedded")
+    """But for what is frozen: the gates of a squeezed trunk are no part of the start, and must learn."""
+    plain, squeezed = CARD.recipe("start", "embedded"), CARD.recipe("se-start", "embedded")
+    (stage,) = plain.stages
+    assert stage.frozen == "layer4.1"
+    assert dataclasses.replace(plain, stages=(dataclasses.replace(stage, frozen=""),)) == squeezed
 
 
 @pytest.mark.parametrize(("name", "clip"), [("paper", 4), ("se", 4), ("se-n2", 2), ("se-n8", 8)])

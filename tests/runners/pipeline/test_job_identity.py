@@ -51,6 +51,7 @@ SAME_JOB = {
     "slice": ("what the page shows of the queries", ["--slice", "backpack"]),
     "decoded_limit": ("where frames are kept; results are the same", ["--decoded-limit", "0"]),
     "device": ("where networks compute: rounding, which an interval over seeds holds", ["--device", "cpu"]),
+    "workers": ("how many processes make results; each result depends on its own seed", ["--workers", "1"]),
     "work": ("where finished steps are kept", ["--work", "elsewhere"]),
     "tracking_uri": ("where results are recorded", []),
     "out": ("where the page goes", ["--out", "elsewhere"]),
