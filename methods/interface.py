@@ -63,8 +63,18 @@ class FixedClip(Protocol):
     clip_length: int
 
 
+class EncodesFrames(Protocol):
+    """Encodes each frame alone."""
+
+    frame_dim: int
+
+    def frame_features(self, images: Tensor) -> Tensor:
+        """``[N, 3, H, W]`` -> ``[N, d]``."""
+        ...
+
+
 @runtime_checkable
-class FrameThenTime(Protocol):
+class FrameThenTime(EncodesFrames, Protocol):
     """Encodes each frame alone and then aggregates over time.
 
     It lets the runner compute frame features once and serve every test-time protocol, every control and
@@ -72,12 +82,7 @@ class FrameThenTime(Protocol):
     ``frame_features``.
     """
 
-    frame_dim: int
     descriptor_dim: int
-
-    def frame_features(self, images: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` -> ``[N, d]``."""
-        ...
 
     def aggregate(self, features: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, d]`` and ``[B, T]`` bool -> descriptors ``[B, D]``."""

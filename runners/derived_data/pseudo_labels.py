@@ -21,8 +21,9 @@ from methods.interface import FrameThenTime, LearnsAttributes
 from runners.errors import RunError
 from runners.evaluation.score import to_npz
 from runners.ground_truth import attributes as ground_truth_attributes
-from runners.plan.step_store import StepStore, write_bytes
+from runners.plan.step_store import AGAIN, StepStore, write_bytes
 from runners.training import stage
+from runners.training.frame_pass import FramePass
 
 if TYPE_CHECKING:
     from methods.arms import Arm
@@ -99,9 +100,7 @@ def _of_people(
     network = stage.trained_method(last, num_train_ids, steps, device)
     if not isinstance(network, LearnsAttributes) or not isinstance(network, FrameThenTime):
         raise RunError(f"the arm {last.run.text} has role labeller, but its network recognises no attributes.")
-    file = stage.frame_features(
-        network, half.part, half.split, half.store, last.stage.normalise, steps, device, last.precision
-    )
+    file = stage.frame_features(network, FramePass.of(last, half.split, half.part, half.store, device), steps)
     chances = ground_truth_attributes.of_frames(network, stage.load_features(file), device)
     tracklets: tuple[Tracklet, ...] = half.split.train if half.part == "train" else half.split.test
     owner = np.repeat(person_ids(tracklets), half.store.lengths)  # [F]
@@ -138,7 +137,7 @@ def against_annotation(
     labellers = []
     for arm, seed, labels in planned:
         assert labels.step is not None and labels.labeller is not None  # an arm labels
-        found = load_npz(steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=stage.AGAIN)
+        found = load_npz(steps.folder(labels.step) / PROBABILITIES, error=RunError, remedy=AGAIN)
         arrays["person"] = found["person"]
         arrays[f"{arm.text}/{seed}/probability"] = found["probability"][:, shared]
         if "source_person" in found:

@@ -18,6 +18,7 @@ from runners.plan.result_steps import weights_step
 from runners.plan.step_store import Step
 from runners.progress import note
 from runners.training import stage
+from runners.training.frame_pass import FramePass
 
 STEP = "recognise"
 Floats = NDArray[np.float32]
@@ -146,10 +147,8 @@ def _measure(given: MeasurementInput) -> Recognised | None:
         return None
     assert last.labels is not None and data.annotation is not None  # or nothing was planned
     store = data.raw_store("test", last.size, last.crop, last.resize)
-    file = stage.frame_features(
-        trained, "test", data.raw, store, last.stage.normalise, data.steps, data.device, last.precision
-    )
-    features = stage.load_features(file)
+    frames = FramePass.of(last, data.raw, "test", store, data.device)
+    features = stage.load_features(stage.frame_features(trained, frames, data.steps))
     return recognise(trained, features, store.offsets, data.raw, data.annotation, last.labels, data.device)
 
 

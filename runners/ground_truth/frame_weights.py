@@ -29,6 +29,7 @@ from runners.progress import note, step_bar
 from runners.training import stage
 from runners.training.frame_features import Floats as Features
 from runners.training.frame_features import frames_per_batch
+from runners.training.frame_pass import FramePass
 from runners.training.sources import autocast
 
 STEP = "weigh"
@@ -286,10 +287,8 @@ def _measure(given: MeasurementInput) -> Weighed | None:
     store = data.raw_store("test", last.size, last.crop, last.resize)
     features = None
     if isinstance(trained, FrameThenTime) and isinstance(trained, ExplainsFeatures):  # extracted to score the arm
-        file = stage.frame_features(
-            trained, "test", data.raw, store, last.stage.normalise, data.steps, data.device, last.precision
-        )
-        features = stage.load_features(file)
+        frames = FramePass.of(last, data.raw, "test", store, data.device)
+        features = stage.load_features(stage.frame_features(trained, frames, data.steps))
     return weigh(
         trained,
         data.raw,

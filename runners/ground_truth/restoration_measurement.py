@@ -17,6 +17,7 @@ from runners.plan.plan import plan_scores
 from runners.plan.plan_types import JobConfig, PlannedData, PlannedScores, readers
 from runners.plan.step_store import Step
 from runners.training import stage
+from runners.training.frame_pass import FramePass
 
 STEP = "restore"
 ENTRIES = ("datasets.repaired.masks",)
@@ -87,7 +88,7 @@ def _reference(given: MeasurementInput, planned: PlannedScores, scorer: ScoresRe
         normalise, device, precision = last.stage.normalise, data.device, last.precision
         features = None
         if isinstance(scorer, FrameThenTime):  # they were extracted when the arm itself was scored
-            file = stage.frame_features(scorer, "test", data.raw, raw, normalise, data.steps, device, precision)
+            file = stage.frame_features(scorer, FramePass.of(last, data.raw, "test", raw, device), data.steps)
             features = stage.load_features(file)
         given.kept[key] = build_reference(
             data.raw, raw, scorer, normalise=normalise, device=device, precision=precision, features=features

@@ -18,17 +18,15 @@ from torch import nn
 
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import CAFFE_BGR_MEAN, IMAGENET_MEAN, Normalisation
-from datasets.tracklet import Split
 from methods.interface import FrameThenTime
 from methods.layers.resnet import shared_block
 from runners.evaluation.encode import TestInputs
 from runners.evaluation.encode_variants import encode_under_protocol
 from runners.oracles.interface import Mask, OracleAnswer, OracleInput
-from runners.oracles.visible_masks import VisibleMasks, pass_inputs
+from runners.oracles.visible_masks import VisibleMasks, pass_of
 from runners.plan.code_digest import code_digest
-from runners.plan.environment import Precision
-from runners.plan.step_store import Step, StepStore, read_json, write_json
-from runners.training.frame_features import TrunkMaps, extract_frame_features
+from runners.plan.step_store import Step, read_json, write_json
+from runners.training.frame_pass import FramePass
 from runners.training.stage import load_features
 from runners.training.trunk_maps import trunk_maps
 
@@ -98,9 +96,8 @@ def answer(given: OracleInput, mask: Mask) -> OracleAnswer:
         inputs = replace(inputs, features=load_features(folder / FILE), passed=None)
     else:
         masks = VisibleMasks.of(split, mask)
-        without = _without(masks, store)
-        painted = PaintedFrames(store, masks, inputs.normalise)
-        inputs = replace(inputs, store=painted, given=_maps(network, given, inputs, store, mask))
+        frames, without = painted(pass_of(inputs, split), mask, masks), _without(masks, store)
+        inputs = replace(inputs, store=frames.store, given=trunk_maps(network, frames, given.data.steps))
     encoded = replace(encode_under_protocol(network, given.protocol, inputs, headline_only=True), by_variant=None)
     words = (
         f"all pixels but those of the {mask} that can be seen painted with the mean colour, {without['frames']:,} of "
@@ -116,67 +113,32 @@ def _without(masks: VisibleMasks, store: FrameStore) -> dict[str, int]:
     return {"frames": int((~shown).sum()), "tracklets": int((~ever).sum())}
 
 
+def painted(frames: FramePass, mask: Mask, masks: VisibleMasks | None = None) -> FramePass:
+    """A pass over the same frames, painted.
+
+    Args:
+        frames: of a test half, as they are.
+        mask: around which they are painted.
+        masks: of these frames; None to read them.
+    """
+    masks = masks or VisibleMasks.of(frames.split, mask)
+    store = PaintedFrames(frames.store, masks, frames.normalise)
+    about = {"mask": mask, "painter": code_digest("painted")}
+    return replace(frames, store=store, about=about, words=f", painted around the {mask}")
+
+
 def _features(network: FrameThenTime, given: OracleInput, inputs: TestInputs, store: FrameStore, mask: Mask) -> Path:
     """The folder of a finished pass over painted frames: ``[F, d]``, and how many frames show nobody."""
     split, steps = given.data.raw, given.data.steps
     assert isinstance(network, nn.Module)  # every method is one
-    inputs_of_step = pass_inputs("painted", network, inputs, store, split) | {
-        "mask": mask,
-        "behind": shared_block(network),
-    }
-    step = Step("painted", f"frame features of the test half, painted around the {mask}", inputs_of_step)
+    frames = pass_of(inputs, split)
+    decided_by = frames.decided_by(network, "painted") | {"mask": mask, "behind": shared_block(network)}
+    step = Step("painted", f"frame features of the test half, painted around the {mask}", decided_by)
     if not steps.done(step):
         with steps.running(step) as folder:
             if folder is not None:
                 masks = VisibleMasks.of(split, mask)
                 write_json(folder / WITHOUT, _without(masks, store))
-                painted = PaintedFrames(store, masks, inputs.normalise)
-                extract_frame_features(
-                    network,
-                    painted,
-                    inputs.normalise,
-                    device=inputs.device,
-                    precision=inputs.precision,
-                    folder=folder,
-                    title=f"extract {step.name}",
-                    given=_maps(network, given, inputs, store, mask),
-                )
+                frames = painted(frames, mask, masks)
+                frames.run(network, folder, step.name, trunk_maps(network, frames, steps))
     return steps.folder(step)
-
-
-def painted_maps(
-    network: nn.Module,
-    mask: Mask,
-    split: Split,
-    store: FrameStore,
-    normalise: Normalisation,
-    steps: StepStore,
-    device: str,
-    precision: Precision,
-) -> TrunkMaps | None:
-    """What the frozen part of a network's trunk makes of the painted frames, see `trunk_maps`.
-
-    Args:
-        network: in eval mode.
-        mask: around which frames are painted.
-        split: whose test half.
-        store: of the test half, as it is.
-        normalise: of pixels.
-        steps: where the maps are kept.
-        device: such as ``cpu``.
-        precision: of the network.
-    """
-    if not shared_block(network):
-        return None
-    painted = PaintedFrames(store, VisibleMasks.of(split, mask), normalise)
-    about = {"painted around": f"the {mask}", "painter": code_digest("painted")}
-    return trunk_maps(network, "test", split, painted, normalise, steps, device, precision, about)
-
-
-def _maps(
-    network: nn.Module, given: OracleInput, inputs: TestInputs, store: FrameStore, mask: Mask
-) -> TrunkMaps | None:
-    data = given.data
-    return painted_maps(
-        network, mask, data.raw, store, inputs.normalise, data.steps, inputs.device, inputs.precision
-    )  # fmt: skip

@@ -20,7 +20,7 @@ from methods.interface import FrameThenTime, MapsThenFrames
 from runners.evaluation.encode import TestInputs
 from runners.oracles import weighted_mean
 from runners.oracles.interface import OracleAnswer, OracleInput, OracleRule
-from runners.oracles.visible_masks import VisibleMasks, pass_inputs
+from runners.oracles.visible_masks import VisibleMasks, pass_of
 from runners.plan.row_spans import Spans
 from runners.plan.step_store import Step, read_json, write_json
 from runners.progress import step_bar
@@ -59,7 +59,7 @@ def _pooled(network: nn.Module, given: OracleInput, inputs: TestInputs) -> Path:
     """The folder of a finished pass: frame features ``[F, d]`` under the mask, and how many tracklets show none."""
     split, steps, store = given.data.raw, given.data.steps, inputs.store
     assert isinstance(network, FrameThenTime) and isinstance(store, FrameStore)  # see `refused`; the raw test half
-    inputs_of_step = pass_inputs("masked", network, inputs, store, split)
+    inputs_of_step = pass_of(inputs, split).decided_by(network, "masked")
     step = Step("masked", "frame features of the test half, maps under true masks", inputs_of_step)
     if not steps.done(step):
         with steps.running(step) as folder:

@@ -2,22 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import reader_of
 from datasets.frames.decoded import FrameStore
-from datasets.images import decode
 from datasets.synthwalk.truth import Truth
 from datasets.tracklet import Split
-from methods.interface import FrameThenTime
 from runners.evaluation.encode import TestInputs
 from runners.ground_truth.scenes import BAGS
 from runners.oracles.interface import Mask, truth_of
-from runners.plan.code_digest import code_digest
-from runners.training.frame_features import probe_digest
+from runners.training.frame_pass import FramePass
 
 Floats64 = NDArray[np.float64]
 _FRAMES_AT_ONCE = 4096
@@ -29,29 +25,10 @@ def seen_mask(truth: Truth, mask: Mask) -> NDArray[np.bool_]:
     return seen & ~np.isin(truth.labels, BAGS) if mask == "person" else seen
 
 
-def pass_inputs(
-    kind: str, network: FrameThenTime, inputs: TestInputs, store: FrameStore, split: Split
-) -> dict[str, Any]:
-    """What decides a pass of a frame network over the test half under masks.
-
-    Args:
-        kind: of the step, whose code counts.
-        network: in eval mode.
-        inputs: how frames reach it.
-        store: of the test half.
-        split: whose test half.
-    """
-    return {
-        "network": probe_digest(network, store.size, inputs.normalise, inputs.device, inputs.precision),
-        "data": split.fingerprint,
-        "size": list(store.size),
-        "normalise": inputs.normalise,
-        "precision": inputs.precision,
-        "resize": store.resize,
-        "crop": store.crop,
-        "decoder": decode.version(),
-        "code": code_digest(kind, modules=[reader_of(split.name)]),
-    }
+def pass_of(inputs: TestInputs, split: Split) -> FramePass:
+    """The test half of a split as a network's inputs have it, frame by frame."""
+    assert isinstance(inputs.store, FrameStore)  # the raw test half
+    return FramePass(split, "test", inputs.store, inputs.normalise, inputs.device, inputs.precision)
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,10 @@ from runners.errors import RunError
 from runners.evaluation.occluded_regions import hidden_pixels, occluded_regions
 from runners.plan.frame_cache import folder_of_frames
 from runners.plan.plan_types import PlannedData, PlannedLabels, PlannedScores, PlannedStage
-from runners.plan.step_store import StepStore, write_json
+from runners.plan.step_store import AGAIN, StepStore, write_json
 from runners.progress import note
 from runners.training.sources import Targets
-from runners.training.stage import AGAIN, TrainingData, run_stage, trained_method
+from runners.training.stage import TrainingData, run_stage, trained_method
 
 _PARTS = ("train", "test")
 

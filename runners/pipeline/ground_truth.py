@@ -22,8 +22,7 @@ from runners.ground_truth.interface import Answer, Measurement, MeasurementInput
 from runners.pipeline.data_versions import DataVersions
 from runners.plan.plan import plan_scores
 from runners.plan.plan_types import ArmRun, JobConfig, PlannedData, PlannedStage
-from runners.plan.step_store import Step, read_json, write_bytes, write_json
-from runners.training import stage
+from runners.plan.step_store import AGAIN, Step, read_json, write_bytes, write_json
 
 
 @dataclass(frozen=True)
@@ -124,4 +123,4 @@ def _read(folder: Path, kind: str) -> Answer | None:
     record = read_json(folder / json_name)
     if record is None:
         return None
-    return Answer(record, load_npz(folder / npz_name, error=RunError, remedy=stage.AGAIN))
+    return Answer(record, load_npz(folder / npz_name, error=RunError, remedy=AGAIN))

@@ -22,8 +22,7 @@ from runners.pipeline.ground_truth import GroundTruthChecks, records_in
 from runners.plan.environment import describe
 from runners.plan.plan_types import ArmRun, JobConfig, seed_words
 from runners.plan.splits import about_split, dataset_record
-from runners.plan.step_store import read_json, write_bytes, write_json
-from runners.training.stage import AGAIN
+from runners.plan.step_store import AGAIN, read_json, write_bytes, write_json
 
 SCHEMA = 1
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from methods.layers.resnet import shared_block
 from runners.errors import RunError
 from runners.oracles.discovery import rules
-from runners.oracles.painted_frames import painted_maps
+from runners.oracles.painted_frames import painted
 from runners.pipeline.job import Job
 from runners.pipeline.result_files import Wanted, WantedMaps
 from runners.pipeline.untrained import trains_nothing
@@ -20,6 +20,7 @@ from runners.plan.environment import choose_device
 from runners.plan.plan import plan_scores
 from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage
 from runners.plan.step_store import Step
+from runners.training.frame_pass import FramePass
 from runners.training.start_maps import network_at_start
 from runners.training.trunk_maps import trunk_maps
 from runners.workers.pool import Pool
@@ -186,8 +187,7 @@ def maps_for(job: Job, wanted: Wanted, known: dict[str, str]) -> Iterator[Wanted
     if not shared or tested.repairer is not None:
         return
     rule = rules().get(str(run.control))
-    painted = rule.painted if rule else ""
-    yield WantedMaps(run, wanted.seed, painted or "test", shared)
+    yield WantedMaps(run, wanted.seed, (rule and rule.painted) or "test", shared)
     if job.heads_of(run, (0, 1)) == (0, 1) and last.data.repairer is None:
         yield WantedMaps(run, wanted.seed, "train", shared)
 
@@ -206,13 +206,9 @@ def make_maps(job: Job, wanted: WantedMaps) -> None:
     assert network is not None  # or nobody would want them
     part: Literal["train", "test"] = "train" if wanted.frames == "train" else "test"
     store = job.versions.raw_store(part, last.size, last.crop if part == "test" else 1.0, last.resize)
-    how = (store, last.stage.normalise, job.steps, job.config.device, last.precision)
-    if wanted.frames in ("train", "test"):
-        trunk_maps(network, part, job.split, *how)
-    else:
-        mask = rules()[str(wanted.run.control)].painted
-        assert mask  # the control paints
-        painted_maps(network, mask, job.split, *how)
+    frames = FramePass.of(last, job.split, part, store, job.config.device)
+    mask = rules()[str(wanted.run.control)].painted if wanted.frames not in ("train", "test") else ""
+    trunk_maps(network, painted(frames, mask) if mask else frames, job.steps)
 
 
 def _needs(job: Job, wanted: Wanted, known: dict[str, str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from runners.pipeline.data_versions import DataVersions
 from runners.plan.plan_types import ArmRun, PlannedData, PlannedStage
 from runners.training import stage
 from runners.training.frame_features import trunk_frames_of
+from runners.training.frame_pass import FramePass
 from runners.training.trunk_maps import trunk_maps
 
 
@@ -50,12 +51,12 @@ def test_inputs_of(
         selected = isinstance(store, FrameSelection)
         base = store.base if isinstance(store, FrameSelection) else store
         split = versions.raw if selected else versions.split(tested)
-        file = stage.frame_features(method, "test", split, base, normalise, versions.steps, device, last.precision)
+        file = stage.frame_features(method, FramePass.of(last, split, "test", base, device), versions.steps)
         features = stage.load_features(file)
         passed = len(features), trunk_frames_of(file)
         if isinstance(store, FrameSelection):
             features = features[store.rows]
     elif isinstance(store, FrameStore) and tested.repairer is None:
-        given = trunk_maps(method, "test", versions.raw, store, normalise, versions.steps, device, last.precision)
+        given = trunk_maps(method, FramePass.of(last, versions.raw, "test", store, device), versions.steps)
     title = f"extract {run.text}, {last.seed_words}"
     return TestInputs(store, features, normalise, device, last.precision, title, orders, scratch, passed, given)

@@ -24,9 +24,10 @@ from files.formats import json as json_files
 from runners.errors import RunError
 from runners.progress import note
 
-__all__ = ["RECORD", "Step", "StepStore", "canonical_json", "read_json", "write_bytes", "write_json"]
+__all__ = ["AGAIN", "RECORD", "Step", "StepStore", "canonical_json", "read_json", "write_bytes", "write_json"]
 
 RECORD = "step.json"
+AGAIN = "run again: what is damaged is made again"
 _SAID = 2 << 30  # bytes from which a check is told: it takes seconds
 
 

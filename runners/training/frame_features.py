@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from datasets.frames.decoded import FrameStore
 from datasets.images.transforms import Normalisation, to_tensor
-from methods.interface import FrameThenTime
+from methods.interface import EncodesFrames
 from methods.layers.resnet import beginning_behind
 from runners.plan.environment import Precision
 from runners.plan.row_spans import Spans
@@ -53,7 +53,7 @@ def frames_per_batch(size: tuple[int, int]) -> int:
 
 
 def probe_digest(
-    method: FrameThenTime, size: tuple[int, int], normalise: Normalisation, device: str, precision: Precision
+    method: EncodesFrames, size: tuple[int, int], normalise: Normalisation, device: str, precision: Precision
 ) -> str:
     """Digest of the frame network's answer to fixed noise: the same for networks that do the same.
 
@@ -70,7 +70,7 @@ def probe_digest(
 
 
 def extract_frame_features(
-    method: FrameThenTime,
+    method: EncodesFrames,
     store: FrameStore,
     normalise: Normalisation,
     *,
@@ -137,7 +137,7 @@ def _sum(before: int, now: int | None) -> int | None:
 
 
 def _encoded(
-    method: FrameThenTime,
+    method: EncodesFrames,
     blocks: Iterable[NDArray[Any]],
     normalise: Normalisation,
     device: str,
@@ -156,7 +156,7 @@ def _encoded(
 
 @torch.inference_mode()
 def _encode(
-    method: FrameThenTime, images: NDArray[Any], normalise: Normalisation, device: str, precision: Precision
+    method: EncodesFrames, images: NDArray[Any], normalise: Normalisation, device: str, precision: Precision
 ) -> Tensor:
     """Pixels, uint8 ``[N, H, W, 3]``, or maps of a trunk, float32 ``[N, C, h, w]`` -> ``[N, d]`` on the device."""
     given = torch.from_numpy(np.array(images)).to(device)

@@ -10,11 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets import reader_of
 from datasets.frames.concatenated import TrainingFrames
 from datasets.frames.decoded import FrameStore
-from datasets.images import decode
-from datasets.images.transforms import Normalisation
 from datasets.seeding import generator
 from datasets.tracklet import Split
 from files.formats import arrays, safetensors
@@ -24,15 +21,14 @@ from methods.interface import FrameThenTime
 from methods.layers.per_frame_mlp import replace_temporal
 from methods.layers.resnet import keep_until, shared_block
 from runners.errors import RunError
-from runners.plan.code_digest import code_digest
 from runners.plan.environment import Precision
 from runners.plan.plan_types import ArmRun, PlannedStage
 from runners.plan.stage_length import length_of
-from runners.plan.step_store import Step, StepStore, read_json, write_json
+from runners.plan.step_store import AGAIN, Step, StepStore, read_json, write_json
 from runners.progress import note
 from runners.training.batches import BatchStream
 from runners.training.findings import findings
-from runners.training.frame_features import extract_frame_features, probe_digest
+from runners.training.frame_pass import FramePass
 from runners.training.loop import StageTraining, train_stage
 from runners.training.optimizer import trains
 from runners.training.sources import FeatureSource, PixelSource, Source, Targets, mixed
@@ -41,7 +37,6 @@ from runners.training.trunk_maps import trunk_maps
 
 WEIGHTS = "weights.safetensors"
 INHERITED = "inherited.json"
-AGAIN = "run again: what is damaged is made again"
 
 
 @dataclass(frozen=True)
@@ -204,10 +199,9 @@ def choose_source(
         if frame_network_is_frozen(method, learning, planned.size, device):
             method.eval()
             keep_start(method, planned)
-            features = frame_features(
-                method, "train", training_data.split, store, stage.normalise, steps, device, planned.precision
-            )
-            return FeatureSource(load_features(features), store.offsets, device, training_data.targets)
+            frames = FramePass.of(planned, training_data.split, "train", store, device)
+            features = load_features(frame_features(method, frames, steps))
+            return FeatureSource(features, store.offsets, device, training_data.targets)
     return PixelSource(store, stage, planned.training_seed, device, planned.precision, training_data.targets)
 
 
@@ -234,63 +228,23 @@ def frame_network_is_frozen(
     return all(gradient is None for gradient in reached)
 
 
-def frame_features(
-    method: FrameThenTime,
-    part: str,
-    split: Split,
-    store: FrameStore,
-    normalise: Normalisation,
-    steps: StepStore,
-    device: str,
-    precision: Precision,
-) -> Path:
+def frame_features(method: FrameThenTime, frames: FramePass, steps: StepStore) -> Path:
     """The file of frame features ``[F, d]`` of one half of a split, extracted now or before.
 
     Of a whole half: who needs a selection takes the rows of its base.
 
     Args:
-        method: the frame network.
-        part: ``train`` or ``test``.
-        split: the data.
-        store: frames of that half.
-        normalise: of pixels.
+        method: the frame network, in eval mode.
+        frames: how they reach it.
         steps: where the file is kept.
-        device: such as ``cpu``.
-        precision: of the network.
     """
     assert isinstance(method, nn.Module)  # every method is one
-    answer = probe_digest(method, store.size, normalise, device, precision)
-    step = Step(
-        "features",
-        f"frame features of the {part} half",
-        {
-            "network": answer,
-            "data": split.fingerprint,
-            "part": part,
-            "size": list(store.size),
-            "normalise": normalise,
-            "precision": precision,
-            "resize": store.resize,
-            "decoder": decode.version(),
-            "code": code_digest("features", modules=[reader_of(split.name)]),
-            **({"crop": store.crop} if store.crop != 1 else {}),
-            **({"counted": "trunk frames"} if part == "test" else {}),
-            **({"behind": behind} if (behind := shared_block(method)) else {}),
-        },
-    )
+    inputs = frames.decided_by(method, "features") | {"behind": shared_block(method)}
+    step = Step("features", f"frame features of the {frames.part} half", inputs)
     if not steps.done(step):
         with steps.running(step) as folder:
             if folder is not None:
-                extract_frame_features(
-                    method,
-                    store,
-                    normalise,
-                    device=device,
-                    precision=precision,
-                    folder=folder,
-                    title=f"extract {step.name}",
-                    given=trunk_maps(method, part, split, store, normalise, steps, device, precision),
-                )
+                frames.run(method, folder, step.name, trunk_maps(method, frames, steps))
     return steps.folder(step) / "features.npy"
 
 

@@ -6,26 +6,18 @@ Which weights they are shows in what they make of fixed noise, so two networks s
 """
 
 import copy
-from collections.abc import Mapping
 from math import prod
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets import reader_of
-from datasets.frames.decoded import FrameStore
-from datasets.images import decode
-from datasets.images.transforms import Normalisation
-from datasets.tracklet import Split
 from files.formats import arrays
 from methods.layers.resnet import Trunk, maps_behind, shared_block
 from runners.errors import RunError
-from runners.plan.code_digest import code_digest
-from runners.plan.environment import Precision
-from runners.plan.step_store import Step, StepStore
-from runners.training.frame_features import TrunkMaps, extract_frame_features, probe_digest
+from runners.plan.step_store import AGAIN, Step, StepStore
+from runners.training.frame_features import TrunkMaps
+from runners.training.frame_pass import FramePass
 
 LIMIT = 3 << 30
 """Bytes of the maps of one half up to which they are kept; where they are more, every network begins from pixels."""
@@ -44,7 +36,7 @@ class FrozenPart(nn.Module):
             device = next(trunk.parameters()).device
             shape = maps_behind(trunk, torch.zeros(1, 3, *size, device=device), block).shape
         self.map_shape = tuple(shape[1:])
-        self.frame_dim = self.descriptor_dim = prod(self.map_shape)
+        self.frame_dim = prod(self.map_shape)
 
     def frame_features(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, C h w]``."""
@@ -52,90 +44,28 @@ class FrozenPart(nn.Module):
             images = images.contiguous(memory_format=torch.channels_last)
         return maps_behind(self.trunk, images, self.block).contiguous().flatten(1)
 
-    def aggregate(self, features: Tensor, mask: Tensor) -> Tensor:
-        """No part of a trunk knows of time.
 
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError
-
-    def frame_losses(self, features: Tensor, mask: Tensor, labels: Tensor, wanted: Any) -> dict[str, Tensor]:
-        """It is not trained.
-
-        Args:
-            features: none is looked at.
-            mask: nor this.
-            labels: nor these.
-            wanted: nor what is asked for.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError
-
-
-def trunk_maps(
-    method: nn.Module,
-    part: str,
-    split: Split,
-    store: FrameStore,
-    normalise: Normalisation,
-    steps: StepStore,
-    device: str,
-    precision: Precision,
-    about: Mapping[str, Any] | None = None,
-) -> TrunkMaps | None:
+def trunk_maps(method: nn.Module, frames: FramePass, steps: StepStore) -> TrunkMaps | None:
     """Maps of all frames of one half, made now or before; None where no two networks would share them.
 
     Args:
         method: in eval mode, see `runners.training.stage.keep_start`.
-        part: ``train`` or ``test``.
-        split: the data.
-        store: frames of that half.
-        normalise: of pixels.
+        frames: how they reach it.
         steps: where the maps are kept.
-        device: such as ``cpu``.
-        precision: of the network.
-        about: what else decides the frames of the store, for those that are no frames of the data as they are.
     """
     block = shared_block(method)
     if not block:
         return None
-    was_training = method.training
-    method.eval()
+    store = frames.store
     parts = [FrozenPart(module, block, store.size) for module in method.modules() if isinstance(module, Trunk)]
-    first, frames = parts[0], int(store.offsets[-1])
-    answers = {probe_digest(one, store.size, normalise, device, precision) for one in parts}
-    method.train(was_training)
-    if len(answers) > 1 or frames * first.frame_dim * np.dtype(np.float32).itemsize > LIMIT:
+    first, total = parts[0], int(store.offsets[-1])
+    if total * first.frame_dim * np.dtype(np.float32).itemsize > LIMIT or len(set(map(frames.probe, parts))) > 1:
         return None
-    words = "".join(f", {key} {value}" for key, value in list((about or {}).items())[:1])
-    step = Step(
-        "maps",
-        f"maps of the {part} half behind {block}{words}",
-        {
-            "network": answers.pop(),
-            "block": block,
-            "data": split.fingerprint,
-            "part": part,
-            "size": list(store.size),
-            "normalise": normalise,
-            "precision": precision,
-            "resize": store.resize,
-            "crop": store.crop,
-            "decoder": decode.version(),
-            "code": code_digest("maps", modules=[reader_of(split.name)]),
-            **(about or {}),
-        },
-    )
+    inputs = frames.decided_by(first, "maps") | {"block": block}
+    step = Step("maps", f"maps of the {frames.part} half behind {block}{frames.words}", inputs)
     if not steps.done(step):
         with steps.running(step, waits=True) as folder:
             if folder is not None:
-                extract_frame_features(
-                    first, store, normalise, device=device, precision=precision, folder=folder,
-                    title=f"extract {step.name}",
-                )  # fmt: skip
-    remedy = "run again: what is damaged is made again"
-    flat = arrays.load_npy(steps.folder(step) / "features.npy", mmap=True, error=RunError, remedy=remedy)
-    return TrunkMaps(block, flat.reshape(frames, *first.map_shape))
+                frames.run(first, folder, step.name)
+    flat = arrays.load_npy(steps.folder(step) / "features.npy", mmap=True, error=RunError, remedy=AGAIN)
+    return TrunkMaps(block, flat.reshape(total, *first.map_shape))

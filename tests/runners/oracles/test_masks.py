@@ -19,6 +19,7 @@ from runners.evaluation.encode_variants import encode_under_protocol
 from runners.oracles import painted_frames, true_mask_pooling, true_masks, true_masks_and_things, visible_masks
 from runners.oracles.painted_frames import MEANS, PaintedFrames
 from runners.oracles.visible_masks import VisibleMasks, area_average, seen_mask
+from runners.training import frame_pass
 from tests.narrow import narrowed
 from tests.runners.oracles.conftest import Scored
 
@@ -161,7 +162,7 @@ def even_masks(monkeypatch: pytest.MonkeyPatch, level: bool) -> None:
         return np.full(truth.labels.shape, level)
 
     monkeypatch.setattr(visible_masks, "seen_mask", even)
-    monkeypatch.setattr(visible_masks, "code_digest", lambda kind, **_: f"even {kind} {level}")
+    monkeypatch.setattr(frame_pass, "code_digest", lambda kind, **_: f"even {kind} {level}")
 
 
 @pytest.mark.parametrize("name", ["rgb-single-pass", "rgb-snippets", "snippet-vs-full", "image-to-video"])

@@ -10,7 +10,8 @@ from datasets.images import decode
 from runners.plan import frame_cache
 from runners.plan.frame_cache import folder_of_frames
 from runners.plan.step_store import StepStore
-from runners.training import stage
+from runners.training import frame_pass, stage
+from runners.training.frame_pass import FramePass
 from tests.runners.small import random_frames, seeded
 
 
@@ -41,12 +42,12 @@ def test_features_are_made_again_by_another_decoder_or_other_code(
     store = random_frames(np.array([3, 2]))
 
     def made() -> Path:
-        return stage.frame_features(seeded(), "test", split, store, "imagenet", steps, "cpu", "fp32")
+        return stage.frame_features(seeded(), FramePass(split, "test", store, "imagenet", "cpu", "fp32"), steps)
 
     first = made()
     assert made() == first
     if changed == "decoder":
         monkeypatch.setattr(decode, "version", lambda: "another 1.0")
     else:
-        monkeypatch.setattr(stage, "code_digest", lambda kind, modules: "other")
+        monkeypatch.setattr(frame_pass, "code_digest", lambda kind, modules: "other")
     assert made() != first

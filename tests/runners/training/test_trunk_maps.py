@@ -19,7 +19,8 @@ from files import lock as lock_files
 from methods.layers.resnet import Trunk, keep_until
 from runners.plan.step_store import StepStore
 from runners.training import trunk_maps as module
-from runners.training.frame_features import extract_frame_features, trunk_frames_of
+from runners.training.frame_features import TrunkMaps, extract_frame_features, trunk_frames_of
+from runners.training.frame_pass import FramePass
 from runners.training.trunk_maps import trunk_maps
 
 LENGTHS = np.array([3, 5, 2], dtype=np.int64)
@@ -43,11 +44,11 @@ def _network(seed: int, lasts: tuple[str, ...] = ("layer4.0",)) -> nn.Module:
     return network.eval()
 
 
-def _maps(network: nn.Module, store: FrameStore, split: Split, steps: StepStore) -> module.TrunkMaps | None:
-    return trunk_maps(network, "test", split, store, "imagenet", steps, "cpu", "fp32")
+def _maps(network: nn.Module, store: FrameStore, split: Split, steps: StepStore) -> TrunkMaps | None:
+    return trunk_maps(network, FramePass(split, "test", store, "imagenet", "cpu", "fp32"), steps)
 
 
-def _features(network: nn.Module, store: FrameStore, folder: Path, given: module.TrunkMaps | None) -> np.ndarray:
+def _features(network: nn.Module, store: FrameStore, folder: Path, given: TrunkMaps | None) -> np.ndarray:
     folder.mkdir()
     extract_frame_features(
         network, store, "imagenet", device="cpu", precision="fp32", folder=folder, title="t", given=given

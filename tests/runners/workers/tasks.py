@@ -65,4 +65,5 @@ if __name__ == "__main__":
             pool.close()
         return 0
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as on a terminal: a job in the background ignores it
     sys.exit(main([]))

@@ -106,7 +106,6 @@ def _runs(pid: int) -> bool:
     return state != "Z"
 
 
-@pytest.mark.slow  # beside other work the command once did not end within two minutes of Ctrl-C
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_the_command_however_it_ends(number: signal.Signals, tmp_path: Path) -> None:
     where = tmp_path / "workers"
