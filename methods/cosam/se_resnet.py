@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from files.formats import checkpoint
-from methods.layers.resnet import STEM, Maps, block_names, fill_trunk, whole_stages
+from methods.layers.resnet import Maps, fill_trunk, whole_stages
 from methods.layers.state_dict import load_strict, state_of
 
 from ..errors import MethodError
@@ -99,14 +99,9 @@ class SEResNet(nn.Module):
         """``[N, 3, H, W]`` -> ``[N, 64, H / 4, W / 4]``, what layer1 reads."""
         return self.maxpool(self.relu(self.bn1(self.conv1(images))))
 
-    def steps(self) -> Iterator[tuple[str, Maps]]:
-        """The stem and all residual blocks in order, each with its name."""
-        for name in block_names(self):
-            yield name, self.stem if name == STEM else self.get_submodule(name)
-
     def parts(self) -> Iterator[tuple[str, Maps]]:
-        """The stem and the stages in order, each with the name of its last block."""
-        yield from whole_stages(self, self.steps())
+        """The stem and the stages in order, each by the name of its last block."""
+        yield from whole_stages(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, 2048, H / 16, W / 16]``, or ``/ 32`` with last stride 2."""

@@ -5,7 +5,7 @@ The parameters keep torchvision's flat names (``conv1``, ``bn1``, ``layer1.0.con
 checkpoints of the field map onto it.  ResNet-50 has 23,508,032 parameters here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -76,8 +76,11 @@ class Trunk(nn.Module):
             yield name, self.stem if name == STEM else self.get_submodule(name)
 
     def parts(self) -> Iterator[tuple[str, Maps]]:
-        """As `steps`, with whole stages where they are run from their beginning; each by the name of its last block."""
-        yield from whole_stages(self, self.steps())
+        """As `steps`, with whole stages in place of their blocks; the stage that `given` lies in goes on by block."""
+        begun = self.given.partition(".")[0]
+        if begun:
+            yield from (step for step in self.steps() if step[0].partition(".")[0] == begun)
+        yield from whole_stages(self)[(STEM, *STAGES).index(begun) + 1 if begun else 0 :]
 
     def forward(self, images: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> ``[N, channels, H / 32, W / 32]``, or ``/ 16`` with last stride 1."""
@@ -111,19 +114,11 @@ def block_names(trunk: nn.Module) -> list[str]:
     return [STEM, *(f"{stage}.{number}" for stage, blocks in stages for number, _ in blocks.named_children())]
 
 
-def whole_stages(trunk: nn.Module, steps: Iterable[tuple[str, Maps]]) -> Iterator[tuple[str, Maps]]:
-    """Steps of a ResNet with its own stages in place of all blocks of one, so that a hook sees a stage."""
-    waiting = list(steps)
-    while waiting:
-        name, step = waiting[0]
-        stage = name.partition(".")[0]
-        blocks = [one for one in block_names(trunk) if one.startswith(f"{stage}.")]
-        if blocks and [one for one, _ in waiting[: len(blocks)]] == blocks and step is trunk.get_submodule(name):
-            yield blocks[-1], trunk.get_submodule(stage)
-            waiting = waiting[len(blocks) :]
-        else:
-            yield name, step
-            waiting = waiting[1:]
+def whole_stages(trunk: nn.Module) -> list[tuple[str, Maps]]:
+    """A ResNet's stem and its four stages, each by the name of its last block."""
+    stages = [(stage, trunk.get_submodule(stage)) for stage in STAGES]
+    lasts = [(f"{stage}.{[*blocks.named_children()][-1][0]}", blocks) for stage, blocks in stages]
+    return [(STEM, getattr(trunk, STEM)), *lasts]
 
 
 def up_to(trunk: nn.Module, last: str) -> list[str]:

@@ -109,7 +109,7 @@ def extract_frame_features(
     if given is None:
         blocks = store.blocks(batch, begin)
     else:
-        blocks = (given.maps[first : first + batch] for first in range(begin, total, batch))
+        blocks = (np.array(given.maps[first : first + batch]) for first in range(begin, total, batch))
     done, behind = begin, given.block if given else ""
     with (
         step_bar(title, total, "frames", done=begin) as bar,
@@ -159,7 +159,7 @@ def _encode(
     method: EncodesFrames, images: NDArray[Any], normalise: Normalisation, device: str, precision: Precision
 ) -> Tensor:
     """Pixels, uint8 ``[N, H, W, 3]``, or maps of a trunk, float32 ``[N, C, h, w]`` -> ``[N, d]`` on the device."""
-    given = torch.from_numpy(np.array(images)).to(device)
+    given = torch.from_numpy(images).to(device)
     batch = given if given.is_floating_point() else to_tensor(given, normalise, channels_last=mixed(precision))
     with autocast(device, precision):
         return method.frame_features(laid_out(batch, precision)).float()
